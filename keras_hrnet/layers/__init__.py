@@ -1,0 +1,26 @@
+"""How one tensor becomes another: the layers that HRNet is made of, each usable alone."""
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.normalize import Normalize
+from keras_hrnet.layers.residual import BasicBlock, Bottleneck, Branch
+from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
+from keras_hrnet.layers.stage import HighResolutionModule, Stage
+from keras_hrnet.layers.stem import Stem
+from keras_hrnet.layers.transition import Transition
+
+__all__ = [
+    "BasicBlock",
+    "Bottleneck",
+    "Branch",
+    "ConvNorm",
+    "FuseLayer",
+    "HighResolutionModule",
+    "Normalize",
+    "Resize",
+    "ResizeConcatenate",
+    "Stage",
+    "Stem",
+    "Transition",
+    "resize",
+]

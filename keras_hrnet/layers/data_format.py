@@ -1,0 +1,43 @@
+"""Where the channels of a map are: last or first."""
+
+import keras
+
+
+def standardize_data_format(data_format):
+    """Returns `data_format`, or Keras's setting where it is None.
+
+    Args:
+        data_format: "channels_last", "channels_first" or None.
+
+    Returns:
+        "channels_last" or "channels_first".
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if data_format is None:
+        return keras.config.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(
+            f"Received data_format={data_format!r}. Expected 'channels_last', 'channels_first', or None for Keras's "
+            "setting. Pass one of them."
+        )
+    return data_format
+
+
+def channel_axis(data_format):
+    """Returns the axis of the channels in a batch of maps: -1 or 1."""
+    return -1 if data_format == "channels_last" else 1
+
+
+def spatial_axes(data_format):
+    """Returns the axes of height and width in a batch of maps: (1, 2) or (2, 3)."""
+    return (1, 2) if data_format == "channels_last" else (2, 3)
+
+
+def with_spatial_size(shape, size, data_format):
+    """Returns the shape of a batch of maps with its (height, width) replaced."""
+    shape = list(shape)
+    for axis, length in zip(spatial_axes(data_format), size, strict=True):
+        shape[axis] = length
+    return tuple(shape)

@@ -1,0 +1,87 @@
+"""The fuse layer: every resolution hears from every other."""
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.resize import check_convention, resize, spatial_size
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class FuseLayer(keras.layers.Layer):
+    """Adds to each branch what all the other branches say, brought to its resolution and width.
+
+    A coarser branch is convolved 1x1 and enlarged *to the size of the branch it meets*; a finer one goes through
+    strided 3x3 convolutions, of which only the last changes its width and only the last has no ReLU.
+
+    Args:
+        interpolation: how coarser maps are enlarged, "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_fuse_layers`.
+    """
+
+    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        check_convention(interpolation, align_corners)
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+        # By name, which says the branches that a convolution leads from and to.
+        self.convolutions = {}
+
+    def build(self, input_shape):
+        widths = [shape[channel_axis(self.data_format)] for shape in input_shape]
+        for i in range(len(widths)):
+            for j, shape in enumerate(input_shape):
+                for step, name in enumerate(self.path(i, j)):
+                    convolution = self.make_convolution(i, j, step, widths, name)
+                    convolution.build(shape)
+                    shape = convolution.compute_output_shape(shape)
+                    self.convolutions[name] = convolution
+
+    def path(self, i, j):
+        """Names the convolutions that bring branch j to branch i, in their order."""
+        if j > i:
+            return [f"up_{i}_{j}"]
+        return [f"down_{i}_{j}_{step}" for step in range(i - j)]
+
+    def make_convolution(self, i, j, step, widths, name):
+        options = {"name": name, "data_format": self.data_format, "dtype": self.dtype_policy}
+        if j > i:
+            return ConvNorm(widths[i], 1, activation=None, **options)
+        if step == i - j - 1:
+            return ConvNorm(widths[i], 3, strides=2, activation=None, **options)
+        return ConvNorm(widths[j], 3, strides=2, **options)
+
+    def call(self, inputs):
+        return [keras.ops.relu(self.fuse(i, inputs)) for i in range(len(inputs))]
+
+    def fuse(self, i, inputs):
+        size = spatial_size(inputs[i], self.data_format)
+        total = None
+        for j, x in enumerate(inputs):
+            for name in self.path(i, j):
+                x = self.convolutions[name](x)
+            x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
+            total = x if total is None else total + x
+        return total
+
+    def compute_output_shape(self, input_shape):
+        return [tuple(shape) for shape in input_shape]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }

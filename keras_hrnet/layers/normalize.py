@@ -1,0 +1,46 @@
+"""Normalisation of pixels, kept inside the network so that an exported file takes pixels."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+
+# HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py: mean and std of ImageNet, there of pixels in [0, 1].
+MEAN_RGB_255 = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+STD_RGB_255 = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Normalize(keras.layers.Layer):
+    """Turns pixels into what the network was trained on: ImageNet's mean taken off, divided by its deviation.
+
+    The arithmetic is float32 under every dtype policy: half precision holds a pixel, but not its fractions.
+
+    Args:
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: any dtype `(batch, height, width, 3)`, RGB in [0, 255].
+
+    Returns:
+        float `(batch, height, width, 3)`, about -2.2 to 2.7, of the layer's compute dtype.
+    """
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.data_format = standardize_data_format(data_format)
+
+    def build(self, input_shape):
+        pass
+
+    def call(self, x):
+        shape = [1, 1, 1, 1]
+        shape[channel_axis(self.data_format)] = 3
+        mean, deviation = (np.reshape(np.float32(value), shape) for value in (MEAN_RGB_255, STD_RGB_255))
+        return keras.ops.cast((keras.ops.cast(x, "float32") - mean) / deviation, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}

@@ -1,0 +1,157 @@
+"""Residual blocks, and a branch: several of them in a row."""
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+
+
+class _ResidualBlock(keras.layers.Layer):
+    """What both kinds of block share: convolutions, and a shortcut that is projected where channels differ."""
+
+    expansion = 1
+
+    def __init__(self, filters, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.data_format = standardize_data_format(data_format)
+        self.convolutions = [
+            self.make_convolution(*arguments, name=f"conv{i}")
+            for i, arguments in enumerate(self.convolution_table(), 1)
+        ]
+        self.downsample = None
+
+    def make_convolution(self, filters, kernel_size, activation, name):
+        return ConvNorm(
+            filters,
+            kernel_size,
+            activation=activation,
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, input_shape):
+        if input_shape[channel_axis(self.data_format)] != self.filters * self.expansion:
+            self.downsample = self.make_convolution(self.filters * self.expansion, 1, None, name="downsample")
+            self.downsample.build(input_shape)
+        for convolution in self.convolutions:
+            convolution.build(input_shape)
+            input_shape = convolution.compute_output_shape(input_shape)
+
+    def call(self, x):
+        shortcut = x if self.downsample is None else self.downsample(x)
+        for convolution in self.convolutions:
+            x = convolution(x)
+        return keras.ops.relu(x + shortcut)
+
+    def compute_output_shape(self, input_shape):
+        return self.convolutions[-1].compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class BasicBlock(_ResidualBlock):
+    """Adds two 3x3 convolutions of a map to the map.
+
+    Args:
+        filters: channels of the result.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, filters)`, not negative.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `BasicBlock`.
+    """
+
+    def convolution_table(self):
+        return (self.filters, 3, "relu"), (self.filters, 3, None)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Bottleneck(_ResidualBlock):
+    """Adds to a map its 1x1, 3x3 and 1x1 convolutions, the last of which widens it four times.
+
+    Args:
+        filters: channels of the inner convolutions.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, 4 * filters)`, not negative.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `Bottleneck`.
+    """
+
+    expansion = 4
+
+    def convolution_table(self):
+        return (self.filters, 1, "relu"), (self.filters, 3, "relu"), (self.filters * self.expansion, 1, None)
+
+
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Branch(keras.layers.Layer):
+    """Runs a map through residual blocks at one resolution.
+
+    Args:
+        filters: channels of the blocks; a bottleneck's result has four times as many.
+        num_blocks: how many.
+        block: "basic" or "bottleneck".
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, filters)`, or four times `filters` for bottlenecks.
+
+    Raises:
+        ValueError: if `block` is neither of the two.
+    """
+
+    def __init__(self, filters, num_blocks, block="basic", data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        if block not in BLOCKS:
+            raise ValueError(f"Received block={block!r}. Expected one of {sorted(BLOCKS)}. Pass one of them.")
+        self.filters = filters
+        self.num_blocks = num_blocks
+        self.block = block
+        self.data_format = standardize_data_format(data_format)
+        self.blocks = [
+            BLOCKS[block](filters, data_format=self.data_format, dtype=self.dtype_policy, name=f"block_{i}")
+            for i in range(num_blocks)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        for block in self.blocks:
+            input_shape = block.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "num_blocks": self.num_blocks,
+            "block": self.block,
+            "data_format": self.data_format,
+        }

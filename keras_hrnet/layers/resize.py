@@ -1,0 +1,233 @@
+"""The only place that resizes maps: nearest, bilinear with half-pixel centres, bilinear with aligned corners.
+
+Keras 3.15 resizes with half-pixel centres only and refuses sizes that are known at run time only, hence this file.
+On TensorFlow and PyTorch it is one operator of theirs (in TFLite one RESIZE_* operator); elsewhere two products with
+small matrices, which the tests hold the other two against.
+"""
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
+
+INTERPOLATIONS = ("bilinear", "nearest")
+
+
+def check_convention(interpolation, align_corners):
+    """Refuses what is not a way to resize.
+
+    Args:
+        interpolation: "bilinear" or "nearest".
+        align_corners: whether the centres of the corner pixels stay where they are; bilinear only.
+
+    Raises:
+        ValueError: if `interpolation` is something else, or corners are to be aligned under "nearest".
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"Received interpolation={interpolation!r}. Expected one of {INTERPOLATIONS}. Pass one of them."
+        )
+    if interpolation == "nearest" and align_corners:
+        raise ValueError(
+            "Received interpolation='nearest' with align_corners=True. Expected align_corners=False with nearest: no "
+            "published network aligns corners there. Leave align_corners out, or pass interpolation='bilinear'."
+        )
+
+
+def spatial_size(x, data_format):
+    """Returns (height, width) of a batch of maps: integers where they are known, else scalar tensors."""
+    shape = keras.ops.shape(x)
+    return tuple(shape[axis] for axis in spatial_axes(data_format))
+
+
+def resize(x, size, interpolation="bilinear", align_corners=False, data_format="channels_last"):
+    """Resizes a batch of maps.
+
+    Args:
+        x: float `(batch, height, width, channels)`, or channels first.
+        size: (height, width) of the result; integers, or scalar tensors on TensorFlow.
+        interpolation: "bilinear" (two neighbours in each direction, no antialiasing) or "nearest" (index
+            floor(i * source / target), as PyTorch's "nearest").
+        align_corners: where bilinear samples: at (i + 0.5) * source / target - 0.5 if False, at
+            i * (source - 1) / (target - 1) if True.
+        data_format: "channels_last" or "channels_first".
+
+    Returns:
+        The resized maps, of the dtype of `x`.
+
+    Reference: table 1.5 of conventions: HRNet-Image-Classification, lib/models/cls_hrnet.py (nearest);
+    HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet.py (`ALIGN_CORNERS`).
+    """
+    size = tuple(size)
+    if size == spatial_size(x, data_format):
+        return x
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        return _resize_on_tensorflow(x, size, interpolation, align_corners, data_format)
+    if backend == "torch":
+        return _resize_on_torch(x, size, interpolation, align_corners, data_format)
+    return _resize_by_matrices(x, size, interpolation, align_corners, data_format)
+
+
+def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
+    import tensorflow as tf
+
+    if data_format == "channels_first":
+        x = tf.transpose(x, (0, 2, 3, 1))
+    if interpolation == "nearest":
+        y = tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
+    else:
+        y = tf.raw_ops.ResizeBilinear(
+            images=x, size=size, align_corners=align_corners, half_pixel_centers=not align_corners
+        )
+    y = tf.cast(y, x.dtype)  # TensorFlow's bilinear kernel answers in float32 whatever it was given.
+    if data_format == "channels_first":
+        y = tf.transpose(y, (0, 3, 1, 2))
+    return y
+
+
+def _resize_on_torch(x, size, interpolation, align_corners, data_format):
+    from torch.nn import functional
+
+    options = {"mode": interpolation}
+    if interpolation == "bilinear":
+        options["align_corners"] = align_corners
+    if data_format == "channels_first":
+        return functional.interpolate(x, size, **options)
+    return functional.interpolate(x.permute(0, 3, 1, 2), size, **options).permute(0, 2, 3, 1)
+
+
+def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
+    vertical, horizontal = ("Hh,bhwc->bHwc", "Ww,bhwc->bhWc")
+    if data_format == "channels_first":
+        vertical, horizontal = ("Hh,bchw->bcHw", "Ww,bchw->bchW")
+    for equation, source, target in zip((vertical, horizontal), spatial_size(x, data_format), size, strict=True):
+        matrix = interpolation_matrix(source, target, interpolation, align_corners)
+        x = keras.ops.einsum(equation, keras.ops.convert_to_tensor(matrix, dtype=x.dtype), x)
+    return x
+
+
+def interpolation_matrix(source, target, interpolation, align_corners):
+    """Returns the matrix that resizes a line of pixels.
+
+    Args:
+        source: its length.
+        target: the length of the result.
+        interpolation: "bilinear" or "nearest".
+        align_corners: as in `resize`.
+
+    Returns:
+        float32 `(target, source)`; each row sums to one.
+    """
+    positions = np.arange(target)
+    if interpolation == "nearest":
+        return np.eye(source, dtype="float32")[positions * source // target]
+    if align_corners:
+        positions = positions * ((source - 1) / max(target - 1, 1))
+    else:
+        positions = np.clip((positions + 0.5) * (source / target) - 0.5, 0, source - 1)
+    lower = np.floor(positions).astype("int64")
+    upper = np.minimum(lower + 1, source - 1)
+    share = (positions - lower)[:, None]
+    identity = np.eye(source)
+    return (identity[lower] * (1 - share) + identity[upper] * share).astype("float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Resize(keras.layers.Layer):
+    """Resizes a map to the height and width of another.
+
+    The other's size counts, not a factor: so odd sizes and sizes that are known at run time only work.
+
+    Args:
+        interpolation: "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of two: float `(batch, height, width, channels)`, the map; and
+            `(batch, target_height, target_width, any)`, of which only the size is used.
+
+    Returns:
+        float `(batch, target_height, target_width, channels)`, of the layer's compute dtype.
+
+    Raises:
+        ValueError: if the two first arguments do not go together.
+    """
+
+    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        check_convention(interpolation, align_corners)
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+
+    def build(self, input_shape):
+        pass
+
+    def call(self, inputs):
+        x, reference = inputs
+        x = keras.ops.cast(x, self.compute_dtype)
+        size = spatial_size(reference, self.data_format)
+        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        shape, reference = input_shape
+        size = [reference[axis] for axis in spatial_axes(self.data_format)]
+        return with_spatial_size(shape, size, self.data_format)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class ResizeConcatenate(keras.layers.Layer):
+    """Brings the maps of all branches to the size of the first, and joins their channels.
+
+    Args:
+        interpolation: "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`.
+
+    Returns:
+        float `(batch, height_0, width_0, sum of channels_i)`.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
+    """
+
+    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        check_convention(interpolation, align_corners)
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+
+    def build(self, input_shape):
+        pass
+
+    def call(self, inputs):
+        size = spatial_size(inputs[0], self.data_format)
+        maps = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs]
+        return keras.ops.concatenate(maps, axis=channel_axis(self.data_format))
+
+    def compute_output_shape(self, input_shape):
+        axis = channel_axis(self.data_format)
+        shape = list(input_shape[0])
+        shape[axis] = sum(branch[axis] for branch in input_shape)
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,134 @@
+"""A stage: modules in a row, each of which runs its branches side by side and then fuses them."""
+
+import keras
+
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.residual import Branch
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class HighResolutionModule(keras.layers.Layer):
+    """Runs each branch through its residual blocks, then lets the branches exchange what they found.
+
+    Args:
+        num_blocks: basic blocks in each branch.
+        interpolation: how the fuse layer enlarges coarser maps, "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
+    """
+
+    def __init__(self, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.num_blocks = num_blocks
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+        self.branches = []
+        self.fuse = FuseLayer(
+            interpolation, align_corners, data_format=self.data_format, dtype=self.dtype_policy, name="fuse"
+        )
+
+    def build(self, input_shape):
+        self.branches = [
+            Branch(
+                shape[channel_axis(self.data_format)],
+                self.num_blocks,
+                data_format=self.data_format,
+                dtype=self.dtype_policy,
+                name=f"branch_{i}",
+            )
+            for i, shape in enumerate(input_shape)
+        ]
+        for branch, shape in zip(self.branches, input_shape, strict=True):
+            branch.build(shape)
+        self.fuse.build(input_shape)
+
+    def call(self, inputs):
+        return self.fuse([branch(x) for branch, x in zip(self.branches, inputs, strict=True)])
+
+    def compute_output_shape(self, input_shape):
+        return self.fuse.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_blocks": self.num_blocks,
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Stage(keras.layers.Layer):
+    """Runs the branches through high-resolution modules, one after another.
+
+    Args:
+        num_modules: how many.
+        num_blocks: basic blocks in each branch of each module.
+        interpolation: how the fuse layers enlarge coarser maps, "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Reference: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", section 3.
+    """
+
+    def __init__(
+        self, num_modules, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.num_modules = num_modules
+        self.num_blocks = num_blocks
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+        self.modules_in_order = [
+            HighResolutionModule(
+                num_blocks,
+                interpolation,
+                align_corners,
+                data_format=self.data_format,
+                dtype=self.dtype_policy,
+                name=f"module_{i}",
+            )
+            for i in range(num_modules)
+        ]
+
+    def build(self, input_shape):
+        for module in self.modules_in_order:
+            module.build(input_shape)
+
+    def call(self, inputs):
+        for module in self.modules_in_order:
+            inputs = module(inputs)
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return self.modules_in_order[-1].compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_modules": self.num_modules,
+            "num_blocks": self.num_blocks,
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,68 @@
+"""The stem: two strided convolutions that bring an image to a quarter of its resolution."""
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import spatial_axes, standardize_data_format
+
+MIN_SIZE = 17
+"""The least height and width, in pixels, of which five halvings (rounded up) still leave each map smaller than the
+one before it: 17, 9, 5, 3, 2, 1."""
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Stem(keras.layers.Layer):
+    """Brings an image to stride 4 by two 3x3 convolutions of stride 2.
+
+    Args:
+        filters: channels of both convolutions; 64 in every published network.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, normalised pixels.
+
+    Returns:
+        float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
+
+    Raises:
+        ValueError: if the height or the width is below `MIN_SIZE`.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.__init__`.
+    """
+
+    def __init__(self, filters=64, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.data_format = standardize_data_format(data_format)
+        self.convolutions = [
+            ConvNorm(filters, 3, strides=2, data_format=self.data_format, dtype=self.dtype_policy, name=f"conv{i}")
+            for i in (1, 2)
+        ]
+
+    def build(self, input_shape):
+        self.check_size(input_shape)
+        for convolution in self.convolutions:
+            convolution.build(input_shape)
+            input_shape = convolution.compute_output_shape(input_shape)
+
+    def check_size(self, shape):
+        height, width = (shape[axis] for axis in spatial_axes(self.data_format))
+        if any(length is not None and length < MIN_SIZE for length in (height, width)):
+            raise ValueError(
+                f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, so "
+                "that five halvings leave something to halve. Enlarge the image, or pad it."
+            )
+
+    def call(self, x):
+        self.check_size(x.shape)
+        for convolution in self.convolutions:
+            x = convolution(x)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        for convolution in self.convolutions:
+            input_shape = convolution.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}

@@ -1,0 +1,72 @@
+"""The transition between two stages: each branch gets its width, and a coarser branch is added."""
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Transition(keras.layers.Layer):
+    """Brings each branch to the next stage's width, and makes one more from the coarsest.
+
+    A branch that has its width already passes through untouched.
+
+    Args:
+        filters: the widths of the next stage's branches, one more than there are inputs.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
+
+    Returns:
+        A list of one map more: `(batch, height_i, width_i, filters[i])`, and last one of half the height and width
+        (rounded up) of the coarsest input.
+
+    Raises:
+        ValueError: if `filters` does not hold one number more than there are inputs.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_transition_layer`.
+    """
+
+    def __init__(self, filters, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = tuple(filters)
+        self.data_format = standardize_data_format(data_format)
+        # One for each branch; None where the branch passes through.
+        self.convolutions = []
+
+    def build(self, input_shape):
+        if len(input_shape) != len(self.filters) - 1:
+            raise ValueError(
+                f"`Transition` received {len(input_shape)} maps with filters={self.filters}. Expected "
+                f"{len(self.filters) - 1} maps: one fewer than filters. Pass filters for each map and for the new one."
+            )
+        self.convolutions = [self.make_convolution(i, shape) for i, shape in enumerate(input_shape)]
+        self.convolutions.append(self.make_convolution(len(input_shape), input_shape[-1], strides=2))
+        for convolution, shape in zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True):
+            if convolution is not None:
+                convolution.build(shape)
+
+    def make_convolution(self, i, shape, strides=1):
+        if strides == 1 and shape[channel_axis(self.data_format)] == self.filters[i]:
+            return None
+        return ConvNorm(
+            self.filters[i],
+            3,
+            strides=strides,
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name=f"branch_{i}",
+        )
+
+    def call(self, inputs):
+        maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
+        return [x if convolution is None else convolution(x) for convolution, x in maps]
+
+    def compute_output_shape(self, input_shape):
+        shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)
+        return [shape if conv is None else conv.compute_output_shape(shape) for conv, shape in shapes]
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
