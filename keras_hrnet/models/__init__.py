@@ -1,0 +1,30 @@
+"""Which layers, in what order: the networks."""
+
+from keras_hrnet.models.hrnet import (
+    HRNet,
+    HRNetW18,
+    HRNetW18Small,
+    HRNetW18SmallV2,
+    HRNetW30,
+    HRNetW32,
+    HRNetW40,
+    HRNetW44,
+    HRNetW48,
+    HRNetW64,
+)
+from keras_hrnet.models.variants import VARIANTS, Variant
+
+__all__ = [
+    "VARIANTS",
+    "HRNet",
+    "HRNetW18",
+    "HRNetW18Small",
+    "HRNetW18SmallV2",
+    "HRNetW30",
+    "HRNetW32",
+    "HRNetW40",
+    "HRNetW44",
+    "HRNetW48",
+    "HRNetW64",
+    "Variant",
+]
