@@ -1,7 +1,6 @@
 """Normalisation of pixels, kept inside the network so that an exported file takes pixels."""
 
 import keras
-import numpy as np
 
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 
@@ -36,7 +35,8 @@ class Normalize(keras.layers.Layer):
     def call(self, x):
         shape = [1, 1, 1, 1]
         shape[channel_axis(self.data_format)] = 3
-        mean, deviation = (np.reshape(np.float32(value), shape) for value in (MEAN_RGB_255, STD_RGB_255))
+        mean = keras.ops.reshape(keras.ops.convert_to_tensor(MEAN_RGB_255, dtype="float32"), shape)
+        deviation = keras.ops.reshape(keras.ops.convert_to_tensor(STD_RGB_255, dtype="float32"), shape)
         return keras.ops.cast((keras.ops.cast(x, "float32") - mean) / deviation, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

@@ -58,6 +58,7 @@ def resize(x, size, interpolation="bilinear", align_corners=False, data_format="
     Reference: table 1.5 of conventions: HRNet-Image-Classification, lib/models/cls_hrnet.py (nearest);
     HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet.py (`ALIGN_CORNERS`).
     """
+    x = keras.ops.convert_to_tensor(x)
     size = tuple(size)
     if size == spatial_size(x, data_format):
         return x

@@ -1,0 +1,89 @@
+"""What several tests share: small sets of files, the golden cases, and files in the published formats."""
+
+import json
+import math
+import pathlib
+import zlib
+
+import keras
+import numpy as np
+import pytest
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.backend.clear_session()
+
+
+def golden_weights(keys):
+    """Draws the weights of a golden case: each from the checksum of its key, as the reference's were."""
+    weights = {}
+    for key, shape in keys.items():
+        generator = np.random.default_rng(zlib.crc32(key.encode()))
+        if len(shape) >= 2:
+            value = generator.standard_normal(shape) * math.sqrt(1 / math.prod(shape[1:]))
+        elif key.endswith("running_var"):
+            value = generator.uniform(0.5, 1.5, shape)
+        elif key.endswith("weight"):
+            value = generator.uniform(0.25, 0.75, shape)
+        else:
+            value = generator.standard_normal(shape) * 0.1
+        weights[key] = value.astype("float32")
+    return weights
+
+
+@pytest.fixture
+def golden_case():
+    """Returns a function that reads a golden case: its weights by key, and its arrays by name."""
+
+    def read(name):
+        description = json.loads((GOLDEN / f"{name}.json").read_text())
+        with np.load(GOLDEN / f"{name}.npz") as arrays:
+            return golden_weights(description["keys"]), dict(arrays)
+
+    return read
+
+
+@pytest.fixture
+def published_file(tmp_path):
+    """Returns a function that writes weights as the published training code saves them, or as safetensors."""
+
+    def write(weights, name="published.pth", prefix="", extra=None):
+        path = tmp_path / name
+        if name.endswith(".safetensors"):
+            import safetensors.numpy
+
+            safetensors.numpy.save_file({prefix + key: np.ascontiguousarray(v) for key, v in weights.items()}, path)
+            return path
+        import torch
+
+        state = {prefix + key: torch.from_numpy(np.array(value)) for key, value in weights.items()}
+        for key in weights:
+            if key.endswith("running_mean"):
+                count = key.removesuffix("running_mean") + "num_batches_tracked"
+                state[prefix + count] = torch.tensor(1000)
+        state.update(extra or {})
+        torch.save({"epoch": 484, "state_dict": state} if name.endswith(".tar") else state, path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def sublayers():
+    """Returns a function that lists a layer and all the layers inside it."""
+
+    def walk(layer):
+        found = [layer]
+        for value in list(vars(layer).values()):
+            children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+            for child in children:
+                if isinstance(child, keras.layers.Layer) and child not in found:
+                    found += walk(child)
+        return found
+
+    return walk

@@ -1,0 +1,141 @@
+"""What must be true of every layer, alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_hrnet import layers
+
+PYRAMID = ((2, 9, 13, 4), (2, 5, 7, 8), (2, 3, 4, 16))
+SINGLE = (2, 9, 13, 4)
+IMAGE = (2, 33, 49, 3)
+
+CASES = {
+    "ConvNorm": (lambda **k: layers.ConvNorm(6, 3, strides=2, **k), SINGLE),
+    "ConvNorm with a bias": (lambda **k: layers.ConvNorm(6, 1, activation=None, use_bias=True, **k), SINGLE),
+    "BasicBlock": (lambda **k: layers.BasicBlock(4, **k), SINGLE),
+    "BasicBlock with another width": (lambda **k: layers.BasicBlock(6, **k), SINGLE),
+    "Bottleneck": (lambda **k: layers.Bottleneck(2, **k), SINGLE),
+    "Branch": (lambda **k: layers.Branch(4, 2, **k), SINGLE),
+    "Branch of bottlenecks": (lambda **k: layers.Branch(4, 2, "bottleneck", **k), SINGLE),
+    "FuseLayer": (lambda **k: layers.FuseLayer(**k), PYRAMID),
+    "FuseLayer by nearest": (lambda **k: layers.FuseLayer("nearest", **k), PYRAMID),
+    "FuseLayer with aligned corners": (lambda **k: layers.FuseLayer(align_corners=True, **k), PYRAMID),
+    "HighResolutionModule": (lambda **k: layers.HighResolutionModule(1, **k), PYRAMID),
+    "Stage": (lambda **k: layers.Stage(2, 1, **k), PYRAMID[:2]),
+    "Transition": (lambda **k: layers.Transition((4, 6, 8), **k), PYRAMID[:2]),
+    "Stem": (lambda **k: layers.Stem(8, **k), IMAGE),
+    "Normalize": (lambda **k: layers.Normalize(**k), IMAGE),
+    "Resize": (lambda **k: layers.Resize(**k), (PYRAMID[2], PYRAMID[0])),
+    "ResizeConcatenate": (lambda **k: layers.ResizeConcatenate(**k), PYRAMID),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def inputs_of(shapes, data_format="channels_last"):
+    generator = np.random.default_rng(0)
+
+    def array(shape):
+        values = generator.uniform(0, 1, shape).astype("float32")
+        return values if data_format == "channels_last" else np.moveaxis(values, -1, 1)
+
+    return [array(shape) for shape in shapes] if isinstance(shapes[0], tuple) else array(shapes)
+
+
+def as_arrays(outputs):
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return [keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in outputs]
+
+
+def model_of(layer, inputs):
+    symbolic = [keras.Input(x.shape[1:]) for x in inputs] if isinstance(inputs, list) else keras.Input(inputs.shape[1:])
+    return keras.Model(symbolic, layer(symbolic))
+
+
+def randomize(layer):
+    generator = np.random.default_rng(1)
+    for weight in layer.weights:
+        weight.assign(generator.uniform(0.5, 1.0, weight.shape))
+
+
+def test_the_shape_that_a_layer_announces_is_the_one_it_gives(case):
+    make, shapes = case
+    layer, inputs = make(data_format="channels_last"), inputs_of(shapes)
+    outputs = as_arrays(layer(inputs))
+    announced = layer.compute_output_shape([x.shape for x in inputs] if isinstance(inputs, list) else inputs.shape)
+    announced = announced if isinstance(announced, list) else [announced]
+    assert [tuple(shape) for shape in announced] == [x.shape for x in outputs]
+
+
+def test_channels_first_gives_what_channels_last_gives(case):
+    make, shapes = case
+    last, first = make(data_format="channels_last"), make(data_format="channels_first")
+    last(inputs_of(shapes))
+    first.build(
+        [np.shape(x) for x in inputs_of(shapes, "channels_first")]
+        if isinstance(shapes[0], tuple)
+        else inputs_of(shapes, "channels_first").shape
+    )
+    randomize(last)
+    for ours, theirs in zip(first.weights, last.weights, strict=True):
+        ours.assign(theirs)
+    expected = as_arrays(last(inputs_of(shapes)))
+    actual = as_arrays(first(inputs_of(shapes, "channels_first")))
+    for x, y in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(np.moveaxis(x, 1, -1), y, rtol=2e-5, atol=1e-5)
+
+
+def test_a_layer_made_from_its_config_computes_the_same(case):
+    make, shapes = case
+    layer, inputs = make(data_format="channels_last"), inputs_of(shapes)
+    expected = as_arrays(layer(inputs))
+    copy = type(layer).from_config(layer.get_config())
+    copy(inputs)
+    assert copy.get_config() == layer.get_config()
+    for ours, theirs in zip(copy.weights, layer.weights, strict=True):
+        ours.assign(theirs)
+    for x, y in zip(as_arrays(copy(inputs)), expected, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_a_saved_layer_computes_the_same_to_the_last_bit(case, tmp_path):
+    make, shapes = case
+    inputs = inputs_of(shapes)
+    model = model_of(make(data_format="channels_last"), inputs)
+    randomize(model)
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.models.load_model(tmp_path / "layer.keras")
+    for x, y in zip(as_arrays(loaded(inputs)), as_arrays(model(inputs)), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
+def test_a_dtype_policy_reaches_every_layer_inside(case, policy, sublayers):
+    make, shapes = case
+    layer, inputs = make(data_format="channels_last", dtype=policy), inputs_of(shapes)
+    outputs = layer(inputs)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    compute_dtype = keras.DTypePolicy(policy).compute_dtype
+    assert {keras.backend.standardize_dtype(x.dtype) for x in outputs} <= {compute_dtype, "float32"}
+    for inner in sublayers(layer):
+        assert inner.dtype_policy.name == policy, inner.name
+        assert {weight.dtype for weight in inner.weights} <= {"float32"}
+
+
+def test_every_weight_moves_in_one_training_step(case):
+    make, shapes = case
+    inputs = inputs_of(shapes)
+    model = model_of(make(data_format="channels_last"), inputs)
+    if not model.weights:
+        return
+    targets = [np.random.default_rng(2).uniform(0, 1, x.shape).astype("float32") for x in as_arrays(model(inputs))]
+    targets = targets if len(targets) > 1 else targets[0]
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+    model.fit(inputs, targets, verbose=0)
+    for weight, value in zip(model.weights, before, strict=True):
+        assert np.any(keras.ops.convert_to_numpy(weight) != value), weight.path

@@ -1,0 +1,289 @@
+import inspect
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet import Variant, layers
+
+TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+HEADS = ("fcn", "classification", None)
+
+
+def images(*size, batch=2):
+    return np.random.default_rng(0).integers(0, 256, (batch, *size, 3)).astype("uint8")
+
+
+def arrays_of(outputs):
+    outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
+    return {name: keras.ops.convert_to_numpy(x) for name, x in outputs.items()}
+
+
+def with_random_statistics(model):
+    """Moves normalisation away from identity, so that what it does can be seen."""
+    generator = np.random.default_rng(1)
+    for weight in model.weights:
+        if weight.name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            weight.assign(generator.uniform(0.5, 1.0, weight.shape))
+    return model
+
+
+# Trainable parameters of backbone, segmentation (19 classes) and classification (1000 classes): the exact counts of the
+# published code; rounded, they are the tables of both repositories' READMEs (W48: 65.8M and 77.5M).
+PARAMETERS = {
+    "HRNetW18Small": (1_477_920, 1_540_819, 13_187_464),
+    "HRNetW18SmallV2": (3_860_720, 3_939_579, 15_597_464),
+    "HRNetW18": (9_562_260, 9_641_119, 21_299_004),
+    "HRNetW30": (25_812_276, 26_024_695, 37_712_220),
+    "HRNetW32": (29_305_536, 29_546_515, 41_232_680),
+    "HRNetW40": (45_521_216, 45_894_435, 57_557_160),
+    "HRNetW44": (54_974_640, 55_424_779, 67_064_984),
+    "HRNetW48": (65_325_120, 65_859_379, 77_469_864),
+    "HRNetW64": (115_697_600, 116_640_339, 128_059_944),
+}
+
+
+def trainable(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_variant_has_as_many_parameters_as_published(name):
+    network = getattr(keras_hrnet, name)
+    backbone, segmentation, classification = PARAMETERS[name]
+    model = network()
+    assert trainable(model) == segmentation
+    assert sum(map(trainable, (model.get_layer("last_layer_0"), model.get_layer("last_layer_3")))) == (
+        segmentation - backbone
+    )
+    del model
+    keras.backend.clear_session()
+    assert trainable(network(1000, head="classification")) == classification
+
+
+def test_a_network_without_a_head_has_the_backbones_parameters():
+    assert trainable(keras_hrnet.HRNetW18Small(head=None)) == PARAMETERS["HRNetW18Small"][0]
+
+
+@pytest.mark.parametrize("size", [(64, 96), (65, 97), (17, 40)])
+def test_logits_have_the_size_of_the_image(size):
+    model = keras_hrnet.HRNet(TINY, 5)
+    assert model.output_shape == (None, None, None, 5)
+    for batch in (1, 3):
+        assert model(images(*size, batch=batch)).shape == (batch, *size, 5)
+    assert model.predict(images(*size), verbose=0).shape == (2, *size, 5)
+
+
+def test_the_maps_are_named_by_their_stride():
+    model = keras_hrnet.HRNet(TINY, head=None, input_shape=(65, 97, 3))
+    assert {name: tuple(x.shape[1:]) for name, x in model.output.items()} == {
+        "P2": (17, 25, 4),
+        "P3": (9, 13, 8),
+        "P4": (5, 7, 16),
+        "P5": (3, 4, 32),
+    }
+    outputs = arrays_of(model(images(65, 97)))
+    assert {name: x.shape[1:] for name, x in outputs.items()} == {
+        n: tuple(x.shape[1:]) for n, x in model.output.items()
+    }
+
+
+def test_logits_at_stride_4_are_those_before_enlarging():
+    full, quarter = keras_hrnet.HRNet(TINY, 5), keras_hrnet.HRNet(TINY, 5, output_stride=4)
+    with_random_statistics(full)
+    quarter.set_weights(full.get_weights())
+    small = quarter(images(65, 97))
+    assert tuple(small.shape) == (2, 17, 25, 5)
+    expected = layers.resize(small, (65, 97))
+    np.testing.assert_allclose(arrays_of(full(images(65, 97)))["logits"], arrays_of(expected)["logits"], atol=1e-6)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_channels_first_gives_the_same_numbers(head):
+    last = with_random_statistics(keras_hrnet.HRNet(TINY, 5, head=head, data_format="channels_last"))
+    first = keras_hrnet.HRNet(TINY, 5, head=head, data_format="channels_first")
+    assert first.input_shape == (None, 3, None, None)
+    first.set_weights(last.get_weights())
+    expected = arrays_of(last(images(33, 49)))
+    for name, x in arrays_of(first(np.moveaxis(images(33, 49), -1, 1))).items():
+        x = x if x.ndim == 2 else np.moveaxis(x, 1, -1)
+        np.testing.assert_allclose(x, expected[name], rtol=1e-5, atol=1e-5)
+
+
+def test_keras_setting_decides_the_data_format():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        assert keras_hrnet.HRNet(TINY, 5).output_shape == (None, 5, None, None)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_bytes_and_floats_give_the_same_logits():
+    model = keras_hrnet.HRNet(TINY, 5)
+    pixels = images(32, 32)
+    np.testing.assert_array_equal(
+        arrays_of(model(pixels))["logits"], arrays_of(model(pixels.astype("float32")))["logits"]
+    )
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_saved_network_computes_the_same_to_the_last_bit(head, tmp_path):
+    model = with_random_statistics(keras_hrnet.HRNet(TINY, 5, head=head, align_corners=head == "fcn"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = arrays_of(model(images(33, 49)))
+    for name, x in arrays_of(loaded(images(33, 49))).items():
+        np.testing.assert_array_equal(x, expected[name])
+
+
+@pytest.mark.parametrize("other", sorted({"tensorflow", "jax", "torch"} - {keras.config.backend()}))
+def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_path):
+    model = with_random_statistics(keras_hrnet.HRNet(TINY, 5))
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", images(33, 49))
+    code = (
+        "import sys, keras, keras_hrnet, numpy as np\n"
+        "model = keras.models.load_model(sys.argv[1] + '/model.keras')\n"
+        "y = model(np.load(sys.argv[1] + '/images.npy'))\n"
+        "np.save(sys.argv[1] + '/logits.npy', keras.ops.convert_to_numpy(y))"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": other}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=True)
+    expected = arrays_of(model(images(33, 49)))["logits"]
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_dtype_policy_reaches_every_layer_and_logits_stay_float32(policy, head, sublayers):
+    model = keras_hrnet.HRNet(TINY, 5, head=head, dtype=policy)
+    for layer in model.layers:
+        for inner in [] if isinstance(layer, keras.layers.InputLayer) else sublayers(layer):
+            expected = "float32" if layer.name == "logits" else policy
+            assert inner.dtype_policy.name == expected, inner.path
+    outputs = arrays_of(model(images(32, 32)))
+    compute_dtype = keras.DTypePolicy(policy).compute_dtype
+    for x in outputs.values():
+        assert str(x.dtype) == (compute_dtype if head is None else "float32")
+        assert np.all(np.isfinite(x.astype("float32")))
+
+
+def test_the_global_dtype_policy_is_followed():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = keras_hrnet.HRNet(TINY, 5)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("stage2").compute_dtype == "bfloat16"
+    assert model.output.dtype == "float32"
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_weight_of_every_head_moves_in_one_training_step(head):
+    model = keras_hrnet.HRNet(TINY, 5, head=head)
+    x = images(64, 64)
+    generator = np.random.default_rng(0)
+    if head is None:
+        y = {name: generator.uniform(0, 1, value.shape) for name, value in arrays_of(model(x)).items()}
+        model.compile(keras.optimizers.SGD(0.1), dict.fromkeys(y, "mse"))
+    else:
+        y = generator.integers(0, 5, (2, 64, 64) if head == "fcn" else (2,)).astype("uint8")
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+        model.compile(keras.optimizers.SGD(0.1), loss)
+    before = model.get_weights()
+    model.fit(x, y, verbose=0)
+    for weight, old in zip(model.weights, before, strict=True):
+        # At this size the coarsest maps have one pixel an image, and a shift before normalisation changes nothing.
+        shifts_nothing = weight.name == "bias" and "classifier" not in weight.path and "last_layer_3" not in weight.path
+        assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
+
+
+def test_mixed_precision_trains():
+    model = keras_hrnet.HRNet(TINY, 5, dtype="mixed_float16")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    y = np.random.default_rng(0).integers(0, 5, (2, 64, 64)).astype("uint8")
+    history = model.fit(images(64, 64), y, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+def test_building_a_network_traces_no_layer(monkeypatch):
+    def call(self, inputs):
+        raise AssertionError(f"{type(self).__name__} was traced")
+
+    for layer in (layers.Branch, layers.Stage, layers.Transition, layers.Stem, layers.ConvNorm, layers.FuseLayer):
+        monkeypatch.setattr(layer, "call", call)
+    for layer in (layers.Normalize, layers.Resize, layers.ResizeConcatenate):
+        monkeypatch.setattr(layer, "call", call)
+    for head in HEADS:
+        keras_hrnet.HRNet(TINY, 5, head=head)
+
+
+def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
+    for options, interpolation, align_corners in (
+        ({}, "bilinear", False),
+        ({"align_corners": True}, "bilinear", True),
+        ({"interpolation": "nearest"}, "nearest", False),
+        ({"head": "classification"}, "nearest", False),
+        ({"head": "classification", "interpolation": "bilinear"}, "bilinear", False),
+    ):
+        model = keras_hrnet.HRNet(TINY, 5, **options)
+        resizing = [x for layer in model.layers[1:] for x in sublayers(layer) if hasattr(x, "align_corners")]
+        assert len(resizing) >= 9
+        assert {(x.interpolation, x.align_corners) for x in resizing} == {(interpolation, align_corners)}
+
+
+def test_the_constructors_share_one_signature():
+    signatures = {str(inspect.signature(getattr(keras_hrnet, name))) for name in PARAMETERS}
+    assert len(signatures) == 1
+    own = list(inspect.signature(keras_hrnet.HRNet).parameters)
+    assert own == ["variant", *inspect.signature(keras_hrnet.HRNetW48).parameters]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"input_shape": (16, 3000, 3)},
+            r"needs a height and width of at least 17\. Received input_shape=\(16, 30",
+        ),
+        ({"input_shape": (64, 64, 4)}, r"Expected \(height, width, 3\) for data_format='channels_last'"),
+        ({"input_shape": (64, 64)}, r"Expected \(height, width, 3\)"),
+        ({"input_shape": (64, 64, 3), "data_format": "channels_first"}, r"Expected \(3, height, width\)"),
+        ({"head": "unet"}, r"received head='unet'\. Expected one of"),
+        ({"num_classes": 0}, r"received num_classes=0\. Expected a whole number of at least 1"),
+        ({"output_stride": 8}, r"received output_stride=8\. Expected 1 .* or 4"),
+        ({"interpolation": "cubic"}, r"Received interpolation='cubic'"),
+        ({"interpolation": "nearest", "align_corners": True}, r"interpolation='nearest' with align_corners=True"),
+        ({"data_format": "NHWC"}, r"Received data_format='NHWC'"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_is_built(options, message):
+    with pytest.raises(ValueError, match=message):
+        keras_hrnet.HRNetW18Small(**options)
+
+
+def test_an_image_too_small_is_refused_when_it_comes():
+    model = keras_hrnet.HRNet(TINY, 5)
+    with pytest.raises(ValueError, match=r"received an image of height 16 and width 64\. Expected at least 17 each"):
+        model(images(16, 64))
+
+
+def test_something_else_than_a_variant_is_refused():
+    with pytest.raises(TypeError, match=r"received variant='W48'\. Expected a `keras_hrnet\.Variant`"):
+        keras_hrnet.HRNet("W48")
+
+
+@pytest.mark.parametrize("options", [{"width": 0}, {"width": 4.5}, {"width": 4, "modules": (1, 0, 1)}])
+def test_a_variant_of_no_width_or_depth_is_refused(options):
+    with pytest.raises(ValueError, match="Expected whole numbers of at least 1"):
+        Variant("mine", **options)
+
+
+def test_a_variant_without_three_stages_is_refused():
+    with pytest.raises(ValueError, match=r"received modules=\(1, 1\)\. Expected three numbers"):
+        Variant("mine", 4, modules=(1, 1))

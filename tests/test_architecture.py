@@ -1,0 +1,75 @@
+"""Which folder may import which: the arrows of the layout, held by reading the imports."""
+
+import ast
+import pathlib
+
+import pytest
+
+import keras_hrnet
+
+PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
+
+# What each folder or file may import, beside the standard library, keras, numpy and itself.
+ARROWS = {
+    "__init__": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "version"},
+    "labels": set(),
+    "version": set(),
+    "layers": set(),
+    "models": {"layers", "checkpoints"},
+    "checkpoints": set(),
+    "data": {"labels"},
+    "evaluation": {"labels"},
+    "export": {"models", "layers", "evaluation"},
+    "cli": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "version"},
+}
+# Libraries that only these may import, and only inside a function where the backend is not chosen yet.
+LIBRARIES = {
+    "tensorflow": {"layers", "data", "export"},
+    "torch": {"layers", "checkpoints"},
+    "jax": set(),
+    "PIL": {"data", "evaluation", "cli"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module == "keras_hrnet":
+                yield from (f"keras_hrnet.{alias.name}" for alias in node.names)
+            else:
+                yield ("." * node.level) + (node.module or "")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_the_layout_allows(path):
+    for name in imports(ast.parse(path.read_text())):
+        top, _, rest = name.partition(".")
+        assert top, f"{path.name} imports relatively: {name}"
+        assert not name.startswith("keras.src"), f"{path.name} uses a private module of Keras: {name}"
+        if top == "keras_hrnet" and rest:
+            target = rest.partition(".")[0]
+            assert target in ARROWS[room(path)] | {room(path)}, f"{path.name} may not import {name}"
+        if top == "keras":
+            assert room(path) not in ("data", "labels", "version"), f"{path.name} may not import keras"
+        if top in LIBRARIES:
+            assert room(path) in LIBRARIES[top], f"{path.name} may not import {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_backends_and_tensorflow_are_imported_inside_functions_only(path):
+    for node in ast.parse(path.read_text()).body:
+        for name in imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            assert name.partition(".")[0] not in ("tensorflow", "torch", "jax"), f"{path.name} imports {name} at once"
+
+
+def test_every_room_has_its_arrows():
+    assert {room(path) for path in FILES} == set(ARROWS)
