@@ -1,5 +1,6 @@
 """Which layers, in what order: the networks."""
 
+from keras_hrnet.models.cost import Cost, cost
 from keras_hrnet.models.hrnet import (
     HRNet,
     HRNetW18,
@@ -16,6 +17,7 @@ from keras_hrnet.models.variants import VARIANTS, Variant
 
 __all__ = [
     "VARIANTS",
+    "Cost",
     "HRNet",
     "HRNetW18",
     "HRNetW18Small",
@@ -27,4 +29,5 @@ __all__ = [
     "HRNetW48",
     "HRNetW64",
     "Variant",
+    "cost",
 ]
