@@ -1,0 +1,95 @@
+"""Counts of pixels by true and by predicted class, and the scores that follow from them.
+
+Counts are int64: the training images of Cityscapes have 6.2e9 pixels, more than int32 holds.
+"""
+
+import numpy as np
+
+from keras_hrnet.labels import IGNORE_LABEL
+
+
+def confusion_matrix(truth, prediction, num_classes):
+    """Counts the pixels of each pair of true and predicted class.
+
+    Args:
+        truth: integer array of any shape, train ids; pixels of 255 are not counted.
+        prediction: integer array of the same shape, train ids.
+        num_classes: the train ids are 0 to `num_classes - 1`; at most 255.
+
+    Returns:
+        int64 `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction.
+
+    Raises:
+        TypeError: if an array does not hold integers.
+        ValueError: if the shapes differ, or a counted pixel has a train id beyond the classes.
+
+    Example:
+
+    >>> from keras_hrnet.evaluation import confusion_matrix
+    >>> confusion_matrix([0, 0, 1, 255], [0, 1, 1, 1], num_classes=2)
+    array([[1, 1],
+           [0, 1]])
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    check_num_classes(num_classes)
+    for name, labels in (("truth", truth), ("prediction", prediction)):
+        if labels.dtype.kind not in "ui":
+            raise TypeError(
+                f"Received a {name} of dtype {labels.dtype}. Expected integers, the train ids of pixels. Convert it, "
+                "for example with `.astype('uint8')`."
+            )
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"Received a truth of shape {truth.shape} and a prediction of shape {prediction.shape}. Expected one "
+            "shape. Predict at the size of the truth."
+        )
+    counted = truth != IGNORE_LABEL
+    truth, prediction = truth[counted], prediction[counted]
+    _check_range("truth", truth, num_classes)
+    _check_range("prediction", prediction, num_classes)
+    pairs = truth.astype(np.int64) * num_classes + prediction
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
+
+
+def intersection_over_union(confusion):
+    """Divides, for each class, the pixels that both call it by the pixels that either calls it.
+
+    Args:
+        confusion: int64 `(num_classes, num_classes)`, as `confusion_matrix` gives it.
+
+    Returns:
+        float64 `(num_classes,)` in [0, 1]; NaN for a class that is neither in the truth nor in the prediction.
+
+    Reference: Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", section 4.2; the
+    NaN is cityscapesScripts' (`getIouScoreForLabel`).
+    """
+    intersection = np.diagonal(confusion).astype(np.float64)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diagonal(confusion)
+    return np.divide(intersection, union, out=np.full(len(confusion), np.nan), where=union > 0)
+
+
+def check_num_classes(num_classes):
+    """Refuses more classes than can be told from the ignored pixels.
+
+    Raises:
+        ValueError: if `num_classes` is less than 1 or more than 255.
+    """
+    if not 1 <= num_classes <= IGNORE_LABEL:
+        raise ValueError(
+            f"Received num_classes={num_classes}. Expected 1 to {IGNORE_LABEL}, as label {IGNORE_LABEL} marks the "
+            "pixels that are not counted. Merge classes."
+        )
+
+
+def _check_range(name, labels, num_classes):
+    if labels.size == 0 or (labels.min() >= 0 and labels.max() < num_classes):
+        return
+    strange = sorted({int(label) for label in np.unique(labels) if not 0 <= label < num_classes})
+    listed = ", ".join(map(str, strange[:5])) + (", …" if len(strange) > 5 else "")
+    advice = "Map the label ids of the files to train ids, and what has none to 255"
+    if name == "prediction":
+        advice = "Say how many classes the network has"
+    raise ValueError(
+        f"Received a {name} with label {listed} for {num_classes} classes. Expected 0 to {num_classes - 1}"
+        f"{', or 255 where a pixel is ignored' if name == 'truth' else ''}. {advice}."
+    )

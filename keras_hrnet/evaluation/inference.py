@@ -1,0 +1,177 @@
+"""Runs a network on batches of images, and turns its logits into labels."""
+
+import keras
+import numpy as np
+
+
+def labels_model(model):
+    """Builds a model that gives labels instead of logits, sharing the layers and weights of `model`.
+
+    The largest logit is found where the network runs, so that one byte a pixel comes to the host and not one float a
+    class. Make it once where the same network is evaluated many times: it keeps what it compiled.
+
+    Args:
+        model: a functional model, float32 logits `(batch, height, width, num_classes)` out; or channels first. A
+            model that gives labels already is returned as it is.
+
+    Returns:
+        A model from the same images to labels `(batch, height, width)`, train ids: uint8, or int32 if there are more
+        than 255 classes.
+
+    Raises:
+        TypeError: if `model` is not a built Keras model with one input and one output.
+        ValueError: if its input is not RGB images, or its output not a map of logits.
+    """
+    check_model(model)
+    if gives_labels(model):
+        return model
+    logits = model.outputs[0]
+    dtype = label_dtype(num_classes(model))
+    labels = keras.ops.cast(keras.ops.argmax(logits, axis=_channel_axis(model)), dtype)
+    return keras.Model(model.inputs[0], labels, name=f"{model.name}_labels")
+
+
+def check_model(model):
+    """Refuses what is not a network from RGB images to maps of logits or labels.
+
+    Raises:
+        TypeError: if `model` is not a built Keras model with one input and one output.
+        ValueError: if its input is not RGB images, or its output neither a map of logits nor of labels.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"Received a model of type {type(model).__name__}. Expected a keras.Model. Pass one, for example "
+            "keras_hrnet.HRNetW18()."
+        )
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs or len(inputs) != 1 or len(outputs) != 1:
+        raise TypeError(
+            f"Received the model {model.name!r} with {len(inputs or ())} inputs and {len(outputs or ())} outputs. "
+            "Expected a built functional model from one batch of images to one tensor. Pass a network with a head, or "
+            "wrap yours: keras.Model(inputs, logits)."
+        )
+    data_format(model)
+    rank = len(outputs[0].shape)
+    if rank != (3 if gives_labels(model) else 4):
+        raise ValueError(
+            f"Received the model {model.name!r} with an output of shape {tuple(outputs[0].shape)}. Expected logits "
+            "(batch, height, width, num_classes). Build it with a segmentation head, for example head='fcn'."
+        )
+
+
+def data_format(model):
+    """Returns where the channels of a model's images are: "channels_last" or "channels_first".
+
+    Raises:
+        ValueError: if neither the last nor the second axis of its input has three channels.
+    """
+    shape = tuple(model.inputs[0].shape)
+    if len(shape) == 4 and shape[-1] == 3:
+        return "channels_last"
+    if len(shape) == 4 and shape[1] == 3:
+        return "channels_first"
+    raise ValueError(
+        f"Received the model {model.name!r} with an input of shape {shape}. Expected RGB images (batch, height, width, "
+        "3), or (batch, 3, height, width). Build it with input_shape=(None, None, 3)."
+    )
+
+
+def gives_labels(model):
+    """Returns whether a model gives labels (integers) rather than logits."""
+    return "int" in keras.utils.standardize_dtype(model.outputs[0].dtype)
+
+
+def num_classes(model):
+    """Returns how many logits a pixel has in a model's output.
+
+    Raises:
+        ValueError: if the model does not say.
+    """
+    count = model.outputs[0].shape[_channel_axis(model)]
+    if count is None:
+        raise ValueError(
+            f"Received the model {model.name!r} with an output of shape {tuple(model.outputs[0].shape)}. Expected a "
+            "known number of classes. Build it with num_classes."
+        )
+    return count
+
+
+def label_dtype(count):
+    """Returns the dtype of the labels of `count` classes: "uint8" up to 255 classes, else "int32"."""
+    return "uint8" if count <= 255 else "int32"
+
+
+def images_for(model, images):
+    """Brings a batch of images into the layout of a model's input.
+
+    Args:
+        model: a model that `check_model` accepts.
+        images: uint8 or float `(batch, height, width, 3)` or `(batch, 3, height, width)`, RGB in [0, 255].
+
+    Returns:
+        The same images, channels where the model has them.
+
+    Raises:
+        ValueError: if they are no batch of RGB images, or not of the size that the model was built for.
+    """
+    layout = data_format(model)
+    shape = images.shape
+    if len(shape) != 4 or 3 not in (shape[1], shape[-1]):
+        raise ValueError(
+            f"Received images of shape {tuple(shape)}. Expected RGB images (batch, height, width, 3). Batch them, for "
+            "example with `dataset.batch(1)`."
+        )
+    if layout == "channels_last" and shape[-1] != 3:
+        images = np.moveaxis(images, 1, -1)
+    if layout == "channels_first" and shape[1] != 3:
+        images = np.moveaxis(images, -1, 1)
+    built_for = tuple(model.inputs[0].shape)
+    if any(expected not in (None, size) for expected, size in zip(built_for[1:], images.shape[1:], strict=True)):
+        raise ValueError(
+            f"Received images of shape {images.shape} for the model {model.name!r}. Expected shape {built_for}, which "
+            "the model was built for. Resize the images, or build it with input_shape=(None, None, 3)."
+        )
+    return images
+
+
+def image_size(model, images):
+    """Returns (height, width) of images in the layout of the model."""
+    return images.shape[1:3] if data_format(model) == "channels_last" else images.shape[2:]
+
+
+def labels_of(model, output):
+    """Turns what a model answered on the host into labels.
+
+    Args:
+        model: the model.
+        output: its answer, a numpy array: float `(batch, height, width, num_classes)`, channels first, or labels.
+
+    Returns:
+        uint8 or int32 `(batch, height, width)`, train ids.
+    """
+    if gives_labels(model):
+        return output
+    axis = _channel_axis(model)
+    return np.argmax(output, axis=axis).astype(label_dtype(output.shape[axis]))
+
+
+def check_size(model, labels, size):
+    """Refuses labels of another size than the pixels that they are for.
+
+    Args:
+        model: the model that gave them.
+        labels: `(batch, height, width)`.
+        size: (height, width) that they should have.
+
+    Raises:
+        ValueError: if they have another.
+    """
+    if labels.shape[1:] != tuple(size):
+        raise ValueError(
+            f"Received logits of size {labels.shape[1:]} from the model {model.name!r} for images of size "
+            f"{tuple(size)}. Expected one logit a pixel. Build the model with output_stride=1."
+        )
+
+
+def _channel_axis(model):
+    return -1 if data_format(model) == "channels_last" else 1

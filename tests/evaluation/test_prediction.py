@@ -1,0 +1,138 @@
+"""Predictions on arrays and picture files of every mode."""
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+
+import keras_hrnet
+from keras_hrnet.evaluation import labels_model, predict, read_image
+
+RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
+IMAGE = np.array([[RED, RED, GREEN, GREEN], [BLUE, BLUE, GREEN, RED]], dtype=np.uint8)
+LABELS = [[0, 0, 1, 1], [2, 2, 1, 0]]
+
+
+def strongest_color(shape=(None, None, 3)):
+    image = keras.Input(shape)
+    return keras.Model(image, keras.layers.Activation("linear", name="logits")(image))
+
+
+def test_labels_are_the_largest_logits_as_bytes():
+    labels = predict(strongest_color(), IMAGE)
+    assert labels.tolist() == LABELS
+    assert labels.dtype == np.uint8
+
+
+def test_a_batch_gives_a_batch_of_labels():
+    assert predict(strongest_color(), np.stack([IMAGE, IMAGE[:, ::-1]])).tolist() == [LABELS, [r[::-1] for r in LABELS]]
+
+
+def test_a_network_that_is_channels_first_takes_the_same_image():
+    assert predict(strongest_color((3, None, None)), IMAGE).tolist() == LABELS
+
+
+def test_a_labels_model_predicts_alike():
+    assert predict(labels_model(strongest_color()), IMAGE).tolist() == LABELS
+
+
+def test_more_than_255_classes_give_int32():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(300, 1, data_format="channels_last")(image))
+    network.set_weights([np.zeros((1, 1, 3, 300)), np.eye(300)[299]])
+    labels = predict(network, IMAGE)
+    assert labels.dtype == labels_model(network).predict_on_batch(IMAGE[np.newaxis]).dtype == np.int32
+    assert np.unique(labels).tolist() == [299]
+
+
+def test_the_real_network_predicts_images_of_odd_and_of_changing_size():
+    network = keras_hrnet.HRNetW18Small(num_classes=4, data_format="channels_last")
+    random = np.random.default_rng(0)
+    for height, width in ((33, 50), (47, 65)):
+        labels = predict(network, random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        assert labels.shape == (height, width)
+        assert labels.max() < 4
+
+
+def test_a_picture_file_is_predicted_as_its_pixels(tmp_path):
+    PIL.Image.fromarray(IMAGE).save(tmp_path / "street.png")
+    assert predict(strongest_color(), tmp_path / "street.png").tolist() == LABELS
+    assert predict(strongest_color(), str(tmp_path / "street.png")).tolist() == LABELS
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_transparent_and_palette_pictures_become_rgb(tmp_path, mode):
+    PIL.Image.fromarray(IMAGE).convert(mode).save(tmp_path / "street.png")
+    assert predict(strongest_color(), tmp_path / "street.png").tolist() == LABELS
+
+
+def test_a_grey_picture_becomes_rgb(tmp_path):
+    PIL.Image.fromarray(IMAGE[..., 0]).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(IMAGE[..., :1], 3, axis=-1))
+
+
+def test_the_rotation_that_a_camera_noted_is_done(tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # Orientation: the picture lies on its left side.
+    PIL.Image.fromarray(IMAGE).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "photo.png"), np.rot90(IMAGE, -1))
+
+
+def test_a_picture_of_16_bits_is_refused(tmp_path):
+    PIL.Image.fromarray(np.full((2, 3), 4000, np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(ValueError, match=r"deep.png' of mode 'I;16', more than 8 bits a channel"):
+        read_image(tmp_path / "deep.png")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no_such.png'. Expected a picture file"):
+        predict(strongest_color(), tmp_path / "no_such.png")
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"text.png', which Pillow cannot read"):
+        read_image(tmp_path / "text.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
+    path = tmp_path / f"cut.{suffix}"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    PIL.Image.fromarray(pixels).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=f"cut.{suffix}', which Pillow cannot read"):
+        read_image(path)
+
+
+def test_a_file_with_a_flipped_byte_is_named(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    PIL.Image.fromarray(pixels).save(tmp_path / "flipped.png")
+    data = bytearray((tmp_path / "flipped.png").read_bytes())
+    data[len(data) // 2] ^= 255
+    (tmp_path / "flipped.png").write_bytes(data)
+    with pytest.raises(ValueError, match=r"flipped.png', which Pillow cannot read"):
+        read_image(tmp_path / "flipped.png")
+
+
+def test_floats_are_refused_with_the_way_to_bytes():
+    with pytest.raises(TypeError, match=r"dtype float64. Expected uint8 .* multiply them by 255"):
+        predict(strongest_color(), IMAGE / 255)
+
+
+def test_what_is_no_array_is_refused():
+    with pytest.raises(TypeError, match=r"image of type Image. Expected a path or a numpy array"):
+        predict(strongest_color(), PIL.Image.fromarray(IMAGE))
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 4), (1, 1, 4, 6, 3)])
+def test_an_array_that_is_no_rgb_image_is_refused(shape):
+    with pytest.raises(ValueError, match=r"image of shape \(.*Expected \(height, width, 3\)"):
+        predict(strongest_color(), np.zeros(shape, np.uint8))
+
+
+def test_logits_at_stride_4_are_refused():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.AveragePooling2D(4, data_format="channels_last")(image))
+    with pytest.raises(ValueError, match=r"size \(2, 3\) .*size \(8, 12\).*output_stride=1"):
+        predict(network, np.zeros((8, 12, 3), np.uint8))

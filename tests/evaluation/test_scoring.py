@@ -1,0 +1,239 @@
+"""Scores of networks whose answers are known: the class of a pixel is the strongest of its three colours."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet.evaluation import EvaluationReport, evaluate, labels_model
+from keras_hrnet.labels import CLASS_NAMES
+
+RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
+NAMES = ("red", "green", "blue")
+
+
+def strongest_color(data_format="channels_last", shape=None):
+    if shape is None:
+        shape = (None, None, 3) if data_format == "channels_last" else (3, None, None)
+    image = keras.Input(shape)
+    return keras.Model(image, keras.layers.Activation("linear", name="logits")(image), name="strongest")
+
+
+def one_batch():
+    image = np.array([[[RED, RED, GREEN], [BLUE, BLUE, GREEN]]], dtype=np.uint8)
+    label = np.array([[[0, 1, 1], [2, 255, 255]]], dtype=np.uint8)
+    return image, label
+
+
+def test_scores_are_those_worked_by_hand():
+    report = evaluate(strongest_color(), [one_batch()], class_names=NAMES)
+    assert report.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert report.iou.tolist() == [0.5, 0.5, 1.0]
+    assert report.mean_iou == pytest.approx(2 / 3)
+    assert report.pixel_accuracy == 0.75
+    assert report.num_images == 1
+    assert report.seconds_per_image > 0
+    assert report.class_names == NAMES
+
+
+def test_batches_may_differ_in_number_and_size_of_their_images():
+    image, label = one_batch()
+    wide = (np.tile(image, (2, 1, 3, 1)), np.tile(label, (2, 1, 3)))
+    report = evaluate(strongest_color(), [(image, label), wide], class_names=NAMES)
+    assert report.num_images == 3
+    assert report.confusion.tolist() == [[7, 0, 0], [7, 7, 0], [0, 0, 7]]
+
+
+def test_a_dataset_of_tf_data_is_scored_alike():
+    tensorflow = pytest.importorskip("tensorflow")
+    image, label = one_batch()
+    dataset = tensorflow.data.Dataset.from_tensor_slices((image, label)).batch(1)
+    report = evaluate(strongest_color(), dataset, class_names=NAMES)
+    assert report.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_images_may_be_float32_and_labels_int32():
+    image, label = one_batch()
+    report = evaluate(strongest_color(), [(image.astype("float32"), label.astype("int32"))], class_names=NAMES)
+    assert report.pixel_accuracy == 0.75
+
+
+@pytest.mark.parametrize("images_are_first", [False, True])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_images_and_network_may_have_the_channels_last_or_first(data_format, images_are_first):
+    image, label = one_batch()
+    image, label = np.tile(image, (1, 1, 2, 1)), np.tile(label, (1, 1, 2))
+    if images_are_first:
+        image = np.moveaxis(image, -1, 1)
+    report = evaluate(strongest_color(data_format), [(image, label)], class_names=NAMES)
+    assert report.confusion.tolist() == [[2, 0, 0], [2, 2, 0], [0, 0, 2]]
+
+
+def test_a_labels_model_gives_bytes_and_scores_alike():
+    labeler = labels_model(strongest_color())
+    image, label = one_batch()
+    assert labeler.predict_on_batch(image).dtype == np.uint8
+    assert labels_model(labeler) is labeler
+    assert evaluate(labeler, [(image, label)], class_names=NAMES).mean_iou == pytest.approx(2 / 3)
+
+
+def test_a_labels_model_follows_the_weights_of_its_network():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(2, 1, data_format="channels_last")(image))
+    labeler = labels_model(network)
+    for expected in (0, 1):
+        network.set_weights([np.zeros((1, 1, 3, 2)), np.eye(2)[expected]])
+        assert np.unique(labeler.predict_on_batch(one_batch()[0])).tolist() == [expected]
+
+
+def test_evaluation_in_the_midst_of_fit_scores_the_weights_of_that_epoch():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(3, 1, data_format="channels_last")(image))
+    network.set_weights([np.zeros((1, 1, 3, 3)), np.array([0, 0, 1.0])])
+    seen = []
+
+    class Scores(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(evaluate(self.model, [one_batch()], class_names=NAMES).confusion.sum(axis=0).tolist())
+
+    # Every label is green: after one large step on the biases the network says green and no longer blue.
+    pixels, labels = np.zeros((1, 2, 3, 3)), np.ones((1, 2, 3))
+    network.compile(keras.optimizers.SGD(100.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(pixels, labels, epochs=2, verbose=0, callbacks=[Scores()])
+    assert seen == [[0, 4, 0]] * 2
+
+
+def test_nineteen_classes_have_the_names_of_cityscapes():
+    network = keras_hrnet.HRNetW18Small(data_format="channels_last")
+    image = np.random.default_rng(0).integers(0, 256, (1, 33, 50, 3), dtype=np.uint8)
+    report = evaluate(network, [(image, np.zeros((1, 33, 50), np.uint8))])
+    assert report.class_names == CLASS_NAMES
+    assert report.confusion[0].sum() == report.confusion.sum() == 33 * 50
+
+
+def test_other_numbers_of_classes_are_numbered():
+    assert evaluate(strongest_color(), [one_batch()]).class_names == ("class 0", "class 1", "class 2")
+
+
+def test_labels_beyond_the_classes_are_refused():
+    image, label = one_batch()
+    with pytest.raises(ValueError, match="label 40 for 3 classes"):
+        evaluate(strongest_color(), [(image, np.full_like(label, 40))])
+
+
+def test_logits_at_stride_4_are_refused():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.AveragePooling2D(4, data_format="channels_last")(image))
+    batch = (np.zeros((1, 8, 12, 3), np.uint8), np.zeros((1, 8, 12), np.uint8))
+    with pytest.raises(ValueError, match=r"size \(2, 3\) .* images of size \(8, 12\).*output_stride=1"):
+        evaluate(network, [batch])
+
+
+def test_labels_of_another_size_than_the_images_are_refused():
+    image, label = one_batch()
+    with pytest.raises(ValueError, match=r"labels of size \(1, 3\) for images of size \(2, 3\)"):
+        evaluate(strongest_color(), [(image, label[:, :1])])
+
+
+def test_names_of_another_number_than_the_classes_are_refused():
+    with pytest.raises(ValueError, match="2 class_names for the model 'strongest' with 3 classes"):
+        evaluate(strongest_color(), [one_batch()], class_names=("a", "b"))
+
+
+def test_a_labels_model_without_names_is_refused():
+    with pytest.raises(ValueError, match="gives labels, without class_names"):
+        evaluate(labels_model(strongest_color()), [one_batch()])
+
+
+def test_a_classifier_of_images_is_refused():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.GlobalAveragePooling2D(data_format="channels_last")(image))
+    with pytest.raises(ValueError, match=r"output of shape \(None, 3\). Expected logits .*head='fcn'"):
+        evaluate(network, [one_batch()])
+
+
+def test_a_dict_of_maps_is_refused():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, {"P2": image, "P3": keras.ops.relu(image)})
+    with pytest.raises(TypeError, match=r"1 inputs and 2 outputs. Expected a built functional model"):
+        evaluate(network, [one_batch()])
+
+
+def test_what_is_no_keras_model_is_refused():
+    with pytest.raises(TypeError, match=r"model of type function. Expected a keras.Model"):
+        evaluate(lambda image: image, [one_batch()])
+
+
+def test_a_network_of_grey_images_is_refused():
+    with pytest.raises(ValueError, match=r"input of shape \(None, None, None, 1\). Expected RGB"):
+        evaluate(strongest_color(shape=(None, None, 1)), [one_batch()])
+
+
+def test_images_of_another_size_than_the_network_was_built_for_are_refused():
+    with pytest.raises(ValueError, match=r"images of shape \(1, 2, 3, 3\) .*Expected shape \(None, 4, 6, 3\)"):
+        evaluate(strongest_color(shape=(4, 6, 3)), [one_batch()])
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (one_batch()[0], "batch of type ndarray. Expected a pair"),
+        ((*one_batch(), np.ones(1)), "batch of 3 parts. Expected a pair"),
+        ((one_batch()[0][0], one_batch()[1][0]), r"labels of shape \(2, 3\)"),
+        ((one_batch()[0], one_batch()[1][..., np.newaxis]), r"labels of shape \(1, 2, 3, 1\)"),
+        ((one_batch()[0][..., :2], one_batch()[1]), r"images of shape \(1, 2, 3, 2\). Expected RGB"),
+        ((one_batch()[0], one_batch()[1].astype("float32")), "truth of dtype float32"),
+    ],
+)
+def test_what_is_no_batch_of_images_and_labels_is_refused(batch, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        evaluate(strongest_color(), [batch])
+
+
+def test_an_empty_dataset_is_refused():
+    with pytest.raises(ValueError, match="empty dataset"):
+        evaluate(strongest_color(), [])
+
+
+def test_a_dataset_without_end_is_refused():
+    tensorflow = pytest.importorskip("tensorflow")
+    dataset = tensorflow.data.Dataset.from_tensors(one_batch()).repeat()
+    with pytest.raises(ValueError, match="never ends"):
+        evaluate(strongest_color(), dataset)
+
+
+def test_labels_that_are_all_ignored_are_refused():
+    image, label = one_batch()
+    with pytest.raises(ValueError, match="1 images whose labels are all 255"):
+        evaluate(strongest_color(), [(image, np.full_like(label, 255))])
+
+
+def report_with_an_absent_class():
+    return EvaluationReport(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), ("road", "sidewalk", "train"), 2, 0.25)
+
+
+def test_the_mean_leaves_out_absent_classes():
+    assert report_with_an_absent_class().mean_iou == pytest.approx((3 / 4 + 4 / 5) / 2)
+
+
+def test_a_report_prints_as_an_aligned_table():
+    assert str(report_with_an_absent_class()).splitlines() == [
+        "class                IoU %  pixels %",
+        "────────────────────────────────────",
+        "road                 75.00    50.000",
+        "sidewalk             80.00    50.000",
+        "train                    –     0.000",
+        "────────────────────────────────────",
+        "mean of 2 classes    77.50   100.000",
+        "pixel accuracy 87.50 %, 2 images, 0.25 s an image",
+    ]
+
+
+def test_a_report_goes_through_json():
+    read = json.loads(json.dumps(report_with_an_absent_class().to_dict()))
+    assert read["iou"] == {"road": 0.75, "sidewalk": 0.8, "train": None}
+    assert read["confusion"] == [[3, 1, 0], [0, 4, 0], [0, 0, 0]]
+    assert read["mean_iou"] == pytest.approx(0.775)
+    assert (read["num_images"], read["seconds_per_image"], read["pixel_accuracy"]) == (2, 0.25, 0.875)
