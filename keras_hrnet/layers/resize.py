@@ -60,7 +60,7 @@ def resize(x, size, interpolation="bilinear", align_corners=False, data_format="
     """
     x = keras.ops.convert_to_tensor(x)
     size = tuple(size)
-    if size == spatial_size(x, data_format):
+    if _are_equal(size, spatial_size(x, data_format)):
         return x
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -68,6 +68,11 @@ def resize(x, size, interpolation="bilinear", align_corners=False, data_format="
     if backend == "torch":
         return _resize_on_torch(x, size, interpolation, align_corners, data_format)
     return _resize_by_matrices(x, size, interpolation, align_corners, data_format)
+
+
+def _are_equal(size, other):
+    # Sizes known at run time only are tensors, which have no truth value while TensorFlow traces.
+    return all(isinstance(a, int) and isinstance(b, int) and a == b for a, b in zip(size, other, strict=True))
 
 
 def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):

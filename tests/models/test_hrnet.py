@@ -78,6 +78,14 @@ def test_logits_have_the_size_of_the_image(size):
     assert model.predict(images(*size), verbose=0).shape == (2, *size, 5)
 
 
+def test_predict_takes_images_of_one_size_after_another():
+    model = keras_hrnet.HRNet(TINY, 5)
+    # TensorFlow gives up on fixed shapes after a few, and then knows sizes at run time only.
+    for size in ((64, 96), (65, 97), (48, 33), (64, 96)):
+        expected = arrays_of(model(images(*size)))["logits"]
+        np.testing.assert_allclose(model.predict(images(*size), verbose=0), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_the_maps_are_named_by_their_stride():
     model = keras_hrnet.HRNet(TINY, head=None, input_shape=(65, 97, 3))
     assert {name: tuple(x.shape[1:]) for name, x in model.output.items()} == {

@@ -1,0 +1,263 @@
+"""Exported files against Keras, and what is refused.
+
+Under JAX and torch each export starts a TensorFlow process of about ten seconds: most are tried on TensorFlow only.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+import keras_hrnet.export.tflite
+from keras_hrnet.evaluation import predict
+from keras_hrnet.export import ExportReport, export_tflite, run_tflite
+
+on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
+
+
+def small_network(data_format="channels_last", num_classes=5, **layer_options):
+    """Convolutions to stride 4, and a layer "logits" that enlarges them."""
+    options = {"data_format": data_format, **layer_options}
+    image = keras.Input((None, None, 3) if data_format == "channels_last" else (3, None, None))
+    x = keras.layers.Rescaling(1 / 255, **layer_options)(image)
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", **options)(x)
+    x = keras.layers.Conv2D(num_classes, 3, strides=2, padding="same", **options)(x)
+    return keras.Model(image, keras.layers.UpSampling2D(4, name="logits", **options)(x), name="small")
+
+
+def images(number, size=(16, 24), seed=1):
+    return np.random.default_rng(seed).integers(0, 256, (number, *size, 3), dtype=np.uint8)
+
+
+def tiny_hrnet(**options):
+    variant = keras_hrnet.Variant("Tiny", width=8, stage1_blocks=1, stage1_filters=16, modules=(1, 1, 1), blocks=1)
+    return keras_hrnet.HRNet(variant, num_classes=4, **options)
+
+
+@pytest.fixture(scope="module")
+def real_network():
+    keras.utils.set_random_seed(0)
+    return keras_hrnet.HRNetW18Small(data_format="channels_last")
+
+
+@pytest.mark.slow
+def test_the_real_network_answers_as_in_keras_on_every_backend(real_network, tmp_path):
+    path = tmp_path / "w18.tflite"
+    report = export_tflite(real_network, path, image_size=(64, 96))
+    assert isinstance(report, ExportReport)
+    assert (report.path, report.size_bytes) == (path, path.stat().st_size)
+    seen = images(2, (64, 96))
+    expected = real_network.predict_on_batch(seen)
+    logits = run_tflite(path, seen)
+    np.testing.assert_allclose(logits, expected, atol=3e-5 * np.abs(expected).max())  # measured 2.4e-6
+    assert 0 < report.mean_difference < report.largest_difference < 3e-5 * np.abs(expected).max()
+    assert report.label_agreement > 0.999
+    assert 0 < report.latency_seconds < 10
+    # Normalisations are folded; of the resizes, 13 are in the network and one enlarges the logits.
+    assert set(report.operators) == {"CONV_2D", "ADD", "PAD", "RESIZE_BILINEAR", "SUB", "MUL", "CONCATENATION"}
+    assert report.operators["RESIZE_BILINEAR"] == 14
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@on_tensorflow
+@pytest.mark.parametrize(("size", "quarter"), [((32, 64), (8, 16)), ((33, 50), (9, 13))])
+def test_logits_at_stride_4_are_those_of_a_network_built_so(tmp_path, size, quarter):
+    network = tiny_hrnet(data_format="channels_last")
+    at_stride_4 = tiny_hrnet(data_format="channels_last", output_stride=4)
+    at_stride_4.set_weights(network.get_weights())
+    export_tflite(network, tmp_path / "cut.tflite", image_size=size, output="logits_stride4")
+    export_tflite(at_stride_4, tmp_path / "whole.tflite", image_size=size, output="logits_stride4")
+    logits = run_tflite(tmp_path / "cut.tflite", images(2, size))
+    assert logits.shape == (2, *quarter, 4)
+    np.testing.assert_array_equal(logits, run_tflite(tmp_path / "whole.tflite", images(2, size)))
+
+
+@pytest.mark.parametrize("output", ["logits", "labels", "probabilities"])
+def test_a_network_built_at_stride_4_has_no_answer_for_each_pixel(tmp_path, output):
+    network = tiny_hrnet(data_format="channels_last", output_stride=4)
+    with pytest.raises(ValueError, match=rf"output='{output}' .* stride 4. .*output_stride=1, or pass"):
+        export_tflite(network, tmp_path / "tiny.tflite", image_size=(33, 50), output=output)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("output", ["logits", "logits_stride4"])
+def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(tmp_path, output):
+    path = tmp_path / "tiny.tflite"
+    report = export_tflite(tiny_hrnet(data_format="channels_first"), path, image_size=(33, 50), output=output)
+    assert run_tflite(path, images(1, (33, 50))).shape == ((1, 33, 50, 4) if output == "logits" else (1, 9, 13, 4))
+    assert "TRANSPOSE" not in report.operators
+
+
+@pytest.mark.slow
+def test_labels_are_bytes_and_those_of_predict(tmp_path):
+    network, path = small_network(), tmp_path / "small.tflite"
+    report = export_tflite(network, path, image_size=(16, 24), output="labels", input_dtype="uint8")
+    labels = run_tflite(path, images(3))
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, predict(network, images(3)))
+    assert (report.largest_difference, report.mean_difference, report.label_agreement) == (None, None, 1.0)
+    assert report.operators["ARG_MAX"] == 1
+
+
+@on_tensorflow
+def test_more_than_255_classes_give_labels_of_int32(tmp_path):
+    path = tmp_path / "small.tflite"
+    export_tflite(small_network(num_classes=300), path, image_size=(16, 24), output="labels")
+    assert run_tflite(path, images(1)).dtype == np.int32
+
+
+@on_tensorflow
+def test_probabilities_are_the_softmax_of_the_logits(tmp_path):
+    network, path = small_network(), tmp_path / "small.tflite"
+    export_tflite(network, path, image_size=(16, 24), output="probabilities")
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(network.predict_on_batch(images(1))))
+    np.testing.assert_allclose(run_tflite(path, images(1)), expected, atol=1e-6)  # measured 6e-8
+
+
+@on_tensorflow
+def test_a_file_has_a_signature_with_names(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    for output, name in (("logits", "logits"), ("logits_stride4", "logits"), ("labels", "labels")):
+        path = tmp_path / f"{output}.tflite"
+        export_tflite(small_network(), path, image_size=(16, 24), output=output)
+        signatures = Interpreter(model_path=str(path)).get_signature_list()
+        assert signatures == {"serving_default": {"inputs": ["image"], "outputs": [name]}}
+
+
+@on_tensorflow
+def test_a_file_for_batches_runs_any_number_of_images(tmp_path):
+    network, path = small_network(), tmp_path / "small.tflite"
+    export_tflite(network, path, image_size=(16, 24), batch_size=2)
+    logits = run_tflite(path, images(3))
+    np.testing.assert_allclose(logits, network.predict_on_batch(images(3)), atol=1e-5)  # measured 4e-7
+
+
+@on_tensorflow
+def test_a_classifier_of_images_is_exported_too(tmp_path):
+    image = keras.Input((None, None, 3))
+    pooled = keras.layers.GlobalAveragePooling2D(data_format="channels_last")(image)
+    network, path = keras.Model(image, keras.layers.Dense(4)(pooled)), tmp_path / "classes.tflite"
+    export_tflite(network, path, image_size=(16, 24), output="labels")
+    expected = network.predict_on_batch(images(3)).argmax(axis=-1)
+    np.testing.assert_array_equal(run_tflite(path, images(3)), expected)
+    with pytest.raises(ValueError, match=r"no layer 'logits' that enlarges"):
+        export_tflite(network, path, image_size=(16, 24), output="logits_stride4")
+
+
+@on_tensorflow
+def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monkeypatch):
+    path = tmp_path / "small.tflite"
+    path.write_text("the old file")
+    network = small_network()
+    export_tflite(network, path, image_size=(16, 24))
+    good = path.read_bytes()
+    assert good != b"the old file"
+    convert = keras_hrnet.export.tflite.convert
+    monkeypatch.setattr(keras_hrnet.export.tflite, "convert", lambda model, options: convert(small_network(), options))
+    with pytest.raises(RuntimeError, match=r"off by .* in a value, with .* % of the labels .*No file was kept"):
+        export_tflite(network, path, image_size=(16, 24))
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@on_tensorflow
+def test_a_file_that_differs_from_keras_is_not_kept(tmp_path, monkeypatch):
+    convert = keras_hrnet.export.tflite.convert
+    monkeypatch.setattr(keras_hrnet.export.tflite, "convert", lambda model, options: convert(small_network(), options))
+    with pytest.raises(RuntimeError, match=r"No file was kept"):
+        export_tflite(small_network(), tmp_path / "small.tflite", image_size=(16, 24), output="labels")
+    assert list(tmp_path.iterdir()) == []
+
+
+@on_tensorflow
+def test_files_are_as_readable_for_others_as_any_new_file(tmp_path):
+    path = tmp_path / "small.tflite"
+    export_tflite(small_network(), path, image_size=(16, 24))
+    (tmp_path / "other").write_text("")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    network = small_network()
+    network.set_weights([np.full(w.shape, np.nan) for w in network.get_weights()])
+    with pytest.raises(ValueError, match=r"'small', whose logits on 2 images are not all finite"):
+        export_tflite(network, tmp_path / "small.tflite", image_size=(16, 24))
+
+
+def test_images_below_the_least_size_of_the_network_are_refused(real_network, tmp_path):
+    with pytest.raises(ValueError, match=r"height 16 and width 96. Expected at least 17"):
+        export_tflite(real_network, tmp_path / "w18.tflite", image_size=(16, 96))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"precision": "int8"}, r"precision='int8'. Expected 'float32'"),
+        ({"output": "softmax"}, r"output='softmax'. Expected 'logits' or 'logits_stride4' or 'labels' or 'prob"),
+        ({"input_dtype": "int8"}, r"input_dtype='int8'. Expected 'float32' or 'uint8'"),
+        ({"image_size": 512}, r"image_size=512. Expected the height and width"),
+        ({"image_size": (512,)}, r"image_size=\(512,\)"),
+        ({"image_size": (0, 512)}, r"image_size=\(0, 512\)"),
+        ({"image_size": (51.2, 512)}, r"image_size=\(51.2, 512\)"),
+        ({"image_size": (None, 512)}, r"image_size=\(None, 512\)"),
+        ({"batch_size": 0}, r"batch_size=0. Expected a whole number"),
+        ({"representative_data": images(1, (8, 8))}, r"images of shape \(1, 8, 8, 3\). Expected \(num_images, 16, 24"),
+        ({"representative_data": []}, r"without images"),
+    ],
+)
+def test_options_that_are_none_are_refused(tmp_path, option, message):
+    with pytest.raises(ValueError, match=message):
+        export_tflite(small_network(), tmp_path / "small.tflite", **{"image_size": (16, 24), **option})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_of_another_ending_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"w18.onnx'. Expected a name that ends in '.tflite'. Pass .*w18.tflite'"):
+        export_tflite(small_network(), tmp_path / "w18.onnx", image_size=(16, 24))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"Expected a folder .*exports' to write into"):
+        export_tflite(small_network(), tmp_path / "exports" / "w18.tflite", image_size=(16, 24))
+
+
+def test_a_network_in_half_precision_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"computes in bfloat16. Expected float32.*set_weights"):
+        export_tflite(small_network(dtype="mixed_bfloat16"), tmp_path / "small.tflite", image_size=(16, 24))
+
+
+def test_a_network_of_another_size_is_refused(tmp_path):
+    image = keras.Input((8, 8, 3))
+    network = keras.Model(image, keras.layers.Activation("linear")(image))
+    with pytest.raises(ValueError, match=r"image_size=\(16, 24\) .*Expected images of shape \(8, 8, 3\)"):
+        export_tflite(network, tmp_path / "small.tflite", image_size=(16, 24))
+
+
+def test_a_dict_of_maps_is_refused(tmp_path):
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, {"P2": image, "P3": keras.ops.relu(image)})
+    with pytest.raises(TypeError, match=r"functional keras.Model from one batch of images to one tensor"):
+        export_tflite(network, tmp_path / "small.tflite", image_size=(16, 24))
+
+
+def test_a_model_that_gives_labels_is_refused(tmp_path):
+    network = keras_hrnet.evaluation.labels_model(small_network())
+    with pytest.raises(ValueError, match=r"dtype uint8. Expected float logits"):
+        export_tflite(network, tmp_path / "small.tflite", image_size=(16, 24))
+
+
+def test_a_report_prints_what_matters():
+    report = ExportReport(
+        "w18.tflite", 6_200_000, (512, 1024), 1, "uint8", "float32", "logits", 2e-4, 3e-5, 0.9999, 0.3, {"CONV_2D": 73}
+    )
+    assert str(report).splitlines() == [
+        "file            w18.tflite, 6.2 MB",
+        "image           1 x 512 x 1024 x 3, uint8, RGB in [0, 255]",
+        "output          logits, float32",
+        "label agreement 99.990 % of the pixels have Keras's label",
+        "difference      0.0002 at most, 3e-05 on average",
+        "latency         300.0 ms a batch on this CPU",
+        "operators       73 CONV_2D",
+    ]
+    assert report.to_dict()["image_size"] == [512, 1024]
