@@ -1,0 +1,233 @@
+"""The picture plane: a camera, the light, a canvas for colours and labels at once, and shadows on the ground.
+
+World coordinates are metres: x to the right, y up from the ground, z ahead of the camera. Colours are red, green
+and blue in [0, 255], as floats until they are drawn.
+"""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from keras_hrnet.labels import LABELS
+
+NEAREST_METRES = 0.6
+LABEL_OF_NAME = {label.name: label for label in LABELS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A pinhole camera that looks along z; its image has one vanishing point.
+
+    Args:
+        height: pixels.
+        width: pixels.
+        focal: focal length, pixels.
+        column: column of the vanishing point.
+        horizon: row of the vanishing point.
+        eye: height above the ground, metres.
+    """
+
+    height: int
+    width: int
+    focal: float
+    column: float
+    horizon: float
+    eye: float
+
+    def project(self, x, y, z):
+        """The pixel `(column, row)` at which a point of the world appears.
+
+        A point nearer than `NEAREST_METRES` is moved there along z: exact for the walls along the street.
+        """
+        scale = self.focal / max(z, NEAREST_METRES)
+        return self.column + x * scale, self.horizon + (self.eye - y) * scale
+
+
+@dataclasses.dataclass(frozen=True)
+class Light:
+    """The weather and the hour.
+
+    Args:
+        ambient: light from the whole sky; 1 shows a colour as it is.
+        sun: light from the sun on a surface that faces it.
+        direction: unit vector towards the sun.
+        haze: colour of the sky at the horizon, and of distance.
+        visibility: metres after which haze has taken 63 % of a colour.
+        zenith: colour of the sky above.
+        clouds: how much of the sky they cover, in [0, 1].
+        evening: whether lamps and windows are lit.
+    """
+
+    ambient: tuple[float, float, float]
+    sun: tuple[float, float, float]
+    direction: tuple[float, float, float]
+    haze: tuple[float, float, float]
+    visibility: float
+    zenith: tuple[float, float, float]
+    clouds: float
+    evening: bool
+
+    def on(self, normal):
+        """The factors of red, green and blue for a surface with this unit normal."""
+        facing = max(0.0, sum(a * b for a, b in zip(normal, self.direction, strict=True)))
+        open_sky = 0.84 + 0.16 * normal[1]
+        return tuple(a * open_sky + s * facing for a, s in zip(self.ambient, self.sun, strict=True))
+
+
+TOWARDS_CAMERA = (0.0, 0.35, -0.937)
+
+
+class Canvas:
+    """Draws shapes far to near. Each is drawn once, as a number that stands for its colour and for the thing that it
+    belongs to: colours and labels have the same edges.
+
+    Args:
+        camera: where the picture is taken from.
+        light: what falls on the surfaces.
+        pixels: sky and ground, uint8 `(height, width, 3)`.
+        index: the number of the label in `labels` at each of these pixels, int32 `(height, width)`.
+        labels: names of labels.
+        random: a `random.Random` from which the shapes draw their details: equally many numbers at any size, so that
+            a street is the same at each.
+    """
+
+    def __init__(self, camera, light, pixels, index, labels, random):
+        self.camera, self.light, self.random = camera, light, random
+        self.depths, self.values, self.label_ids, self.facades = [], [], [], {}
+        self._textured = Image.fromarray(pixels)
+        self._numbers = Image.fromarray(index)
+        self._draw = ImageDraw.Draw(self._numbers)
+        self._colors, self._owners = [], []
+        self._instances, self._counts, self._factors = {}, {}, {}
+        for name in labels:
+            self.begin(name, 0.0)
+            self._number(None)
+
+    def begin(self, name, depth, owner=None, facade=None):
+        """Starts a thing: what is drawn from here on belongs to it.
+
+        Args:
+            name: its label.
+            depth: its distance in metres, which haze goes by.
+            owner: anything hashable; things with an equal name and owner are one instance.
+            facade: how its surface is patterned, a `Facade`.
+        """
+        label = LABEL_OF_NAME[name]
+        thing = len(self.values)
+        value = label.id
+        if label.has_instances:
+            key = (name, thing if owner is None else owner)
+            if key not in self._instances:
+                self._instances[key] = self._counts.get(name, 0)
+                self._counts[name] = self._instances[key] + 1
+            value = label.id * 1000 + self._instances[key]
+        if facade is not None:
+            self.facades[thing] = facade
+        self.label_ids.append(label.id)
+        self.values.append(value)
+        self.depths.append(depth)
+
+    def _number(self, color):
+        """A number for the current thing in this colour; None where its pixels have colours of their own."""
+        self._colors.append(color)
+        self._owners.append(len(self.values) - 1)
+        return len(self._colors) - 1
+
+    def paint(self, color, normal=TOWARDS_CAMERA):
+        """The colour, as integers, of a surface with this unit normal under the light."""
+        factors = self._factors.get(normal)
+        if factors is None:
+            factors = self._factors[normal] = self.light.on(normal)
+        red, green, blue = color
+        return min(255, int(red * factors[0])), min(255, int(green * factors[1])), min(255, int(blue * factors[2]))
+
+    def polygon(self, points, color):
+        """Fills a polygon given in pixels with a colour that the light has been applied to."""
+        self._draw.polygon(points, fill=self._number(color))
+
+    def ellipse(self, column, row, radius_across, radius_up, color):
+        """Fills an upright ellipse given in pixels."""
+        box = (column - radius_across, row - radius_up, column + radius_across, row + radius_up)
+        self._draw.ellipse(box, fill=self._number(color))
+
+    def line(self, points, width, color):
+        """Draws a line given in pixels, at least one pixel wide."""
+        width = max(1, round(width))
+        self._draw.line(points, fill=self._number(color), width=width, joint="curve" if width > 3 else None)
+
+    def stamp(self, left, top, mask, patch):
+        """Copies the pixels of `patch`, uint8 `(height, width, 3)`, where `mask`, bool `(height, width)`, is true."""
+        stencil = Image.fromarray(mask.view(np.uint8) * np.uint8(255))
+        self._textured.paste(Image.fromarray(patch), (left, top), stencil)
+        corners = (left, top, left + mask.shape[1], top + mask.shape[0])
+        self._numbers.paste(self._number(None), corners, stencil)
+
+    def finish(self):
+        """What has been drawn.
+
+        Returns:
+            Colours, uint8 `(height, width, 3)`, and the thing at each pixel, a place in `values`, `label_ids` and
+            `depths`, int32 `(height, width)`.
+        """
+        numbers = np.asarray(self._numbers)
+        pixels = np.array(self._textured)
+        is_flat = np.array([color is not None for color in self._colors])
+        flat = is_flat.take(numbers)
+        table = np.array([color or (0, 0, 0) for color in self._colors], np.uint8)
+        for i in range(3):
+            np.copyto(pixels[..., i], table[:, i].take(numbers), where=flat)
+        return pixels, np.array(self._owners, np.int32).take(numbers)
+
+    def face(self, corners, color, normal=TOWARDS_CAMERA):
+        """Fills a flat polygon of the world, corners `(x, y, z)`, lit by the way that it faces."""
+        self.polygon([self.camera.project(*corner) for corner in corners], self.paint(color, normal))
+
+    def board(self, x, z, stretch=1.0):
+        """An upright plane across the street, to draw figures on in metres."""
+        return Board(self, x, z, stretch)
+
+
+class Board:
+    """An upright plane at depth `z` that faces the camera; points on it are `(metres right of x, metres up)`.
+
+    Args:
+        canvas: what to draw on.
+        x: metres right of the camera.
+        z: metres ahead.
+        stretch: factor of everything sideways; a small one foreshortens, a negative one mirrors.
+    """
+
+    def __init__(self, canvas, x, z, stretch):
+        self.canvas = canvas
+        self.scale = canvas.camera.focal / z
+        self.column, self.row = canvas.camera.project(x, 0.0, z)
+        self.stretch = stretch
+
+    def _pixels(self, points):
+        across = self.scale * self.stretch
+        return [(self.column + across * right, self.row - self.scale * up) for right, up in points]
+
+    def polygon(self, points, color):
+        """Fills a polygon."""
+        self.canvas.polygon(self._pixels(points), self.canvas.paint(color))
+
+    def box(self, left, low, right, high, color):
+        """Fills a rectangle."""
+        self.polygon([(left, low), (right, low), (right, high), (left, high)], color)
+
+    def ellipse(self, right, up, radius_across, radius_up, color):
+        """Fills an upright ellipse."""
+        ((column, row),) = self._pixels([(right, up)])
+        across = max(0.5, radius_across * self.scale * abs(self.stretch))
+        self.canvas.ellipse(column, row, across, max(0.5, radius_up * self.scale), self.canvas.paint(color))
+
+    def lamp(self, right, up, radius, color):
+        """Fills a disc that shines by itself."""
+        ((column, row),) = self._pixels([(right, up)])
+        radius = max(0.5, radius * self.scale)
+        self.canvas.ellipse(column, row, radius, radius, tuple(int(c) for c in color))
+
+    def line(self, points, width, color):
+        """Draws a line of this width in metres."""
+        self.canvas.line(self._pixels(points), width * self.scale, self.canvas.paint(color))

@@ -1,0 +1,191 @@
+"""Takes the picture: draws a street from far to near and exposes it as a camera would."""
+
+import dataclasses
+import math
+import random as python_random
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from keras_hrnet.data.scene import backdrop, texture
+from keras_hrnet.data.scene.canvas import Camera, Canvas
+from keras_hrnet.data.scene.facade import Facade, facade_pixels
+from keras_hrnet.data.scene.shadows import ShadowPlane
+from keras_hrnet.data.scene.street import build_street
+from keras_hrnet.data.scene.weather import choose_light
+
+BONNET_COLORS = ((22, 24, 28), (60, 64, 70), (150, 154, 158), (34, 44, 72), (90, 24, 26))
+RECTIFICATION_BORDER, OUT_OF_ROI = 2, 3
+# About what the real set has: 5 of 2048 columns.
+RIM = 5 / 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A drawn street.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB.
+        label_ids: uint8 `(height, width)`, label ids.
+        instance_ids: int32 `(height, width)`; the label id, or 1000 times it plus a number where instances count.
+    """
+
+    image: np.ndarray
+    label_ids: np.ndarray
+    instance_ids: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """A street on its canvas, not yet photographed.
+
+    Args:
+        canvas: what is painted, complete.
+        num_background: number of things that are sky and ground.
+        generator: a NumPy generator, for the camera's noise.
+    """
+
+    canvas: Canvas
+    num_background: int
+    generator: np.random.Generator
+
+    def photograph(self):
+        """The finished `Picture`; to be called once, from any thread, since it draws from the random numbers."""
+        canvas = self.canvas
+        pixels, things = canvas.finish()
+        pixels = _expose(canvas, pixels, things, self.num_background, self.generator)
+        label_ids, instance_ids = (
+            np.array(table, np.int32).take(things) for table in (canvas.label_ids, canvas.values)
+        )
+        _add_rims(label_ids, instance_ids)
+        return Picture(pixels, label_ids.astype(np.uint8), instance_ids)
+
+
+def draw_street(size, seed, number):
+    """Draws one street with its labels.
+
+    Args:
+        size: pixels `(height, width)`.
+        seed: a string; equal ones give equal pictures, and the same street at any size.
+        number: the kind of street; any five in a row show all 19 classes.
+
+    Returns:
+        A `Picture`.
+    """
+    return paint_street(size, seed, number).photograph()
+
+
+def paint_street(size, seed, number):
+    """The first half of `draw_street`, which is Python; the second, `Painting.photograph`, lets other threads run."""
+    random = python_random.Random(seed)
+    generator = np.random.default_rng(random.getrandbits(64))
+    camera, light = _choose_camera(random, size), choose_light(random)
+    street = build_street(random, number)
+    canvas = _background(camera, light, street, generator, random)
+    num_background = len(canvas.values)
+    for item in street.items:
+        item.draw(canvas)
+    _draw_bonnet(canvas)
+    return Painting(canvas, num_background, generator)
+
+
+def _choose_camera(random, size):
+    height, width = size
+    return Camera(
+        height=height,
+        width=width,
+        focal=width * random.uniform(0.92, 1.12),
+        column=width * random.uniform(0.42, 0.58),
+        horizon=height * random.uniform(0.38, 0.48),
+        eye=random.uniform(1.25, 1.75),
+    )
+
+
+def _background(camera, light, street, generator, random):
+    """A canvas with sky and ground on it, and on the ground the shadows of all that will stand there."""
+    shadows = ShadowPlane(camera, light)
+    for item in street.items:
+        if item.shadow is not None:
+            shadows.cast(*item.shadow)
+    shift = random.uniform(0, texture.TILE)
+    above = backdrop.sky(camera, light, shift)
+    below, strips = backdrop.ground(camera, light, street.ground, shadows.maps(), generator, shift)
+    names = [surface.name for surface in street.ground.surfaces]
+    index = np.concatenate([np.full(above.shape[:2], len(names), np.int32), strips])
+    return Canvas(camera, light, np.concatenate([above, below]), index, [*names, "sky"], random)
+
+
+def _draw_bonnet(canvas):
+    """Draws the bonnet of the camera's own car along the lower edge."""
+    camera, random = canvas.camera, canvas.random
+    canvas.begin("ego vehicle", 0.0)
+    rise = camera.height * random.uniform(0.05, 0.11)
+    middle = camera.width * random.uniform(0.47, 0.53)
+    color = random.choice(BONNET_COLORS)
+    for i in range(16):
+        part = 1 - i / 16
+        glow = 0.55 * (1 - part) ** 2 + (0.4 if i == 0 else 0.0)
+        mixed = [(1 - glow) * c + glow * 0.6 * haze for c, haze in zip(color, canvas.light.haze, strict=True)]
+        curve = []
+        for j in range(25):
+            across = j / 12 - 1
+            up = part * rise * (1 - 0.55 * abs(across) ** 2.4)
+            curve.append((middle + across * 0.62 * camera.width, camera.height - up))
+        corners = [(camera.width * 1.3, camera.height + 2), (-0.3 * camera.width, camera.height + 2)]
+        canvas.polygon(curve + corners, canvas.paint(mixed, (0.0, 0.9, -0.43)))
+
+
+def _expose(canvas, pixels, things, num_background, generator):
+    """The finished pixels, uint8 `(height, width, 3)`: facades patterned, haze, vignette, blur and noise."""
+    camera, light, random = canvas.camera, canvas.light, canvas.random
+    z = camera.focal * camera.eye / np.maximum(np.arange(camera.height) + 0.5 - camera.horizon, 0.5)
+    clear = np.exp(-np.float32(canvas.depths) / light.visibility).take(things)
+    # The sky is the last thing of the background; haze is part of it already.
+    on_ground = things < num_background - 1
+    clear = np.where(on_ground, np.exp(-z / light.visibility).astype(np.float32)[:, None], clear)
+    _pattern_facades(canvas, things, pixels, clear)
+
+    rows = np.linspace(-1, 1, camera.height, dtype=np.float32)[:, None]
+    columns = np.linspace(-1, 1, camera.width, dtype=np.float32)[None, :]
+    gain = random.uniform(0.94, 1.2) * (1 - random.uniform(0.03, 0.14) * (rows**2 + columns**2))
+    gain *= 1 + random.uniform(-0.05, 0.05) * columns
+    contrast = random.uniform(0.92, 1.15)
+    through = clear * gain
+    hazed = gain - through
+    for i in range(3):
+        factor = contrast * random.uniform(0.97, 1.03)
+        channel = pixels[..., i] * (through * factor)
+        channel += hazed * (factor * light.haze[i]) + 118 * (1 - contrast)
+        pixels[..., i] = np.clip(channel, 0, 255, out=channel)
+    blurred = Image.fromarray(pixels).filter(
+        ImageFilter.BoxBlur(random.uniform(0.3, 0.5) * math.sqrt(camera.width / 512))
+    )
+    noise = texture.speckle(generator, pixels.shape)
+    noise *= random.uniform(1.0, 4.0)
+    noise += np.asarray(blurred)
+    return np.clip(noise, 0, 255, out=noise).astype(np.uint8)
+
+
+def _pattern_facades(canvas, things, pixels, clear):
+    """Colours the pixels of `canvas.facades` in `pixels`, and sets how clear they are in `clear`."""
+    numbers = np.full(len(canvas.values), -1, np.int32)
+    numbers[list(canvas.facades)] = np.arange(len(canvas.facades))
+    which = numbers.take(things)
+    places = np.flatnonzero(which >= 0)
+    table = np.array(list(canvas.facades.values()), np.float32)
+    facades = Facade(*table.T.take(which.ravel().take(places), axis=1))
+    rows, columns = np.divmod(places.astype(np.int32), np.int32(things.shape[1]))
+    colors, depths = facade_pixels(
+        canvas.camera, canvas.light, facades, rows.astype(np.float32), columns.astype(np.float32)
+    )
+    pixels.reshape(-1, 3)[places] = colors
+    clear.reshape(-1)[places] = np.exp(-depths / canvas.light.visibility)
+
+
+def _add_rims(label_ids, instance_ids):
+    """Labels the thin rims that the real set has: `out of roi` around, `rectification border` at the left."""
+    thin = max(1, round(label_ids.shape[1] * RIM))
+    for ids in (label_ids, instance_ids):
+        ids[:thin] = ids[-thin:] = OUT_OF_ROI
+        ids[:, -thin:] = OUT_OF_ROI
+        ids[:, :thin] = RECTIFICATION_BORDER

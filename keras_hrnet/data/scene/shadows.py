@@ -1,0 +1,91 @@
+"""Shadows on the ground."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+FAINT_SUN = 0.1
+NEAREST_METRES = 1.0
+
+
+class ShadowPlane:
+    """Collects what lies in shadow on the ground: of the sun, and close under things.
+
+    Args:
+        camera: where the picture is taken from.
+        light: where the sun stands.
+    """
+
+    def __init__(self, camera, light):
+        self._camera, self._light = camera, light
+        self._sun = Image.new("L", (camera.width, camera.height))
+        self._contact = Image.new("L", (camera.width, camera.height))
+
+    def cast(self, corners, low, high, contact=True):
+        """Adds the shadow of an upright prism.
+
+        Args:
+            corners: its outline on the ground, `(x, z)` in metres.
+            low: metres above the ground at which it begins.
+            high: metres above the ground at which it ends.
+            contact: whether it darkens the ground that it stands on, too.
+        """
+        right, up, ahead = self._light.direction
+        if max(self._light.sun) > FAINT_SUN:
+            moved = [(x - y * right / up, z - y * ahead / up) for y in (low, high) for x, z in corners]
+            self._fill(self._sun, _hull(moved), 255)
+        if contact:
+            self._fill(self._contact, corners, 255)
+
+    def _fill(self, image, outline, value):
+        outline = _ahead_of_camera(outline)
+        if len(outline) > 2:
+            ImageDraw.Draw(image).polygon([self._camera.project(x, 0.0, z) for x, z in outline], fill=value)
+
+    def maps(self):
+        """What the sun does not reach and what contact darkens: float32 `(height, width)` in [0, 1], each."""
+        soft = self._camera.width / 512
+        sun = self._sun.filter(ImageFilter.BoxBlur(0.8 * soft))
+        contact = self._contact.filter(ImageFilter.BoxBlur(2.0 * soft))
+        return tuple(np.asarray(image, np.float32) / 255 for image in (sun, contact))
+
+
+def _hull(points):
+    """The convex hull, by Andrew's monotone chain."""
+    points = sorted(set(points))
+    halves = []
+    for ordered in (points, points[::-1]):
+        half = []
+        for point in ordered:
+            while len(half) > 1 and _turn(half[-2], half[-1], point) <= 0:
+                half.pop()
+            half.append(point)
+        halves += half[:-1]
+    return halves
+
+
+def _turn(a, b, c):
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _ahead_of_camera(outline, nearest=NEAREST_METRES):
+    kept = []
+    for i, (x, z) in enumerate(outline):
+        last_x, last_z = outline[i - 1]
+        if (z < nearest) != (last_z < nearest):
+            part = (nearest - last_z) / (z - last_z)
+            kept.append((last_x + part * (x - last_x), nearest))
+        if z >= nearest:
+            kept.append((x, z))
+    return kept
+
+
+def rectangle(x, z, width, length, yaw=0.0):
+    """The corners `(x, z)` of a rectangle on the ground around a centre; `length` runs along z where `yaw` is 0."""
+    sine, cosine = math.sin(yaw), math.cos(yaw)
+    ends = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    return [
+        (x + (i * width * cosine + j * length * sine) / 2, z + (j * length * cosine - i * width * sine) / 2)
+        for i, j in ends
+    ]

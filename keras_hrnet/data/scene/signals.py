@@ -1,0 +1,105 @@
+"""Traffic lights and traffic signs."""
+
+import math
+
+from keras_hrnet.data.scene.furniture import STEEL, pole
+
+
+def traffic_light(canvas, x, z, mast, over_road):
+    """Draws a traffic light: one head at the side and, if `over_road`, one on an arm."""
+    color = canvas.random.choice(STEEL)
+    burning = canvas.random.randrange(3)
+    canvas.begin("pole", z)
+    pole(canvas, x, z, mast, color, 0.07)
+    places = [(0.0, min(2.5, mast - 1.1))]
+    if over_road:
+        reach = (-0.62 if x > 0 else 0.62) * abs(x)
+        canvas.board(x, z).line([(0, mast - 0.1), (reach, mast)], 0.1, color)
+        places.append((reach, mast - 0.95))
+    canvas.begin("traffic light", z)
+    for right, up in places:
+        light_head(canvas, x + right, z - 0.1, up, burning)
+
+
+def light_head(canvas, x, z, up, burning):
+    """Draws three lamps in a housing whose lower edge is `up` metres high."""
+    board = canvas.board(x, z)
+    board.box(-0.21, up, 0.21, up + 1.05, (22, 24, 24))
+    dim, bright = ((84, 22, 20), (80, 66, 22), (18, 66, 48)), ((255, 48, 36), (255, 190, 50), (60, 240, 170))
+    for i in range(3):
+        color = bright[i] if i == burning else dim[i]
+        board.lamp(0.0, up + 0.87 - 0.33 * i, 0.135, color)
+
+
+SMALL_SIGNS = ("give way", "danger", "stop", "priority", "limit", "no entry", "turn", "parking")
+SIGNS = (*SMALL_SIGNS, "directions", "motorway", "place")
+
+
+def sign_on_pole(canvas, x, z, low, color, kind, second):
+    """Draws a pole with a traffic sign `low` metres high, and above it a second one unless that is None."""
+    canvas.begin("pole", z)
+    pole(canvas, x, z, low + (1.6 if second else 0.8), color, 0.045)
+    canvas.begin("traffic sign", z)
+    sign(canvas, x, z - 0.05, kind, low)
+    if second:
+        sign(canvas, x, z - 0.05, second, low + 0.85)
+
+
+def sign(canvas, x, z, kind, low):
+    """Draws a traffic sign without its pole; `kind` is one of `SIGNS`."""
+    board = canvas.board(x, z)
+    white, red, blue, black = (236, 236, 232), (196, 26, 32), (24, 74, 160), (24, 24, 26)
+    middle = low + 0.36
+    if kind == "give way":
+        board.polygon([(-0.45, low + 0.75), (0.45, low + 0.75), (0, low)], red)
+        board.polygon([(-0.27, low + 0.64), (0.27, low + 0.64), (0, low + 0.2)], white)
+    elif kind == "danger":
+        board.polygon([(-0.45, low), (0.45, low), (0, low + 0.78)], red)
+        board.polygon([(-0.28, low + 0.1), (0.28, low + 0.1), (0, low + 0.56)], white)
+        board.box(-0.04, low + 0.14, 0.04, low + 0.38, black)
+    elif kind == "stop":
+        points = [
+            (0.42 * math.sin((i + 0.5) * math.pi / 4), middle + 0.42 * math.cos((i + 0.5) * math.pi / 4))
+            for i in range(8)
+        ]
+        board.polygon(points, red)
+        board.box(-0.28, middle - 0.09, 0.28, middle + 0.09, white)
+    elif kind == "priority":
+        board.polygon([(-0.44, middle), (0, middle - 0.44), (0.44, middle), (0, middle + 0.44)], white)
+        board.polygon([(-0.28, middle), (0, middle - 0.28), (0.28, middle), (0, middle + 0.28)], (240, 190, 30))
+    elif kind == "limit":
+        board.ellipse(0, middle, 0.36, 0.36, red)
+        board.ellipse(0, middle, 0.26, 0.26, white)
+        board.box(-0.12, middle - 0.1, 0.12, middle + 0.1, black)
+    elif kind == "no entry":
+        board.ellipse(0, middle, 0.36, 0.36, red)
+        board.box(-0.25, middle - 0.07, 0.25, middle + 0.07, white)
+    elif kind == "turn":
+        board.ellipse(0, middle, 0.36, 0.36, blue)
+        board.polygon(
+            [
+                (-0.06, middle - 0.2),
+                (0.06, middle - 0.2),
+                (0.06, middle + 0.02),
+                (0.2, middle + 0.02),
+                (0, middle + 0.25),
+                (-0.2, middle + 0.02),
+                (-0.06, middle + 0.02),
+            ],
+            white,
+        )
+    elif kind == "parking":
+        board.box(-0.36, low, 0.36, low + 0.72, blue)
+        board.box(-0.16, low + 0.12, -0.04, low + 0.6, white)
+        board.box(-0.04, low + 0.34, 0.16, low + 0.6, white)
+    else:
+        back = {"directions": (228, 196, 40), "motorway": blue}.get(kind, white)
+        board.box(-0.95, low, 0.95, low + 0.95, back)
+        for i in range(3):
+            board.box(
+                -0.75,
+                low + 0.16 + 0.27 * i,
+                0.2 + 0.2 * (i % 2),
+                low + 0.26 + 0.27 * i,
+                black if back != blue else white,
+            )

@@ -1,0 +1,149 @@
+"""Solids on wheels: a profile that sweeps across a width, in perspective from any side."""
+
+import dataclasses
+import math
+
+TYRE = (26, 26, 28)
+DARK = (34, 36, 40)
+GLASS = (48, 58, 68)
+SHADE, RIM = (14, 14, 16), (150, 152, 156)
+CIRCLE = tuple((math.sin(i * math.pi / 7), math.cos(i * math.pi / 7)) for i in range(14))
+PLATE = (228, 228, 220)
+DETAILED_PIXELS_PER_METRE = 11
+
+
+@dataclasses.dataclass(frozen=True)
+class Pose:
+    """Where a vehicle stands: the middle of its footprint, and which way it heads.
+
+    Args:
+        x: metres right of the camera.
+        z: metres ahead.
+        yaw: radians; 0 heads away from the camera, π towards it, π/2 to the right.
+        length: metres.
+        width: metres.
+    """
+
+    x: float
+    z: float
+    yaw: float
+    length: float
+    width: float
+
+    def at(self, along, across, up):
+        """The point of the world that is `along` metres from the rear, `across` right of the middle, and `up` high."""
+        sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
+        ahead = along - self.length / 2
+        return self.x + across * cosine + ahead * sine, up, self.z - across * sine + ahead * cosine
+
+    def normal(self, along, across, up=0.0):
+        """The direction in the world of one in the vehicle."""
+        sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
+        return across * cosine + along * sine, up, -across * sine + along * cosine
+
+
+class Solid:
+    """Draws one vehicle; its profile is a list of `(along, up, part)` from the rear to the front.
+
+    Args:
+        canvas: what to draw on.
+        pose: where it stands.
+        profile: `part` is the half width at that point, as a part of the vehicle's.
+        low: metres; the height of its underside.
+    """
+
+    def __init__(self, canvas, pose, profile, low=0.24):
+        self.canvas, self.pose, self.profile, self.low = canvas, pose, profile, low
+        self.half = pose.width / 2
+        self.side = 0
+        for side in (-1, 1):
+            if self._faces_camera(pose.at(pose.length / 2, side * self.half, 1.0), pose.normal(0.0, side)):
+                self.side = side
+        self.rear = self._faces_camera(pose.at(0.0, 0.0, 1.0), pose.normal(-1.0, 0.0))
+        self.front = self._faces_camera(pose.at(pose.length, 0.0, 1.0), pose.normal(1.0, 0.0))
+        self.detailed = canvas.camera.focal > DETAILED_PIXELS_PER_METRE * max(pose.z, 1.0)
+
+    def _faces_camera(self, point, normal):
+        x, y, z = point
+        return -x * normal[0] + (self.canvas.camera.eye - y) * normal[1] - z * normal[2] > 0
+
+    def _swept(self, edge, part=1.0, inset=0.0):
+        """The face between points `edge` and `edge + 1` of the profile: its corners and its normal.
+
+        `part` narrows it, `inset` shortens it from both ends, as parts of its width and its length. None where it
+        faces away.
+        """
+        start, stop = self.profile[edge : edge + 2]
+        along, up = stop[0] - start[0], stop[1] - start[1]
+        length = math.hypot(along, up)
+        normal = self.pose.normal(-up / length, 0.0, along / length)
+        middle = self.pose.at((start[0] + stop[0]) / 2, 0.0, (start[1] + stop[1]) / 2)
+        if not self._faces_camera(middle, normal):
+            return None
+        ends = [[a + place * (b - a) for a, b in zip(start, stop, strict=True)] for place in (inset, 1 - inset)]
+        width = part * self.half
+        return [self.pose.at(a, side * w * width, y) for side in (-1, 1) for a, y, w in ends[::-side]], normal
+
+    def hull(self, color):
+        """Draws the body: the swept faces far to near, then the side that is seen."""
+        faces = [self._swept(edge) for edge in range(len(self.profile) - 1)]
+        for corners, normal in sorted(filter(None, faces), key=lambda face: -sum(z for _, _, z in face[0])):
+            self.canvas.face(corners, color, normal)
+        if self.side:
+            points = [*self.profile, (self.profile[-1][0], self.low, 1), (self.profile[0][0], self.low, 1)]
+            corners = [self.pose.at(a, self.side * w * self.half, y) for a, y, w in points]
+            self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
+
+    def on_side(self, points, color, parts=None):
+        """Draws a polygon of `(along, up)` on the side that is seen; `parts` are parts of the half width at each."""
+        if self.side and self.detailed:
+            parts = parts or (1.0,) * len(points)
+            corners = [
+                self.pose.at(along, self.side * part * self.half, up)
+                for (along, up), part in zip(points, parts, strict=True)
+            ]
+            self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
+
+    def on_side_box(self, start, low, stop, high, color):
+        """Draws a rectangle on the side that is seen."""
+        self.on_side([(start, low), (stop, low), (stop, high), (start, high)], color)
+
+    def on_slope(self, edge, color):
+        """Draws a pane on the face between points `edge` and `edge + 1` of the profile, if that is seen."""
+        face = self._swept(edge, part=0.84, inset=0.1)
+        if face is not None:
+            self.canvas.face(face[0], color, face[1])
+
+    def on_end(self, left, low, right, high, color, shining=False):
+        """Draws a rectangle, sides as parts of the half width, on the rear or the front, whichever is seen."""
+        if not (self.rear or self.front) or not self.detailed:
+            return
+        along = 0.0 if self.rear else self.pose.length
+        corners = [(left, low), (right, low), (right, high), (left, high)]
+        points = [self.canvas.camera.project(*self.pose.at(along, a * self.half, y)) for a, y in corners]
+        normal = self.pose.normal(-1.0 if self.rear else 1.0, 0.0)
+        self.canvas.polygon(points, color if shining else self.canvas.paint(color, normal))
+
+    def pair_on_end(self, inner, outer, low, high, color, shining=False):
+        """Draws a rectangle and its mirror image on the end that is seen."""
+        for sign in (-1, 1):
+            self.on_end(sign * inner, low, sign * outer, high, color, shining)
+
+    def underside(self):
+        """Draws the dark room below the body."""
+        length, half = self.pose.length, 0.94 * self.half
+        outline = ((0.3, -half), (length - 0.3, -half), (length - 0.3, half), (0.3, half))
+        low = [self.pose.at(along, across, 0.0) for along, across in outline]
+        high = [self.pose.at(along, across, self.low + 0.12) for along, across in outline]
+        for i in range(4):
+            self.canvas.face([low[i - 1], low[i], high[i], high[i - 1]], SHADE)
+
+    def wheels(self, positions, radius):
+        """Draws the wheels at these places along the side that is seen, and the tyres below the end that is seen."""
+        self.pair_on_end(0.62, 0.94, 0.0, self.low + 0.1, TYRE)
+        if not self.detailed:
+            return
+        for along in positions:
+            for part, color in ((1.0, TYRE), (0.6, RIM), (0.2, DARK)):
+                circle = [(along + part * radius * sine, radius + part * radius * cosine) for sine, cosine in CIRCLE]
+                self.on_side(circle, color)

@@ -1,0 +1,198 @@
+"""What a street is made of: its kind, its width and its ground; other files fill it with things."""
+
+import dataclasses
+from collections.abc import Callable
+
+from keras_hrnet.data.scene import lots, sidewalks
+from keras_hrnet.data.scene.backdrop import Ground, Surface
+from keras_hrnet.data.scene.traffic import Traffic
+
+LANE_METRES = 3.3
+PARKING_METRES = 2.4
+KERB_METRES = 0.18
+GRASS = ((98, 118, 58), (120, 124, 70), (134, 118, 82), (80, 108, 52))
+PAINT = ((232, 232, 226), (210, 210, 200), (226, 206, 120))
+
+
+@dataclasses.dataclass(frozen=True)
+class Theme:
+    """A kind of street, with what it is sure to show, so that a handful of pictures shows every class.
+
+    Args:
+        floors: how high its houses are, about.
+        gap: part of the lots that no house stands on.
+        lanes: number of lanes left and right of the camera's.
+        crossing: whether another street crosses.
+        verge: whether grass runs beside the sidewalk.
+        edge: what bounds the lots without houses on one side, `"wall"` or `"fence"`.
+        sure: vehicles and riders that are sure to be there.
+        persons: how many walk there, about.
+    """
+
+    floors: float
+    gap: float
+    lanes: tuple[int, int]
+    crossing: bool
+    verge: bool
+    edge: str
+    sure: tuple[str, ...]
+    persons: int
+
+
+THEMES = (
+    Theme(4.0, 0.15, (2, 0), False, False, "fence", ("tram", "cyclist", "bicycles"), 10),
+    Theme(3.0, 0.55, (2, 1), False, True, "wall", ("truck", "motorcyclist", "trailer"), 4),
+    Theme(5.0, 0.05, (1, 0), True, False, "fence", ("bus", "cyclist", "bicycles", "motorcycles"), 20),
+    Theme(1.5, 0.45, (1, 0), False, True, "fence", ("tram", "caravan", "cyclist", "motorcycles"), 6),
+    Theme(3.5, 0.25, (1, 1), True, True, "wall", ("truck", "bus", "motorcyclist", "bicycles"), 10),
+)
+"""Pictures take these in turn: any five in a row show all 19 classes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """Something that stands in the street.
+
+    Args:
+        depth: metres to its nearest point, by which things are drawn from far to near.
+        draw: draws it on the canvas that it is given.
+        shadow: arguments of `ShadowPlane.cast`, or None.
+        on_lot: whether it stands beyond the sidewalk, and so behind all that does not.
+    """
+
+    depth: float
+    draw: Callable
+    shadow: tuple | None
+    on_lot: bool
+
+
+class Street:
+    """An empty street of a `Theme`, seen from the middle of one of its lanes; sides are −1 (left) and 1.
+
+    Args:
+        random: a `random.Random` that decides.
+        theme: what kind of street.
+    """
+
+    def __init__(self, random, theme):
+        self.random, self.theme, self.items = random, theme, []
+        self.open_side = random.choice((-1, 1))
+        self.track = -LANE_METRES if "tram" in theme.sure else None
+        left_lanes, right_lanes = theme.lanes
+        if self.track and left_lanes < 2:
+            left_lanes += 1
+        self.edges = {-1: -LANE_METRES * (left_lanes + 0.5), 1: LANE_METRES * (right_lanes + 0.5)}
+        self.parking = {side: side != self.open_side and random.random() < 0.85 for side in (-1, 1)}
+        self.crossing = (0.0, 0.0)
+        if theme.crossing:
+            start = random.uniform(24, 36)
+            self.crossing = (start, start + random.uniform(8, 11))
+        self.kerb, self.walk, self.front = {}, {}, {}
+        self.walk_width = {}
+        for side in (-1, 1):
+            self._lay_out_side(side)
+        self.ground = self._ground()
+
+    def _lay_out_side(self, side):
+        random, theme = self.random, self.theme
+        verge = random.uniform(1.2, 3.0) if theme.verge or random.random() < 0.15 else 0.0
+        garden = random.uniform(2.0, 6.0) if theme.floors < 3.2 else 0.0
+        self.walk_width[side] = random.uniform(2.8, 5.5)
+        self.kerb[side] = self.edges[side] + side * (PARKING_METRES if self.parking[side] else 0.3)
+        self.walk[side] = self.kerb[side] + side * (KERB_METRES + verge)
+        self.front[side] = self.walk[side] + side * (self.walk_width[side] + garden)
+
+    def _ground(self):
+        random = self.random
+        surfaces = self._surfaces()
+        sidewalk, grass, road = (surfaces[name] for name in ("sidewalk", "grass", "road"))
+        court = random.choice((grass, surfaces["court"], sidewalk))
+        bays = {side: surfaces["bay"] if self.parking[side] else road for side in (-1, 1)}
+        walk_ends = {side: self.walk[side] + side * self.walk_width[side] for side in (-1, 1)}
+        # Each strip with the x where it ends, from left to right.
+        strips = [(self.front[-1], court), (walk_ends[-1], grass), (self.walk[-1], sidewalk)]
+        strips += [(self.kerb[-1] - KERB_METRES, grass), (self.kerb[-1], surfaces["kerb"]), (self.edges[-1], bays[-1])]
+        if self.track:
+            strips += [(self.track - 1.5, road), (self.track + 1.5, surfaces["track"])]
+        strips += [(self.edges[1], road), (self.kerb[1], bays[1]), (self.kerb[1] + KERB_METRES, surfaces["kerb"])]
+        strips += [(self.walk[1], grass), (walk_ends[1], sidewalk), (self.front[1], grass)]
+        start = self.crossing[0]
+        return Ground(
+            edges=tuple(edge for edge, _ in strips),
+            surfaces=(*(surface for _, surface in strips), court),
+            crossing=self.crossing,
+            lines=self._lines(),
+            zebra=(start - 4.0, start - 1.2) if start and random.random() < 0.7 else (0.0, 0.0),
+            rails=(self.track - 0.72, self.track + 0.72) if self.track else (),
+            paint=random.choice(PAINT),
+        )
+
+    def _surfaces(self):
+        random = self.random
+        gray, tint = random.uniform(78, 132), random.uniform(-5, 5)
+        asphalt = (gray + tint, gray, gray - tint + random.uniform(-2, 5))
+        stone = random.uniform(124, 180)
+        paved = (stone + random.uniform(0, 12), stone, stone - random.uniform(0, 12))
+        road = Surface("road", asphalt, random.uniform(0.12, 0.32), 0.05, 0.0)
+        bay = Surface("parking", tuple(1.12 * c + 8 for c in asphalt), 0.25, 0.06, random.choice((0.0, 0.3)))
+        return {
+            "road": road,
+            "bay": bay if random.random() < 0.4 else road,
+            "sidewalk": Surface("sidewalk", paved, 0.2, 0.045, random.choice((0.0, 0.4, 0.6, 1.0))),
+            "kerb": Surface("sidewalk", (178, 176, 172), 0.2, 0.04, 0.0),
+            "grass": Surface("terrain", random.choice(GRASS), 0.55, 0.13, 0.0),
+            "court": Surface("ground", (140, 128, 112), 0.4, 0.07, 0.0),
+            "track": Surface("rail track", tuple(0.92 * c + 6 for c in asphalt), 0.35, 0.07, random.choice((0.0, 0.5))),
+        }
+
+    def _lines(self):
+        """Solid lines at the edges of the road, broken ones between its lanes, none along a track."""
+        edges = [(x, 0.14, 0.0, 0.0) for x in self.edges.values()]
+        between = [(x + LANE_METRES / 2, 0.14, 9.0, 4.0) for x in self.lanes()[:-1]]
+        between = [line for line in between if not (self.track and abs(line[0] - self.track) < 1.8)]
+        return tuple(between if self.random.random() < 0.15 else edges + between)
+
+    def lanes(self):
+        """The x of the middle of each lane, from left to right; a track is one of them."""
+        number = round((self.edges[1] - self.edges[-1]) / LANE_METRES)
+        return [round(self.edges[-1] + (i + 0.5) * LANE_METRES, 2) for i in range(number)]
+
+    def is_clear(self, z, margin=2.5):
+        """Whether no crossing street lies within `margin` metres of depth `z`."""
+        start, stop = self.crossing
+        return not start or not start - margin < z < stop + margin
+
+    def add(self, label, depth, draw, *arguments, shadow=None, owner=None, on_lot=False):
+        """Adds something.
+
+        Args:
+            label: its label, or None where `draw` begins its things itself.
+            depth: metres to its nearest point.
+            draw: called with the canvas and `arguments`.
+            *arguments: for `draw`.
+            shadow: arguments of `ShadowPlane.cast`, or None.
+            owner: as in `Canvas.begin`.
+            on_lot: as in `Item`.
+        """
+
+        def begin_and_draw(canvas):
+            if label is not None:
+                canvas.begin(label, depth, owner)
+            draw(canvas, *arguments)
+
+        self.items.append(Item(depth, begin_and_draw, shadow, on_lot))
+
+
+def build_street(random, number):
+    """A street full of things, `items` in the order in which to draw them.
+
+    Args:
+        random: a `random.Random` that decides.
+        number: which of `THEMES`, modulo their number.
+    """
+    street = Street(random, THEMES[number % len(THEMES)])
+    lots.build(street)
+    sidewalks.furnish(street)
+    Traffic(street).fill()
+    street.items.sort(key=lambda item: (not item.on_lot, -item.depth))
+    return street

@@ -1,0 +1,227 @@
+"""Writes a synthetic street set with the folders, names and file formats of Cityscapes.
+
+It stands in where the real set, which may not be redistributed, is not at hand: for trying the package out, for
+tests and for demonstrations. `keras_hrnet.data.scene` draws the pictures.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import json
+import operator
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from keras_hrnet.data.scene import paint_street
+from keras_hrnet.labels import LABELS
+
+CITIES = {
+    "train": ("aldenbruck", "fernhafen", "kronweiler", "lindmark", "ostermoor", "steinfurten"),
+    "val": ("birkenau", "marienthor", "wellingholm"),
+    "test": ("grauburg", "seeheide"),
+}
+"""Invented cities, different ones for each split as in the real set."""
+
+MARKER = "synthetic.json"
+SMALLEST_SIZE = (64, 128)
+LARGEST_SIZE = (1024, 2048)
+# The real set labels the 20th frame of each sequence.
+FRAME = 19
+# What the label files of the real test split hold besides `unlabeled`.
+DUMMY_IDS = (1, 2, 3)
+# zlib's run-length strategy: 30 % faster than level 1 on these pictures, and as small as level 6.
+RUN_LENGTH = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticSet:
+    """What `synthesize` has written.
+
+    Args:
+        root: the folder that holds `leftImg8bit` and `gtFine`.
+        num_train: images of the train split.
+        num_val: images of the val split.
+        num_test: images of the test split.
+        size: pixels `(height, width)`.
+        seed: what the pictures were drawn from.
+    """
+
+    root: pathlib.Path
+    num_train: int
+    num_val: int
+    num_test: int
+    size: tuple[int, int]
+    seed: int
+
+
+def synthesize(root, *, num_train=40, num_val=10, num_test=5, size=(256, 512), seed=0, num_workers=None, on_image=None):
+    """Writes a synthetic street set in the layout of Cityscapes.
+
+    Each image gets the four files that the real set has: `leftImg8bit` (RGB, 8 bits), `labelIds` (grey, 8 bits),
+    `instanceIds` (grey, 16 bits: the label id, or 1000 times it plus a number where instances count) and `color`
+    (RGBA, 8 bits, opaque). The labels of the test split are dummies, as the real ones are. A train or val split
+    of five images or more shows all 19 classes. An image depends on `seed`, its split and its place in it alone:
+    the same arguments write the same bytes, and a larger `size` shows the same streets, larger.
+
+    Args:
+        root: folder to write to; it is made where it is missing.
+        num_train: images of the train split.
+        num_val: images of the val split.
+        num_test: images of the test split.
+        size: pixels `(height, width)`, from (64, 128) to (1024, 2048).
+        seed: an integer; another one gives other streets.
+        num_workers: threads that finish and write images while the next one is drawn; None takes one for each
+            processor.
+        on_image: called with the path of each image, in order, once its four files are written.
+
+    Returns:
+        A `SyntheticSet`.
+
+    Raises:
+        TypeError: a number is not an integer.
+        ValueError: a number is out of its range.
+        FileExistsError: `root` is a file, or holds anything but the same synthetic set.
+
+    Example:
+        >>> import tempfile
+        >>> written = synthesize(tempfile.mkdtemp(), num_train=1, num_val=1, num_test=0, size=(64, 128))
+        >>> sorted(path.name for path in written.root.iterdir())
+        ['gtFine', 'leftImg8bit', 'synthetic.json']
+    """
+    counts = {"train": num_train, "val": num_val, "test": num_test}
+    counts = {split: _at_least(count, 0, f"num_{split}") for split, count in counts.items()}
+    num_workers = _at_least(os.cpu_count() or 1 if num_workers is None else num_workers, 1, "num_workers")
+    numbers = {f"num_{split}": count for split, count in counts.items()}
+    written = SyntheticSet(pathlib.Path(root), **numbers, size=_check_size(size), seed=_integer(seed, "seed"))
+    _claim(written)
+    with concurrent.futures.ThreadPoolExecutor(num_workers) as executor:
+        waiting = collections.deque()
+        for split, count in counts.items():
+            for number in range(count):
+                painting = paint_street(written.size, f"{written.seed}/{split}/{number}", number)
+                waiting.append(executor.submit(_write, painting, written.root, split, number))
+                _finish(waiting, 2 * num_workers, on_image)
+        _finish(waiting, 0, on_image)
+    return written
+
+
+def _finish(waiting, most, on_image):
+    """Waits, first come first served, until at most so many images are still being written."""
+    while len(waiting) > most:
+        path = waiting.popleft().result()
+        if on_image is not None:
+            on_image(path)
+
+
+def _integer(value, name):
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be an integer. Received {value!r}.") from None
+
+
+def _at_least(value, smallest, name):
+    value = _integer(value, name)
+    if value < smallest:
+        raise ValueError(f"`{name}` must be at least {smallest}. Received {value}.")
+    return value
+
+
+def _check_size(size):
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"`size` must be two integers, (height, width). Received {size!r}.")
+    size = tuple(_integer(pixels, "size") for pixels in size)
+    nearest = tuple(
+        min(max(pixels, low), high) for pixels, low, high in zip(size, SMALLEST_SIZE, LARGEST_SIZE, strict=True)
+    )
+    if size != nearest:
+        raise ValueError(
+            f"`size` must be (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Received {size}. "
+            f"The nearest possible one is {nearest}."
+        )
+    return size
+
+
+def _claim(written):
+    """Makes sure that nothing but the same synthetic set can be overwritten, and leaves the marker that says so."""
+    root = written.root
+    if root.exists() and not root.is_dir():
+        raise FileExistsError(f"`root` must be a folder, or not exist yet. {root} is a file. Choose another place.")
+    marker = root / MARKER
+    arguments = _arguments(written)
+    if marker.exists():
+        found = _read_marker(marker)
+        if found != arguments:
+            raise FileExistsError(
+                f"{root} holds a synthetic set written with {found}. This call asks for {arguments}. "
+                "Delete that folder, choose another, or call with the same arguments."
+            )
+        return
+    for folder in ("leftImg8bit", "gtFine"):
+        if (root / folder).exists() and any((root / folder).iterdir()):
+            raise FileExistsError(
+                f"{root / folder} holds files that are no synthetic set (there is no {MARKER} beside it), and is left "
+                "alone. Choose an empty folder, or a new one."
+            )
+    root.mkdir(parents=True, exist_ok=True)
+    _write_atomically(marker, lambda file: file.write(json.dumps(arguments, indent=2).encode() + b"\n"))
+
+
+def _arguments(written):
+    arguments = dataclasses.asdict(written)
+    del arguments["root"]
+    return arguments | {"size": list(written.size)}
+
+
+def _read_marker(marker):
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileExistsError(
+            f"{marker} must say in JSON how the synthetic set beside it was written. It cannot be read ({error}). "
+            "Delete that folder, or choose another."
+        ) from error
+
+
+def _write(painting, root, split, number):
+    """Writes the four files of one image; returns the path of the image."""
+    picture = painting.photograph()
+    cities = CITIES[split]
+    city = cities[number % len(cities)]
+    name = f"{city}_{number // len(cities):06d}_{FRAME:06d}"
+    images, labels = (root / kind / split / city for kind in ("leftImg8bit", "gtFine"))
+    label_ids, instance_ids = picture.label_ids, picture.instance_ids
+    if split == "test":
+        label_ids = np.where(np.isin(label_ids, DUMMY_IDS), label_ids, np.uint8(0))
+        instance_ids = label_ids
+    _save(picture.image, images / f"{name}_leftImg8bit.png")
+    _save(label_ids, labels / f"{name}_gtFine_labelIds.png")
+    _save(instance_ids.astype(np.uint16), labels / f"{name}_gtFine_instanceIds.png")
+    _save(_color_table().take(label_ids, axis=0), labels / f"{name}_gtFine_color.png")
+    return images / f"{name}_leftImg8bit.png"
+
+
+def _color_table():
+    """Red, green, blue and opacity of each label id, uint8 `(34, 4)`."""
+    rows = sorted((label.id, label.color) for label in LABELS if label.id >= 0)
+    return np.array([(*color, 255) for _, color in rows], np.uint8)
+
+
+def _save(pixels, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(pixels)
+    _write_atomically(path, lambda file: image.save(file, format="PNG", compress_level=1, compress_type=RUN_LENGTH))
+
+
+def _write_atomically(path, write):
+    """Writes beside `path` and moves the finished file there, so that no half-written one is ever found."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            write(file)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
