@@ -1,6 +1,9 @@
 """HRNet for Keras 3: the network that keeps high resolution from first layer to last."""
 
-from keras_hrnet.checkpoints import load_checkpoint
+from keras_hrnet import data, layers
+from keras_hrnet.checkpoints import CheckpointReport, load_checkpoint
+from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
+from keras_hrnet.export import ExportReport, export_tflite, run_tflite
 from keras_hrnet.models import (
     HRNet,
     HRNetW18,
@@ -17,6 +20,9 @@ from keras_hrnet.models import (
 from keras_hrnet.version import __version__
 
 __all__ = [
+    "CheckpointReport",
+    "EvaluationReport",
+    "ExportReport",
     "HRNet",
     "HRNetW18",
     "HRNetW18Small",
@@ -29,5 +35,14 @@ __all__ = [
     "HRNetW64",
     "Variant",
     "__version__",
+    "colorize",
+    "comparison",
+    "data",
+    "evaluate",
+    "export_tflite",
+    "layers",
     "load_checkpoint",
+    "overlay",
+    "predict",
+    "run_tflite",
 ]

@@ -2,21 +2,23 @@
 
 import json
 import math
+import os
 import pathlib
+import subprocess
+import sys
 import zlib
 
 import keras
 import numpy as np
 import pytest
 
+OTHER_SUITES = pytest.StashKey()
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 @pytest.fixture(autouse=True)
 def _same_start():
     keras.utils.set_random_seed(0)
-    yield
-    keras.backend.clear_session()
 
 
 def golden_weights(keys):
@@ -87,3 +89,41 @@ def sublayers():
         return found
 
     return walk
+
+
+def pytest_collection_finish(session):
+    """Starts the suite on the other backends where it is asked for: side by side, as each leaves a core idle often."""
+    backends = [item.callspec.params["backend"] for item in session.items if "other_suites" in item.fixturenames]
+    if session.config.option.collectonly:
+        return
+    environment = {**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1"}
+    session.config.stash[OTHER_SUITES] = {
+        backend: subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-q", "-rfE", "--no-header", "-p", "no:cacheprovider"],
+            cwd=session.config.rootpath,
+            env={**environment, "KERAS_BACKEND": backend},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for backend in backends
+    }
+
+
+@pytest.fixture(scope="session")
+def other_suites(request):
+    """The processes that run the suite on the other backends, by backend."""
+    return request.config.stash[OTHER_SUITES]
+
+
+def pytest_unconfigure(config):
+    for process in config.stash.get(OTHER_SUITES, {}).values():
+        process.kill()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Says how many tests ran on the other backends."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "closing line" and report.when == "call":
+                terminalreporter.write_line(value)

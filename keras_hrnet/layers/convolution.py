@@ -76,8 +76,8 @@ class ConvNorm(keras.layers.Layer):
 
     >>> import numpy as np
     >>> from keras_hrnet.layers import ConvNorm
-    >>> ConvNorm(8, 3, strides=2, data_format="channels_last")(np.ones((1, 5, 6, 3), "float32")).shape
-    TensorShape([1, 3, 3, 8])
+    >>> tuple(ConvNorm(8, 3, strides=2, data_format="channels_last")(np.ones((1, 5, 6, 3), "float32")).shape)
+    (1, 3, 3, 8)
     """
 
     def __init__(self, filters, kernel_size, strides=1, activation="relu", use_bias=False, data_format=None, **kwargs):

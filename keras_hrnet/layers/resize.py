@@ -6,7 +6,6 @@ small matrices, which the tests hold the other two against.
 """
 
 import keras
-import numpy as np
 
 from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
 
@@ -109,34 +108,36 @@ def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
         vertical, horizontal = ("Hh,bchw->bcHw", "Ww,bchw->bchW")
     for equation, source, target in zip((vertical, horizontal), spatial_size(x, data_format), size, strict=True):
         matrix = interpolation_matrix(source, target, interpolation, align_corners)
-        x = keras.ops.einsum(equation, keras.ops.convert_to_tensor(matrix, dtype=x.dtype), x)
+        x = keras.ops.einsum(equation, keras.ops.cast(matrix, x.dtype), x)
     return x
 
 
 def interpolation_matrix(source, target, interpolation, align_corners):
     """Returns the matrix that resizes a line of pixels.
 
+    Lengths may be symbolic, as JAX has them where Keras traces a layer for an unknown size.
+
     Args:
-        source: its length.
+        source: the line's length.
         target: the length of the result.
         interpolation: "bilinear" or "nearest".
         align_corners: as in `resize`.
 
     Returns:
-        float32 `(target, source)`; each row sums to one.
+        float32 tensor `(target, source)`; each row sums to one.
     """
-    positions = np.arange(target)
+    pixels = keras.ops.arange(source, dtype="int32")[None, :]
+    results = keras.ops.arange(target, dtype="int32")[:, None]
     if interpolation == "nearest":
-        return np.eye(source, dtype="float32")[positions * source // target]
+        return keras.ops.cast(results * source // target == pixels, "float32")
+    pixels, results = keras.ops.cast(pixels, "float32"), keras.ops.cast(results, "float32")
+    last = keras.ops.max(pixels)
     if align_corners:
-        positions = positions * ((source - 1) / max(target - 1, 1))
+        positions = results * last / keras.ops.maximum(keras.ops.max(results), 1)
     else:
-        positions = np.clip((positions + 0.5) * (source / target) - 0.5, 0, source - 1)
-    lower = np.floor(positions).astype("int64")
-    upper = np.minimum(lower + 1, source - 1)
-    share = (positions - lower)[:, None]
-    identity = np.eye(source)
-    return (identity[lower] * (1 - share) + identity[upper] * share).astype("float32")
+        positions = keras.ops.clip((results * 2 + 1) * source / (2 * target) - 0.5, 0, last)
+    # The two pixels around a position share it by their nearness.
+    return keras.ops.relu(1 - keras.ops.abs(positions - pixels))
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

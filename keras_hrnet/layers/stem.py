@@ -47,7 +47,7 @@ class Stem(keras.layers.Layer):
 
     def check_size(self, shape):
         height, width = (shape[axis] for axis in spatial_axes(self.data_format))
-        if any(length is not None and length < MIN_SIZE for length in (height, width)):
+        if any(isinstance(length, int) and length < MIN_SIZE for length in (height, width)):
             raise ValueError(
                 f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, so "
                 "that five halvings leave something to halve. Enlarge the image, or pad it."

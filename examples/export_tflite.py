@@ -1,0 +1,36 @@
+"""Writes a trained network as a `.tflite` file that gives a label for every pixel, and runs the file.
+
+Command:  python examples/export_tflite.py hrnet-demo/w18_small.keras w18_small.tflite --size 256 512
+Hardware: any CPU.
+Result:   the file, its agreement with Keras and its latency; on two CPU cores the demo's network takes about 0.1 s.
+"""
+
+import argparse
+
+import keras
+import numpy as np
+
+import keras_hrnet
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Exports a network to TFLite.")
+    parser.add_argument("model", help="a network saved by Keras, .keras")
+    parser.add_argument("tflite", help="the file to write, .tflite")
+    parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--output", default="labels", help="labels, logits, logits_stride4 or probabilities")
+    options = parser.parse_args()
+
+    model = keras.models.load_model(options.model, compile=False)
+    report = keras_hrnet.export_tflite(
+        model, options.tflite, image_size=tuple(options.size), output=options.output, input_dtype="uint8"
+    )
+    print(report)
+
+    photo = np.random.default_rng(0).integers(0, 256, (1, *options.size, 3), dtype="uint8")
+    answer = keras_hrnet.run_tflite(options.tflite, photo)
+    print(f"A photo of {photo.shape} gives {options.output} of {answer.shape}, {answer.dtype}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The command `keras-hrnet`: the only place that puts data and models together."""
+
+import sys
+
+import rich.console
+import typer
+
+import keras_hrnet
+from keras_hrnet.cli import data, demo, info, predict
+
+app = typer.Typer(
+    help="HRNet for Keras 3: segment streets, from training to the phone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo.demo)
+app.command()(info.info)
+app.command()(predict.predict)
+app.add_typer(data.data_app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and stop.")):
+    if version:
+        typer.echo(keras_hrnet.__version__)
+        raise typer.Exit
+
+
+def main():
+    """Runs the command; what the user can mend is said in a line, without a traceback."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        rich.console.Console(stderr=True).print(f"[bold red]Error:[/] {rich.markup.escape(str(error))}", soft_wrap=True)
+        sys.exit(1)

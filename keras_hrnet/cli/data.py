@@ -1,0 +1,43 @@
+"""`keras-hrnet data`: what there is to do with files before training."""
+
+import pathlib
+from typing import Annotated
+
+import rich.console
+import typer
+
+from keras_hrnet.cli.info import parse_size
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.data import synthesize as synthesize_streets
+
+data_app = typer.Typer(help="Make data sets.", no_args_is_help=True)
+
+
+@data_app.callback()
+def _data():
+    """Make data sets."""
+
+
+@data_app.command()
+def synthesize(
+    root: Annotated[pathlib.Path, typer.Argument(help="Folder to write to.")],
+    train: Annotated[int, typer.Option(help="Images of the train split.", min=0)] = 40,
+    val: Annotated[int, typer.Option(help="Images of the val split.", min=0)] = 10,
+    test: Annotated[int, typer.Option(help="Images of the test split.", min=0)] = 5,
+    size: Annotated[str, typer.Option(help="Height and width of the images, in pixels.")] = "256x512",
+    seed: Annotated[int, typer.Option(help="Another number gives other streets.")] = 0,
+):
+    """Write a synthetic street set in the layout and file formats of Cityscapes."""
+    with progress_bar("Drawing streets", train + val + test, "images") as advance:
+        synthesize_streets(
+            root,
+            num_train=train,
+            num_val=val,
+            num_test=test,
+            size=parse_size(size),
+            seed=seed,
+            on_image=lambda path: advance(),
+        )
+    console = rich.console.Console()
+    console.print(f"{train + val + test} streets are in {root}. Train on them with", soft_wrap=True)
+    console.print(f"  keras_hrnet.data.cityscapes({str(root)!r}, 'train')", soft_wrap=True, markup=False)

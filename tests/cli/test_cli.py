@@ -1,0 +1,128 @@
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+import typer.testing
+from PIL import Image
+
+import keras_hrnet
+from keras_hrnet import Variant, cli, labels
+from keras_hrnet.cli import demo as demo_module
+
+TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments):
+        return typer.testing.CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+    return run
+
+
+def test_info_lists_every_network_with_its_cost(run):
+    result = run("info", "--size", "1024x2048")
+    assert result.exit_code == 0
+    assert re.search(r"HRNetW48\(\) .* 48 .* 1/4/3 .* 65,859,379 .* 747\.51 billion", result.output)
+    assert result.output.count("()") == 9
+
+
+def test_a_size_written_wrongly_is_refused(run):
+    result = run("info", "--size", "1024")
+    assert isinstance(result.exception, ValueError)
+    assert "Received the size '1024'. Expected HEIGHTxWIDTH" in str(result.exception)
+
+
+def test_synthesize_writes_streets_in_a_folder_with_a_space(run, tmp_path):
+    root = tmp_path / "my streets"
+    result = run("data", "synthesize", root, "--train", 1, "--val", 1, "--test", 0, "--size", "64x128")
+    assert result.exit_code == 0, result.output
+    assert len(list(root.rglob("*_leftImg8bit.png"))) == 2
+
+
+@pytest.fixture
+def files(tmp_path):
+    keras_hrnet.HRNet(TINY).save(tmp_path / "model.keras")
+    photo = np.random.default_rng(0).integers(0, 256, (37, 51, 3), dtype="uint8")
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    return tmp_path / "model.keras", tmp_path / "photo.png"
+
+
+@pytest.mark.parametrize("show", ["overlay", "color", "labels"])
+def test_predict_writes_a_picture_of_the_photos_size(show, run, files):
+    result = run("predict", *files, "--show", show)
+    assert result.exit_code == 0, result.output
+    written = np.asarray(Image.open(files[1].with_name("photo_segmented.png")))
+    assert written.shape == ((37, 51) if show == "labels" else (37, 51, 3))
+    expected = keras_hrnet.predict(keras.models.load_model(files[0]), files[1])
+    if show == "labels":
+        np.testing.assert_array_equal(written, expected)
+    if show == "color":
+        np.testing.assert_array_equal(written, np.array(labels.PALETTE, "uint8")[expected])
+
+
+def test_predict_refuses_what_it_cannot_show(run, files):
+    assert "Received --show 'video'" in str(run("predict", *files, "--show", "video").exception)
+
+
+def test_predict_names_a_missing_model_photo_or_folder(run, files):
+    model, photo = files
+    assert "Received the model" in str(run("predict", model.with_name("no.keras"), photo).exception)
+    assert "no.png" in str(run("predict", model, photo.with_name("no.png")).exception)
+    output = photo.parent / "nowhere" / "out.png"
+    assert "Expected its folder to be there" in str(run("predict", model, photo, "--output", output).exception)
+
+
+def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["keras-hrnet", "info", "--size", "wide"])
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    error = capsys.readouterr().err
+    assert error.startswith("Error: Received the size 'wide'.")
+    assert "Traceback" not in error
+
+
+def test_the_version_is_printed(run):
+    assert run("--version").output.strip() == keras_hrnet.__version__
+
+
+def test_every_command_of_readme_exists(run):
+    readme = (pathlib.Path(__file__).parent.parent.parent / "README.md").read_text()
+    commands = set(re.findall(r"^keras-hrnet ((?:data )?[a-z]+)", readme, re.MULTILINE))
+    assert commands
+    for command in commands:
+        assert run(*command.split(), "--help").exit_code == 0, command
+
+
+def test_the_demo_goes_from_streets_to_the_phone_file(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))
+    monkeypatch.setattr(demo_module, "CROP_SIZE", (32, 64))
+    monkeypatch.setattr(demo_module, "NUM_VAL", 4)
+    monkeypatch.setattr(demo_module, "HRNetW18Small", lambda: keras_hrnet.HRNet(TINY))
+    result = run("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    for words in ("baseline IoU %", "traffic light", "label agreement", "latency"):
+        assert words in result.output
+    assert {path.name for path in (tmp_path / "my demo").iterdir()} == {
+        "comparison.png",
+        "streets",
+        "w18_small.keras",
+        "w18_small.tflite",
+    }
+
+
+def test_the_baseline_is_the_commonest_class_of_each_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))
+    keras_hrnet.data.synthesize(tmp_path, num_train=2, num_val=1, num_test=0, size=(64, 128))
+    train = [label[0] for _, label in keras_hrnet.data.cityscapes(tmp_path, "train", augment=False).as_numpy_iterator()]
+    val = keras_hrnet.data.cityscapes(tmp_path, "val")
+    truth = next(val.as_numpy_iterator())[1][0]
+    right = 0
+    for y, x in np.ndindex(truth.shape):
+        votes = np.bincount([label[y, x] for label in train if label[y, x] != 255], minlength=19)
+        right += votes.argmax() == truth[y, x]
+    assert np.trace(demo_module.baseline(tmp_path, val).confusion) == right

@@ -1,0 +1,55 @@
+"""Each example is run as a script, on little data."""
+
+import pathlib
+import runpy
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_hrnet
+from keras_hrnet.data import synthesize
+
+EXAMPLES = pathlib.Path(__file__).parent.parent.parent / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+    return run
+
+
+def test_the_network_trains_on_cityscapes(run, tmp_path, capsys):
+    synthesize(tmp_path / "streets", num_train=4, num_val=2, num_test=0, size=(64, 128))
+    arguments = ["--data", tmp_path / "streets", "--network", "HRNetW18Small", "--crop", 64, 64, "--batch-size", 2]
+    run("train_cityscapes.py", *arguments, "--epochs", 1, "--out", tmp_path / "run")
+    assert "mean of" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= {"best.keras", "log.csv"}
+
+
+def test_the_network_trains_on_ones_own_data(run, tmp_path, capsys):
+    for folder in ("photos", "masks"):
+        (tmp_path / folder).mkdir()
+    for i in range(5):
+        photo = np.random.default_rng(i).integers(0, 256, (40, 60, 3), dtype="uint8")
+        Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.jpg")
+        Image.fromarray((photo[..., 0] > 127).astype("uint8")).save(tmp_path / "masks" / f"{i}.png")
+    arguments = ["--images", tmp_path / "photos", "--masks", tmp_path / "masks", "--classes", "dark,bright"]
+    run("own_data.py", *arguments, "--size", 32, 64, "--epochs", 1, "--batch-size", 2, "--out", tmp_path / "own.keras")
+    assert "bright" in capsys.readouterr().out
+    assert (tmp_path / "own.keras").is_file()
+
+
+def test_a_network_is_exported(run, tmp_path, capsys):
+    keras_hrnet.HRNetW18Small().save(tmp_path / "model.keras")
+    run("export_tflite.py", tmp_path / "model.keras", tmp_path / "model.tflite", "--size", 64, 128)
+    assert "gives labels of (1, 64, 128), uint8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short(path):
+    assert len(path.read_text().splitlines()) < 80

@@ -1,0 +1,22 @@
+"""The suite runs on the active backend; these two tests run the whole of it on the other two."""
+
+import os
+
+import keras
+import pytest
+
+# Set in the suites started here (see `conftest.py`), which would start suites themselves otherwise.
+NESTED = "KERAS_HRNET_NESTED_SUITE" in os.environ
+OTHERS = [] if NESTED else sorted({"tensorflow", "jax", "torch"} - {keras.config.backend()})
+if NESTED:
+    __test__ = False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", OTHERS)
+def test_the_whole_suite_passes_on(backend, other_suites, record_property):
+    output, _ = other_suites[backend].communicate()
+    closing_line = output.strip().splitlines()[-1]
+    record_property("closing line", f"{backend}: {closing_line}")
+    assert other_suites[backend].returncode == 0, output
+    assert " passed" in closing_line

@@ -1,0 +1,55 @@
+"""README's own words: its code is run as it stands there, only smaller."""
+
+import pathlib
+import re
+
+import keras
+import pytest
+
+from keras_hrnet.data import synthesize
+
+README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+# From the size of Cityscapes and the paper to that of a test.
+SMALLER = {
+    "HRNetW48": "HRNetW18Small",
+    "batch_size=12": "batch_size=2",
+    "(512, 1024)": "(64, 128)",
+    "epochs=484": "epochs=1",
+}
+
+
+def test_the_first_code_block_runs_from_training_to_the_phone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    synthesize("data/cityscapes", num_train=4, num_val=2, num_test=0, size=(64, 128))
+    code = CODE[0]
+    for large, small in SMALLER.items():
+        assert large in code
+        code = code.replace(large, small)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert isinstance(names["model"], keras.Model)
+    assert 0 <= names["report"].mean_iou <= 1
+    assert (tmp_path / "w48.tflite").stat().st_size > 1e6
+
+
+@pytest.mark.parametrize("block", CODE[1:], ids=lambda block: block.splitlines()[0])
+def test_another_code_block_runs(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+
+
+def test_every_link_and_picture_is_there():
+    root = pathlib.Path(__file__).parent.parent
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    for link in links:
+        assert "://" in link or (root / link).exists(), link
+
+
+def test_readme_has_the_two_commands():
+    commands = re.findall(r"^pip install .*$", README, re.MULTILINE)
+    assert len(commands) == 2
+    assert commands[0].endswith("&& keras-hrnet demo")
+    assert "[test]" in commands[1] and commands[1].endswith("pytest")
