@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import zlib
 
 import keras
@@ -98,13 +99,16 @@ def pytest_collection_finish(session):
         return
     environment = {**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1"}
     session.config.stash[OTHER_SUITES] = {
-        backend: subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-rfE", "--no-header", "-p", "no:cacheprovider"],
-            cwd=session.config.rootpath,
-            env={**environment, "KERAS_BACKEND": backend},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        # A file takes whatever a suite prints; a pipe would stop it once it is full.
+        backend: (
+            output := tempfile.TemporaryFile("w+"),  # noqa: SIM115 (closed in `pytest_unconfigure`)
+            subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-q", "-rfE", "--no-header", "-p", "no:cacheprovider"],
+                cwd=session.config.rootpath,
+                env={**environment, "KERAS_BACKEND": backend},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ),
         )
         for backend in backends
     }
@@ -112,13 +116,15 @@ def pytest_collection_finish(session):
 
 @pytest.fixture(scope="session")
 def other_suites(request):
-    """The processes that run the suite on the other backends, by backend."""
+    """For each other backend, the file that its suite prints to, and the process."""
     return request.config.stash[OTHER_SUITES]
 
 
 def pytest_unconfigure(config):
-    for process in config.stash.get(OTHER_SUITES, {}).values():
+    for output, process in config.stash.get(OTHER_SUITES, {}).values():
         process.kill()
+        process.wait()
+        output.close()
 
 
 def pytest_terminal_summary(terminalreporter):

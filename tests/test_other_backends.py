@@ -15,8 +15,11 @@ if NESTED:
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHERS)
 def test_the_whole_suite_passes_on(backend, other_suites, record_property):
-    output, _ = other_suites[backend].communicate()
-    closing_line = output.strip().splitlines()[-1]
+    output, process = other_suites[backend]
+    process.wait()
+    output.seek(0)
+    text = output.read()
+    closing_line = text.strip().splitlines()[-1]
     record_property("closing line", f"{backend}: {closing_line}")
-    assert other_suites[backend].returncode == 0, output
+    assert process.returncode == 0, text
     assert " passed" in closing_line

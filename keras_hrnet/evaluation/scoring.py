@@ -82,7 +82,7 @@ def _class_names(model, class_names):
     if len(class_names) != count:
         raise ValueError(
             f"Received {len(class_names)} class_names for the model {model.name!r} with {count} classes. Expected one "
-            "name a class. Pass {count} names, or build the model with num_classes={len(class_names)}."
+            f"name a class. Pass {count} names, or build the model with num_classes={len(class_names)}."
         )
     return tuple(class_names)
 

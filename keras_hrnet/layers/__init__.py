@@ -2,6 +2,7 @@
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
 from keras_hrnet.layers.residual import BasicBlock, Bottleneck, Branch
 from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
@@ -11,6 +12,7 @@ from keras_hrnet.layers.transition import Transition
 
 __all__ = [
     "BasicBlock",
+    "BatchNorm",
     "Bottleneck",
     "Branch",
     "ConvNorm",

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.normalization import BatchNorm
 
 # Every published code base uses PyTorch's epsilon; Keras's momentum is one minus PyTorch's 0.1
 # (HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet.py: BN_MOMENTUM).
@@ -104,7 +105,7 @@ class ConvNorm(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="conv",
         )
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNorm(
             axis=channel_axis(self.data_format),
             momentum=NORM_MOMENTUM,
             epsilon=NORM_EPSILON,

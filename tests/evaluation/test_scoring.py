@@ -47,7 +47,8 @@ def test_batches_may_differ_in_number_and_size_of_their_images():
 
 
 def test_a_dataset_of_tf_data_is_scored_alike():
-    tensorflow = pytest.importorskip("tensorflow")
+    import tensorflow
+
     image, label = one_batch()
     dataset = tensorflow.data.Dataset.from_tensor_slices((image, label)).batch(1)
     report = evaluate(strongest_color(), dataset, class_names=NAMES)
@@ -198,7 +199,8 @@ def test_an_empty_dataset_is_refused():
 
 
 def test_a_dataset_without_end_is_refused():
-    tensorflow = pytest.importorskip("tensorflow")
+    import tensorflow
+
     dataset = tensorflow.data.Dataset.from_tensors(one_batch()).repeat()
     with pytest.raises(ValueError, match="never ends"):
         evaluate(strongest_color(), dataset)

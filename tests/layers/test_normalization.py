@@ -1,0 +1,65 @@
+"""`BatchNorm` against `keras.layers.BatchNormalization`, which it stands for."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_hrnet.layers import BatchNorm
+
+
+def pair(**options):
+    """Both layers, with the same random weights."""
+    layers = [cls(epsilon=1e-5, momentum=0.9, **options) for cls in (BatchNorm, keras.layers.BatchNormalization)]
+    values = np.random.default_rng(0).uniform(0.5, 1.5, (4, 3)).astype("float32")
+    for layer in layers:
+        layer.build((None, None, None, 3))
+        layer.set_weights(list(values))
+    return layers
+
+
+def maps(*shape):
+    return np.random.default_rng(1).normal(2.0, 3.0, shape).astype("float32")
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 1, 1, 3), (1, 64, 64, 3)])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_values_and_statistics_are_kerass(training, shape, policy):
+    ours, theirs = pair(dtype=policy)
+    results = [keras.ops.cast(layer(maps(*shape), training=training), "float32") for layer in (ours, theirs)]
+    # Measured 2e-6; a single pixel has no variance, and rounding is magnified by 1 / sqrt(epsilon): 5e-5. Half precision
+    # rounds the result.
+    tolerance = 2e-2 if policy != "float32" else 5e-4 if shape == (1, 1, 1, 3) else 2e-5
+    np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, results), rtol=tolerance, atol=tolerance)
+    for weight, expected in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_training_step_moves_weights_as_with_kerass(trainable):
+    moved = []
+    for layer in pair():
+        layer.trainable = trainable
+        model = keras.Sequential([keras.Input((6, 6, 3)), layer, keras.layers.Conv2D(2, 3, kernel_initializer="ones")])
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        model.train_on_batch(maps(2, 6, 6, 3), maps(2, 4, 4, 2))
+        moved.append(model.get_weights())
+    for ours, theirs in zip(*moved, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_statistics_are_of_the_batch_not_of_the_population():
+    layer, _ = pair()
+    layer.set_weights([np.ones(3), np.zeros(3), np.zeros(3), np.zeros(3)])
+    layer(np.array([[[[0.0, 0, 0], [2.0, 4.0, 6.0]]]], "float32"), training=True)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.moving_mean), [0.1, 0.2, 0.3], rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.moving_variance), [0.1, 0.4, 0.9], rtol=1e-5)
+
+
+def test_what_cannot_be_fused_is_left_to_keras():
+    layer = BatchNorm(axis=1)
+    x = np.moveaxis(maps(2, 5, 7, 3), -1, 1)
+    expected = keras.layers.BatchNormalization(axis=1)(x, training=True)
+    np.testing.assert_allclose(
+        *(keras.ops.convert_to_numpy(value) for value in (layer(x, training=True), expected)), atol=2e-5
+    )
