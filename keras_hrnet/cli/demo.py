@@ -27,7 +27,7 @@ LEARNING_RATE = 3e-3
 def demo(
     folder: Annotated[pathlib.Path, typer.Argument(help="Folder to write to.")] = pathlib.Path("hrnet-demo"),
     images: Annotated[int, typer.Option(help="Synthetic streets to train on.", min=BATCH_SIZE)] = 160,
-    epochs: Annotated[int, typer.Option(help="Times to go through them.", min=1)] = 10,
+    epochs: Annotated[int, typer.Option(help="Times to go through them.", min=1)] = 8,
     seed: Annotated[int, typer.Option(help="Another number gives other streets and other weights.")] = 0,
 ):
     """Draw streets, train HRNetW18Small on them, score it, and export it for the phone."""

@@ -27,7 +27,7 @@ def maps(*shape):
 def test_values_and_statistics_are_kerass(training, shape, policy):
     ours, theirs = pair(dtype=policy)
     results = [keras.ops.cast(layer(maps(*shape), training=training), "float32") for layer in (ours, theirs)]
-    # Measured 2e-6; a single pixel has no variance, and rounding is magnified by 1 / sqrt(epsilon): 5e-5. Half precision
+    # Measured 2e-6; a single pixel has no variance, which magnifies rounding by 1 / sqrt(epsilon): 5e-5. Half precision
     # rounds the result.
     tolerance = 2e-2 if policy != "float32" else 5e-4 if shape == (1, 1, 1, 3) else 2e-5
     np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, results), rtol=tolerance, atol=tolerance)
