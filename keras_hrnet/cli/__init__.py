@@ -11,6 +11,7 @@ from keras_hrnet.cli import data, demo, info, predict
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
