@@ -2,7 +2,8 @@
 
 Command:  python examples/export_tflite.py hrnet-demo/w18_small.keras w18_small.tflite --size 256 512
 Hardware: any CPU.
-Result:   the file, its agreement with Keras and its latency; on two CPU cores the demo's network takes about 0.1 s.
+Result:   the file, its agreement with Keras and its latency; the demo's network, with logits out,
+          took 0.04 to 0.06 s on two CPU cores.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """`keras-hrnet demo`: from nothing to a segmented street and a phone file, in one command."""
 
 import pathlib
+import shlex
 from typing import Annotated
 
 import keras
@@ -59,9 +60,8 @@ def demo(
     )
     console.print(f"\n[bold]The phone file[/], run with LiteRT on this machine's CPU\n{report}", soft_wrap=True)
     console.print("\n[bold]Look at[/]", folder / "comparison.png")
-    console.print(
-        f"[bold]Then try[/] keras-hrnet predict {folder / 'w18_small.keras'} PHOTO.jpg", soft_wrap=True, highlight=False
-    )
+    command = shlex.join(["keras-hrnet", "predict", str(folder / "w18_small.keras"), "PHOTO.jpg"])
+    console.print("[bold]Then try[/]", command, soft_wrap=True, highlight=False)
 
 
 def fit(model, train, epochs):

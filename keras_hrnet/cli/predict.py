@@ -1,6 +1,7 @@
 """`keras-hrnet predict`: a picture in, a picture of its classes out."""
 
 import pathlib
+import zipfile
 from typing import Annotated
 
 import keras
@@ -50,4 +51,6 @@ def load_network(path):
     """
     if not path.is_file():
         raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
+    if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
+        raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
     return keras.models.load_model(path, compile=False)

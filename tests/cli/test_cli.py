@@ -77,6 +77,14 @@ def test_predict_names_a_missing_model_photo_or_folder(run, files):
     assert "Expected its folder to be there" in str(run("predict", model, photo, "--output", output).exception)
 
 
+def test_predict_says_that_a_file_is_no_saved_model(run, files):
+    model, photo = files
+    model.write_bytes(b"junk")
+    result = run("predict", model, photo)
+    assert isinstance(result.exception, ValueError)
+    assert "is no saved Keras model, or is cut short" in str(result.exception)
+
+
 def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["keras-hrnet", "info", "--size", "wide"])
     with pytest.raises(SystemExit, match="1"):
@@ -105,6 +113,7 @@ def test_the_demo_goes_from_streets_to_the_phone_file(run, tmp_path, monkeypatch
     monkeypatch.setattr(demo_module, "HRNetW18Small", lambda: keras_hrnet.HRNet(TINY))
     result = run("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
     assert result.exit_code == 0, result.output
+    assert f"keras-hrnet predict '{tmp_path / 'my demo' / 'w18_small.keras'}' PHOTO.jpg" in result.output
     for words in ("baseline IoU %", "traffic light", "label agreement", "latency"):
         assert words in result.output
     assert {path.name for path in (tmp_path / "my demo").iterdir()} == {
