@@ -4,10 +4,14 @@ from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
+from keras_hrnet.layers.object_context import ObjectAttention, ObjectContext, SpatialGather
 from keras_hrnet.layers.residual import BasicBlock, Bottleneck, Branch
 from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
+from keras_hrnet.layers.scales import Rescale, ScaleAttention, ScaleBlend
+from keras_hrnet.layers.self_attention import InterlacedAttention, InterlacedContext, SelfAttention
 from keras_hrnet.layers.stage import HighResolutionModule, Stage
 from keras_hrnet.layers.stem import Stem
+from keras_hrnet.layers.supervision import Supervision
 from keras_hrnet.layers.transition import Transition
 
 __all__ = [
@@ -18,11 +22,21 @@ __all__ = [
     "ConvNorm",
     "FuseLayer",
     "HighResolutionModule",
+    "InterlacedAttention",
+    "InterlacedContext",
     "Normalize",
+    "ObjectAttention",
+    "ObjectContext",
+    "Rescale",
     "Resize",
     "ResizeConcatenate",
+    "ScaleAttention",
+    "ScaleBlend",
+    "SelfAttention",
+    "SpatialGather",
     "Stage",
     "Stem",
+    "Supervision",
     "Transition",
     "resize",
 ]

@@ -28,6 +28,16 @@ CASES = {
     "Normalize": (lambda **k: layers.Normalize(**k), IMAGE),
     "Resize": (lambda **k: layers.Resize(**k), (PYRAMID[2], PYRAMID[0])),
     "ResizeConcatenate": (lambda **k: layers.ResizeConcatenate(**k), PYRAMID),
+    "SpatialGather": (lambda **k: layers.SpatialGather(**k), (SINGLE, (2, 9, 13, 5))),
+    "ObjectAttention": (lambda **k: layers.ObjectAttention(3, **k), (SINGLE, (2, 5, 1, 4))),
+    "ObjectContext": (lambda **k: layers.ObjectContext(6, 3, 0.1, **k), (SINGLE, (2, 5, 1, 4))),
+    "SelfAttention": (lambda **k: layers.SelfAttention(6, 3, 5, **k), SINGLE),
+    "InterlacedAttention": (lambda **k: layers.InterlacedAttention(6, 3, 5, (2, 3), **k), SINGLE),
+    "InterlacedContext": (lambda **k: layers.InterlacedContext(6, 3, 5, (2, 3), 0.1, **k), SINGLE),
+    "Rescale": (lambda **k: layers.Rescale(0.5, **k), IMAGE),
+    "ScaleAttention": (lambda **k: layers.ScaleAttention(6, **k), SINGLE),
+    "ScaleBlend": (lambda **k: layers.ScaleBlend(True, **k), (SINGLE, (2, 5, 7, 4), (2, 5, 7, 1))),
+    "ScaleBlend downwards": (lambda **k: layers.ScaleBlend(False, **k), ((2, 5, 7, 4), SINGLE, (2, 9, 13, 1))),
 }
 
 

@@ -1,0 +1,163 @@
+"""Several scales of one image: how the image is scaled, and how predictions at two scales become one."""
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm, HeNormalFanOut
+from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
+from keras_hrnet.layers.resize import resize, spatial_size
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Rescale(keras.layers.Layer):
+    """Resizes an image by a factor, bilinearly.
+
+    Args:
+        scale: the factor.
+        align_corners: whether the centres of the corner pixels stay where they are; see `resize`.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: any dtype `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, floor(scale * height), floor(scale * width), channels)`, of the layer's compute dtype.
+
+    Reference: NVIDIA/semantic-segmentation, network/mynn.py, `ResizeX`.
+    """
+
+    def __init__(self, scale, align_corners=False, data_format=None, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.scale = float(scale)
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+        if not self.scale > 0:
+            raise ValueError(f"Received scale={scale}. Expected a number above 0. Pass 0.5 for half the size.")
+
+    def build(self, input_shape):
+        pass
+
+    def call(self, x):
+        size = tuple(self.scaled(length) for length in spatial_size(x, self.data_format))
+        x = keras.ops.cast(x, self.compute_dtype)
+        return resize(x, size, "bilinear", self.align_corners, self.data_format)
+
+    def scaled(self, length):
+        if length is None or isinstance(length, int):
+            return None if length is None else int(length * self.scale)
+        return keras.ops.cast(keras.ops.floor(keras.ops.cast(length, "float32") * self.scale), "int32")
+
+    def compute_output_shape(self, input_shape):
+        size = [self.scaled(input_shape[axis]) for axis in spatial_axes(self.data_format)]
+        return with_spatial_size(input_shape, size, self.data_format)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class ScaleAttention(keras.layers.Layer):
+    """Says for each pixel how far the prediction at this scale is to be trusted over that at the next larger one.
+
+    Args:
+        filters: channels of the two inner convolutions.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, features of the image at this scale.
+
+    Returns:
+        float `(batch, height, width, 1)`, in [0, 1]: the same attention for all classes.
+
+    Reference: NVIDIA/semantic-segmentation, network/utils.py, `make_attn_head`; config.py, `SEGATTN_BOT_CH` 256 and
+    `MSCALE_INNER_3x3`.
+    """
+
+    def __init__(self, filters=256, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.data_format = standardize_data_format(data_format)
+        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        self.conv0 = ConvNorm(filters, 3, name="conv0", **options)
+        self.conv1 = ConvNorm(filters, 3, name="conv1", **options)
+        self.conv2 = keras.layers.Conv2D(
+            1, 1, use_bias=False, activation="sigmoid", kernel_initializer=HeNormalFanOut(), name="conv2", **options
+        )
+
+    def build(self, input_shape):
+        for convolution in (self.conv0, self.conv1, self.conv2):
+            convolution.build(input_shape)
+            input_shape = convolution.compute_output_shape(input_shape)
+
+    def call(self, x):
+        return self.conv2(self.conv1(self.conv0(x)))
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        shape[channel_axis(self.data_format)] = 1
+        return tuple(shape)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class ScaleBlend(keras.layers.Layer):
+    """Joins the prediction at a scale with what the larger scales gave, pixel by pixel.
+
+    It computes `attention * prediction + (1 - attention) * larger`. Above the image's own scale, `larger` comes down
+    to the size of `prediction`; below it, `attention * prediction` and `attention` are enlarged to that of `larger`.
+
+    Args:
+        enlarge: whether this scale is below the image's own.
+        align_corners: whether bilinear resizing aligns the centres of the corner pixels; see `resize`.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of three: float `(batch, larger_height, larger_width, num_classes)`, logits from the larger
+            scales; `(batch, height, width, num_classes)`, logits at this scale; and `(batch, height, width, 1)`,
+            attention in [0, 1].
+
+    Returns:
+        float logits, of the height and width of the first input if `enlarge`, else of the second.
+
+    Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR.nscale_forward`; Tao et al., "Hierarchical
+    Multi-Scale Attention for Semantic Segmentation", 2020, section 3.1.
+    """
+
+    def __init__(self, enlarge, align_corners=False, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.enlarge = enlarge
+        self.align_corners = align_corners
+        self.data_format = standardize_data_format(data_format)
+
+    def build(self, input_shape):
+        pass
+
+    def call(self, inputs):
+        larger, prediction, attention = inputs
+        trusted = attention * prediction
+        if self.enlarge:
+            trusted, attention = (self.resized(x, larger) for x in (trusted, attention))
+        else:
+            larger = self.resized(larger, prediction)
+        return trusted + (1 - attention) * larger
+
+    def resized(self, x, reference):
+        size = spatial_size(reference, self.data_format)
+        return resize(x, size, "bilinear", self.align_corners, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[0] if self.enlarge else input_shape[1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "enlarge": self.enlarge,
+            "align_corners": self.align_corners,
+            "data_format": self.data_format,
+        }

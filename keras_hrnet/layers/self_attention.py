@@ -1,0 +1,276 @@
+"""Interlaced sparse self-attention: every pixel looks at every other in two short steps."""
+
+import keras
+
+from keras_hrnet.layers.attention import attend, map_of, pixels_of
+from keras_hrnet.layers.convolution import ConvNorm, HeNormalFanOut
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.resize import spatial_size
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SelfAttention(keras.layers.Layer):
+    """Gives each pixel the mean of all pixels of its map, weighted by how much it resembles them.
+
+    Args:
+        filters: channels of the result.
+        key_channels: channels in which pixels are compared.
+        value_channels: channels that are averaged.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, filters)`.
+
+    Reference: openseg.pytorch, lib/models/modules/isa_block.py, `SelfAttentionBlock2D`.
+    """
+
+    def __init__(self, filters, key_channels, value_channels, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.key_channels = key_channels
+        self.value_channels = value_channels
+        self.data_format = standardize_data_format(data_format)
+        self.f_query_0 = self.make_convolution(key_channels, "f_query_0")
+        self.f_query_2 = self.make_convolution(key_channels, "f_query_2")
+        self.f_key_0 = self.make_convolution(key_channels, "f_key_0")
+        self.f_key_2 = self.make_convolution(key_channels, "f_key_2")
+        self.f_value = keras.layers.Conv2D(
+            value_channels,
+            1,
+            use_bias=False,
+            kernel_initializer=HeNormalFanOut(),
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name="f_value",
+        )
+        self.w_0 = self.make_convolution(filters, "w_0")
+
+    def make_convolution(self, filters, name):
+        return ConvNorm(filters, 1, data_format=self.data_format, dtype=self.dtype_policy, name=name)
+
+    def build(self, input_shape):
+        for first, second in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
+            first.build(input_shape)
+            second.build(first.compute_output_shape(input_shape))
+
+    def call(self, x):
+        maps = self.f_query_2(self.f_query_0(x)), self.f_key_2(self.f_key_0(x)), self.f_value(x)
+        context = attend(*(pixels_of(y, self.data_format) for y in maps))
+        return self.w_0(map_of(context, spatial_size(x, self.data_format), self.data_format))
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        shape[channel_axis(self.data_format)] = self.filters
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "key_channels": self.key_channels,
+            "value_channels": self.value_channels,
+            "data_format": self.data_format,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class InterlacedAttention(keras.layers.Layer):
+    """Lets every pixel look at every other, first across blocks and then within its own.
+
+    The map is cut into blocks. The first attention joins the pixels that stand at the same place of every block, the
+    second those of one block: together each pixel reaches all, for much less than attention over all at once. Zeros
+    around the map fill the last blocks, as in the reference, and are cut off again. No tensor has more than four
+    dimensions, which is all that a phone's GPU takes.
+
+    Args:
+        filters: channels of the result.
+        key_channels: channels in which pixels are compared.
+        value_channels: channels that are averaged.
+        block_size: (height, width) of a block in pixels of the map.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, of any height and width.
+
+    Returns:
+        float `(batch, height, width, filters)`.
+
+    Raises:
+        ValueError: if `block_size` is not two whole numbers of at least 1.
+
+    Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Block`; Huang et al., "Interlaced Sparse
+    Self-Attention for Semantic Segmentation", 2019.
+    """
+
+    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.key_channels = key_channels
+        self.value_channels = value_channels
+        self.block_size = tuple(block_size)
+        if len(self.block_size) != 2 or any(not isinstance(n, int) or n < 1 for n in self.block_size):
+            raise ValueError(
+                f"Received block_size={block_size}. Expected (height, width), whole numbers of at least 1. The "
+                "published one is (8, 8)."
+            )
+        self.data_format = standardize_data_format(data_format)
+        arguments = (filters, key_channels, value_channels)
+        # Inside, blocks are batches of channels_last maps.
+        options = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        self.long_range_sa = SelfAttention(*arguments, name="long_range_sa", **options)
+        self.short_range_sa = SelfAttention(*arguments, name="short_range_sa", **options)
+
+    def build(self, input_shape):
+        channels = input_shape[channel_axis(self.data_format)]
+        self.long_range_sa.build((None, None, 1, channels))
+        self.short_range_sa.build((None, None, 1, self.filters))
+
+    def call(self, x):
+        if self.data_format == "channels_first":
+            x = keras.ops.transpose(x, (0, 2, 3, 1))
+        size = spatial_size(x, "channels_last")
+        padding = [(-length % step) for length, step in zip(size, self.block_size, strict=True)]
+        x = _pad(x, padding)
+        rows = keras.ops.shape(x)[1] // self.block_size[0]
+        columns = keras.ops.shape(x)[2] // self.block_size[1]
+
+        x = _to_places(x, rows, columns, self.block_size)
+        x = self.long_range_sa(x)
+        x = _places_to_blocks(x, rows * columns, self.block_size)
+        x = self.short_range_sa(x)
+        x = _from_blocks(x, rows, columns, self.block_size)
+
+        x = _cut(x, padding, size)
+        return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        shape[channel_axis(self.data_format)] = self.filters
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "key_channels": self.key_channels,
+            "value_channels": self.value_channels,
+            "block_size": self.block_size,
+            "data_format": self.data_format,
+        }
+
+
+def _pad(x, padding):
+    if _is_zero(padding):
+        return x
+    height, width = padding
+    around = ((0, 0), (height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0))
+    return keras.ops.pad(x, around)
+
+
+def _cut(x, padding, size):
+    if _is_zero(padding):
+        return x
+    top, left = (length // 2 for length in padding)
+    return x[:, top : top + size[0], left : left + size[1]]
+
+
+def _is_zero(padding):
+    # Where a size is known at run time only, so is its padding, and it is a tensor.
+    return all(isinstance(length, int) and length == 0 for length in padding)
+
+
+def _to_places(x, rows, columns, block_size):
+    """Brings maps to one "image" for each place of a block: `(batch * place, block, 1, channels)`."""
+    (height, width), channels = block_size, x.shape[-1]
+    # (batch * row of blocks, line in block, column of blocks, pixel in line * channels)
+    x = keras.ops.reshape(x, (-1, height, columns, width * channels))
+    x = keras.ops.transpose(x, (0, 2, 1, 3))
+    # (batch, block, place in block, channels)
+    x = keras.ops.reshape(x, (-1, rows * columns, height * width, channels))
+    x = keras.ops.transpose(x, (0, 2, 1, 3))
+    return keras.ops.reshape(x, (-1, rows * columns, 1, channels))
+
+
+def _places_to_blocks(x, num_blocks, block_size):
+    """Brings `(batch * place, block, 1, channels)` to `(batch * block, place, 1, channels)`."""
+    places, channels = block_size[0] * block_size[1], x.shape[-1]
+    x = keras.ops.reshape(x, (-1, places, num_blocks, channels))
+    x = keras.ops.transpose(x, (0, 2, 1, 3))
+    return keras.ops.reshape(x, (-1, places, 1, channels))
+
+
+def _from_blocks(x, rows, columns, block_size):
+    """Brings `(batch * block, place, 1, channels)` back to maps."""
+    (height, width), channels = block_size, x.shape[-1]
+    x = keras.ops.reshape(x, (-1, columns, height, width * channels))
+    x = keras.ops.transpose(x, (0, 2, 1, 3))
+    return keras.ops.reshape(x, (-1, rows * height, columns * width, channels))
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class InterlacedContext(keras.layers.Layer):
+    """Joins to each pixel's features what `InterlacedAttention` finds for it, and mixes the two.
+
+    Args:
+        filters: channels of the result.
+        key_channels: channels in which pixels are compared.
+        value_channels: channels that are averaged.
+        block_size: (height, width) of a block in pixels of the map.
+        dropout: share of the channels that training leaves out of a whole map.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, of any height and width.
+
+    Returns:
+        float `(batch, height, width, filters)`.
+
+    Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Module` with one block size.
+    """
+
+    def __init__(
+        self, filters, key_channels, value_channels, block_size=(8, 8), dropout=0.0, data_format=None, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.key_channels = key_channels
+        self.value_channels = value_channels
+        self.block_size = tuple(block_size)
+        self.dropout = dropout
+        self.data_format = standardize_data_format(data_format)
+        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        self.isa_block = InterlacedAttention(
+            filters, key_channels, value_channels, self.block_size, name="isa_block", **options
+        )
+        self.conv_bn = ConvNorm(filters, 1, name="conv_bn", **options)
+        self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **options)
+
+    def build(self, input_shape):
+        self.isa_block.build(input_shape)
+        axis = channel_axis(self.data_format)
+        shape = list(input_shape)
+        shape[axis] += self.filters
+        self.conv_bn.build(shape)
+        self.drop.build(self.conv_bn.compute_output_shape(shape))
+
+    def call(self, x):
+        context = self.isa_block(x)
+        x = keras.ops.concatenate([x, context], axis=channel_axis(self.data_format))
+        return self.drop(self.conv_bn(x))
+
+    def compute_output_shape(self, input_shape):
+        return self.isa_block.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "key_channels": self.key_channels,
+            "value_channels": self.value_channels,
+            "block_size": self.block_size,
+            "dropout": self.dropout,
+            "data_format": self.data_format,
+        }
