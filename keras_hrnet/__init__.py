@@ -16,6 +16,7 @@ from keras_hrnet.models import (
     HRNetW48,
     HRNetW64,
     Variant,
+    with_scales,
 )
 from keras_hrnet.version import __version__
 
@@ -45,4 +46,5 @@ __all__ = [
     "overlay",
     "predict",
     "run_tflite",
+    "with_scales",
 ]

@@ -69,7 +69,7 @@ def published_file(tmp_path):
             if key.endswith("running_mean"):
                 count = key.removesuffix("running_mean") + "num_batches_tracked"
                 state[prefix + count] = torch.tensor(1000)
-        state.update(extra or {})
+        state.update({key: torch.as_tensor(value) for key, value in (extra or {}).items()})
         torch.save({"epoch": 484, "state_dict": state} if name.endswith(".tar") else state, path)
         return path
 

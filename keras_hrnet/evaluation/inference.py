@@ -25,7 +25,8 @@ def labels_model(model):
     check_model(model)
     if gives_labels(model):
         return model
-    logits = model.outputs[0]
+    # The model as a whole and not its graph: with an auxiliary head, it leaves out what only training needs.
+    logits = model(model.inputs[0])
     dtype = label_dtype(num_classes(model))
     labels = keras.ops.cast(keras.ops.argmax(logits, axis=_channel_axis(model)), dtype)
     return keras.Model(model.inputs[0], labels, name=f"{model.name}_labels")

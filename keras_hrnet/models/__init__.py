@@ -1,6 +1,7 @@
 """Which layers, in what order: the networks."""
 
 from keras_hrnet.models.cost import Cost, cost
+from keras_hrnet.models.hierarchical import with_scales
 from keras_hrnet.models.hrnet import (
     HRNet,
     HRNetW18,
@@ -13,6 +14,7 @@ from keras_hrnet.models.hrnet import (
     HRNetW48,
     HRNetW64,
 )
+from keras_hrnet.models.supervised import SupervisedModel
 from keras_hrnet.models.variants import VARIANTS, Variant
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "HRNetW44",
     "HRNetW48",
     "HRNetW64",
+    "SupervisedModel",
     "Variant",
     "cost",
+    "with_scales",
 ]

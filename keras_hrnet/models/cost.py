@@ -6,6 +6,7 @@ import math
 from keras_hrnet.models.heads import CLASSIFICATION_FEATURES, CLASSIFICATION_FILTERS
 
 STEM_FILTERS = 64
+SCALE_ATTENTION_FILTERS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Cost:
 
     Args:
         parameters: trainable numbers: kernels, biases, and the scale and shift of every normalisation.
-        multiplications: multiplications of convolutions and dense layers for one image, each with its addition; what
-            the papers print as "GFLOPs" is this number divided by 2 ** 30.
+        multiplications: multiplications of convolutions, dense layers and attention for one image, each with its
+            addition; what the papers print as "GFLOPs" is this number divided by 2 ** 30.
     """
 
     parameters: int
@@ -24,46 +25,84 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class _Convolution:
-    """One convolution: its channels, its kernel's side, the stride of its *result*, and what follows it."""
+    """One convolution: its channels, its kernel's side, its result's stride or number of pixels, and what follows."""
 
     inputs: int
     outputs: int
     side: int
-    stride: int
+    stride: int | None
     bias: bool = False
     norm: bool = True
+    num_pixels: int | None = None
 
     def parameters(self):
         return self.outputs * (self.inputs * self.side**2 + self.bias + 2 * self.norm)
 
     def multiplications(self, image_size):
-        height, width = (math.ceil(length / self.stride) for length in image_size)
-        return height * width * self.inputs * self.outputs * self.side**2
+        pixels = self.num_pixels or math.prod(math.ceil(length / self.stride) for length in image_size)
+        return pixels * self.inputs * self.outputs * self.side**2
 
 
-def cost(variant, num_classes=19, *, head="fcn", image_size=(512, 1024)):
+def cost(
+    variant,
+    num_classes=19,
+    *,
+    head="fcn",
+    image_size=(512, 1024),
+    ocr_channels=(512, 256),
+    scales=(0.5, 1.0),
+    isa_channels=(512, 256),
+    isa_block_size=(8, 8),
+    head_kernel_size=1,
+):
     """Counts the parameters and multiplications of a network.
 
     Args:
         variant: a `Variant`.
         num_classes: classes that logits are given for.
-        head: "fcn", "classification" or None.
+        head: as in `HRNet`.
         image_size: (height, width) of the image, in pixels.
+        ocr_channels: as in `HRNet`.
+        scales: as in `HRNet`.
+        isa_channels: as in `HRNet`.
+        isa_block_size: as in `HRNet`.
+        head_kernel_size: as in `HRNet`.
 
     Returns:
-        A `Cost`.
+        A `Cost`: of what inference computes. The auxiliary logits of "isa" are parameters and no work.
     """
-    convolutions = list(_backbone(variant))
+    convolutions, unused = list(_backbone(variant)), []
     dense = 0
     if head == "fcn":
-        convolutions += _fcn_head(variant, num_classes)
+        convolutions += _two_convolutions(variant, num_classes, head_kernel_size)
+    elif head in ("ocr", "hierarchical"):
+        convolutions += _two_convolutions(variant, num_classes, head_kernel_size)
+        convolutions += _ocr_head(variant, num_classes, *ocr_channels)
+    elif head == "isa":
+        unused += _two_convolutions(variant, num_classes, head_kernel_size)
+        convolutions += _isa_head(variant, num_classes, *isa_channels)
     elif head == "classification":
         convolutions += _classification_head(variant)
         dense = CLASSIFICATION_FEATURES * num_classes
-    return Cost(
-        sum(x.parameters() for x in convolutions) + (dense + num_classes if dense else 0),
-        sum(x.multiplications(image_size) for x in convolutions) + dense,
-    )
+
+    def work(scale=1):
+        size = tuple(int(length * scale) for length in image_size)
+        total = sum(x.multiplications(size) for x in convolutions)
+        if head in ("ocr", "hierarchical"):
+            total += _object_products(size, num_classes, *ocr_channels)
+        if head == "isa":
+            total += _interlaced_products(size, *isa_channels, isa_block_size)
+        return total
+
+    multiplications = work() + dense
+    if head == "hierarchical":
+        multiplications = sum(map(work, scales))
+        unused += _scale_attention(ocr_channels[0])
+        for scale in sorted(scales)[:-1]:
+            size = tuple(int(length * scale) for length in image_size)
+            multiplications += sum(x.multiplications(size) for x in unused)
+    parameters = sum(x.parameters() for x in convolutions + unused) + (dense + num_classes if dense else 0)
+    return Cost(parameters, multiplications)
 
 
 def _backbone(variant):
@@ -100,10 +139,57 @@ def _bottleneck(channels, filters, stride):
     yield _Convolution(filters, 4 * filters, 1, stride)
 
 
-def _fcn_head(variant, num_classes):
+def _two_convolutions(variant, num_classes, side):
     channels = sum(variant.widths)
-    yield _Convolution(channels, channels, 1, 4, bias=True)
+    yield _Convolution(channels, channels, side, 4, bias=True)
     yield _Convolution(channels, num_classes, 1, 4, bias=True, norm=False)
+
+
+def _ocr_head(variant, num_classes, middle, key):
+    yield _Convolution(sum(variant.widths), middle, 3, 4, bias=True)
+    yield _Convolution(middle, key, 1, 4)
+    yield _Convolution(key, key, 1, 4)
+    # Objects are one pixel a class.
+    yield _Convolution(middle, key, 1, None, num_pixels=num_classes)
+    yield _Convolution(key, key, 1, None, num_pixels=num_classes)
+    yield _Convolution(middle, key, 1, None, num_pixels=num_classes)
+    yield _Convolution(key, middle, 1, 4)
+    yield _Convolution(2 * middle, middle, 1, 4)
+    yield _Convolution(middle, num_classes, 1, 4, bias=True, norm=False)
+
+
+def _object_products(image_size, num_classes, middle, key):
+    return _pixels_at_stride_4(image_size) * num_classes * (middle + 2 * key)
+
+
+def _interlaced_products(image_size, filters, key, block_size):
+    pixels = math.prod(
+        math.ceil(math.ceil(length / 4) / step) * step for length, step in zip(image_size, block_size, strict=True)
+    )
+    in_block = math.prod(block_size)
+    return pixels * (pixels // in_block + in_block) * (key + filters)
+
+
+def _pixels_at_stride_4(image_size):
+    return math.prod(math.ceil(length / 4) for length in image_size)
+
+
+def _scale_attention(middle):
+    yield _Convolution(middle, SCALE_ATTENTION_FILTERS, 3, 4)
+    yield _Convolution(SCALE_ATTENTION_FILTERS, SCALE_ATTENTION_FILTERS, 3, 4)
+    yield _Convolution(SCALE_ATTENTION_FILTERS, 1, 1, 4, norm=False)
+
+
+def _isa_head(variant, num_classes, filters, key):
+    yield _Convolution(sum(variant.widths), filters, 3, 4)
+    for _ in ("across blocks", "within a block"):
+        for _ in ("query", "key"):
+            yield _Convolution(filters, key, 1, 4)
+            yield _Convolution(key, key, 1, 4)
+        yield _Convolution(filters, filters, 1, 4, norm=False)
+        yield _Convolution(filters, filters, 1, 4)
+    yield _Convolution(2 * filters, filters, 1, 4)
+    yield _Convolution(filters, num_classes, 1, 4, bias=True, norm=False)
 
 
 def _classification_head(variant):

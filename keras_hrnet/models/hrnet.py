@@ -9,10 +9,13 @@ from keras_hrnet.layers.data_format import standardize_data_format
 from keras_hrnet.layers.resize import check_convention
 from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.models.backbone import backbone
-from keras_hrnet.models.heads import classification_head, enlarge_logits, fcn_head
+from keras_hrnet.models.border import from_channels_last, to_channels_last
+from keras_hrnet.models.heads import classification_head, enlarge_logits, fcn_head, isa_head, ocr_head
+from keras_hrnet.models.hierarchical import hierarchical_model, scale_attention, scale_network
+from keras_hrnet.models.supervised import AUXILIARY_LOSS_WEIGHT, supervised_model
 from keras_hrnet.models.variants import VARIANTS, Variant
 
-HEADS = ("fcn", "classification", None)
+HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
 
 
 def HRNet(  # noqa: N802 (a constructor, named as the network)
@@ -26,6 +29,13 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     interpolation=None,
     data_format=None,
     output_stride=1,
+    ocr_channels=(512, 256),
+    ocr_dropout=0.05,
+    scales=(0.5, 1.0),
+    isa_channels=(512, 256),
+    isa_block_size=(8, 8),
+    isa_dropout=0.05,
+    head_kernel_size=1,
     dtype=None,
     name=None,
 ):
@@ -34,8 +44,9 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     Args:
         variant: the widths and depths.
         num_classes: classes that logits are given for. Not used by `head=None`.
-        head: "fcn" (logits of every pixel), "classification" (logits of the image), or None (a dict of maps "P2" to
-            "P5", `Pn` at stride 2 ** n).
+        head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), "hierarchical"
+            (by OCR at several scales), or "isa" (and by all other pixels); or "classification" (of the image), or None
+            (a dict of maps "P2" to "P5", `Pn` at stride 2 ** n).
         input_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
             default means any size in either format.
         weights: the path of a checkpoint to load (see `load_checkpoint`), or None for random weights.
@@ -44,14 +55,27 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         interpolation: how maps are enlarged: "bilinear", "nearest", or None: nearest for "classification" as there
             published, else bilinear.
         data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
-        output_stride: 1 for logits of the image's height and width; 4 for logits before they are enlarged.
+        output_stride: 1 for logits of the image's height and width; 4 for logits before they are enlarged, which
+            "hierarchical" does not have.
+        ocr_channels: of "ocr" and "hierarchical": channels of a pixel's features, and channels in which pixels and
+            classes are compared. The published ones cost more than the whole of a small backbone; its authors advise
+            (256, 128) for HRNetW18SmallV2.
+        ocr_dropout: of "ocr" and "hierarchical": share of the features that training leaves out of a whole map.
+        scales: of "hierarchical": factors of the image's height and width, with 1.0 among them; see also
+            `with_scales`.
+        isa_channels: of "isa": channels of a pixel's features, and channels in which pixels are compared.
+        isa_block_size: of "isa": (height, width) of the blocks of its attention, in pixels at stride 4.
+        isa_dropout: of "isa": share of the features that training leaves out of a whole map.
+        head_kernel_size: side of the kernel of the first convolution of "fcn", and of auxiliary logits: 1 as in
+            HRNet-Semantic-Segmentation, 3 as in openseg.pytorch.
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: what the model is called; None for the variant's name.
 
     Returns:
         A functional `keras.Model`. Input: any dtype `(batch, height, width, 3)`, RGB pixels in [0, 255], at least 17
         high and wide; normalisation is inside. Output: float32 logits `(batch, height, width, num_classes)`, or
-        `(batch, num_classes)` for "classification", or the dict of maps for None.
+        `(batch, num_classes)` for "classification", or the dict of maps for None. With "ocr", "hierarchical" and
+        "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the compiled loss.
 
     Raises:
         ValueError: if an argument is none of the above, or the image is too small.
@@ -74,28 +98,49 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     data_format = standardize_data_format(data_format)
     interpolation, align_corners = _resize_convention(head, interpolation, align_corners)
     _check_arguments(variant.name, num_classes, head, output_stride)
-
-    # === Image ===
-    image = keras.Input(_image_shape(variant.name, input_shape, data_format), name="image")
-    channels_last = _to_channels_last(data_format)(image)
+    _check_head_arguments(variant.name, ocr_channels, isa_channels, head_kernel_size)
+    input_shape = _image_shape(variant.name, input_shape, data_format)
+    common = {"interpolation": interpolation, "align_corners": align_corners, "dtype": dtype}
+    ocr = {"channels": ocr_channels, "dropout": ocr_dropout, "kernel_size": head_kernel_size}
+    isa = {"channels": isa_channels, "block_size": isa_block_size, "dropout": isa_dropout}
 
     # === Network ===
-    maps = backbone(channels_last, variant, interpolation, align_corners, dtype)
-    to_user_format = _from_channels_last(data_format)
-    if head is None:
-        outputs = {f"P{i}": to_user_format(x, f"P{i}") for i, x in enumerate(maps, 2)}
-    elif head == "classification":
-        outputs = classification_head(maps, num_classes, dtype)
+    if head == "hierarchical":
+        network = scale_network(variant, num_classes, **common, **ocr)
+        model = hierarchical_model(network, scale_attention(dtype), scales, input_shape, data_format, name)
     else:
-        logits = fcn_head(maps, num_classes, interpolation, align_corners, dtype)
-        logits = enlarge_logits(logits, channels_last, output_stride, interpolation, align_corners)
-        outputs = to_user_format(logits, "logits_channels_first")
-    model = keras.Model(image, outputs, name=name)
+        image = keras.Input(input_shape, name="image")
+        channels_last = to_channels_last(image, data_format)
+        maps = backbone(channels_last, variant, **common)
+        if head is None:
+            outputs = {f"P{i}": from_channels_last(x, data_format, f"P{i}") for i, x in enumerate(maps, 2)}
+            model = keras.Model(image, outputs, name=name)
+        elif head == "classification":
+            model = keras.Model(image, classification_head(maps, num_classes, dtype), name=name)
+        else:
+            if head == "fcn":
+                logits = (fcn_head(maps, num_classes, **common, kernel_size=head_kernel_size),)
+            elif head == "ocr":
+                logits = ocr_head(maps, num_classes, **common, **ocr)[:2]
+            else:
+                logits = isa_head(maps, num_classes, **common, **isa, kernel_size=head_kernel_size)
+            model = _segmentation_model(image, channels_last, logits, output_stride, data_format, common, name)
 
     # === Weights ===
     if weights is not None:
         load_checkpoint(model, weights)
     return model
+
+
+def _segmentation_model(image, channels_last, logits, output_stride, data_format, common, name):
+    convention = common["interpolation"], common["align_corners"]
+    tensors = []
+    for x, layer in zip(logits, ("logits", "auxiliary_logits"), strict=False):
+        x = enlarge_logits(x, channels_last, output_stride, *convention, name=layer)
+        tensors.append(from_channels_last(x, data_format, f"{layer}_channels_first"))
+    if len(tensors) == 1:
+        return keras.Model(image, tensors[0], name=name)
+    return supervised_model(image, tensors, (AUXILIARY_LOSS_WEIGHT,), name)
 
 
 def _resize_convention(head, interpolation, align_corners):
@@ -119,6 +164,26 @@ def _check_arguments(name, num_classes, head, output_stride):
             f"`{name}` received output_stride={output_stride!r}. Expected 1 (logits of the image's size) or 4 (logits "
             "before they are enlarged). Pass one of them."
         )
+    if head == "hierarchical" and output_stride != 1:
+        raise ValueError(
+            f"`{name}` received output_stride={output_stride} with head='hierarchical'. Expected 1: the scales meet at "
+            "the size of the image. Leave output_stride out, or build another head."
+        )
+
+
+def _check_head_arguments(name, ocr_channels, isa_channels, head_kernel_size):
+    for argument, channels in (("ocr_channels", ocr_channels), ("isa_channels", isa_channels)):
+        numbers = isinstance(channels, list | tuple) and all(isinstance(n, int) and n > 0 for n in channels)
+        if not numbers or len(channels) != 2:
+            raise ValueError(
+                f"`{name}` received {argument}={channels!r}. Expected two whole numbers of at least 1: channels of the "
+                "features, and of what is compared. The published ones are (512, 256)."
+            )
+    if head_kernel_size not in (1, 3):
+        raise ValueError(
+            f"`{name}` received head_kernel_size={head_kernel_size!r}. Expected 1 (the official code) or 3 (openseg). "
+            "Pass one of them."
+        )
 
 
 def _image_shape(name, input_shape, data_format):
@@ -139,18 +204,6 @@ def _image_shape(name, input_shape, data_format):
             "the image, or pad it."
         )
     return shape
-
-
-def _to_channels_last(data_format):
-    if data_format == "channels_last":
-        return lambda x: x
-    return keras.layers.Permute((2, 3, 1), dtype="float32", name="to_channels_last")
-
-
-def _from_channels_last(data_format):
-    if data_format == "channels_last":
-        return lambda x, name: x
-    return lambda x, name: keras.layers.Permute((3, 1, 2), dtype=x.dtype, name=name)(x)
 
 
 _DOCSTRING = """Builds {name}, as published.
@@ -176,6 +229,13 @@ def _published(variant_name):
         interpolation=None,
         data_format=None,
         output_stride=1,
+        ocr_channels=(512, 256),
+        ocr_dropout=0.05,
+        scales=(0.5, 1.0),
+        isa_channels=(512, 256),
+        isa_block_size=(8, 8),
+        isa_dropout=0.05,
+        head_kernel_size=1,
         dtype=None,
         name=None,
     ):
@@ -189,6 +249,13 @@ def _published(variant_name):
             interpolation=interpolation,
             data_format=data_format,
             output_stride=output_stride,
+            ocr_channels=ocr_channels,
+            ocr_dropout=ocr_dropout,
+            scales=scales,
+            isa_channels=isa_channels,
+            isa_block_size=isa_block_size,
+            isa_dropout=isa_dropout,
+            head_kernel_size=head_kernel_size,
             dtype=dtype,
             name=name,
         )

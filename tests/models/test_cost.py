@@ -29,9 +29,55 @@ def test_a_variant_needs_as_many_multiplications_as_published(name):
     assert round(cost(variant, image_size=(1024, 2048)).multiplications / 1e9, 2) == segmentation
 
 
-@pytest.mark.parametrize("head", ["fcn", "classification", None])
-def test_the_parameters_counted_are_those_of_the_network(head):
+# Units of 1e9 for 1024x2048, head "ocr", counted on the published code (W48: 1208.7 "GFLOPs" in its README).
+OCR_BILLIONS = {
+    "HRNetW18Small": 293.8,
+    "HRNetW18SmallV2": 355.4,
+    "HRNetW18": 426.0,
+    "HRNetW30": 710.9,
+    "HRNetW32": 766.6,
+    "HRNetW40": 1013.3,
+    "HRNetW44": 1150.9,
+    "HRNetW48": 1297.9,
+    "HRNetW64": 1980.5,
+}
+
+
+@pytest.mark.parametrize("name", OCR_BILLIONS)
+def test_object_context_needs_as_many_multiplications_as_published(name):
+    counted = cost(VARIANTS[name], head="ocr", image_size=(1024, 2048)).multiplications
+    assert round(counted / 1e9, 1) == OCR_BILLIONS[name]
+
+
+@pytest.mark.parametrize(("channels", "billions"), [((512, 256), 88.9), ((256, 128), 47.1), ((128, 64), 31.4)])
+def test_narrower_object_context_costs_less(channels, billions):
+    counted = cost(VARIANTS["HRNetW18SmallV2"], head="ocr", ocr_channels=channels).multiplications
+    assert round(counted / 1e9, 1) == billions
+
+
+def test_every_scale_but_the_largest_asks_for_attention():
+    options = {"head": "hierarchical", "image_size": (1024, 2048)}
+    single = cost(VARIANTS["HRNetW48"], scales=(1.0,), **options).multiplications
+    both = cost(VARIANTS["HRNetW48"], scales=(1.0, 2.0), **options).multiplications
+    # One pass with attention: counted on NVIDIA's code. The pass at twice the size costs four times OCR's.
+    assert round(single / 1e9, 1) == OCR_BILLIONS["HRNetW48"]
+    assert round((both - 4 * single) / 1e9, 0) == 1530
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "fcn"},
+        {"head": "fcn", "head_kernel_size": 3},
+        {"head": "ocr", "ocr_channels": (10, 6)},
+        {"head": "hierarchical", "ocr_channels": (10, 6), "head_kernel_size": 3},
+        {"head": "isa", "isa_channels": (10, 6)},
+        {"head": "classification"},
+        {"head": None},
+    ],
+)
+def test_the_parameters_counted_are_those_of_the_network(options):
     for variant in (Variant("Odd", 5, 2, 7, (2, 1, 3), 3), VARIANTS["HRNetW18Small"]):
-        model = keras_hrnet.HRNet(variant, 7, head=head)
+        model = keras_hrnet.HRNet(variant, 7, **options)
         built = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-        assert cost(variant, 7, head=head).parameters == built
+        assert cost(variant, 7, **options).parameters == built

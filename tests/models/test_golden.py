@@ -10,18 +10,50 @@ CASES = {
     "seg_w18_small_v2": lambda: keras_hrnet.HRNetW18SmallV2(output_stride=4),
     "seg_w48": lambda: keras_hrnet.HRNetW48(output_stride=4),
     "cls_w18": lambda: keras_hrnet.HRNetW18(1000, head="classification"),
+    "ocr_w48": lambda: keras_hrnet.HRNetW48(head="ocr", align_corners=True, output_stride=4),
 }
+# What the published code writes before the names, and beside the weights.
+FILES = {
+    "seg_w18_small_v2": {"prefix": "model.", "extra": {"loss.criterion.weight": [1.0] * 19}},
+    "seg_w48": {"name": "seg_w48.safetensors"},
+    "cls_w18": {"name": "checkpoint.pth.tar", "prefix": "module."},
+    "ocr_w48": {"name": "checkpoint.pth.tar", "prefix": "model.", "extra": {"loss.criterion.weight": [1.0] * 19}},
+}
+
+
+def assert_equal_to_the_published(actual, expected):
+    # Measured on TensorFlow, JAX and PyTorch: at most 2.4e-6 of the largest value.
+    actual = keras.ops.convert_to_numpy(actual)
+    np.testing.assert_allclose(actual, expected, atol=1.2e-5 * abs(expected).max())
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_logits_equal_the_published_codes(name, golden_case, published_file):
     weights, arrays = golden_case(name)
     model = CASES[name]()
-    keras_hrnet.load_checkpoint(model, published_file(weights))
+    keras_hrnet.load_checkpoint(model, published_file(weights, **FILES[name]))
     sizes = [key.removeprefix("image_") for key in arrays if key.startswith("image_")]
     assert sizes
     for size in sizes:
-        expected = arrays[f"logits_{size}"]
-        actual = keras.ops.convert_to_numpy(model(arrays[f"image_{size}"]))
-        # Measured on TensorFlow, JAX and PyTorch: at most 1.2e-6 of the largest value.
-        np.testing.assert_allclose(actual, expected, atol=1.2e-5 * abs(expected).max())
+        image, expected = arrays[f"image_{size}"], arrays[f"logits_{size}"]
+        if f"auxiliary_{size}" not in arrays:
+            assert_equal_to_the_published(model(image), expected)
+            continue
+        with model.in_step():
+            logits, auxiliary = model(image)
+        assert_equal_to_the_published(logits, expected)
+        assert_equal_to_the_published(auxiliary, arrays[f"auxiliary_{size}"])
+
+
+def test_hierarchical_logits_equal_the_published_codes_at_every_set_of_scales(golden_case, published_file):
+    weights, arrays = golden_case("hmsa_w48")
+    model = keras_hrnet.HRNetW48(head="hierarchical")
+    keras_hrnet.load_checkpoint(model, published_file(weights, "hierarchical.pth.tar", "module."))
+    image = arrays["image_64x128"]
+    for scales, name in (
+        ((0.5, 1.0), "two_scale"),
+        ((0.5, 1.0, 2.0), "nscale_0.5_1.0_2.0"),
+        ((1.0,), "nscale_1.0"),
+    ):
+        logits = keras_hrnet.with_scales(model, scales)(image)
+        assert_equal_to_the_published(logits, arrays[f"{name}_64x128"])

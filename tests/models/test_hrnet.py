@@ -11,7 +11,16 @@ import keras_hrnet
 from keras_hrnet import Variant, layers
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-HEADS = ("fcn", "classification", None)
+HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
+NARROW = {"ocr_channels": (16, 8), "isa_channels": (16, 8)}
+
+
+def build(head="fcn", **options):
+    return keras_hrnet.HRNet(TINY, 5, head=head, **NARROW, **options)
+
+
+# Layers of logits at the size of the image, and of images at several scales.
+OF_LOGITS = (layers.Resize, layers.Supervision, layers.Rescale, layers.ScaleBlend)
 
 
 def images(*size, batch=2):
@@ -65,6 +74,35 @@ def test_a_variant_has_as_many_parameters_as_published(name):
     assert trainable(network(1000, head="classification")) == classification
 
 
+# Trainable parameters with OCR and hierarchical attention, 19 classes: exact counts of the published code.
+CONTEXT_PARAMETERS = {
+    "HRNetW18Small": (3_842_278, 5_613_030),
+    "HRNetW18SmallV2": (6_379_278, 8_150_030),
+    "HRNetW18": (12_080_818, 13_851_570),
+    "HRNetW30": (29_293_834, 31_064_586),
+    "HRNetW32": (32_953_894, 34_724_646),
+    "HRNetW40": (49_854_774, 51_625_526),
+    "HRNetW44": (59_661_598, 61_432_350),
+    "HRNetW48": (70_372_678, 72_143_430),
+    "HRNetW64": (122_259_558, 124_030_310),
+}
+
+
+# The other variants' counts are those of `cost`, which tests/models/test_cost.py holds against built networks.
+@pytest.mark.parametrize("name", ["HRNetW18Small", "HRNetW18SmallV2", "HRNetW48"])
+@pytest.mark.parametrize(("head", "column"), [("ocr", 0), ("hierarchical", 1)])
+def test_object_context_has_as_many_parameters_as_published(name, head, column):
+    assert trainable(getattr(keras_hrnet, name)(head=head)) == CONTEXT_PARAMETERS[name][column]
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("name", CONTEXT_PARAMETERS)
+def test_the_parameters_counted_with_object_context_are_the_published_ones(name):
+    variant = keras_hrnet.models.VARIANTS[name]
+    counted = tuple(keras_hrnet.models.cost(variant, head=head).parameters for head in ("ocr", "hierarchical"))
+    assert counted == CONTEXT_PARAMETERS[name]
+
+
 def test_a_network_without_a_head_has_the_backbones_parameters():
     assert trainable(keras_hrnet.HRNetW18Small(head=None)) == PARAMETERS["HRNetW18Small"][0]
 
@@ -112,12 +150,12 @@ def test_logits_at_stride_4_are_those_before_enlarging():
 
 @pytest.mark.parametrize("head", HEADS)
 def test_channels_first_gives_the_same_numbers(head):
-    last = with_random_statistics(keras_hrnet.HRNet(TINY, 5, head=head, data_format="channels_last"))
-    first = keras_hrnet.HRNet(TINY, 5, head=head, data_format="channels_first")
+    last = with_random_statistics(build(head, data_format="channels_last"))
+    first = build(head, data_format="channels_first")
     assert first.input_shape == (None, 3, None, None)
     first.set_weights(last.get_weights())
-    expected = arrays_of(last(images(33, 49)))
-    for name, x in arrays_of(first(np.moveaxis(images(33, 49), -1, 1))).items():
+    expected = arrays_of(last(images(64, 64)))
+    for name, x in arrays_of(first(np.moveaxis(images(64, 64), -1, 1))).items():
         x = x if x.ndim == 2 else np.moveaxis(x, 1, -1)
         np.testing.assert_allclose(x, expected[name], rtol=1e-5, atol=1e-5)
 
@@ -140,11 +178,12 @@ def test_bytes_and_floats_give_the_same_logits():
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_saved_network_computes_the_same_to_the_last_bit(head, tmp_path):
-    model = with_random_statistics(keras_hrnet.HRNet(TINY, 5, head=head, align_corners=head == "fcn"))
+    model = with_random_statistics(build(head, align_corners=head == "fcn"))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    expected = arrays_of(model(images(33, 49)))
-    for name, x in arrays_of(loaded(images(33, 49))).items():
+    assert type(loaded) is type(model)
+    expected = arrays_of(model(images(64, 64)))
+    for name, x in arrays_of(loaded(images(64, 64))).items():
         np.testing.assert_array_equal(x, expected[name])
 
 
@@ -168,12 +207,13 @@ def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_pa
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
 @pytest.mark.parametrize("head", HEADS)
 def test_a_dtype_policy_reaches_every_layer_and_logits_stay_float32(policy, head, sublayers):
-    model = keras_hrnet.HRNet(TINY, 5, head=head, dtype=policy)
-    for layer in model.layers:
-        for inner in [] if isinstance(layer, keras.layers.InputLayer) else sublayers(layer):
-            expected = "float32" if layer.name == "logits" else policy
-            assert inner.dtype_policy.name == expected, inner.path
-    outputs = arrays_of(model(images(32, 32)))
+    model = build(head, dtype=policy)
+    network = model.get_layer("network").layers if head == "hierarchical" else []
+    for layer in [*model.layers, *network]:
+        for inner in [] if isinstance(layer, keras.layers.InputLayer | keras.Model) else sublayers(layer):
+            in_float32 = isinstance(inner, OF_LOGITS) or layer.name == "logits"
+            assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
+    outputs = arrays_of(model(images(64, 64)))
     compute_dtype = keras.DTypePolicy(policy).compute_dtype
     for x in outputs.values():
         assert str(x.dtype) == (compute_dtype if head is None else "float32")
@@ -192,21 +232,21 @@ def test_the_global_dtype_policy_is_followed():
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_weight_of_every_head_moves_in_one_training_step(head):
-    model = keras_hrnet.HRNet(TINY, 5, head=head)
+    model = build(head)
     x = images(64, 64)
     generator = np.random.default_rng(0)
     if head is None:
         y = {name: generator.uniform(0, 1, value.shape) for name, value in arrays_of(model(x)).items()}
         model.compile(keras.optimizers.SGD(0.1), dict.fromkeys(y, "mse"))
     else:
-        y = generator.integers(0, 5, (2, 64, 64) if head == "fcn" else (2,)).astype("uint8")
+        y = generator.integers(0, 5, (2,) if head == "classification" else (2, 64, 64)).astype("uint8")
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
         model.compile(keras.optimizers.SGD(0.1), loss)
     before = model.get_weights()
     model.fit(x, y, verbose=0)
     for weight, old in zip(model.weights, before, strict=True):
         # At this size the coarsest maps have one pixel an image, and a shift before normalisation changes nothing.
-        shifts_nothing = weight.name == "bias" and "classifier" not in weight.path and "last_layer_3" not in weight.path
+        shifts_nothing = weight.name == "bias" and weight.path.endswith("conv/bias")
         assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
 
 
@@ -225,10 +265,12 @@ def test_building_a_network_traces_no_layer(monkeypatch):
 
     for layer in (layers.Branch, layers.Stage, layers.Transition, layers.Stem, layers.ConvNorm, layers.FuseLayer):
         monkeypatch.setattr(layer, "call", call)
-    for layer in (layers.Normalize, layers.Resize, layers.ResizeConcatenate):
+    for layer in (layers.Normalize, layers.Resize, layers.ResizeConcatenate, layers.Supervision, layers.Rescale):
+        monkeypatch.setattr(layer, "call", call)
+    for layer in (layers.SpatialGather, layers.ObjectContext, layers.InterlacedContext, layers.ScaleAttention):
         monkeypatch.setattr(layer, "call", call)
     for head in HEADS:
-        keras_hrnet.HRNet(TINY, 5, head=head)
+        build(head)
 
 
 def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
@@ -236,13 +278,17 @@ def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
         ({}, "bilinear", False),
         ({"align_corners": True}, "bilinear", True),
         ({"interpolation": "nearest"}, "nearest", False),
+        ({"head": "ocr", "align_corners": True}, "bilinear", True),
+        ({"head": "isa", "align_corners": True}, "bilinear", True),
+        ({"head": "hierarchical", "align_corners": True}, "bilinear", True),
         ({"head": "classification"}, "nearest", False),
         ({"head": "classification", "interpolation": "bilinear"}, "bilinear", False),
     ):
-        model = keras_hrnet.HRNet(TINY, 5, **options)
+        model = build(**options)
         resizing = [x for layer in model.layers[1:] for x in sublayers(layer) if hasattr(x, "align_corners")]
         assert len(resizing) >= 9
-        assert {(x.interpolation, x.align_corners) for x in resizing} == {(interpolation, align_corners)}
+        assert {x.align_corners for x in resizing} == {align_corners}
+        assert {x.interpolation for x in resizing if hasattr(x, "interpolation")} == {interpolation}
 
 
 def test_the_constructors_share_one_signature():
@@ -264,6 +310,9 @@ def test_the_constructors_share_one_signature():
         ({"input_shape": (64, 64, 3), "data_format": "channels_first"}, r"Expected \(3, height, width\)"),
         ({"head": "unet"}, r"received head='unet'\. Expected one of"),
         ({"num_classes": 0}, r"received num_classes=0\. Expected a whole number of at least 1"),
+        ({"ocr_channels": (512,)}, r"received ocr_channels=\(512,\)\. Expected two whole numbers"),
+        ({"isa_channels": (512, 0)}, r"received isa_channels=\(512, 0\)\. Expected two whole numbers"),
+        ({"head_kernel_size": 5}, r"received head_kernel_size=5\. Expected 1 .* or 3"),
         ({"output_stride": 8}, r"received output_stride=8\. Expected 1 .* or 4"),
         ({"interpolation": "cubic"}, r"Received interpolation='cubic'"),
         ({"interpolation": "nearest", "align_corners": True}, r"interpolation='nearest' with align_corners=True"),

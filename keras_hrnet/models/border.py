@@ -1,0 +1,17 @@
+"""Where images and logits cross between the user's data format and the networks', which is channels last."""
+
+import keras
+
+
+def to_channels_last(image, data_format):
+    """Brings a symbolic image of the user's format to channels last, as float32 where it has to move."""
+    if data_format == "channels_last":
+        return image
+    return keras.layers.Permute((2, 3, 1), dtype="float32", name="to_channels_last")(image)
+
+
+def from_channels_last(x, data_format, name):
+    """Brings a symbolic map to the user's format, by a layer called `name` where it has to move."""
+    if data_format == "channels_last":
+        return x
+    return keras.layers.Permute((3, 1, 2), dtype=x.dtype, name=name)(x)

@@ -1,0 +1,98 @@
+"""Networks with more than one loss that look to everyone else like networks with one output."""
+
+import contextlib
+import contextvars
+
+import keras
+
+from keras_hrnet.layers import Supervision
+
+# Yuan et al., "Object-Contextual Representations for Semantic Segmentation", 2020, section 4.1; NVIDIA's `OCR_ALPHA`.
+AUXILIARY_LOSS_WEIGHT = 0.4
+
+# A context variable and not an attribute: `tf.distribute.MirroredStrategy` runs the steps of its replicas in threads.
+_MODEL_IN_STEP = contextvars.ContextVar("the model whose training or test step runs", default=None)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SupervisedModel(keras.Model):
+    """A functional model that trains further logits on the same labels, and gives only the first.
+
+    Its last layer is a `Supervision`, whose first input is what the model gives, everywhere: when called, in `predict`,
+    in `output_shape`, in symbolic use and in export; what only leads to the other inputs is then not computed. In
+    `fit`, `evaluate` and their like on batches, the loss is that of the first plus the compiled loss of each other
+    times its weight. Metrics see the first.
+
+    A training loop of one's own gets the first from `model(x)`. Inside another model, the others are not trained.
+
+    Args:
+        inputs: as `keras.Model`.
+        outputs: as `keras.Model`; one tensor, from a `Supervision`.
+        name: as `keras.Model`.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        network = self.part(_MODEL_IN_STEP.get() is self)
+        return network(inputs, training=training, mask=mask)
+
+    def part(self, is_in_step):
+        """Returns the functional model that is computed: to all trained logits in a step, to the first otherwise."""
+        parts = self.__dict__.get("parts")
+        if parts is None:
+            supervision = self.supervision()
+            first, *others = supervision.input
+            trained = [x for x, weight in zip(others, supervision.loss_weights, strict=True) if weight]
+            networks = keras.Model(self.input, first), keras.Model(self.input, [first, *trained])
+            # In a function, Keras does not track them: their layers are this model's own.
+            self.parts = parts = networks.__getitem__
+        return parts(is_in_step)
+
+    def supervision(self):
+        """Returns the layer that names the further logits."""
+        return next(layer for layer in self.layers if isinstance(layer, Supervision))
+
+    def train_step(self, *args, **kwargs):
+        with self.in_step():
+            return super().train_step(*args, **kwargs)
+
+    def test_step(self, *args, **kwargs):
+        with self.in_step():
+            return super().test_step(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def in_step(self):
+        """While it is entered, in this thread, calling the model gives a list of all trained logits."""
+        token = _MODEL_IN_STEP.set(self)
+        try:
+            yield
+        finally:
+            _MODEL_IN_STEP.reset(token)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        first, *others = y_pred if isinstance(y_pred, list | tuple) else [y_pred]
+        total = super().compute_loss(x, y, first, sample_weight, training)
+        weights = filter(None, self.supervision().loss_weights)
+        for logits, weight in zip(others, weights, strict=bool(others)):
+            # Penalties of layers are in every one of Keras's losses, and count once.
+            loss = super().compute_loss(x, y, logits, sample_weight, training) - sum(self.losses)
+            total += weight * loss
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        first = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
+        return super().compute_metrics(x, y, first, sample_weight)
+
+
+def supervised_model(image, tensors, loss_weights, name):
+    """Builds a model that gives the first of several symbolic tensors and trains the others with it.
+
+    Args:
+        image: symbolic input.
+        tensors: symbolic tensors of one shape.
+        loss_weights: what the loss of each but the first is multiplied by.
+        name: what the model is called.
+
+    Returns:
+        A `SupervisedModel`.
+    """
+    return SupervisedModel(image, Supervision(loss_weights, dtype="float32", name="supervision")(tensors), name=name)
