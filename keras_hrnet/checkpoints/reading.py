@@ -2,9 +2,16 @@
 
 import pathlib
 import pickle
+import re
+import zipfile
+
+import numpy as np
 
 TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin")
 SAFETENSORS_ENDING = ".safetensors"
+
+# Under what a training code keeps the weights beside its epoch and optimizer.
+_LEVELS = ("state_dict", "model")
 
 
 def read_checkpoint(path):
@@ -16,8 +23,8 @@ def read_checkpoint(path):
         path: a file ending in `.pth`, `.pth.tar`, `.pt` or `.bin` (needs PyTorch) or in `.safetensors`.
 
     Returns:
-        A pair: a dict of NumPy arrays by key; and a dict of what the file holds beside its weights (an optimizer, an
-        epoch), by key, with the reason why it is not loaded.
+        A pair: a dict of NumPy arrays by key, float32 where the file has any other floating type; and a dict of what
+        the file holds beside its weights (an optimizer, an epoch), by key, with the reason why it is not loaded.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -37,6 +44,11 @@ def read_checkpoint(path):
     )
 
 
+def is_pickle(path):
+    """Says whether a weight file is one that PyTorch pickled."""
+    return pathlib.Path(path).name.endswith(TORCH_ENDINGS)
+
+
 def _read_safetensors(path):
     try:
         import safetensors.numpy
@@ -46,9 +58,13 @@ def _read_safetensors(path):
             "`pip install safetensors`."
         ) from error
     try:
-        return safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, KeyError) as error:
-        raise _damaged(path, error) from error
+        arrays = safetensors.numpy.load_file(path)  # bfloat16 too: Keras has taught it to NumPy.
+    except (AttributeError, KeyError, TypeError) as error:  # What safetensors says of a type that NumPy lacks.
+        raise _damaged(path, f"it holds numbers of a type that NumPy lacks ({error}).") from error
+    except safetensors.SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+    whole = ("i", "u", "b")
+    return {key: x if x.dtype.kind in whole else x.astype(np.float32, copy=False) for key, x in arrays.items()}
 
 
 def _read_torch(path):
@@ -60,31 +76,72 @@ def _read_torch(path):
             "file to .safetensors where PyTorch is."
         ) from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise _damaged(path, error) from error
-    extras = {}
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        extras = {key: "not a weight" for key in content if key != "state_dict"}
-        content = content["state_dict"]
-    if not isinstance(content, dict):
+        with torch.serialization.safe_globals(_number_stand_ins()):
+            # What PyTorch wrote before 1.6 is no zip file, and cannot be mapped into memory.
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise _damaged(path, _reason_of_refusal(str(error))) from error
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    state, extras = _unwrap(content)
+    if not isinstance(state, dict):
         raise ValueError(
-            f"{str(path)!r} holds a {type(content).__name__}. Expected a dict of tensors, or one under 'state_dict'. "
-            "Save the model's state_dict."
+            f"{str(path)!r} holds a {type(state).__name__}. Expected a dict of tensors, or one under "
+            f"{' or '.join(map(repr, _LEVELS))}. Save the model's state_dict."
         )
     arrays = {}
-    for key, value in content.items():
+    for key, value in state.items():
         if isinstance(value, torch.Tensor):
             # NumPy has no bfloat16; float32 holds all of its values.
-            arrays[key] = (value.float() if value.is_floating_point() else value).numpy()
+            arrays[key] = (value.float() if value.is_floating_point() else value).detach().numpy()
         else:
             extras[key] = "not a tensor"
     return arrays, extras
 
 
-def _damaged(path, error):
-    first_line = str(error).strip().partition("\n")[0]
+def _unwrap(content):
+    extras = {}
+    while isinstance(content, dict):
+        level = next((name for name in _LEVELS if isinstance(content.get(name), dict)), None)
+        if level is None:
+            break
+        extras.update({key: "not a weight" for key in content if key != level})
+        content = content[level]
+    return content, extras
+
+
+class _NumberStandIn:
+    """Takes the place of a NumPy number or array, of which training codes keep a score or two beside the weights.
+
+    Nothing of it is kept, and no code of NumPy runs: its types hold more than numbers, and trust what a file says.
+    """
+
+    def __init__(self, *args):
+        pass
+
+    def __setstate__(self, state):
+        pass
+
+
+def _number_stand_ins():
+    """Makes the stand-ins under the names that NumPy 1 and 2 pickle their numbers by."""
+    names = [("numpy", "dtype"), ("numpy", "ndarray")]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        names += [(module, "scalar"), (module, "_reconstruct")]
+    return [type(name, (_NumberStandIn,), {"__module__": module}) for module, name in names]
+
+
+def _reason_of_refusal(message):
+    """Takes out of PyTorch's message what was refused, and leaves its advice to run the file anyway."""
+    if found := re.search(r"GLOBAL (\S+)", message):
+        return f"it holds {found.group(1)}, which is neither a tensor nor a number, and reading that could run code."
+    found = re.search(r"WeightsUnpickler error: (.*)", message)
+    return found.group(1) if found else message
+
+
+def _damaged(path, reason):
+    first_line = reason.strip().partition("\n")[0]
     return ValueError(
-        f"{str(path)!r} could not be read as weights: {type(error).__name__}: {first_line} Expected a whole file of "
-        "tensors, with no other objects in it. Download it again, or save its state_dict anew."
+        f"{str(path)!r} could not be read as weights: {first_line} Expected a whole file of tensors, with no other "
+        "objects in it. Download it again, or save its state_dict anew."
     )

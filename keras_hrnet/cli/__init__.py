@@ -6,7 +6,7 @@ import rich.console
 import typer
 
 import keras_hrnet
-from keras_hrnet.cli import data, demo, info, predict
+from keras_hrnet.cli import convert, data, demo, info, predict
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(convert.convert)
 app.command()(demo.demo)
 app.command()(info.info)
 app.command()(predict.predict)

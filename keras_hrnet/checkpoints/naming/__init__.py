@@ -1,1 +1,49 @@
 """One file a format: how the published weight files name what this package's layers hold."""
+
+from keras_hrnet.checkpoints.naming.format import Format
+from keras_hrnet.checkpoints.naming.mmsegmentation import MMSEGMENTATION
+from keras_hrnet.checkpoints.naming.nvidia import NVIDIA
+from keras_hrnet.checkpoints.naming.official import BARE_BACKBONE, CLASSIFICATION, SEGMENTATION, is_backbone, name_of
+from keras_hrnet.checkpoints.naming.openseg import OPENSEG
+from keras_hrnet.checkpoints.naming.prefixed import PREFIXED_BACKBONE
+from keras_hrnet.checkpoints.naming.ssld import SSLD
+
+# The first that recognises the keys counts: a format with a head comes before the backbone that it shares with others.
+FORMATS = (
+    NVIDIA,
+    MMSEGMENTATION,
+    OPENSEG,
+    SSLD,
+    CLASSIFICATION,
+    SEGMENTATION,
+    PREFIXED_BACKBONE,
+    BARE_BACKBONE,
+)
+
+__all__ = [
+    "BARE_BACKBONE",
+    "CLASSIFICATION",
+    "FORMATS",
+    "MMSEGMENTATION",
+    "NVIDIA",
+    "OPENSEG",
+    "PREFIXED_BACKBONE",
+    "SEGMENTATION",
+    "SSLD",
+    "Format",
+    "is_backbone",
+    "name_of",
+    "recognize",
+]
+
+
+def recognize(keys):
+    """Finds the format of a weight file.
+
+    Args:
+        keys: the keys of the file, without a wrapper's prefix.
+
+    Returns:
+        A `Format`; None if the keys are of no network known here.
+    """
+    return next((one for one in FORMATS if one.recognizes(keys)), None)

@@ -1,19 +1,36 @@
-"""Names of the official files: HRNet-Semantic-Segmentation (plain) and HRNet-Image-Classification."""
+"""Names of the official files: HRNet-Semantic-Segmentation and HRNet-Image-Classification, which timm took over.
+
+All other formats are written as changes to these names.
+"""
 
 import re
 
-# What stands before the names when the file was saved from a wrapped model.
-PREFIXES = ("module.", "model.")
+from keras_hrnet.checkpoints.naming.format import Format, first_replacement
 
-# Keys that hold no weight of the network, with the reason.
-NOT_WEIGHTS = (
-    (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not keep"),
-    (r"^loss\.", "the loss's own tensors, saved with the model"),
+BACKBONE = r"^(conv[12]|bn[12]|layer1|transition[123]|stage[234])\."
+
+CLASSIFICATION_HEAD = r"^(incre_modules|downsamp_modules|final_layer|classifier)\."
+SEGMENTATION_HEAD = r"^(last_layer|aux_head|conv3x3_ocr|ocr_distri_head|cls_head)\."
+_ANY_HEAD = f"{CLASSIFICATION_HEAD}|{SEGMENTATION_HEAD}"
+
+AS_THEY_ARE = ((r"^", ""),)
+
+# Whether its Cityscapes networks align corners differs from file to file, and no key says so.
+SEGMENTATION = Format("official segmentation", signature=SEGMENTATION_HEAD, head=_ANY_HEAD, keys=AS_THEY_ARE)
+
+# lib/models/cls_hrnet.py and timm/models/hrnet.py enlarge by `nn.Upsample(mode="nearest")`.
+CLASSIFICATION = Format(
+    "official classification, or timm",
+    signature=CLASSIFICATION_HEAD,
+    head=_ANY_HEAD,
+    keys=AS_THEY_ARE,
+    convention=("nearest", False),
 )
 
-HEAD_KEYS = r"^(last_layer|incre_modules|downsamp_modules|final_layer|classifier)\."
+BARE_BACKBONE = Format("backbone alone", signature=BACKBONE, head=_ANY_HEAD, keys=AS_THEY_ARE)
 
-# A weight's path in this package to the key of its module, first match.
+# A weight's path in this package to the name of its module, first match. The hierarchical head, which no official file
+# holds, has the names that NVIDIA gave it.
 _MODULES = (
     (r"^stem/", r""),
     (r"^(layer1)/block_(\d+)/", r"\1.\2."),
@@ -26,9 +43,18 @@ _MODULES = (
     (r"^incre_modules_(\d)/block_0/", r"incre_modules.\1.0."),
     (r"^downsamp_modules_(\d)/", r"downsamp_modules.\1."),
     (r"^(final_layer)/", r"\1."),
-    (r"^last_layer_0/", r"last_layer."),
-    (r"^last_layer_3/", r"last_layer.3."),
-    (r"^(classifier)/", r"\1."),
+    (r"^(last_layer|aux_head)_0/", r"\1."),
+    (r"^(last_layer|aux_head)_3/", r"\1.3."),
+    (r"^(classifier|cls_head|conv3x3_ocr)/", r"\1."),
+    # A normalisation of the object attention is a sequence too, one after its convolution: 0, 1.0, 2, 3.0.
+    (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/conv/", r"ocr_distri_head.object_context_block.\1.0."),
+    (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/norm/", r"ocr_distri_head.object_context_block.\1.1.0."),
+    (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_2/conv/", r"ocr_distri_head.object_context_block.\1.2."),
+    (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_2/norm/", r"ocr_distri_head.object_context_block.\1.3.0."),
+    (r"^ocr_distri_head/conv_bn_dropout/conv/", r"ocr_distri_head.conv_bn_dropout.0."),
+    (r"^ocr_distri_head/conv_bn_dropout/norm/", r"ocr_distri_head.conv_bn_dropout.1.0."),
+    (r"^scale_attn/conv2/", r"scale_attn.conv2."),
+    (r"^scale_attn/", r"scale_attn."),
 )
 
 # Inside the module: a numbered convolution has a normalisation of the same number, any other is a sequence.
@@ -51,51 +77,24 @@ _LEAVES = {
 }
 
 
-def key_of(path):
-    """Names the key that a weight has in the official files.
+def name_of(path):
+    """Names what a weight is called in the official files.
 
     Args:
         path: the weight's path in the model, such as "stage2/module_0/branch_1/block_3/conv1/conv/kernel".
 
     Returns:
-        The key, such as "stage2.0.branches.1.3.conv1.weight"; None if no official file holds that weight.
+        The name, such as "stage2.0.branches.1.3.conv1.weight"; None if no published file holds that weight.
     """
-    rest, _, leaf = path.rpartition("/")
-    rest += "/"
-    for pattern, replacement in _MODULES:
-        key, found = re.subn(pattern, replacement, rest)
-        if found:
-            break
-    else:
+    module, _, leaf = path.rpartition("/")
+    name = first_replacement(_MODULES, f"{module}/")
+    if name is None or leaf not in _LEAVES:
         return None
     for pattern, replacement in _PARTS:
-        key = re.sub(pattern, replacement, key)
-    return key + _LEAVES[leaf]
+        name = re.sub(pattern, replacement, name)
+    return name + _LEAVES[leaf]
 
 
-def describe(shapes):
-    """Says which network a file holds, as far as its keys tell.
-
-    Args:
-        shapes: the shape of each array, by key.
-
-    Returns:
-        A dict that may hold "width", "stage1_blocks", "modules", "blocks" (as in `Variant`), "head" ("fcn",
-        "classification" or None) and "num_classes".
-    """
-    facts = {}
-    if (first := shapes.get("stage2.0.branches.0.0.conv1.weight")) is not None:
-        facts["width"] = first[0]
-    facts["stage1_blocks"] = _count(shapes, r"^layer1\.(\d+)\.")
-    facts["modules"] = tuple(_count(shapes, rf"^stage{stage}\.(\d+)\.") for stage in (2, 3, 4))
-    facts["blocks"] = _count(shapes, r"^stage2\.0\.branches\.0\.(\d+)\.")
-    facts["head"] = None
-    for head, key in (("fcn", "last_layer.3.weight"), ("classification", "classifier.weight")):
-        if key in shapes:
-            facts.update(head=head, num_classes=shapes[key][0])
-    return facts
-
-
-def _count(shapes, pattern):
-    numbers = [int(match.group(1)) for match in map(re.compile(pattern).match, shapes) if match]
-    return max(numbers, default=-1) + 1
+def is_backbone(name):
+    """Says whether the weight of an official name belongs to the backbone; a weight without a name does not."""
+    return name is not None and re.match(BACKBONE, name) is not None

@@ -1,0 +1,106 @@
+"""What a constructor's `weights` means: a file, how it is loaded, and how its network enlarges maps."""
+
+import dataclasses
+import os
+import pathlib
+
+from keras_hrnet.checkpoints.contents import read_contents
+from keras_hrnet.checkpoints.convention import convention_of_file
+from keras_hrnet.checkpoints.description import describe_contents
+from keras_hrnet.checkpoints.download import download
+from keras_hrnet.checkpoints.published import PublishedWeights, find, identify, published_weights
+from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING, TORCH_ENDINGS
+
+
+@dataclasses.dataclass(frozen=True)
+class ChosenWeights:
+    """A weight file that a network is to be given.
+
+    Args:
+        path: the file.
+        published: what its publishers state of it; None if it is no published file.
+        skip_head: whether its head is left out: of ImageNet's weights, under a head for segmentation.
+        interpolation: what the network is to be built with where its user did not say; None for the usual.
+        align_corners: likewise.
+    """
+
+    path: pathlib.Path
+    published: PublishedWeights | None
+    skip_head: bool
+    interpolation: str | None
+    align_corners: bool | None
+
+
+def choose_weights(weights, variant, head, num_classes):
+    """Finds the file that a network is to be given, and downloads it, before the network is built.
+
+    Args:
+        weights: a data set ("imagenet", "cityscapes", …), the name of a published file, or a path.
+        variant: the network, such as "HRNetW48".
+        head: its head.
+        num_classes: its classes.
+
+    Returns:
+        `ChosenWeights`.
+
+    Raises:
+        TypeError: if `weights` is neither text nor a path.
+        ValueError, FileNotFoundError, ConnectionError: see `keras_hrnet.checkpoints.published.find` and `download`.
+    """
+    if not isinstance(weights, str | os.PathLike):
+        raise TypeError(
+            f"Received weights={weights!r}. Expected a data set, the name of a published file, or a path. Pass one of "
+            "them, or None for random weights."
+        )
+    if _is_path(weights):
+        path = pathlib.Path(weights)
+        row = identify(path)
+        if row is None:
+            return _of_unknown_file(path, head)
+    else:
+        row = find(weights, variant, head, num_classes)
+        path = download(row)
+    interpolation, align_corners = _convention(row, head)
+    return ChosenWeights(
+        path, row, _is_under_segmentation(row.dataset == "imagenet", head), interpolation, align_corners
+    )
+
+
+def _of_unknown_file(path, head):
+    """Takes from its keys what is not known by name."""
+    contents = read_contents(path)
+    own_head = describe_contents(contents).options["head"]
+    convention = convention_of_file(contents) if _decides(own_head == "classification", own_head, head) else None
+    return ChosenWeights(
+        path,
+        published=None,
+        skip_head=_is_under_segmentation(own_head == "classification", head),
+        interpolation=convention.interpolation if convention else None,
+        align_corners=convention.align_corners if convention else None,
+    )
+
+
+def _is_path(weights):
+    if isinstance(weights, os.PathLike):
+        return True
+    rows = published_weights()
+    if weights in {name for row in rows for name in (row.dataset, row.name)}:
+        return False
+    if os.path.isfile(weights):
+        return True
+    if weights in {row.file for row in rows}:
+        return False
+    return pathlib.PurePath(weights).name != weights or weights.endswith((*TORCH_ENDINGS, SAFETENSORS_ENDING))
+
+
+def _is_under_segmentation(is_imagenet, head):
+    return is_imagenet and head not in ("classification", None)
+
+
+def _decides(is_imagenet, own_head, head):
+    """Says whether a file decides how maps are enlarged.
+
+    ImageNet's weights do for classification alone: segmentation starts from them with bilinear enlarging, in the
+    published recipe too.
+    """
+    return head == "classification" if is_imagenet else head in (own_head, None)

@@ -1,0 +1,12 @@
+"""Names of a backbone inside another network: the official ones behind `backbone.`."""
+
+from keras_hrnet.checkpoints.naming import official
+from keras_hrnet.checkpoints.naming.format import Format
+
+BACKBONE_KEYS = (f"(?={official.BACKBONE})", "backbone.")
+OUTSIDE_BACKBONE = r"^(?!backbone\.)"
+
+# What is outside differs from project to project; only the backbone can be loaded.
+PREFIXED_BACKBONE = Format(
+    "backbone of another network", signature=r"^backbone\.", head=OUTSIDE_BACKBONE, keys=(BACKBONE_KEYS,)
+)

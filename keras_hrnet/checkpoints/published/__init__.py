@@ -1,0 +1,6 @@
+"""The published weight files: a row each, with what their publishers state of them."""
+
+from keras_hrnet.checkpoints.published.lookup import find, identify, published_weights
+from keras_hrnet.checkpoints.published.row import PublishedWeights
+
+__all__ = ["PublishedWeights", "find", "identify", "published_weights"]

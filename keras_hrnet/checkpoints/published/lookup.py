@@ -1,0 +1,149 @@
+"""Finds a published weight file: by what it is for, by its name, or by what a file on disk is."""
+
+import difflib
+import hashlib
+import pathlib
+
+from keras_hrnet.checkpoints.published.imagenet import imagenet_rows
+from keras_hrnet.checkpoints.published.mmsegmentation import mmsegmentation_rows
+from keras_hrnet.checkpoints.published.segmentation import segmentation_rows
+
+
+def published_weights():
+    """Lists the published weight files that the networks of this package load.
+
+    Returns:
+        A tuple of `PublishedWeights`, for segmentation first.
+
+    Example:
+
+    >>> from keras_hrnet.checkpoints.published import published_weights
+    >>> [row.score for row in published_weights() if row.name == "mmseg_ocr_hr48_cityscapes_160k"]
+    ['81.35 mIoU, val']
+    """
+    return (*segmentation_rows(), *mmsegmentation_rows(), *imagenet_rows())
+
+
+def find(weights, variant, head, num_classes):
+    """Finds the published file that a network asks for.
+
+    Of several files of a data set it is the first that can be downloaded and whose SHA-256 is stated, at least in
+    part; else the first that can be downloaded; else the first. Each publisher's best comes first.
+
+    Args:
+        weights: a data set, such as "cityscapes"; the name of a row; or the name of its file.
+        variant: the network, such as "HRNetW48".
+        head: its head. None takes the backbone of any.
+        num_classes: its classes.
+
+    Returns:
+        A `PublishedWeights` that fits the network: for "imagenet", at least its backbone does.
+
+    Raises:
+        ValueError: if there is no such data set or file, or it is of another network, head or number of classes. The
+            message says which there are.
+    """
+    rows = published_weights()
+    if weights in {row.dataset for row in rows}:
+        row = _best([row for row in rows if row.dataset == weights], weights, variant, head, num_classes)
+    else:
+        row = next((row for row in rows if weights == row.name), None) or _by_file(rows, weights)
+        if row is None:
+            raise ValueError(_unknown(rows, weights))
+    _check_fit(row, weights, variant, head, num_classes)
+    return row
+
+
+def identify(path):
+    """Says which published file a file on disk is.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A `PublishedWeights`, found by the file's name or by its SHA-256; None if it is none of them.
+    """
+    path, rows = pathlib.Path(path), published_weights()
+    in_cache = (row for row in rows if (row.name, row.file) == (path.parent.name, path.name))
+    return next(in_cache, None) or _by_file(rows, path.name) or (_by_sha256(rows, path) if path.is_file() else None)
+
+
+def sha256_of(path):
+    """Computes the SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _by_file(rows, file):
+    """Finds a row by the name of its file, unless files of several networks have that name."""
+    found = [row for row in rows if row.file == file]
+    return found[0] if len({(row.variant, row.head, row.dataset) for row in found}) == 1 else None
+
+
+def _by_sha256(rows, path):
+    size = path.stat().st_size
+    stated = [row for row in rows if row.verification != "nothing" and row.size in (None, size)]
+    digest = sha256_of(path)
+    return next((row for row in stated if digest.startswith(row.sha256 or row.sha256_start)), None)
+
+
+def _best(rows, weights, variant, head, num_classes):
+    fitting = [row for row in rows if row.variant == variant and _head_fits(row, head)]
+    if not fitting:
+        raise ValueError(_none_for(rows, weights, variant, head))
+    classes = [row for row in fitting if row.num_classes == num_classes] or fitting
+    return min(classes, key=lambda row: (row.channel_order != "RGB", row.url is None, row.verification == "nothing"))
+
+
+def _head_fits(row, head):
+    if row.dataset == "imagenet":
+        return head != "classification" or row.head == head
+    return head in (None, row.head)
+
+
+def _check_fit(row, weights, variant, head, num_classes):
+    received = f"Received weights={weights!r} for {variant} with head={head!r}, num_classes={num_classes}."
+    load = f'keras_hrnet.load_checkpoint(model, keras_hrnet.checkpoints.download("{row.name}")'
+    if row.variant != variant:
+        raise ValueError(f"{received} Expected {row.variant}, which they are of. Build that network.")
+    if not _head_fits(row, head):
+        raise ValueError(
+            f"{received} Expected head={row.head!r}, which they are of. Build that, or build this one without weights "
+            f"and load the backbone alone: {load}, skip_head=True)"
+        )
+    uses_head = head is not None and (row.dataset != "imagenet" or head == "classification")
+    if uses_head and row.num_classes != num_classes:
+        raise ValueError(
+            f"{received} Expected num_classes={row.num_classes}, as in {row.file}. Pass num_classes={row.num_classes}, "
+            f"or build without weights and load the backbone alone: {load}, skip_head=True)"
+        )
+    if row.channel_order != "RGB":
+        raise ValueError(
+            f"{received} Expected weights that were trained on RGB pixels; {row.file} was on {row.channel_order}. "
+            f"Build without weights, {load}), and give the model images[..., ::-1]."
+        )
+
+
+def _none_for(rows, weights, variant, head):
+    heads = sorted({row.head for row in rows if row.head is not None})
+    lists = [f"head={name!r}: {', '.join(sorted({row.variant for row in rows if row.head == name}))}" for name in heads]
+    if weights == "imagenet":
+        variants = ", ".join(sorted({row.variant for row in rows}))
+        return (
+            f"Received weights='imagenet' for {variant}. Expected a published network: {variants}. Build one of them."
+        )
+    return (
+        f"Received weights={weights!r} for {variant} with head={head!r}. Expected a network that has such weights "
+        f"({'; '.join(lists)}). Build one of those, or start from weights='imagenet'."
+    )
+
+
+def _unknown(rows, weights):
+    datasets = sorted({row.dataset for row in rows})
+    known = [*datasets, *(row.name for row in rows), *(row.file for row in rows)]
+    close = list(dict.fromkeys(difflib.get_close_matches(str(weights), known, n=3)))
+    advice = f"Did you mean {' or '.join(map(repr, close))}?" if close else "Pass one of them."
+    return (
+        f"Received weights={weights!r}. Expected a data set ({', '.join(datasets)}), the name of a published file (see "
+        f"`keras-hrnet info --weights`), or a path. {advice}"
+    )

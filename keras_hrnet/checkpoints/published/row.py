@@ -1,0 +1,58 @@
+"""What is known of a published weight file."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishedWeights:
+    """A published weight file. What none of its sources states is None.
+
+    Args:
+        name: what it is called here.
+        variant: the network it fits, such as "HRNetW48".
+        head: the head whose weights it holds, such as "fcn"; None if of the backbone alone it is known.
+        num_classes: classes of that head.
+        dataset: what it was trained on last, such as "cityscapes".
+        file: what the file is called where it is published.
+        url: where the file itself is.
+        page: where a person finds it.
+        size: bytes.
+        sha256: SHA-256 of the file, in hexadecimal digits.
+        sha256_start: the first eight of those digits, where the file's name gives no more.
+        licence: of the weights; "repository: MIT" and the like where only the repository beside them states one. Data
+            sets have terms of their own, which no row repeats.
+        source: the repository, and the file in it, that these facts are from.
+        score: what it reaches, and on what; at a single scale and not flipped unless it says so.
+        interpolation: how the network that it was trained in enlarges maps: "nearest" or "bilinear".
+        align_corners: whether that aligns the centres of the corner pixels.
+        channel_order: order of the colours in the pixels it was trained on, "RGB" or "BGR".
+        head_kernel_size: the argument of that name to build the network with.
+        ocr_channels: the argument of that name, of heads that have it.
+    """
+
+    name: str
+    variant: str
+    head: str | None
+    num_classes: int | None
+    dataset: str
+    file: str
+    page: str
+    source: str
+    url: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    sha256_start: str | None = None
+    licence: str | None = None
+    score: str | None = None
+    interpolation: str | None = None
+    align_corners: bool | None = None
+    channel_order: str = "RGB"
+    head_kernel_size: int | None = None
+    ocr_channels: tuple[int, int] | None = None
+
+    @property
+    def verification(self):
+        """By what a copy of the file is told from another: "SHA-256", "8 digits of SHA-256" or "nothing"."""
+        if self.sha256:
+            return "SHA-256"
+        return "8 digits of SHA-256" if self.sha256_start else "nothing"

@@ -1,0 +1,70 @@
+"""Refuses a weight file that does not fit a model, and says which network it was made for."""
+
+import dataclasses
+
+from keras_hrnet.checkpoints.description import describe
+from keras_hrnet.checkpoints.naming import is_backbone
+
+BACKBONE_ALONE = "pass skip_head=True to load the backbone alone"
+
+
+def check_head(contents, described):
+    """Refuses a file whose head no network of this package has.
+
+    Args:
+        contents: the `Contents` of the file.
+        described: its `Description`.
+
+    Raises:
+        ValueError: if there is such an obstacle.
+    """
+    if described.obstacle:
+        raise ValueError(
+            f"{contents.path!r} ({contents.format.title}) has {described.obstacle}. Expected a head that this package "
+            f"builds. To use the rest of it, {BACKBONE_ALONE}."
+        )
+
+
+def check_fit(report, model, sources, described, loads_head, strict):
+    """Refuses a file whose keys and shapes are not those of the model.
+
+    Args:
+        report: the `CheckpointReport` of the comparison.
+        model: the model.
+        sources: a `Source` for each weight of the model.
+        described: the `Description` of the file.
+        loads_head: whether the head is loaded too.
+        strict: whether everything must fit, or only something of the backbone.
+
+    Raises:
+        ValueError: if it does not fit.
+    """
+    if report.fits:
+        return
+    found = any(is_backbone(source.name) and source.can_be_filled(set(report.loaded)) for source in sources)
+    if strict or not found:
+        expected = (
+            "every weight of the model in the file, with its shape, and no other"
+            if strict
+            else "some weight of the backbone that fits"
+        )
+        raise ValueError(
+            f"The checkpoint does not fit the model {model.name!r}, and nothing was loaded.\n"
+            f"{dataclasses.replace(report, loaded=())}\nExpected {expected}. {_advice(sources, described, loads_head)}"
+        )
+
+
+def _advice(sources, described, loads_head):
+    own = describe({source.name: source.shape for source in sources if source.name})
+    if not described.is_whole:
+        return "What the file holds does not tell a whole HRNet: check where it comes from."
+    holds = f"The file holds the weights of `{described.call}`"
+    if own.variant != described.variant:
+        return f"{holds}: build that."
+    names = ("head", "num_classes", "ocr_channels", "head_kernel_size") if loads_head else ()
+    differing = [name for name in names if own.options.get(name) != described.options.get(name)]
+    if not differing:
+        return f"{holds}, as the model is, but is damaged or changed: download it again, or pass strict=False."
+    if differing == ["num_classes"]:
+        return f"{holds}: build with num_classes={described.options['num_classes']}, or {BACKBONE_ALONE}."
+    return f"{holds}: build that, or {BACKBONE_ALONE}."

@@ -1,0 +1,70 @@
+"""`keras-hrnet convert`: a published weight file in, a network saved by Keras out."""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+from typing import Annotated
+
+import rich.console
+import typer
+
+from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
+from keras_hrnet.models import VARIANTS, HRNet, Variant
+
+
+def convert(
+    checkpoint: Annotated[
+        pathlib.Path, typer.Argument(help="A published weight file: .pth, .pth.tar, .pt, .bin or .safetensors.")
+    ],
+    output: Annotated[pathlib.Path, typer.Argument(help="The network to write, `.keras`.")],
+    align_corners: Annotated[
+        bool | None,
+        typer.Option(help="Whether bilinear enlarging aligns the corner pixels, where the file does not say."),
+    ] = None,
+    interpolation: Annotated[
+        str | None, typer.Option(help="bilinear or nearest: how maps are enlarged, where the file does not say.")
+    ] = None,
+    skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
+):
+    """Build the network that a published weight file was made for, load the file, and save it for Keras."""
+    _check_output(output, overwrite)
+    network = describe_checkpoint(checkpoint)
+    options = dict(network.options)
+    if skip_head:
+        options = {"head": None} | {
+            name: options[name] for name in ("align_corners", "interpolation") if name in options
+        }
+    asked = {"align_corners": align_corners, "interpolation": interpolation}
+    options |= {name: value for name, value in asked.items() if value is not None}
+
+    model = HRNet(_variant(network.variant), **options)
+    report = load_checkpoint(model, checkpoint)
+    _save(model, output)
+    console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
+    console.print(str(report))
+    console.print(f"Wrote {output}")
+
+
+def _check_output(output, overwrite):
+    if output.suffix != ".keras":
+        raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Give it one.")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"Received the output {str(output)!r}. Expected its folder to be there. Make it first.")
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{str(output)!r} is there already. Expected a new name. Pass one, or --overwrite.")
+
+
+def _variant(row):
+    """Finds the published network of these widths and depths, or makes one's own."""
+    own = Variant("HRNet", **row)
+    return next((variant for variant in VARIANTS.values() if dataclasses.replace(variant, name=own.name) == own), own)
+
+
+def _save(model, output):
+    """Saves beside the output and moves it there at once, so that what is there is never half a file."""
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as folder:
+        part = pathlib.Path(folder) / output.name
+        model.save(part)
+        os.replace(part, output)

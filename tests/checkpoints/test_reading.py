@@ -1,0 +1,198 @@
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+from keras_hrnet.checkpoints.reading import read_checkpoint
+
+WEIGHTS = {"conv1.weight": np.arange(24, dtype="float32").reshape(2, 3, 2, 2), "bn1.bias": np.ones(2, "float32")}
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Returns a function that saves an object by PyTorch, `before_1_6` as it did until then: not as a zip file."""
+
+    def save(content, name="a.pth", before_1_6=False):
+        import torch
+
+        path = tmp_path / name
+        torch.save(content, path, _use_new_zipfile_serialization=not before_1_6)
+        return path
+
+    return save
+
+
+def tensors(weights=WEIGHTS):
+    import torch
+
+    return {key: torch.from_numpy(np.array(value)) for key, value in weights.items()}
+
+
+def assert_weights(arrays):
+    assert list(arrays) == list(WEIGHTS)
+    for key, value in WEIGHTS.items():
+        assert arrays[key].dtype == "float32"
+        np.testing.assert_array_equal(arrays[key], value)
+
+
+@pytest.mark.parametrize("before_1_6", [False, True])
+@pytest.mark.parametrize("name", ["a.pth", "a.pth.tar", "a.pt", "a.bin"])
+def test_a_pickle_of_either_kind_is_read(name, before_1_6, save):
+    arrays, extras = read_checkpoint(save(tensors(), name, before_1_6))
+    assert_weights(arrays)
+    assert extras == {}
+
+
+@pytest.mark.parametrize("levels", [["state_dict"], ["model"], ["model", "state_dict"]])
+def test_weights_are_found_under_what_training_codes_put_them(levels, save):
+    content = tensors()
+    for i, level in enumerate(levels):
+        content = {level: content, f"epoch{i}": 3, "optimizer": {"state": {}}}
+    arrays, extras = read_checkpoint(save(content))
+    assert_weights(arrays)
+    assert set(extras) == {"optimizer", *(f"epoch{i}" for i in range(len(levels)))}
+    assert set(extras.values()) == {"not a weight"}
+
+
+def test_what_is_no_tensor_is_named(save):
+    arrays, extras = read_checkpoint(save({**tensors(), "version": "1.0"}))
+    assert_weights(arrays)
+    assert extras == {"version": "not a tensor"}
+
+
+def test_parameters_are_read_as_tensors(save):
+    import torch
+
+    arrays, _ = read_checkpoint(save({key: torch.nn.Parameter(x) for key, x in tensors().items()}))
+    assert_weights(arrays)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_other_floats_are_read_as_float32(dtype, name, tmp_path):
+    import safetensors.torch
+    import torch
+
+    state = {key: x.to(getattr(torch, dtype)) for key, x in tensors().items()} | {"steps": torch.tensor(7)}
+    save = torch.save if name == "a.pth" else safetensors.torch.save_file
+    save(state, tmp_path / name)
+    arrays, _ = read_checkpoint(tmp_path / name)
+    assert arrays.pop("steps") == 7
+    assert_weights({key: arrays[key] for key in WEIGHTS})
+
+
+def test_safetensors_of_a_type_that_numpy_lacks_are_refused(tmp_path):
+    import safetensors.torch
+    import torch
+
+    safetensors.torch.save_file({"a": torch.zeros(2, dtype=torch.float8_e4m3fn)}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="it holds numbers of a type that NumPy lacks"):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+# === Numbers beside the weights ===
+
+
+def as_numpy_1(path):
+    """Renames NumPy's modules in a pickle to what they were called before NumPy 2."""
+    path.write_bytes(path.read_bytes().replace(b"numpy._core", b"numpy.core"))
+    return path
+
+
+@pytest.mark.parametrize("numpy_1", [False, True])
+def test_scores_of_numpy_beside_the_weights_are_passed_over(numpy_1, save):
+    import torch
+
+    allowed = set(torch.serialization.get_safe_globals())
+    scores = {"best_mIoU": np.float64(0.81), "epoch": np.int64(484), "iou": np.linspace(0, 1, 19)}
+    path = save({"state_dict": tensors(), **scores}, before_1_6=numpy_1)
+    arrays, extras = read_checkpoint(as_numpy_1(path) if numpy_1 else path)
+    assert_weights(arrays)
+    assert set(extras) == set(scores)
+    assert set(torch.serialization.get_safe_globals()) == allowed
+
+
+class Harmful:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("before_1_6", [False, True])
+def test_a_harmful_object_beside_weights_and_scores_is_refused(before_1_6, save, tmp_path):
+    content = {"state_dict": tensors(), "best_mIoU": np.float64(0.81), "optimizer": [Harmful(tmp_path / "written")]}
+    with pytest.raises(ValueError, match=r"could not be read as weights: it holds (io|_io)\.open, which is") as caught:
+        read_checkpoint(save(content, before_1_6=before_1_6))
+    assert not (tmp_path / "written").exists()
+    assert "weights_only=False" not in str(caught.value)
+
+
+def test_a_harmful_object_inside_an_array_is_refused(save, tmp_path):
+    array = np.array([Harmful(tmp_path / "written")], dtype=object)
+    with pytest.raises(ValueError, match="could not be read as weights"):
+        read_checkpoint(save({"state_dict": tensors(), "scores": array}))
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
+    path = tmp_path / "harmful.pth"
+    path.write_bytes(pickle.dumps({"state_dict": Harmful(tmp_path / "written")}, protocol=2))
+    with pytest.raises(ValueError, match="could not be read as weights"):
+        read_checkpoint(path)
+    assert not (tmp_path / "written").exists()
+
+
+# === What cannot be read ===
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pth'\. Expected a file there"):
+        read_checkpoint(tmp_path / "nowhere.pth")
+
+
+@pytest.mark.parametrize("name", ["cut.pth", "old.pth", "cut.safetensors"])
+def test_a_damaged_file_is_refused(name, published_file, save):
+    big = {"a": np.ones(1000, "float32")}
+    path = save(tensors(big), name, before_1_6=True) if name == "old.pth" else published_file(big, name)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"(cut|old)\..* could not be read as weights"):
+        read_checkpoint(path)
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "empty.pth").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"empty\.pth' could not be read as weights"):
+        read_checkpoint(tmp_path / "empty.pth")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "model.h5"
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"Expected a name that ends in one of .*\.safetensors"):
+        read_checkpoint(path)
+
+
+def test_a_file_of_something_else_is_refused(save):
+    with pytest.raises(ValueError, match=r"holds a list\. Expected a dict of tensors, or one under 'state_dict' or"):
+        read_checkpoint(save([1, 2]))
+
+
+@pytest.mark.parametrize(("name", "package"), [("a.pth", "torch"), ("a.safetensors", "safetensors")])
+def test_without_its_library_a_file_says_what_to_install(name, package, published_file, monkeypatch):
+    path = published_file(WEIGHTS, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    with pytest.raises(ImportError, match=f"pip install {package}"):
+        read_checkpoint(path)
+
+
+def test_safetensors_are_read_without_pytorch(published_file, monkeypatch):
+    path = published_file(WEIGHTS, "a.safetensors")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    arrays, _ = read_checkpoint(path)
+    assert set(arrays) == set(WEIGHTS)
