@@ -1,7 +1,7 @@
 """HRNet for Keras 3: the network that keeps high resolution from first layer to last."""
 
 from keras_hrnet import data, layers
-from keras_hrnet.checkpoints import CheckpointReport, load_checkpoint
+from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
 from keras_hrnet.export import ExportReport, export_tflite, run_tflite
 from keras_hrnet.models import (
@@ -15,6 +15,7 @@ from keras_hrnet.models import (
     HRNetW44,
     HRNetW48,
     HRNetW64,
+    SupervisedModel,
     Variant,
     with_scales,
 )
@@ -34,6 +35,8 @@ __all__ = [
     "HRNetW44",
     "HRNetW48",
     "HRNetW64",
+    "PublishedWeights",
+    "SupervisedModel",
     "Variant",
     "__version__",
     "colorize",
@@ -45,6 +48,7 @@ __all__ = [
     "load_checkpoint",
     "overlay",
     "predict",
+    "published_weights",
     "run_tflite",
     "with_scales",
 ]

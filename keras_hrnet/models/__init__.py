@@ -3,6 +3,7 @@
 from keras_hrnet.models.cost import Cost, cost
 from keras_hrnet.models.hierarchical import with_scales
 from keras_hrnet.models.hrnet import (
+    HEADS,
     HRNet,
     HRNetW18,
     HRNetW18Small,
@@ -18,6 +19,7 @@ from keras_hrnet.models.supervised import SupervisedModel
 from keras_hrnet.models.variants import VARIANTS, Variant
 
 __all__ = [
+    "HEADS",
     "VARIANTS",
     "Cost",
     "HRNet",

@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from keras_hrnet.checkpoints import load_checkpoint
+from keras_hrnet.checkpoints import choose_weights, load_checkpoint
 from keras_hrnet.layers.data_format import standardize_data_format
 from keras_hrnet.layers.resize import check_convention
 from keras_hrnet.layers.stem import MIN_SIZE
@@ -49,11 +49,14 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             (a dict of maps "P2" to "P5", `Pn` at stride 2 ** n).
         input_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
             default means any size in either format.
-        weights: the path of a checkpoint to load (see `load_checkpoint`), or None for random weights.
+        weights: what to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
+            `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
+            random weights. ImageNet's are loaded without their head under a head for segmentation.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels. It belongs to the weights.
-            None: it does not, as in the published plain Cityscapes networks.
-        interpolation: how maps are enlarged: "bilinear", "nearest", or None: nearest for "classification" as there
-            published, else bilinear.
+            None: as in the network that `weights` are known to be of; else it does not, as in the published plain
+            Cityscapes networks.
+        interpolation: how maps are enlarged: "bilinear", "nearest", or None: as in the network that `weights` are known
+            to be of; else nearest for "classification" as there published, and bilinear for the rest.
         data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
         output_stride: 1 for logits of the image's height and width; 4 for logits before they are enlarged, which
             "hierarchical" does not have.
@@ -78,8 +81,9 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the compiled loss.
 
     Raises:
-        ValueError: if an argument is none of the above, or the image is too small.
-        FileNotFoundError: if `weights` is no file.
+        ValueError: if an argument is none of the above, the image is too small, or `weights` are of another network.
+        FileNotFoundError: if `weights` is no file, or one that must be fetched by hand.
+        ConnectionError: if it cannot be downloaded.
         TypeError: if `variant` is no `Variant`.
 
     Example:
@@ -96,10 +100,11 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         )
     name = name or variant.name
     data_format = standardize_data_format(data_format)
-    interpolation, align_corners = _resize_convention(head, interpolation, align_corners)
     _check_arguments(variant.name, num_classes, head, output_stride)
     _check_head_arguments(variant.name, ocr_channels, isa_channels, head_kernel_size)
     input_shape = _image_shape(variant.name, input_shape, data_format)
+    chosen = None if weights is None else choose_weights(weights, variant.name, head, num_classes)
+    interpolation, align_corners = _resize_convention(head, interpolation, align_corners, chosen)
     common = {"interpolation": interpolation, "align_corners": align_corners, "dtype": dtype}
     ocr = {"channels": ocr_channels, "dropout": ocr_dropout, "kernel_size": head_kernel_size}
     isa = {"channels": isa_channels, "block_size": isa_block_size, "dropout": isa_dropout}
@@ -127,8 +132,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             model = _segmentation_model(image, channels_last, logits, output_stride, data_format, common, name)
 
     # === Weights ===
-    if weights is not None:
-        load_checkpoint(model, weights)
+    if chosen:
+        load_checkpoint(model, chosen.path, skip_head=chosen.skip_head)
     return model
 
 
@@ -143,12 +148,14 @@ def _segmentation_model(image, channels_last, logits, output_stride, data_format
     return supervised_model(image, tensors, (AUXILIARY_LOSS_WEIGHT,), name)
 
 
-def _resize_convention(head, interpolation, align_corners):
+def _resize_convention(head, interpolation, align_corners, chosen):
     if interpolation is None:
-        interpolation = "nearest" if head == "classification" else "bilinear"
-    align_corners = bool(align_corners)
-    check_convention(interpolation, align_corners)
-    return interpolation, align_corners
+        interpolation = chosen.interpolation if chosen else None
+    if align_corners is None:
+        align_corners = chosen.align_corners if chosen else None
+    interpolation = interpolation or ("nearest" if head == "classification" else "bilinear")
+    check_convention(interpolation, bool(align_corners))
+    return interpolation, bool(align_corners)
 
 
 def _check_arguments(name, num_classes, head, output_stride):

@@ -9,6 +9,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet import Variant, layers
+from keras_hrnet.checkpoints.naming import name_of
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
@@ -206,17 +207,19 @@ def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_pa
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
 @pytest.mark.parametrize("head", HEADS)
-def test_a_dtype_policy_reaches_every_layer_and_logits_stay_float32(policy, head, sublayers):
+def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(policy, head, sublayers):
     model = build(head, dtype=policy)
     network = model.get_layer("network").layers if head == "hierarchical" else []
     for layer in [*model.layers, *network]:
         for inner in [] if isinstance(layer, keras.layers.InputLayer | keras.Model) else sublayers(layer):
             in_float32 = isinstance(inner, OF_LOGITS) or layer.name == "logits"
             assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
-    outputs = arrays_of(model(images(64, 64)))
-    compute_dtype = keras.DTypePolicy(policy).compute_dtype
-    for x in outputs.values():
-        assert str(x.dtype) == (compute_dtype if head is None else "float32")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_logits_stay_float32_where_half_precision_computes(head):
+    for x in arrays_of(build(head, dtype="mixed_float16")(images(64, 64))).values():
+        assert str(x.dtype) == ("float16" if head is None else "float32")
         assert np.all(np.isfinite(x.astype("float32")))
 
 
@@ -289,6 +292,25 @@ def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
         assert len(resizing) >= 9
         assert {x.align_corners for x in resizing} == {align_corners}
         assert {x.interpolation for x in resizing if hasattr(x, "interpolation")} == {interpolation}
+
+
+def test_weights_bring_the_convention_of_their_network(published_file):
+    def keys(model):
+        weights = [(name_of(weight.path), keras.ops.convert_to_numpy(weight)) for weight in model.weights]
+        return {name: x.transpose(3, 2, 0, 1) if x.ndim == 4 else x.T for name, x in weights}
+
+    saved = keys(build("ocr"))
+    # A published file is known by its name; its network aligns corners.
+    path = published_file(saved, "hrnet_ocr_cs_8162_torch11.pth")
+    model = build("ocr", weights=path)
+    assert model.get_layer("stage2").align_corners
+    assert model.get_layer("logits").align_corners
+    for name, x in keys(model).items():
+        np.testing.assert_array_equal(x, saved[name])
+    with pytest.raises(ValueError, match="align_corners=True"):
+        build("ocr", weights=path, align_corners=False)
+    # Any other file is loaded into what was asked for.
+    assert not build("ocr", weights=published_file(saved, "mine.pth")).get_layer("stage2").align_corners
 
 
 def test_the_constructors_share_one_signature():
