@@ -1,4 +1,4 @@
-"""`keras-hrnet info`: the networks, their size and their work."""
+"""`keras-hrnet info`: the networks, their size and their work, and the published weights."""
 
 import re
 from typing import Annotated
@@ -7,22 +7,54 @@ import rich.console
 import rich.table
 import typer
 
-from keras_hrnet.models import VARIANTS, cost
+from keras_hrnet.checkpoints.published import published_weights
+from keras_hrnet.models import HEADS, VARIANTS, cost
+
+LEGEND = (
+    'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
+    "and checked. Scores are at a single scale, not flipped, unless they say so. Resize: nearest, or bilinear with "
+    "align_corners=False (half) or True (corners). Licence: * is that of the repository beside the weights; data sets "
+    "have terms of their own. Checked: by SHA-256, or partly by its first 8 digits. †: no direct address, by hand. "
+    "‡: for BGR pixels. –: no source states it."
+)
 
 
 def info(
     size: Annotated[str, typer.Option(help="Height and width of the image, in pixels.")] = "512x1024",
     classes: Annotated[int, typer.Option(help="Classes that are told apart.", min=1)] = 19,
+    head: Annotated[str, typer.Option(help="fcn, ocr, isa, hierarchical or classification.")] = "fcn",
+    ocr_channels: Annotated[str, typer.Option(help="Of ocr and hierarchical.")] = "512,256",
+    scales: Annotated[str, typer.Option(help="Of hierarchical.")] = "0.5,1",
+    weights: Annotated[bool, typer.Option("--weights", help="List the published weights instead.")] = False,
+    dataset: Annotated[str | None, typer.Option(help="Only the weights of this data set.")] = None,
 ):
-    """Print the networks with their parameters and multiplications."""
+    """Print the networks with their parameters and multiplications, or the published weights."""
+    if weights or dataset:
+        print_weights(dataset)
+    else:
+        print_networks(size, classes, head, parse_numbers(ocr_channels), parse_numbers(scales))
+
+
+def print_networks(size, classes, head, ocr_channels, scales):
+    """Prints the networks with their cost.
+
+    Raises:
+        ValueError: if there is no such head, or the numbers are not its own.
+    """
+    if head not in HEADS or head is None:
+        names = ", ".join(filter(None, HEADS))
+        raise ValueError(f"Received --head {head!r}. Expected one of {names}. Pass one of them.")
+    if len(ocr_channels) != 2:
+        raise ValueError(f"Received --ocr-channels {ocr_channels}. Expected two numbers. Write them like 512,256.")
+    options = {"head": head, "image_size": parse_size(size), "ocr_channels": ocr_channels, "scales": scales}
     table = rich.table.Table(
-        title=f"HRNet for segmentation, {classes} classes", caption=f"Multiplications for one image of {size} pixels."
+        title=f"HRNet with head={head!r}, {classes} classes", caption=f"Multiplications for one image of {size} pixels."
     )
     table.add_column("network")
     for column in ("width", "modules", "parameters", "multiplications"):
         table.add_column(column, justify="right")
     for name, variant in VARIANTS.items():
-        counted = cost(variant, classes, image_size=parse_size(size))
+        counted = cost(variant, classes, **options)
         table.add_row(
             f"{name}()",
             str(variant.width),
@@ -31,6 +63,65 @@ def info(
             f"{counted.multiplications / 1e9:.2f} billion",
         )
     rich.console.Console().print(table)
+
+
+def print_weights(dataset=None):
+    """Prints the published weights, a table for each data set.
+
+    Args:
+        dataset: print those of this data set alone.
+
+    Raises:
+        ValueError: if there are none of that data set.
+    """
+    rows = published_weights()
+    datasets = list(dict.fromkeys(row.dataset for row in rows))
+    if dataset is not None and dataset not in datasets:
+        raise ValueError(
+            f"Received --dataset {dataset!r}. Expected one that there are published weights of: "
+            f"{', '.join(datasets)}. Pass one of them, or leave it out."
+        )
+    console = rich.console.Console()
+    for name in [dataset] if dataset else datasets:
+        console.print(weights_table(name, [row for row in rows if row.dataset == name]), "")
+    console.print(LEGEND, highlight=False)
+
+
+def weights_table(dataset, rows):
+    """Makes a table of published weights.
+
+    Args:
+        dataset: what all of them were trained on.
+        rows: the `PublishedWeights`.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    classes = sorted({row.num_classes for row in rows if row.num_classes})
+    title = f"{dataset}, {' or '.join(map(str, classes))} classes"
+    table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("name", "network", "head", "score", "resize", "licence", "checked"):
+        whole = column in ("name", "network", "head")
+        table.add_column(column, no_wrap=whole, min_width=15 if column == "score" else None, overflow="fold")
+    for row in rows:
+        several = f" {row.num_classes}" if len(classes) > 1 else ""
+        table.add_row(
+            row.name + (" †" if row.url is None else " ‡" if row.channel_order == "BGR" else ""),
+            row.variant.removeprefix("HRNet"),
+            (row.head or "–") + several,
+            row.score or "–",
+            resizing(row),
+            (row.licence or "–").replace("repository: ", "* ").removesuffix("-Clause"),
+            "partly" if row.verification.startswith("8") else row.verification,
+        )
+    return table
+
+
+def resizing(row):
+    """Says in a word how the network of a published file enlarges maps."""
+    if row.interpolation == "nearest":
+        return "nearest"
+    return {True: "corners", False: "half", None: "–"}[row.align_corners]
 
 
 def parse_size(text):
@@ -43,3 +134,15 @@ def parse_size(text):
     if match is None:
         raise ValueError(f"Received the size {text!r}. Expected HEIGHTxWIDTH in pixels. Write it like 512x1024.")
     return int(match.group(1)), int(match.group(2))
+
+
+def parse_numbers(text):
+    """Reads "512,256" or "0.5,1" as a tuple of numbers.
+
+    Raises:
+        ValueError: if it is written another way.
+    """
+    try:
+        return tuple(int(word) if word.strip().isdigit() else float(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"Received {text!r}. Expected numbers. Write them like 512,256 or 0.5,1.") from None

@@ -1,0 +1,30 @@
+"""The guide of the heads: its code runs, and its table is what is counted."""
+
+import pathlib
+import re
+
+import pytest
+
+from keras_hrnet.models import VARIANTS, cost
+
+GUIDE = (pathlib.Path(__file__).parents[2] / "examples" / "heads.md").read_text()
+ROWS = dict(re.findall(r"^\| (HRNetW\w+) \| (.+) \|$", GUIDE, re.MULTILINE))
+
+
+def test_the_code_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    names = {}
+    exec(compile(code, "heads.md", "exec"), names)
+    assert names["better"].output_shape == (None, None, None, 19)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_row_is_what_is_counted(name):
+    columns = [
+        {"head": "fcn"},
+        *({"head": "ocr", "ocr_channels": channels} for channels in ((128, 64), (256, 128), (512, 256))),
+        {"head": "isa"},
+        *({"head": "hierarchical", "scales": scales} for scales in ((0.5, 1.0), (0.5, 1.0, 2.0))),
+    ]
+    counted = [f"{cost(VARIANTS[name], **options).multiplications / 1e9:.2f}" for options in columns]
+    assert [cell.strip("* ") for cell in ROWS[name].split("|")] == counted
