@@ -60,10 +60,9 @@ def choose_weights(weights, variant, head, num_classes):
     else:
         row = find(weights, variant, head, num_classes)
         path = download(row)
-    interpolation, align_corners = _convention(row, head)
-    return ChosenWeights(
-        path, row, _is_under_segmentation(row.dataset == "imagenet", head), interpolation, align_corners
-    )
+    is_imagenet = row.dataset == "imagenet"
+    convention = (row.interpolation, row.align_corners) if _decides(is_imagenet, row.head, head) else (None, None)
+    return ChosenWeights(path, row, _is_under_segmentation(is_imagenet, head), *convention)
 
 
 def _of_unknown_file(path, head):
