@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 OTHER_SUITES = pytest.StashKey()
+# What does not depend on the backend ("once") runs on the active one alone.
+NESTED_OPTIONS = ("-q", "-rfE", "--no-header", "-p", "no:cacheprovider", "-m", "not once")
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
@@ -103,7 +105,7 @@ def pytest_collection_finish(session):
         backend: (
             output := tempfile.TemporaryFile("w+"),  # noqa: SIM115 (closed in `pytest_unconfigure`)
             subprocess.Popen(
-                [sys.executable, "-m", "pytest", "-q", "-rfE", "--no-header", "-p", "no:cacheprovider"],
+                [sys.executable, "-m", "pytest", *NESTED_OPTIONS],
                 cwd=session.config.rootpath,
                 env={**environment, "KERAS_BACKEND": backend},
                 stdout=output,

@@ -1,4 +1,4 @@
-"""The suite runs on the active backend; these two tests run the whole of it on the other two."""
+"""The suite runs on the active backend; these two tests run on the other two whatever depends on the backend."""
 
 import os
 
@@ -14,7 +14,7 @@ if NESTED:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHERS)
-def test_the_whole_suite_passes_on(backend, other_suites, record_property):
+def test_the_suite_passes_on(backend, other_suites, record_property):
     output, process = other_suites[backend]
     process.wait()
     output.seek(0)

@@ -11,6 +11,8 @@ import pytest
 from keras_hrnet.checkpoints import PublishedWeights, download
 from keras_hrnet.checkpoints.download import cache_folder
 
+pytestmark = pytest.mark.once
+
 CONTENT = b"PK" + bytes(range(256)) * 4096  # More than one of urllib's blocks of 8192 bytes.
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 PAGE = "https://example.org/weights"

@@ -5,6 +5,8 @@ import pytest
 
 from keras_hrnet.checkpoints import naming
 
+pytestmark = pytest.mark.once
+
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 
 

@@ -8,6 +8,8 @@ import pytest
 from keras_hrnet.checkpoints import naming
 from keras_hrnet.checkpoints.naming import MMSEGMENTATION, NVIDIA, OPENSEG, SSLD
 
+pytestmark = pytest.mark.once
+
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 FCN = [f"last_layer.{leaf}" for leaf in ("0.weight", "0.bias", "3.weight", "3.bias")] + [
     f"last_layer.1.{leaf}" for leaf in ("weight", "bias", "running_mean", "running_var")

@@ -9,6 +9,8 @@ from keras_hrnet.checkpoints.published import find
 from keras_hrnet.checkpoints.published.lookup import imagenet_rows
 from keras_hrnet.models import VARIANTS
 
+pytestmark = pytest.mark.once
+
 ROWS = {row.name: row for row in published_weights()}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from keras_hrnet.checkpoints.reading import read_checkpoint
 
+pytestmark = pytest.mark.once
+
 WEIGHTS = {"conv1.weight": np.arange(24, dtype="float32").reshape(2, 3, 2, 2), "bn1.bias": np.ones(2, "float32")}
 
 

@@ -4,6 +4,8 @@ import typer.testing
 from keras_hrnet import cli
 from keras_hrnet.checkpoints import published_weights
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def run(monkeypatch):

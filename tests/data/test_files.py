@@ -8,6 +8,8 @@ from PIL import Image
 
 from keras_hrnet.data.files import PNG_SIGNATURE, check_image, check_label, check_pairs, find_pairs, read_png_header
 
+pytestmark = pytest.mark.once
+
 
 def write_png(path, array, mode=None):
     path.parent.mkdir(parents=True, exist_ok=True)

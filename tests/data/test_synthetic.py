@@ -17,6 +17,8 @@ from keras_hrnet.data.scene.weather import choose_light
 from keras_hrnet.data.synthetic import synthesize
 from keras_hrnet.labels import CLASSES, LABELS
 
+pytestmark = pytest.mark.once
+
 SIZE = (96, 192)
 COUNTS = {"num_train": 10, "num_val": 10, "num_test": 2}
 LABEL_OF_ID = {label.id: label for label in LABELS}

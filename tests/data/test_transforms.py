@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from keras_hrnet.data.transforms import flip, random_scale_crop_flip, scale_and_crop, scale_steps, scaled_size
 
+pytestmark = pytest.mark.once
+
 TENTHS = range(5, 22)
 
 

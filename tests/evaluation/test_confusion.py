@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from keras_hrnet.evaluation import confusion_matrix, intersection_over_union
 
+pytestmark = pytest.mark.once
+
 TRUTH = np.array([[0, 0, 1], [2, 255, 1]], dtype=np.uint8)
 PREDICTION = np.array([[0, 1, 1], [0, 1, 1]], dtype=np.uint8)
 

@@ -7,6 +7,8 @@ import pytest
 from keras_hrnet.evaluation import colorize, comparison, overlay
 from keras_hrnet.labels import PALETTE
 
+pytestmark = pytest.mark.once
+
 ROAD, SKY, BLACK = (128, 64, 128), (70, 130, 180), (0, 0, 0)
 LABELS = np.array([[0, 10, 255]], dtype=np.uint8)
 

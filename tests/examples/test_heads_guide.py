@@ -7,6 +7,8 @@ import pytest
 
 from keras_hrnet.models import VARIANTS, cost
 
+pytestmark = pytest.mark.once
+
 GUIDE = (pathlib.Path(__file__).parents[2] / "examples" / "heads.md").read_text()
 ROWS = dict(re.findall(r"^\| (HRNetW\w+) \| (.+) \|$", GUIDE, re.MULTILINE))
 

@@ -5,6 +5,8 @@ import keras_hrnet
 from keras_hrnet import Variant
 from keras_hrnet.models import VARIANTS, cost
 
+pytestmark = pytest.mark.once
+
 # Multiplications, in units of 1e9: classification of 224x224 and segmentation of 1024x2048, counted on the published
 # code; divided by 2 ** 30 they are the "GFLOPs" of both repositories' READMEs (W48: 16.1 and 696.2).
 BILLIONS = {

@@ -61,6 +61,7 @@ def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_variant_has_as_many_parameters_as_published(name):
     network = getattr(keras_hrnet, name)
@@ -90,6 +91,7 @@ CONTEXT_PARAMETERS = {
 
 
 # The other variants' counts are those of `cost`, which tests/models/test_cost.py holds against built networks.
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["HRNetW18Small", "HRNetW18SmallV2", "HRNetW48"])
 @pytest.mark.parametrize(("head", "column"), [("ocr", 0), ("hierarchical", 1)])
 def test_object_context_has_as_many_parameters_as_published(name, head, column):
@@ -97,6 +99,7 @@ def test_object_context_has_as_many_parameters_as_published(name, head, column):
     keras.backend.clear_session()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", CONTEXT_PARAMETERS)
 def test_the_parameters_counted_with_object_context_are_the_published_ones(name):
     variant = keras_hrnet.models.VARIANTS[name]
