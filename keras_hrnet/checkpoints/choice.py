@@ -57,6 +57,7 @@ def choose_weights(weights, variant, head, num_classes):
         row = identify(path)
         if row is None:
             return _of_unknown_file(path, head)
+        _check_channel_order(path, row.channel_order)
     else:
         row = find(weights, variant, head, num_classes)
         path = download(row)
@@ -68,6 +69,7 @@ def choose_weights(weights, variant, head, num_classes):
 def _of_unknown_file(path, head):
     """Takes from its keys what is not known by name."""
     contents = read_contents(path)
+    _check_channel_order(path, contents.format.channel_order)
     own_head = describe_contents(contents).options["head"]
     convention = convention_of_file(contents) if _decides(own_head == "classification", own_head, head) else None
     return ChosenWeights(
@@ -77,6 +79,14 @@ def _of_unknown_file(path, head):
         interpolation=convention.interpolation if convention else None,
         align_corners=convention.align_corners if convention else None,
     )
+
+
+def _check_channel_order(path, channel_order):
+    if channel_order != "RGB":
+        raise ValueError(
+            f"Received weights={str(path)!r}, which were trained on {channel_order} pixels. Expected weights for RGB. "
+            "Build without weights, pass the file to `load_checkpoint`, and give the model images[..., ::-1]."
+        )
 
 
 def _is_path(weights):

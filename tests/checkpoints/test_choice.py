@@ -1,6 +1,7 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import pytest
 
 from keras_hrnet.checkpoints import choose_weights, load_checkpoint, published_weights
@@ -74,6 +75,15 @@ def test_a_file_of_unknown_name_is_known_by_its_keys(
     chosen = choose_weights(str(path), "Tiny", head, 5)
     assert (chosen.path, chosen.published, chosen.skip_head) == (path, None, skip_head)
     assert (chosen.interpolation, chosen.align_corners) == convention
+
+
+@pytest.mark.parametrize("file", [ROWS["openseg_w48_ocr_lip"].file, "mine.pth"])
+def test_a_file_for_bgr_pixels_is_refused_by_the_constructor(file, published_file):
+    # One key of each part is enough to know the format; the rest is never read.
+    keys = ("backbone.conv1.weight", "conv3x3.0.weight", "cls_head.weight")
+    path = published_file(dict.fromkeys(keys, np.zeros((4, 3, 3, 3), "float32")), file)
+    with pytest.raises(ValueError, match=r"trained on BGR pixels\. Expected weights for RGB\. Build without weights"):
+        choose_weights(path, "HRNetW48", "ocr", 19)
 
 
 def test_a_published_files_name_is_a_path_where_there_is_such_a_file():

@@ -33,11 +33,12 @@ def with_7_classes(weights):
 
 def refusal(model, path, **options):
     """Loads a file that must be refused, and sees to it that nothing was loaded."""
-    before = model.get_weights()
+    some = model.weights[::10]
+    before = [weight.numpy() for weight in some]
     with pytest.raises(ValueError, match="the model 'Tiny', and nothing was loaded") as caught:
         load_checkpoint(model, path, **options)
-    for old, new in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+    for old, weight in zip(before, some, strict=True):
+        np.testing.assert_array_equal(old, weight.numpy())
     return str(caught.value)
 
 
