@@ -42,13 +42,13 @@ class FuseLayer(keras.layers.Layer):
         widths = [shape[channel_axis(self.data_format)] for shape in input_shape]
         for i in range(len(widths)):
             for j, shape in enumerate(input_shape):
-                for step, name in enumerate(self.path(i, j)):
+                for step, name in enumerate(self.names_between(i, j)):
                     convolution = self.make_convolution(i, j, step, widths, name)
                     convolution.build(shape)
                     shape = convolution.compute_output_shape(shape)
                     self.convolutions[name] = convolution
 
-    def path(self, i, j):
+    def names_between(self, i, j):
         """Names the convolutions that bring branch j to branch i, in their order."""
         if j > i:
             return [f"up_{i}_{j}"]
@@ -69,7 +69,7 @@ class FuseLayer(keras.layers.Layer):
         size = spatial_size(inputs[i], self.data_format)
         total = None
         for j, x in enumerate(inputs):
-            for name in self.path(i, j):
+            for name in self.names_between(i, j):
                 x = self.convolutions[name](x)
             x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
             total = x if total is None else total + x

@@ -26,7 +26,9 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def is_fusable(self, inputs, mask):
         plain = mask is None and self.scale and self.center and not (self.synchronized or self.renorm)
-        return keras.config.backend() == "tensorflow" and plain and len(inputs.shape) == 4 and self.axis in (-1, 3)
+        maps = len(inputs.shape) == 4 and self.axis in (-1, 3)
+        # The operation takes its scale and statistics in float32 alone.
+        return keras.config.backend() == "tensorflow" and plain and maps and self.variable_dtype == "float32"
 
     def call_fused(self, inputs, training):
         import tensorflow as tf

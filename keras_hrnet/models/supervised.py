@@ -14,9 +14,10 @@ AUXILIARY_LOSS_WEIGHT = 0.4
 _MODEL_IN_STEP = contextvars.ContextVar("the model whose training or test step runs", default=None)
 
 
-@keras.saving.register_keras_serializable(package="keras_hrnet")
-class SupervisedModel(keras.Model):
-    """A functional model that trains further logits on the same labels, and gives only the first.
+class Supervised:
+    """What makes a functional model train further logits on the same labels, and give only the first.
+
+    A class of models names it before the class that it builds on: `class SupervisedModel(Supervised, keras.Model)`.
 
     Its last layer is a `Supervision`, whose first input is what the model gives, everywhere: when called, in `predict`,
     in `output_shape`, in symbolic use and in export; what only leads to the other inputs is then not computed. In
@@ -24,11 +25,6 @@ class SupervisedModel(keras.Model):
     times its weight. Metrics see the first.
 
     A training loop of one's own gets the first from `model(x)`. Inside another model, the others are not trained.
-
-    Args:
-        inputs: as `keras.Model`.
-        outputs: as `keras.Model`; one tensor, from a `Supervision`.
-        name: as `keras.Model`.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -40,7 +36,7 @@ class SupervisedModel(keras.Model):
         parts = self.__dict__.get("parts")
         if parts is None:
             supervision = self.supervision()
-            first, *others = supervision.input
+            first, *others = keras.tree.flatten(supervision.input)
             trained = [x for x, weight in zip(others, supervision.loss_weights, strict=True) if weight]
             networks = keras.Model(self.input, first), keras.Model(self.input, [first, *trained])
             # In a function, Keras does not track them: their layers are this model's own.
@@ -81,6 +77,17 @@ class SupervisedModel(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         first = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
         return super().compute_metrics(x, y, first, sample_weight)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SupervisedModel(Supervised, keras.Model):
+    """A functional model that trains further logits on the same labels, and gives only the first: see `Supervised`.
+
+    Args:
+        inputs: as `keras.Model`.
+        outputs: as `keras.Model`; one tensor, from a `Supervision`.
+        name: as `keras.Model`.
+    """
 
 
 def supervised_model(image, tensors, loss_weights, name):
