@@ -7,6 +7,8 @@ import pytest
 
 import keras_hrnet
 
+pytestmark = pytest.mark.once
+
 PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
@@ -20,6 +22,7 @@ ARROWS = {
     "data": {"labels"},
     "evaluation": {"labels"},
     "export": {"models", "layers", "evaluation"},
+    "hub": {"checkpoints", "labels", "layers", "models"},
     "cli": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "version"},
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
@@ -27,6 +30,7 @@ LIBRARIES = {
     "tensorflow": {"layers", "data", "export"},
     "torch": {"layers", "checkpoints"},
     "jax": set(),
+    "keras_hub": {"hub"},
     "PIL": {"data", "evaluation", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},

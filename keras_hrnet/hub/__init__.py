@@ -1,0 +1,20 @@
+"""HRNet as KerasHub knows its models: backbone, segmenter, preprocessing and presets, over the same graph and weights.
+
+Needs KerasHub: `pip install "keras-hrnet[hub]"`. KerasHub finds these classes once they are imported, so import this
+package before `keras_hub.models.ImageSegmenter.from_preset(...)` reads a preset that they wrote.
+"""
+
+try:
+    import keras_hub  # noqa: F401 (only to say at once, and in words, that it is not there)
+except ImportError as error:
+    raise ImportError(
+        f"`keras_hrnet.hub` could not import KerasHub: {error}. Expected the package keras-hub, which the rest of "
+        'keras_hrnet does without. Install it: pip install "keras-hrnet[hub]".'
+    ) from error
+
+from keras_hrnet.hub.backbone import HRNetBackbone
+from keras_hrnet.hub.image_converter import HRNetImageConverter
+from keras_hrnet.hub.image_segmenter import HRNetImageSegmenter
+from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
+
+__all__ = ["HRNetBackbone", "HRNetImageConverter", "HRNetImageSegmenter", "HRNetImageSegmenterPreprocessor"]

@@ -1,0 +1,177 @@
+"""The body of HRNet as a KerasHub backbone: an image in, the maps P2 to P5 out."""
+
+import dataclasses
+
+import keras
+import keras_hub
+
+from keras_hrnet.checkpoints import download, load_checkpoint
+from keras_hrnet.hub.published import convention_of, find_published
+from keras_hrnet.layers.data_format import standardize_data_format
+from keras_hrnet.layers.resize import check_convention
+from keras_hrnet.models.backbone import backbone as connect_backbone
+from keras_hrnet.models.variants import VARIANTS, Variant
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
+    """HRNet without a head, with the layers and weight names of `keras_hrnet.HRNet(head=None)`.
+
+    What it gives is its pyramid, as KerasHub's `RetinaNetBackbone` does: HRNet computes all four resolutions to the
+    end, and every head reads all of them.
+
+    Weight files of other code bases load by `keras_hrnet.load_checkpoint(backbone, path)`, which leaves a head in the
+    file out; published ones by `HRNetBackbone.from_preset`.
+
+    Args:
+        width: channels of the finest branch; each coarser one has twice as many.
+        stage1_blocks: bottlenecks of the first stage.
+        stage1_filters: inner channels of those.
+        modules: modules of stages 2, 3 and 4.
+        blocks: basic blocks in each branch of each of those modules.
+        interpolation: how maps are enlarged, "bilinear" or "nearest". It belongs to the weights.
+        align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
+        image_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
+            default means any size in either format.
+        data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
+        dtype: a dtype policy, its name, or a `keras.dtype_policies.DTypePolicyMap` with policies of single layers; None
+            for the global one.
+
+    Call arguments:
+        inputs: any dtype `(batch, height, width, 3)`, RGB in [0, 255], at least 17 high and wide.
+
+    Returns:
+        A dict of float maps "P2" to "P5", `Pn` at stride 2 ** n with `width * 2 ** (n - 2)` channels, in the policy's
+        compute dtype.
+
+    Raises:
+        ValueError: if an argument is none of the above.
+
+    Example:
+
+    >>> from keras_hrnet.hub import HRNetBackbone
+    >>> tiny = HRNetBackbone(8, 1, 16, (1, 1, 1), 1, image_shape=(64, 96, 3), data_format="channels_last")
+    >>> tiny.pyramid_outputs["P4"].shape
+    (None, 4, 6, 32)
+    """
+
+    def __init__(
+        self,
+        width,
+        stage1_blocks=4,
+        stage1_filters=64,
+        modules=(1, 4, 3),
+        blocks=4,
+        interpolation="bilinear",
+        align_corners=False,
+        image_shape=(None, None, 3),
+        data_format=None,
+        dtype=None,
+        **kwargs,
+    ):
+        variant = Variant("HRNetBackbone", width, stage1_blocks, stage1_filters, modules, blocks)
+        check_convention(interpolation, align_corners)
+        data_format = standardize_data_format(data_format)
+        image_shape = _check_image_shape(image_shape, data_format)
+
+        # === Functional model ===
+        image = keras.Input(image_shape, name="image")
+        # Operations and not layers: nothing is cast, and there is nothing that a dtype policy could miss.
+        is_first = data_format == "channels_first"
+        channels_last = keras.ops.transpose(image, (0, 2, 3, 1)) if is_first else image
+        maps = connect_backbone(channels_last, variant, interpolation, align_corners, dtype)
+        maps = [keras.ops.transpose(x, (0, 3, 1, 2)) if is_first else x for x in maps]
+        pyramid = {f"P{level}": x for level, x in enumerate(maps, 2)}
+        super().__init__(inputs=image, outputs=pyramid, dtype=dtype, **kwargs)
+
+        # === Config ===
+        self.variant = variant
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.image_shape = image_shape
+        self.data_format = data_format
+        self.pyramid_outputs = pyramid
+
+    @classmethod
+    def from_variant(cls, name, **kwargs):
+        """Builds the body of a published network.
+
+        Args:
+            name: "HRNetW18Small", "HRNetW18SmallV2", "HRNetW18", "HRNetW30", "HRNetW32", "HRNetW40", "HRNetW44",
+                "HRNetW48" or "HRNetW64".
+            **kwargs: the other arguments of the constructor.
+
+        Returns:
+            An `HRNetBackbone` with random weights.
+
+        Raises:
+            ValueError: if there is no such network.
+        """
+        if name not in VARIANTS:
+            raise ValueError(
+                f"`{cls.__name__}.from_variant` received name={name!r}. Expected one of {', '.join(VARIANTS)}. Pass "
+                "one of them, or give widths and depths of your own to the constructor."
+            )
+        return cls(**_sizes(VARIANTS[name]), **kwargs)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **kwargs):
+        """Builds a backbone with trained weights.
+
+        Only this class and `HRNetImageSegmenter` know the published files. KerasHub's own `Backbone.from_preset` reads
+        what `save_to_preset` wrote, once `keras_hrnet.hub` is imported, but no `hf://timm/hrnet_…`: it has a fixed list
+        of timm's networks, without HRNet.
+
+        Args:
+            preset: what KerasHub takes: a folder that `save_to_preset` wrote, `hf://user/name`, `kaggle://…`; or the
+                name of a file in `keras_hrnet.checkpoints.published_weights()`, or `hf://timm/hrnet_…`.
+            load_weights: whether to load the weights, or to leave them random.
+            **kwargs: arguments of the constructor, instead of the preset's. ImageNet's weights do not decide how maps
+                are enlarged: `interpolation="nearest"` gives the numbers of timm's network.
+
+        Returns:
+            An `HRNetBackbone`.
+
+        Raises:
+            ValueError, FileNotFoundError, ConnectionError: see `keras_hrnet.load_checkpoint` and
+                `keras_hrnet.checkpoints.download`.
+        """
+        row = find_published(preset)
+        if row is None:
+            return super().from_preset(preset, load_weights=load_weights, **kwargs)
+        path = download(row) if load_weights else None
+        backbone = cls.from_variant(row.variant, **{**convention_of(row), **kwargs})
+        if load_weights:
+            load_checkpoint(backbone, path)
+        return backbone
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **_sizes(self.variant),
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "image_shape": self.image_shape,
+            "data_format": self.data_format,
+        }
+
+
+def _sizes(variant):
+    """Returns a variant's widths and depths by the names of the constructor's arguments."""
+    sizes = dataclasses.asdict(variant)
+    del sizes["name"]
+    return sizes
+
+
+def _check_image_shape(image_shape, data_format):
+    """Returns the shape as a tuple, in the order of `data_format`."""
+    shape = tuple(image_shape)
+    if data_format == "channels_first" and shape == (None, None, 3):
+        return (3, None, None)
+    expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
+    if len(shape) != 3 or shape[-1 if data_format == "channels_last" else 0] != 3:
+        raise ValueError(
+            f"`HRNetBackbone` received image_shape={image_shape}. Expected {expected} for data_format={data_format!r}: "
+            "RGB, with None where a size is not fixed. Pass that."
+        )
+    return shape

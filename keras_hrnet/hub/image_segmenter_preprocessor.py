@@ -1,0 +1,63 @@
+"""What turns images and labels as they come into what a KerasHub segmenter takes."""
+
+import keras
+import keras_hub
+import numpy as np
+
+from keras_hrnet.hub.backbone import HRNetBackbone
+from keras_hrnet.hub.image_converter import HRNetImageConverter
+from keras_hrnet.labels import IGNORE_LABEL
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
+    """Resizes images, and their labels alike: each pixel takes the label of the nearest one, and none is blended.
+
+    Labels go where the image goes: cut with it where the converter cuts to proportions, and 255 (ignored) where it
+    pads. It runs eagerly and inside `tf.data`. A segmenter does without it where images come in one size.
+
+    Args:
+        image_converter: an `HRNetImageConverter`; None to leave images and labels as they are.
+        resize_output_mask: whether labels are resized too. Logits have the size of the resized image.
+        **kwargs: the arguments of every Keras layer.
+
+    Call arguments:
+        x: any dtype `(height, width, 3)` or `(batch, height, width, 3)`, RGB in [0, 255].
+        y: integer `(height, width)` or `(batch, height, width)`, train ids, 255 = ignore; or with channels behind.
+        sample_weight: given back as it is.
+
+    Returns:
+        The images; or (images, labels); or (images, labels, sample_weight). Labels keep their dtype.
+    """
+
+    backbone_cls = HRNetBackbone
+    image_converter_cls = HRNetImageConverter
+
+    def __init__(self, image_converter=None, resize_output_mask=True, **kwargs):
+        super().__init__(image_converter=image_converter, resize_output_mask=resize_output_mask, **kwargs)
+
+    def call(self, x, y=None, sample_weight=None):
+        images = super().call(x)
+        if y is not None and self.resize_output_mask and self.image_size is not None:
+            y = self.resize_labels(y, image_rank=len(images.shape))
+        return keras.utils.pack_x_y_sample_weight(images, y, sample_weight)
+
+    def resize_labels(self, labels, image_rank):
+        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        # Made anew, as the image converter's size may be set at any time.
+        resizing = keras.layers.Resizing(
+            *self.image_size,
+            interpolation="nearest",
+            crop_to_aspect_ratio=self.image_converter.crop_to_aspect_ratio,
+            pad_to_aspect_ratio=self.image_converter.pad_to_aspect_ratio,
+            fill_value=IGNORE_LABEL,
+            data_format="channels_last",
+            dtype=keras.backend.standardize_dtype(labels.dtype),
+        )
+        if len(labels.shape) == image_rank:
+            return resizing(labels)
+        return resizing(labels[..., None])[..., 0]
+
+    def get_config(self):
+        # KerasHub's own forgets it.
+        return {**super().get_config(), "resize_output_mask": self.resize_output_mask}

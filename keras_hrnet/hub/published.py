@@ -1,0 +1,38 @@
+"""Published weight files by the names that KerasHub's `from_preset` is given."""
+
+from keras_hrnet.checkpoints import published_weights
+
+# What stands before `owner/name` of a repository of the Hugging Face hub: for KerasHub, and in a browser.
+_HUB_SCHEME, _HUB_PAGE = "hf://", "https://huggingface.co/"
+
+
+def find_published(preset):
+    """Finds the published weight file that a preset names.
+
+    Args:
+        preset: the name of a file in `keras_hrnet.published_weights()`, or `hf://timm/hrnet_…`.
+
+    Returns:
+        A `PublishedWeights`; None if it is another preset.
+    """
+    page = None
+    if isinstance(preset, str) and preset.startswith(_HUB_SCHEME):
+        page = _HUB_PAGE + preset.removeprefix(_HUB_SCHEME)
+    return next((row for row in published_weights() if preset == row.name or page == row.page), None)
+
+
+def convention_of(row):
+    """Says how a network that is given a published file's weights is to enlarge maps.
+
+    ImageNet's weights do not say so: segmentation starts from them with bilinear enlarging, in the published recipe
+    too, whatever their classifier did.
+
+    Args:
+        row: a `PublishedWeights`.
+
+    Returns:
+        Arguments of `HRNetBackbone`; none where the file does not say so.
+    """
+    if row.dataset == "imagenet" or row.interpolation is None or row.align_corners is None:
+        return {}
+    return {"interpolation": row.interpolation, "align_corners": row.align_corners}
