@@ -61,8 +61,11 @@ def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
+BUILT = ("HRNetW18Small", "HRNetW18SmallV2", "HRNetW48")
+
+
 @pytest.mark.once
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", BUILT)
 def test_a_variant_has_as_many_parameters_as_published(name):
     network = getattr(keras_hrnet, name)
     backbone, segmentation, classification = PARAMETERS[name]
@@ -74,6 +77,15 @@ def test_a_variant_has_as_many_parameters_as_published(name):
     del model
     keras.backend.clear_session()
     assert trainable(network(1000, head="classification")) == classification
+
+
+# What is counted is what is built: tests/models/test_cost.py.
+@pytest.mark.once
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_parameters_counted_are_the_published_ones(name):
+    variant, cost = keras_hrnet.models.VARIANTS[name], keras_hrnet.models.cost
+    counted = cost(variant, head=None), cost(variant), cost(variant, 1000, head="classification")
+    assert tuple(x.parameters for x in counted) == PARAMETERS[name]
 
 
 # Trainable parameters with OCR and hierarchical attention, 19 classes: exact counts of the published code.
@@ -90,9 +102,8 @@ CONTEXT_PARAMETERS = {
 }
 
 
-# The other variants' counts are those of `cost`, which tests/models/test_cost.py holds against built networks.
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["HRNetW18Small", "HRNetW18SmallV2", "HRNetW48"])
+@pytest.mark.parametrize("name", BUILT)
 @pytest.mark.parametrize(("head", "column"), [("ocr", 0), ("hierarchical", 1)])
 def test_object_context_has_as_many_parameters_as_published(name, head, column):
     assert trainable(getattr(keras_hrnet, name)(head=head)) == CONTEXT_PARAMETERS[name][column]
@@ -152,7 +163,8 @@ def test_logits_at_stride_4_are_those_before_enlarging():
     np.testing.assert_allclose(arrays_of(full(images(65, 97)))["logits"], arrays_of(expected)["logits"], atol=1e-6)
 
 
-@pytest.mark.parametrize("head", HEADS)
+# tests/models/test_hierarchical.py tests the hierarchical head so; isa comes to the border as ocr does.
+@pytest.mark.parametrize("head", ["fcn", "ocr", "classification", None])
 def test_channels_first_gives_the_same_numbers(head):
     last = with_random_statistics(build(head, data_format="channels_last"))
     first = build(head, data_format="channels_first")
@@ -219,7 +231,7 @@ def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(policy, head, su
             assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", ["fcn", "isa", "hierarchical", "classification", None])  # hierarchical holds ocr
 def test_logits_stay_float32_where_half_precision_computes(head):
     for x in arrays_of(build(head, dtype="mixed_float16")(images(64, 64))).values():
         assert str(x.dtype) == ("float16" if head is None else "float32")
