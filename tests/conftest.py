@@ -109,12 +109,15 @@ def pytest_collection_finish(session):
 
 
 def _start_suite(backend, root):
+    environment = {**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": backend}
+    # Most of what JAX does in these tests is compiling, and what it compiles runs once.
+    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     # A file takes whatever a suite prints; a pipe would stop it once it is full.
     output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `pytest_unconfigure`)
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *NESTED_OPTIONS],
         cwd=root,
-        env={**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": backend},
+        env=environment,
         stdout=output,
         stderr=subprocess.STDOUT,
     )

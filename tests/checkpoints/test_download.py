@@ -176,6 +176,7 @@ def test_a_verified_file_is_not_said_to_be_unverified(server, capsys):
 
 
 def test_offline_the_error_says_what_to_put_where(server):
+    server.http.shutdown()  # Else a connection may still be taken, and then reset.
     server.http.server_close()
     expected = rf"Expected a file with SHA-256 {SHA256}\. Download a\.pth from {PAGE}, and put it at '.*a_row.a\.pth'"
     with pytest.raises(
