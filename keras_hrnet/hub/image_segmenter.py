@@ -10,11 +10,9 @@ from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPrep
 from keras_hrnet.hub.published import find_published
 from keras_hrnet.labels import IGNORE_LABEL
 from keras_hrnet.layers import Supervision
-from keras_hrnet.models.border import from_channels_last
-from keras_hrnet.models.heads import enlarge_logits, fcn_head, isa_head, ocr_head
+from keras_hrnet.layers.data_format import channel_axis
+from keras_hrnet.models.segmentation import SEGMENTATION_HEADS, segmentation_logits
 from keras_hrnet.models.supervised import AUXILIARY_LOSS_WEIGHT, Supervised
-
-HEADS = ("fcn", "ocr", "isa")
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -89,7 +87,7 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         }
 
         # === Functional model ===
-        trained = _trained_logits(backbone, num_classes, head, activation, **head_options)
+        trained = _trained_logits(backbone, num_classes, head, activation, head_options)
         loss_weights = [AUXILIARY_LOSS_WEIGHT] * (len(trained) - 1)
         logits = Supervision(loss_weights, dtype="float32", name="supervision")(trained)
         super().__init__(inputs=backbone.input, outputs=logits, compile=False, **kwargs)
@@ -129,11 +127,11 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         if row is None:
             return super().from_preset(preset, load_weights=load_weights, **kwargs)
         backbone_options = {name: kwargs.pop(name) for name in ("dtype", "image_shape") if name in kwargs}
-        loads_head = row.head in HEADS and "num_classes" not in kwargs
+        loads_head = row.head in SEGMENTATION_HEADS and "num_classes" not in kwargs
         if not loads_head and "num_classes" not in kwargs:
             raise TypeError(
                 f"`HRNetImageSegmenter.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
-                f"one of {HEADS}, or the class count of a new head. Pass num_classes."
+                f"one of {SEGMENTATION_HEADS}, or the class count of a new head. Pass num_classes."
             )
         path = download(row) if load_weights else None
         backbone = HRNetBackbone.from_preset(preset, load_weights=False, **backbone_options)
@@ -183,37 +181,26 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         }
 
 
-def _trained_logits(
-    backbone,
-    num_classes,
-    head,
-    activation,
-    ocr_channels,
-    ocr_dropout,
-    isa_channels,
-    isa_block_size,
-    isa_dropout,
-    head_kernel_size,
-):
+def _trained_logits(backbone, num_classes, head, activation, head_options):
     """Connects the head, and returns the logits and, where the head has them, the auxiliary ones."""
     # The backbone's own tensors, not a call of it: one flat graph, in which its layers keep their place and name, and
     # no map goes to channels first and back.
-    image, maps = backbone.get_layer("normalize").input, backbone.get_layer("stage4").output
-    convention = backbone.interpolation, backbone.align_corners
-    common = maps, num_classes, *convention, backbone.dtype_policy
-    if head == "fcn":
-        logits = (fcn_head(*common, head_kernel_size),)
-    elif head == "ocr":
-        logits = ocr_head(*common, ocr_channels, ocr_dropout, head_kernel_size)[:2]
-    else:
-        logits = isa_head(*common, isa_channels, isa_block_size, isa_dropout, head_kernel_size)
-    trained = []
-    for x, name in zip(logits, ("logits", "auxiliary_logits"), strict=False):
-        x = enlarge_logits(x, image, 1, *convention, name=name)
-        if activation is not None:
-            x = keras.layers.Activation(activation, dtype="float32", name=f"{name}_{activation}")(x)
-        trained.append(from_channels_last(x, backbone.data_format, f"{name}_channels_first"))
-    return trained
+    tensors = segmentation_logits(
+        head,
+        backbone.get_layer("stage4").output,
+        backbone.get_layer("normalize").input,
+        num_classes,
+        interpolation=backbone.interpolation,
+        align_corners=backbone.align_corners,
+        dtype=backbone.dtype_policy,
+        data_format=backbone.data_format,
+        **head_options,
+    )
+    if activation is None:
+        return tensors
+    axis = channel_axis(backbone.data_format)
+    names = ("probabilities", "auxiliary_probabilities")
+    return [keras.layers.Softmax(axis, dtype="float32", name=name)(x) for x, name in zip(tensors, names, strict=False)]
 
 
 def _head_options(row):
@@ -234,8 +221,10 @@ def _check_arguments(backbone, num_classes, head, activation):
             f"`HRNetImageSegmenter` received num_classes={num_classes!r}. Expected 1 to {IGNORE_LABEL}, as label "
             f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
         )
-    if head not in HEADS:
-        raise ValueError(f"`HRNetImageSegmenter` received head={head!r}. Expected one of {HEADS}. Pass one of them.")
+    if head not in SEGMENTATION_HEADS:
+        raise ValueError(
+            f"`HRNetImageSegmenter` received head={head!r}. Expected one of {SEGMENTATION_HEADS}. Pass one of them."
+        )
     if activation not in (None, "softmax"):
         raise ValueError(
             f"`HRNetImageSegmenter` received activation={activation!r}. Expected None (logits) or 'softmax' "

@@ -85,22 +85,22 @@ def cost(
         convolutions += _classification_head(variant)
         dense = CLASSIFICATION_FEATURES * num_classes
 
-    def work(scale=1):
-        size = tuple(int(length * scale) for length in image_size)
-        total = sum(x.multiplications(size) for x in convolutions)
-        if head in ("ocr", "hierarchical"):
-            total += _object_products(size, num_classes, *ocr_channels)
-        if head == "isa":
-            total += _interlaced_products(size, *isa_channels, isa_block_size)
-        return total
-
-    multiplications = work() + dense
     if head == "hierarchical":
-        multiplications = sum(map(work, scales))
-        unused += _scale_attention(ocr_channels[0])
-        for scale in sorted(scales)[:-1]:
-            size = tuple(int(length * scale) for length in image_size)
-            multiplications += sum(x.multiplications(size) for x in unused)
+        attention = list(_scale_attention(ocr_channels[0]))
+        unused += attention
+        sizes = [tuple(int(length * scale) for length in image_size) for scale in sorted(scales)]
+    else:
+        attention, sizes = [], [image_size]
+
+    multiplications = dense
+    for size in sizes:
+        multiplications += sum(x.multiplications(size) for x in convolutions)
+        if head in ("ocr", "hierarchical"):
+            multiplications += _object_products(size, num_classes, *ocr_channels)
+        if head == "isa":
+            multiplications += _interlaced_products(size, *isa_channels, isa_block_size)
+    # The largest scale asks for no attention.
+    multiplications += sum(x.multiplications(size) for size in sizes[:-1] for x in attention)
     parameters = sum(x.parameters() for x in convolutions + unused) + (dense + num_classes if dense else 0)
     return Cost(parameters, multiplications)
 

@@ -10,12 +10,13 @@ from keras_hrnet.layers.resize import check_convention
 from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.models.backbone import backbone
 from keras_hrnet.models.border import from_channels_last, to_channels_last
-from keras_hrnet.models.heads import classification_head, enlarge_logits, fcn_head, isa_head, ocr_head
+from keras_hrnet.models.heads import classification_head
 from keras_hrnet.models.hierarchical import hierarchical_model, scale_attention, scale_network
+from keras_hrnet.models.segmentation import SEGMENTATION_HEADS, segmentation_logits
 from keras_hrnet.models.supervised import AUXILIARY_LOSS_WEIGHT, supervised_model
 from keras_hrnet.models.variants import VARIANTS, Variant
 
-HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
+HEADS = (*SEGMENTATION_HEADS, "hierarchical", "classification", None)
 
 
 def HRNet(  # noqa: N802 (a constructor, named as the network)
@@ -106,11 +107,10 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     chosen = None if weights is None else choose_weights(weights, variant.name, head, num_classes)
     interpolation, align_corners = _resize_convention(head, interpolation, align_corners, chosen)
     common = {"interpolation": interpolation, "align_corners": align_corners, "dtype": dtype}
-    ocr = {"channels": ocr_channels, "dropout": ocr_dropout, "kernel_size": head_kernel_size}
-    isa = {"channels": isa_channels, "block_size": isa_block_size, "dropout": isa_dropout}
 
     # === Network ===
     if head == "hierarchical":
+        ocr = {"channels": ocr_channels, "dropout": ocr_dropout, "kernel_size": head_kernel_size}
         network = scale_network(variant, num_classes, **common, **ocr)
         model = hierarchical_model(network, scale_attention(dtype), scales, input_shape, data_format, name)
     else:
@@ -123,29 +123,30 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         elif head == "classification":
             model = keras.Model(image, classification_head(maps, num_classes, dtype), name=name)
         else:
-            if head == "fcn":
-                logits = (fcn_head(maps, num_classes, **common, kernel_size=head_kernel_size),)
-            elif head == "ocr":
-                logits = ocr_head(maps, num_classes, **common, **ocr)[:2]
+            logits = segmentation_logits(
+                head,
+                maps,
+                channels_last,
+                num_classes,
+                **common,
+                data_format=data_format,
+                output_stride=output_stride,
+                ocr_channels=ocr_channels,
+                ocr_dropout=ocr_dropout,
+                isa_channels=isa_channels,
+                isa_block_size=isa_block_size,
+                isa_dropout=isa_dropout,
+                head_kernel_size=head_kernel_size,
+            )
+            if len(logits) == 1:
+                model = keras.Model(image, logits[0], name=name)
             else:
-                logits = isa_head(maps, num_classes, **common, **isa, kernel_size=head_kernel_size)
-            model = _segmentation_model(image, channels_last, logits, output_stride, data_format, common, name)
+                model = supervised_model(image, logits, (AUXILIARY_LOSS_WEIGHT,), name)
 
     # === Weights ===
     if chosen:
         load_checkpoint(model, chosen.path, skip_head=chosen.skip_head)
     return model
-
-
-def _segmentation_model(image, channels_last, logits, output_stride, data_format, common, name):
-    convention = common["interpolation"], common["align_corners"]
-    tensors = []
-    for x, layer in zip(logits, ("logits", "auxiliary_logits"), strict=False):
-        x = enlarge_logits(x, channels_last, output_stride, *convention, name=layer)
-        tensors.append(from_channels_last(x, data_format, f"{layer}_channels_first"))
-    if len(tensors) == 1:
-        return keras.Model(image, tensors[0], name=name)
-    return supervised_model(image, tensors, (AUXILIARY_LOSS_WEIGHT,), name)
 
 
 def _resize_convention(head, interpolation, align_corners, chosen):

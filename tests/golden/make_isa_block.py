@@ -2,15 +2,13 @@
 
     python tests/golden/make_isa_block.py PATH_OF_A_CHECKOUT_OF_OPENSEG_PYTORCH
 
-It needs PyTorch. The weights are drawn from their keys, as those of the other golden cases are (see README.md).
+It needs PyTorch and the package's tests: the weights are drawn from their keys, as those of the other cases are.
 """
 
 import argparse
 import json
-import math
 import pathlib
 import sys
-import zlib
 
 import numpy as np
 import torch
@@ -20,23 +18,11 @@ BLOCK_SIZES = {"8x8": (8, 8), "2x3": (2, 3)}
 IMAGE_SIZES = ((16, 24), (11, 13))
 
 
-def draw(key, shape):
-    generator = np.random.default_rng(zlib.crc32(key.encode()))
-    if len(shape) >= 2:
-        value = generator.standard_normal(shape) * math.sqrt(1 / math.prod(shape[1:]))
-    elif key.endswith("running_var"):
-        value = generator.uniform(0.5, 1.5, shape)
-    elif key.endswith("weight"):
-        value = generator.uniform(0.25, 0.75, shape)
-    else:
-        value = generator.standard_normal(shape) * 0.1
-    return torch.from_numpy(value.astype("float32"))
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("reference", type=pathlib.Path)
-    sys.path.insert(0, str(parser.parse_args().reference))
+    sys.path[:0] = [str(parser.parse_args().reference), str(pathlib.Path(__file__).parents[1])]
+    from conftest import golden_weights
     from lib.models.modules.isa_block import ISA_Module
 
     arrays, keys = {}, {}
@@ -46,7 +32,8 @@ def main():
         module = ISA_Module(CHANNELS, KEY_CHANNELS, VALUE_CHANNELS, FILTERS, [list(block_size)], 0.05, "torchbn").eval()
         state = {k: v for k, v in module.state_dict().items() if not k.endswith("num_batches_tracked")}
         keys = {key: list(value.shape) for key, value in state.items()}
-        module.load_state_dict({key: draw(key, shape) for key, shape in keys.items()}, strict=False)
+        weights = {key: torch.from_numpy(value) for key, value in golden_weights(keys).items()}
+        module.load_state_dict(weights, strict=False)
         for size, x in inputs.items():
             arrays[f"features_{size}"] = x
             maps = torch.from_numpy(x).permute(0, 3, 1, 2)
