@@ -1,0 +1,112 @@
+"""What the check of a data set has found, as data and as text."""
+
+import dataclasses
+from pathlib import Path
+
+ERROR, REMARK = "error", "remark"
+NUM_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was found about a file or a folder.
+
+    Args:
+        severity: "error" for what training refuses, "remark" for what may be as it should be.
+        kind: what it is, in a word or two.
+        path: the file or folder.
+        message: what it is or does, to be read after its name.
+        cure: what to do, a sentence.
+    """
+
+    severity: str
+    kind: str
+    path: Path
+    message: str
+    cure: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One split with one kind of label images.
+
+    Args:
+        split: the name of the split, or "all" for a data set that has none.
+        annotation: "fine" or "coarse", or "masks" for a data set of one's own.
+        found: the pairs of image and label image.
+        published: how many pairs there are in the published set; None if none is published.
+        state: "complete", "sound" (nothing wrong, but another number than published), "absent", or the errors.
+    """
+
+    split: str
+    annotation: str
+    found: int
+    published: int | None
+    state: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What there is of a data set, and what is wrong with it.
+
+    Args:
+        root: the folder, in words where there are two.
+        rows: a `Row` for each split and annotation.
+        findings: each `Finding`, errors and remarks.
+    """
+
+    root: str
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self):
+        """Whether there is something to train on, and no error in it."""
+        return not any(finding.severity == ERROR for finding in self.findings)
+
+    def groups(self):
+        """Puts together what is of one kind and has one cure.
+
+        Returns:
+            A list of lists of `Finding`, errors first.
+        """
+        groups = {}
+        for finding in sorted(self.findings, key=lambda finding: finding.severity != ERROR):
+            groups.setdefault((finding.severity, finding.kind, finding.cure), []).append(finding)
+        return list(groups.values())
+
+    def as_dict(self):
+        """Returns all of it in what JSON knows: dictionaries, lists, strings, numbers and truth values."""
+        findings = [dataclasses.asdict(finding) | {"path": str(finding.path)} for finding in self.findings]
+        rows = [dataclasses.asdict(row) for row in self.rows]
+        return {"root": self.root, "ok": self.ok, "rows": rows, "findings": findings}
+
+    def __str__(self):
+        heads = ("annotation", "split", "found", "published", "state")
+        table = [heads, *([str(cell) for cell in cells(row)] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [self.root]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+        ]
+        for group in self.groups():
+            lines += ["", heading(group), *(f"  {finding.path} {finding.message}" for finding in group[:NUM_SHOWN])]
+            lines += [f"  and {len(group) - NUM_SHOWN} more"] * (len(group) > NUM_SHOWN)
+            lines.append(f"  → {group[0].cure}")
+        return "\n".join(lines)
+
+
+def cells(row):
+    """What the table shows of a `Row`: annotation, split, found, published and state, strings."""
+    published = "–" if row.published is None else str(row.published)
+    return row.annotation, row.split, str(row.found), published, row.state
+
+
+def heading(group):
+    """The line above a group of findings, such as "2 errors: cut short"."""
+    return f"{counted(len(group), group[0].severity)}: {group[0].kind}"
+
+
+def counted(count, noun):
+    """A count with its noun, such as "2 errors"."""
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,92 @@
+"""What folders hold, in order, without what is hidden."""
+
+import contextlib
+import os
+
+
+def is_folder(path):
+    """Whether a `Path` is a folder.
+
+    Raises:
+        PermissionError: if the folder that it lies in may not be searched.
+    """
+    with _permitted(path.parent):
+        return path.is_dir()
+
+
+def names(folder):
+    """Lists the names in a folder.
+
+    Args:
+        folder: a `Path`.
+
+    Returns:
+        A sorted list of strings. Those that begin with a dot are left out: macOS puts a `._a.png` that is no PNG
+        beside each `a.png` on foreign disks. A folder that is not there is empty.
+
+    Raises:
+        PermissionError: if the folder cannot be read.
+    """
+    if not is_folder(folder):
+        return []
+    with _permitted(folder):
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+
+
+def entries(folder):
+    """Lists the paths in a folder, as `names` lists their names."""
+    return [folder / name for name in names(folder)]
+
+
+def described(folder):
+    """Says what a folder holds, to be read after its name.
+
+    Args:
+        folder: a `Path`.
+
+    Returns:
+        "does not exist", "is not a folder", "is empty", or "holds" and its first names.
+
+    Raises:
+        PermissionError: if the folder cannot be read.
+    """
+    if not is_folder(folder):
+        return "is not a folder" if folder.exists() else "does not exist"
+    found = names(folder)
+    if not found:
+        return "is empty"
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"holds {', '.join(found[:5])}{more}"
+
+
+def names_below(folder, skipped):
+    """Lists the files in a folder and in all folders below it.
+
+    Args:
+        folder: a `Path`.
+        skipped: the absolute `Path` of a folder that is left out.
+
+    Yields:
+        Paths from the folder on, strings such as "a/1.png", in no certain order, without what is hidden.
+
+    Raises:
+        PermissionError: if a folder cannot be read.
+    """
+    with _permitted(folder), os.scandir(folder) as found:
+        visible = [entry for entry in found if not entry.name.startswith(".")]
+    for entry in visible:
+        if not entry.is_dir():
+            yield entry.name
+        elif (folder / entry.name).absolute() != skipped:
+            yield from (f"{entry.name}/{name}" for name in names_below(folder / entry.name, skipped))
+
+
+@contextlib.contextmanager
+def _permitted(folder):
+    try:
+        yield
+    except PermissionError as error:
+        raise PermissionError(
+            f"The folder {folder} cannot be read ({error.strerror}). Expected one that this user may list and search. "
+            f"Allow it, for example with `chmod -R u+rX {folder}`."
+        ) from error

@@ -1,0 +1,150 @@
+"""Images and their label images: whether both hold what training needs, and fit together."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_hrnet.data.files.images import check_image
+from keras_hrnet.data.files.jpeg import JpegHeader
+from keras_hrnet.data.files.label_values import CITYSCAPES_IDS, check_label
+from keras_hrnet.data.files.png import PngHeader
+from keras_hrnet.data.files.reading import UnusableFileError
+
+
+class Pair(NamedTuple):
+    """An image and its label image."""
+
+    image: Path
+    label: Path
+
+
+class Examination(NamedTuple):
+    """The header of an image, if that can be used, and what is wrong with it and its label images."""
+
+    header: PngHeader | JpegHeader | None
+    faults: list[UnusableFileError]
+
+
+class UsablePairs(NamedTuple):
+    """The pairs that can be used with the headers of their images, and those that cannot, each with its error."""
+
+    pairs: list[Pair]
+    headers: list[PngHeader | JpegHeader]
+    left_out: list[tuple[Pair, UnusableFileError]]
+
+
+def check_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+    """Checks all files of a data set before the first epoch, on as many threads as there are cores.
+
+    Args:
+        pairs: a list of `Pair`.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files (`check_image`, `check_label`), or only their headers.
+
+    Returns:
+        A list with the header of each image: `header[:2]` is its height and width, in pixels.
+
+    Raises:
+        UnusableFileError: for the first pair, in order, with a file that cannot be used.
+    """
+    headers = []
+    for examination in examine_pairs(pairs, known=known, contents=contents):
+        if examination.faults:
+            raise examination.faults[0]
+        headers.append(examination.header)
+    return headers
+
+
+def usable_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+    """Separates the pairs that can be used from those that cannot, as fast as `check_pairs`.
+
+    Args:
+        pairs: a list of `Pair`.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files, or only their headers.
+
+    Returns:
+        A `UsablePairs`, in the order of `pairs`.
+    """
+    usable = UsablePairs([], [], [])
+    for pair, examination in zip(pairs, examine_pairs(pairs, known=known, contents=contents), strict=True):
+        if examination.faults:
+            usable.left_out.append((pair, examination.faults[0]))
+        else:
+            usable.pairs.append(pair)
+            usable.headers.append(examination.header)
+    return usable
+
+
+def check_pair(pair, *, known=CITYSCAPES_IDS, contents=True):
+    """Checks an image and its label image, and that they have one size.
+
+    Args:
+        pair: a `Pair`.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files, or only their headers.
+
+    Returns:
+        The header of the image.
+
+    Raises:
+        UnusableFileError: if either file cannot be used, or their sizes differ.
+    """
+    examination = examine(pair.image, [pair.label], known=known, contents=contents)
+    if examination.faults:
+        raise examination.faults[0]
+    return examination.header
+
+
+def examine_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+    """Looks for everything that is wrong with many pairs, on as many threads as there are cores.
+
+    Args:
+        pairs: a list of `Pair`.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files, or only their headers.
+
+    Yields:
+        An `Examination` for each pair, in order.
+    """
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(lambda pair: examine(pair.image, [pair.label], known=known, contents=contents), pairs)
+
+
+def examine(image, labels, *, known=CITYSCAPES_IDS, contents=True):
+    """Looks for everything that is wrong with an image and its label images.
+
+    Args:
+        image: the image's file.
+        labels: the files of its label images; an image of Cityscapes may have a fine and a coarse one.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files, or only their headers.
+
+    Returns:
+        An `Examination`.
+    """
+    header, faults = None, []
+    try:
+        header = check_image(image, contents=contents)
+    except UnusableFileError as error:
+        faults.append(error)
+    for label in labels:
+        try:
+            label_header = check_label(label, known=known, contents=contents)
+        except UnusableFileError as error:
+            faults.append(error)
+            continue
+        if header is not None and header[:2] != label_header[:2]:
+            faults.append(_sizes_differ(image, header, label, label_header))
+    return Examination(header, faults)
+
+
+def _sizes_differ(image, header, label, label_header):
+    return UnusableFileError(
+        label,
+        "sizes differ",
+        found=f"is {label_header.height}x{label_header.width} (height x width), and its image {image} is "
+        f"{header.height}x{header.width}",
+        expected="one size",
+        cure="Restore the two files from the same source.",
+    )

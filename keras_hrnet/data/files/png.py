@@ -1,0 +1,85 @@
+"""PNG files: what their header says, and whether they are whole, without inflating them."""
+
+import struct
+import zlib
+from typing import NamedTuple
+
+from keras_hrnet.data.files.reading import UnusableFileError
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NUM_HEADER_BYTES = 26
+COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+"""PNG specification, third edition, table 11.1."""
+GREY, RGB, PALETTE = 0, 2, 3
+
+
+class PngHeader(NamedTuple):
+    """What a PNG file says of itself in its first 26 bytes; `bit_depth` is in bits a channel."""
+
+    height: int
+    width: int
+    bit_depth: int
+    color_type: int
+
+    @property
+    def format(self):
+        """The pixel format in words, such as "8-bit RGB"."""
+        return f"{self.bit_depth}-bit {COLOR_TYPES.get(self.color_type, f'colour type {self.color_type}')}"
+
+
+def png_header(data, path):
+    """Reads the size and the pixel format of a PNG file.
+
+    Args:
+        data: the file's first 26 bytes, or more.
+        path: the file, for errors.
+
+    Returns:
+        A `PngHeader`.
+
+    Raises:
+        UnusableFileError: if the data does not begin as a PNG file does.
+    """
+    if len(data) < NUM_HEADER_BYTES or not data.startswith(PNG_SIGNATURE) or data[12:16] != b"IHDR":
+        raise UnusableFileError(
+            path,
+            "no picture",
+            found=f"is not a PNG file: it begins with {data[:8]!r}",
+            expected=f"{PNG_SIGNATURE!r} and a header",
+        )
+    width, height, bit_depth, color_type = struct.unpack(">IIBB", data[16:26])
+    return PngHeader(height, width, bit_depth, color_type)
+
+
+def check_chunks(data, path):
+    """Checks that a PNG file is whole, and that each of its chunks has the checksum that it states.
+
+    Args:
+        data: the whole file.
+        path: the file, for errors.
+
+    Raises:
+        UnusableFileError: if it ends too early, or a checksum differs.
+    """
+    # Length, type, data and checksum follow one another until the chunk IEND (PNG specification, section 5.3).
+    data = memoryview(data)
+    start, kind = len(PNG_SIGNATURE), b""
+    while kind != b"IEND":
+        stop = start + 12 + int.from_bytes(data[start : start + 4])
+        kind = bytes(data[start + 4 : start + 8])
+        if stop > len(data):
+            raise UnusableFileError(
+                path,
+                "cut short",
+                found=f"ends after {len(data)} bytes, in the middle of its data",
+                expected="a whole PNG file, up to its chunk IEND",
+            )
+        if zlib.crc32(data[start + 4 : stop - 4]) != int.from_bytes(data[stop - 4 : stop]):
+            raise UnusableFileError(
+                path,
+                "damaged",
+                found=f"is damaged: the chunk {kind.decode('latin-1')!r} at byte {start} does not have the checksum "
+                f"that it states",
+                expected="an undamaged PNG file",
+            )
+        start = stop

@@ -1,0 +1,227 @@
+"""The whole check of a data set: what is there, what is missing, what is wrong, and what to do about each."""
+
+import collections
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from keras_hrnet.data.files.cityscapes import (
+    ANNOTATIONS,
+    BROKEN_IMAGE,
+    BROKEN_NAME,
+    EXTRA,
+    IMAGE_FOLDER,
+    image_archive,
+    list_files,
+    require_layout,
+)
+from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
+from keras_hrnet.data.files.folders import match_folders
+from keras_hrnet.data.files.label_values import CITYSCAPES_IDS, LabelValues
+from keras_hrnet.data.files.listing import is_folder
+from keras_hrnet.data.files.pairs import Pair, examine
+
+PUBLISHED_SIZE = (1024, 2048)
+"""Height and width of all images, in pixels."""
+
+FOLDERS = ("train", "val", "test", EXTRA)
+ANY_VALUE = LabelValues(values=frozenset(range(256)))
+
+
+def check(root, *, contents=True, on_pair=None):
+    """Checks all that there is of Cityscapes: fine and coarse annotation, every split, every file.
+
+    A split that is absent is no error, as each comes in archives of its own; nor are fewer images than published, or
+    images of another size, as synthetic sets have them. All of that is said.
+
+    Args:
+        root: the folder that holds `leftImg8bit`, and `gtFine` or `gtCoarse`.
+        contents: whether to read whole files, or only names, sizes and pixel formats.
+        on_pair: called with each `Pair` once its files are checked.
+
+    Returns:
+        A `Survey`.
+
+    Raises:
+        FileNotFoundError: if the root has no folder of images, or none of label images.
+
+    Example:
+
+    ```python
+    survey = keras_hrnet.data.check("data/cityscapes")
+    print(survey)
+    ```
+    """
+    root = Path(root)
+    _require_root(root)
+    rows, findings = [], []
+    for split in FOLDERS:
+        split_rows, split_findings = _check_split(root, split, contents, on_pair)
+        rows += split_rows
+        findings += split_findings
+    if not findings and not any(row.found for row in rows):
+        cure = f"Unpack {image_archive('train')} and {ANNOTATIONS['fine'].archive} there."
+        findings.append(Finding(ERROR, "nothing there", root, "holds no image with a label image", cure))
+    rows.sort(key=lambda row: list(ANNOTATIONS).index(row.annotation))
+    return Survey(str(root), tuple(rows), tuple(findings))
+
+
+def check_folders(images, labels, *, known=ANY_VALUE, contents=True, on_pair=None):
+    """Checks a folder of images and one of label images.
+
+    Args:
+        images: the folder of images.
+        labels: the folder of label images, which are matched by name.
+        known: the `LabelValues` of the data set.
+        contents: whether to read whole files, or only names, sizes and pixel formats.
+        on_pair: called with each `Pair` once its files are checked.
+
+    Returns:
+        A `Survey` of one row.
+
+    Raises:
+        ValueError: if both are one folder, or two files of a folder have one name.
+        FileNotFoundError: if a folder is missing, or holds no picture.
+        PermissionError: if a folder cannot be read.
+    """
+    match = match_folders(images, labels)
+    _, faults = _examine({pair.image: [pair.label] for pair in match.pairs}, known, contents, on_pair)
+    findings = [_finding(error, error.cure) for error in faults]
+    cure = "Rename its label image like it, or remove it."
+    findings += [Finding(ERROR, "image without label", path, "has no label image", cure) for path in match.images_alone]
+    cure = "Rename its image like it, if there is one."
+    findings += [Finding(REMARK, "label without image", path, "is left out", cure) for path in match.labels_alone]
+    num_errors = len(faults) + len(match.images_alone)
+    row = Row("all", "masks", len(match.pairs), None, counted(num_errors, "error") if num_errors else "sound")
+    return Survey(f"{images} with {labels}", (row,), tuple(findings))
+
+
+def count_pairs(root):
+    """Counts the pairs that `check` looks at, for a progress bar.
+
+    Args:
+        root: the folder that holds `leftImg8bit`.
+
+    Returns:
+        An integer.
+
+    Raises:
+        FileNotFoundError: if the root has no folder of images, or none of label images.
+    """
+    root = Path(root)
+    _require_root(root)
+    listings = [listing for split in FOLDERS for listing in _listings(root, split)[0].values()]
+    return sum(len(listing.pairs) for listing in listings)
+
+
+def _require_root(root):
+    kinds = [kind for kind in ANNOTATIONS.values() if is_folder(root / kind.folder)]
+    kind = kinds[0] if kinds else ANNOTATIONS["fine"]
+    require_layout(root, kind.folder, kind.archive)
+
+
+def _check_split(root, split, contents, on_pair):
+    """The rows and findings of a split; an image with a fine and a coarse label image is checked once."""
+    listings, findings = _listings(root, split)
+    rows = [Row(split, name, 0, kind.published[split], "unreadable") for name, kind in _kinds(split, but=listings)]
+    labels_of = collections.defaultdict(list)
+    for listing in listings.values():
+        for image, label in listing.pairs:
+            labels_of[image].append(label)
+    sizes, faults = _examine(labels_of, CITYSCAPES_IDS, contents, on_pair)
+    findings += [_finding(error, _cure(root, error)) for error in faults]
+    faulty = {error.path for error in faults}
+    for name, listing in listings.items():
+        missing = _missing(root, split, ANNOTATIONS[name], listing)
+        findings += missing
+        num_errors = sum(path in faulty for pair in listing.pairs for path in pair)
+        num_errors += sum(finding.severity == ERROR for finding in missing)
+        state = _state(root, split, ANNOTATIONS[name], listing, num_errors)
+        rows.append(Row(split, name, len(listing.pairs), ANNOTATIONS[name].published[split], state))
+    return rows, findings + _other_sizes(root / IMAGE_FOLDER / split, sizes)
+
+
+def _kinds(split, but=()):
+    return [(name, kind) for name, kind in ANNOTATIONS.items() if split in kind.published and name not in but]
+
+
+def _listings(root, split):
+    """What each annotation has of a split, and a finding for each that cannot be listed."""
+    listings, findings = {}, {}
+    for name, kind in _kinds(split):
+        try:
+            listings[name] = list_files(root, split, kind)
+        except PermissionError as error:
+            message = f"has a split {split!r} that was not checked. {error}"
+            # Both annotations fail at one folder of images: that is one finding.
+            findings[str(error)] = Finding(ERROR, "unreadable folder", root, message, "Allow it, then check again.")
+    return listings, list(findings.values())
+
+
+def _examine(labels_of, known, contents, on_pair):
+    """Counts the sizes of the images, and lists what is wrong with them and their label images."""
+    sizes, faults = collections.Counter(), []
+    with ThreadPoolExecutor() as pool:
+        examined = pool.map(lambda item: examine(*item, known=known, contents=contents), labels_of.items())
+        for (image, labels), (header, errors) in zip(labels_of.items(), examined, strict=True):
+            sizes.update([header[:2]] if header is not None else [])
+            faults += errors
+            for label in labels if on_pair is not None else ():
+                on_pair(Pair(image, label))
+    return sizes, faults
+
+
+def _finding(error, cure):
+    return Finding(ERROR, error.kind, error.path, f"{error.found}; expected {error.expected}", cure)
+
+
+def _cure(root, error):
+    if error.path != root / BROKEN_IMAGE:
+        return error.cure
+    return f"{image_archive(EXTRA)} is known to hold this one image broken. Remove it: its label is then left out."
+
+
+def _missing(root, split, kind, listing):
+    """The findings about what stands alone, and about the number of pairs."""
+    if _is_absent(listing):
+        return []
+    findings = []
+    cure = f"Unpack {kind.archive} at {root}, or remove these images."
+    for image, label in listing.images_alone:
+        findings.append(Finding(ERROR, "image without label", image, f"has no label image {label}", cure))
+    cure = f"Unpack {image_archive(split)} at {root}, if their images should be there."
+    for label in listing.labels_alone:
+        if label.name == f"{BROKEN_NAME}{kind.ending}":
+            continue
+        findings.append(Finding(REMARK, "label without image", label, "has no image, and is left out", cure))
+    if len(listing.pairs) < _num_expected(root, split, kind):
+        message = f"has {len(listing.pairs)} images with a label image; {kind.published[split]} are published"
+        cure = "Unpack the archives again, if this is to be the published set."
+        findings.append(Finding(REMARK, "fewer than published", root / kind.folder / split, message, cure))
+    return findings
+
+
+def _is_absent(listing):
+    return not listing.pairs and not (listing.images_alone and listing.labels_alone)
+
+
+def _num_expected(root, split, kind):
+    removed = split == EXTRA and not (root / BROKEN_IMAGE).exists()
+    return kind.published[split] - removed
+
+
+def _state(root, split, kind, listing, num_errors):
+    if _is_absent(listing):
+        archives = [image_archive(split)] * (not listing.images_alone) + [kind.archive] * (not listing.labels_alone)
+        return f"absent: {' and '.join(archives)}"
+    if num_errors:
+        return counted(num_errors, "error")
+    return "complete" if len(listing.pairs) == _num_expected(root, split, kind) else "sound"
+
+
+def _other_sizes(folder, sizes):
+    others = [f"{count} of {height}x{width}" for (height, width), count in sizes.most_common()]
+    if not set(sizes) - {PUBLISHED_SIZE}:
+        return []
+    more = f" and {len(others) - 3} more sizes" if len(others) > 3 else ""
+    message = f"has images of another size than 1024x2048 (height x width): {', '.join(others[:3])}{more}"
+    return [Finding(REMARK, "other size", folder, message, "Nothing to do, if the set was made so.")]

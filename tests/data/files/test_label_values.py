@@ -1,0 +1,168 @@
+import re
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from keras_hrnet.data.files.label_values import LabelValues, check_label, in_words
+from keras_hrnet.data.files.png import PNG_SIGNATURE
+from keras_hrnet.data.files.reading import UnusableFileError
+
+pytestmark = pytest.mark.once
+
+THREE = LabelValues(values=range(3))
+COLORS = LabelValues(values=(), colors=[(0, 0, 0), (255, 0, 0), (0, 128, 255)])
+
+
+def message(*parts):
+    return ".*".join(re.escape(str(part)) for part in parts)
+
+
+def palette_image(path, indices, bits):
+    image = Image.fromarray(np.uint8(indices))
+    image.putpalette([value for i in range(2**bits) for value in (255 - i, i, 0)])
+    image.save(path, bits=bits)
+    return path
+
+
+class TestCityscapesIds:
+    def test_every_id_of_the_table_passes(self, tmp_path, write_image):
+        ids = np.uint8([*range(34), 255])
+        assert check_label(write_image(tmp_path / "a.png", ids[None]))[:2] == (1, 35)
+
+    def test_foreign_ids_are_named_with_what_to_do(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.uint8([[7, 34, 254]]))
+        expected = message(f"{path} holds the values 34, 254. Expected the ids", "0 to 33, and 255", "Restore the orig")
+        with pytest.raises(UnusableFileError, match=expected):
+            check_label(path)
+        check_label(path, contents=False)
+
+    def test_a_grey_picture_is_recognised(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.arange(256, dtype=np.uint8)[None])
+        with pytest.raises(UnusableFileError, match=r"34, 35, 36, 37, 38, 39, 40, 41 and 213 more.*a grey picture"):
+            check_label(path)
+
+    @pytest.mark.parametrize(
+        ("array", "mode", "found"),
+        [
+            (np.zeros((4, 4, 4), np.uint8), None, r"8-bit RGBA\. Expected label values as 8-bit grey\..*_color\.png"),
+            (np.zeros((4, 4), np.uint16), None, r"16-bit grey.*_instanceIds\.png"),
+            (np.zeros((4, 4), np.uint8), "P", r"-bit palette\. Expected label values as 8-bit grey\. Restore"),
+            (np.zeros((4, 4, 3), np.uint8), None, r"8-bit RGB\. Expected label values as 8-bit grey\. Restore"),
+        ],
+    )
+    def test_another_pixel_format_is_named(self, tmp_path, write_image, array, mode, found):
+        with pytest.raises(UnusableFileError, match=found):
+            check_label(write_image(tmp_path / "a.png", array, mode), contents=False)
+
+    def test_a_flipped_bit_is_found(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+        damaged = bytearray(path.read_bytes())
+        damaged[45] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(UnusableFileError, match="damaged"):
+            check_label(path)
+
+    def test_undecodable_pixels_are_found_behind_right_checksums(self, tmp_path):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0))
+        path = tmp_path / "a.png"
+        path.write_bytes(PNG_SIGNATURE + header + chunk(b"IDAT", b"not deflated") + chunk(b"IEND", b""))
+        with pytest.raises(UnusableFileError, match=message(f"{path} cannot be decoded")):
+            check_label(path)
+
+
+class TestValuesOfOnesOwn:
+    def test_grey_values_are_compared(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.uint8([[0, 1, 2, 3]]))
+        expected = message(f"{path} holds the values 3. Expected only 0 to 2. Give these pixels")
+        with pytest.raises(UnusableFileError, match=expected):
+            check_label(path, known=THREE)
+        check_label(path, known=LabelValues(values=range(4)))
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    def test_the_values_of_a_palette_image_are_its_indices(self, tmp_path, bits):
+        largest = 2**bits - 1
+        path = palette_image(tmp_path / "a.png", [[0, largest]], bits)
+        assert check_label(path, known=LabelValues(values=[0, largest])).format == f"{bits}-bit palette"
+        with pytest.raises(UnusableFileError, match=f"holds the values {largest}\\. Expected only 0\\."):
+            check_label(path, known=LabelValues(values=[0]))
+
+    @pytest.mark.parametrize(
+        ("array", "mode", "found", "cure"),
+        [
+            (np.zeros((4, 4, 3), np.uint8), None, "8-bit RGB", "`palette`"),
+            (np.zeros((4, 4, 4), np.uint8), None, "8-bit RGBA", "alpha channel"),
+            (np.zeros((4, 4), np.uint16), None, "16-bit grey", "as 8-bit grey"),
+            (np.zeros((4, 4), np.uint8), "1", "1-bit grey", "as 8-bit grey"),
+        ],
+    )
+    def test_another_pixel_format_is_named_with_its_cure(self, tmp_path, write_image, array, mode, found, cure):
+        path = write_image(tmp_path / "a.png", array, mode)
+        with pytest.raises(UnusableFileError, match=message(f"{path} is {found}. Expected", "palette image", cure)):
+            check_label(path, known=THREE)
+
+    def test_a_jpeg_is_refused_as_lossy(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.jpg", np.zeros((8, 8), np.uint8))
+        with pytest.raises(UnusableFileError, match=message(path, "is a JPEG", "lossy", "Make it anew as PNG")):
+            check_label(path, known=THREE, contents=False)
+
+    def test_what_to_do_about_foreign_values_can_be_said(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.uint8([[9]]))
+        with pytest.raises(UnusableFileError, match=r"Expected some\. Ask\."):
+            check_label(path, known=LabelValues(values=[0], expected="some", cure="Ask."))
+
+
+class TestColors:
+    def test_known_colours_pass(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.uint8([[[0, 0, 0], [255, 0, 0], [0, 128, 255]]]))
+        assert check_label(path, known=COLORS)[:2] == (1, 3)
+
+    def test_foreign_colours_are_named(self, tmp_path, write_image):
+        path = write_image(tmp_path / "a.png", np.uint8([[[0, 0, 0], [255, 0, 1]]]))
+        expected = message(f"{path} holds the colours (255, 0, 1). Expected only the 3 colours", "(0, 128, 255)")
+        with pytest.raises(UnusableFileError, match=expected):
+            check_label(path, known=COLORS)
+        check_label(path, known=COLORS, contents=False)
+
+    def test_a_photograph_is_recognised(self, tmp_path, noise):
+        with pytest.raises(UnusableFileError, match="hundreds of colours, as a photograph"):
+            check_label(noise(tmp_path / "a.png"), known=COLORS)
+
+    def test_grey_images_may_lie_among_them(self, tmp_path, write_image):
+        known = LabelValues(values=range(3), colors=[(0, 0, 0)])
+        check_label(write_image(tmp_path / "a.png", np.uint8([[0, 1, 2]])), known=known)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([], "none"),
+        ([7], "7"),
+        ([1, 0], "0 and 1"),
+        ([0, 1, 2], "0 to 2"),
+        ([*range(19), 255], "0 to 18 and 255"),
+        ([1, 2, 5, 6, 7, 9], "1, 2, 5 to 7 and 9"),
+    ],
+)
+def test_values_are_written_as_runs(values, words):
+    assert in_words(values) == words
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.sets(st.integers(0, 255), min_size=1, max_size=40), st.sets(st.integers(0, 255), min_size=1, max_size=40))
+def test_exactly_the_values_that_are_not_known_are_foreign(tmp_path_factory, stored, known):
+    path = tmp_path_factory.mktemp("labels") / "a.png"
+    Image.fromarray(np.uint8([sorted(stored)])).save(path)
+    if stored <= known:
+        check_label(path, known=LabelValues(values=known))
+    else:
+        first = min(stored - known)
+        with pytest.raises(UnusableFileError, match=rf"holds the values {first}[,. ]"):
+            check_label(path, known=LabelValues(values=known))
