@@ -1,0 +1,149 @@
+"""Changes the colours and the sharpness of an image; its label stays as it is."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from keras_hrnet.data.transforms.geometry import rounded
+
+# ITU-R BT.601, as in Pillow's and torchvision's grey.
+GREY_OF_RGB = (0.299, 0.587, 0.114)
+# Beyond four deviations, a Gaussian is cut off, as in scikit-image.
+REACH = 4.0
+
+
+def recoloured(image, augmentation, *, seed, inside=None):
+    """Changes the colours of an image and blurs it at random.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+        augmentation: an `Augmentation`.
+        seed: int64 `(2,)`.
+        inside: bool `(height, width)`, which pixels show the image; `None` means all.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+    """
+    import tensorflow as tf
+
+    changes = _changes(augmentation, inside)
+    if not changes:
+        return image
+    image = tf.cast(image, tf.float32)
+    for change, change_seed in zip(changes, tf.unstack(tf.random.split(seed, len(changes))), strict=True):
+        image = _changed_at_random(image, change, change_seed)
+    return rounded(image)
+
+
+def shifted(image, levels):
+    """Adds grey levels to an image: float32, in [0, 255] before and after."""
+    return _clipped(image + levels)
+
+
+def brightened(image, factor):
+    """Multiplies the grey levels of an image: float32, in [0, 255] before and after."""
+    return _clipped(image * factor)
+
+
+def contrasted(image, factor, inside=None):
+    """Multiplies the distances from the mean grey of an image.
+
+    Args:
+        image: float32 `(height, width, 3)`, RGB in [0, 255].
+        factor: what to multiply by.
+        inside: bool `(height, width)`, which pixels the mean is of; `None` means all.
+
+    Returns:
+        float32 of the same shape, in [0, 255].
+    """
+    import tensorflow as tf
+
+    grey = tf.linalg.matvec(image, tf.constant(GREY_OF_RGB))
+    if inside is not None:
+        weights = tf.cast(inside, tf.float32)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(grey * weights), tf.reduce_sum(weights))
+    else:
+        mean = tf.reduce_mean(grey)
+    return _clipped(mean + factor * (image - mean))
+
+
+def saturated(image, factor):
+    """Multiplies the saturation (of hue, saturation and value): float32 RGB, in [0, 255] before and after."""
+    import tensorflow as tf
+
+    return _clipped(tf.image.adjust_saturation(image, factor))
+
+
+def hue_turned(image, share):
+    """Turns the hue by a share of the full circle: float32 RGB, in [0, 255] before and after."""
+    import tensorflow as tf
+
+    return _clipped(tf.image.adjust_hue(image, share))
+
+
+def blurred(image, sigma, *, largest_sigma):
+    """Blurs with a Gaussian; beyond the edge, the outermost pixels are continued.
+
+    Args:
+        image: float32 `(height, width, 3)`.
+        sigma: the deviation, in pixels.
+        largest_sigma: the largest deviation ever given, in pixels, which decides how far the kernel reaches.
+
+    Returns:
+        float32 `(height, width, 3)`.
+    """
+    import tensorflow as tf
+
+    reach = math.ceil(REACH * largest_sigma)
+    distances = tf.range(-reach, reach + 1, dtype=tf.float32)
+    weights = tf.exp(-0.5 * tf.square(distances / sigma))
+    weights = tf.tile((weights / tf.reduce_sum(weights))[:, None], [1, 3])[:, :, None]
+    for axis in range(2):
+        length = tf.shape(image)[axis]
+        places = tf.clip_by_value(tf.range(-reach, length + reach), 0, length - 1)
+        kernel = tf.expand_dims(weights, 1 - axis)
+        continued = tf.gather(image, places, axis=axis)[None]
+        image = tf.nn.depthwise_conv2d(continued, kernel, strides=[1, 1, 1, 1], padding="VALID")[0]
+    return image
+
+
+class _Change(NamedTuple):
+    """A change of an image by an amount, drawn from `lower` to `upper`, that happens with some probability."""
+
+    probability: float
+    lower: float
+    upper: float
+    change: Callable
+
+
+def _changes(augmentation, inside):
+    """The changes that are asked for, in mmsegmentation's order."""
+    chance = augmentation.color_probability
+    contrast = functools.partial(contrasted, inside=inside)
+    blur = functools.partial(blurred, largest_sigma=augmentation.blur_sigma[1])
+    changes = [
+        _Change(chance, -augmentation.brightness_shift, augmentation.brightness_shift, shifted),
+        _Change(chance, 1 - augmentation.brightness, 1 + augmentation.brightness, brightened),
+        _Change(chance, 1 - augmentation.contrast, 1 + augmentation.contrast, contrast),
+        _Change(chance, 1 - augmentation.saturation, 1 + augmentation.saturation, saturated),
+        _Change(chance, -augmentation.hue, augmentation.hue, hue_turned),
+    ]
+    changes = [change for change in changes if chance > 0 and change.lower < change.upper]
+    return changes + ([_Change(augmentation.blur, *augmentation.blur_sigma, blur)] if augmentation.blur > 0 else [])
+
+
+def _changed_at_random(image, change, seed):
+    import tensorflow as tf
+
+    chance_seed, amount_seed = tf.unstack(tf.random.split(seed, 2))
+    amount = tf.random.stateless_uniform([], amount_seed)
+    amount = change.lower + (change.upper - change.lower) * amount
+    happens = tf.random.stateless_uniform([], chance_seed) < change.probability
+    return tf.cond(happens, lambda: change.change(image, amount), lambda: image)
+
+
+def _clipped(image):
+    import tensorflow as tf
+
+    return tf.clip_by_value(image, 0.0, 255.0)

@@ -1,0 +1,139 @@
+"""Where a crop lies: the scale of an image, and a window of the scaled image."""
+
+from typing import Any, NamedTuple
+
+
+class Axis(NamedTuple):
+    """One axis of a crop, in pixels; integers or int32 scalars.
+
+    `numerator` scaled pixels cover `denominator` source pixels. Pixels are squares: the centre of scaled pixel p lies
+    at (p + 1/2) · denominator / numerator in the source, whose pixel q reaches from q to q + 1.
+
+    Args:
+        length: of the source.
+        frame: of the scaled source.
+        numerator: of the scale.
+        denominator: of the scale.
+        start: the first scaled pixel of the crop.
+        count: scaled pixels of the crop.
+        mirrored: whether the crop shows them from the last to the first; a bool or a bool scalar.
+    """
+
+    length: Any
+    frame: Any
+    numerator: Any
+    denominator: Any
+    start: Any = 0
+    count: Any = 0
+    mirrored: Any = False
+
+
+def stepped_axes(size, scale):
+    """Scales height and width by an exact fraction; the size is rounded down, so that all of it shows the source.
+
+    Args:
+        size: height and width, in pixels.
+        scale: numerator and denominator.
+
+    Returns:
+        The `Axis` of the rows and that of the columns.
+    """
+    import tensorflow as tf
+
+    numerator, denominator = scale[0], scale[1]
+    frames = [tf.maximum(length * numerator // denominator, 1) for length in (size[0], size[1])]
+    return [Axis(size[axis], frames[axis], numerator, denominator) for axis in range(2)]
+
+
+def rounded_axes(size, scale):
+    """Scales height and width to the nearest whole size, each axis then by its own exact fraction.
+
+    That is what resizing to a size does in OpenCV and in mmsegmentation, which rounds so as well.
+
+    Args:
+        size: height and width, in pixels.
+        scale: float64 scalar.
+
+    Returns:
+        The `Axis` of the rows and that of the columns.
+    """
+    return _axes_of_frames(size, [_rounded(_double(size[axis]) * scale) for axis in range(2)])
+
+
+def published_axes(size, scale):
+    """Scales height and width as the published code does: the longer side first, the other one by its rounded length.
+
+    Args:
+        size: height and width, in pixels.
+        scale: float64 scalar.
+
+    Returns:
+        The `Axis` of the rows and that of the columns.
+
+    Reference: HRNet-Semantic-Segmentation, `lib/datasets/base_dataset.py`, `multi_scale_aug`, with the longer side of
+    the image for `base_size` (2048 for Cityscapes).
+    """
+    import tensorflow as tf
+
+    longer = tf.maximum(size[0], size[1])
+    long_frame = _rounded(_double(longer) * scale)
+    # Products before quotients, in doubles: the published order of operations decides the halves.
+    frames = [_rounded(_double(size[axis]) * _double(long_frame) / _double(longer)) for axis in range(2)]
+    return _axes_of_frames(size, frames)
+
+
+def placed(axis, crop_length, *, seed, focus=None):
+    """Places a crop at random, every place in the scaled image being equally likely.
+
+    Args:
+        axis: an `Axis`, whose `start` and `count` do not matter.
+        crop_length: the length asked for, in pixels; the crop is shorter where the scaled image is.
+        seed: int64 `(2,)`.
+        focus: the source pixel that the crop contains, or a negative number for any.
+
+    Returns:
+        The `Axis` with its `start` and `count`.
+    """
+    import tensorflow as tf
+
+    count = tf.minimum(crop_length, axis.frame)
+    first, last = 0, axis.frame - count
+    if focus is not None:
+        position = scaled_position(axis, focus)
+        first = tf.where(focus < 0, 0, tf.maximum(position - count + 1, 0))
+        last = tf.where(focus < 0, last, tf.minimum(position, last))
+    start = first + tf.random.stateless_uniform([], seed, 0, last - first + 1, tf.int32)
+    return axis._replace(start=start, count=count)
+
+
+def shown_positions(axis):
+    """The scaled pixels that a crop shows, in the order in which it shows them: int32 `(axis.count,)`."""
+    import tensorflow as tf
+
+    places = tf.range(axis.count)
+    return axis.start + tf.where(axis.mirrored, axis.count - 1 - places, places)
+
+
+def scaled_position(axis, source):
+    """The scaled pixel that the centre of a source pixel lies in, an int32 scalar."""
+    import tensorflow as tf
+
+    doubled = tf.cast(2 * source + 1, tf.int64) * tf.cast(axis.numerator, tf.int64)
+    position = tf.cast(doubled // tf.cast(2 * axis.denominator, tf.int64), tf.int32)
+    return tf.minimum(position, axis.frame - 1)
+
+
+def _axes_of_frames(size, frames):
+    return [Axis(size[axis], frames[axis], numerator=frames[axis], denominator=size[axis]) for axis in range(2)]
+
+
+def _double(value):
+    import tensorflow as tf
+
+    return tf.cast(value, tf.float64)
+
+
+def _rounded(value):
+    import tensorflow as tf
+
+    return tf.maximum(tf.cast(tf.floor(value + 0.5), tf.int32), 1)
