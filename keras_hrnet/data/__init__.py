@@ -1,7 +1,22 @@
 """Files on disk become `tf.data` pipelines of images and labels."""
 
 from keras_hrnet.data.cityscapes import cityscapes
+from keras_hrnet.data.files.survey import check, check_folders
+from keras_hrnet.data.folders import folders
+from keras_hrnet.data.shares import class_shares, class_weights
 from keras_hrnet.data.synthetic import synthesize
+from keras_hrnet.data.transforms.augmentation import Augmentation
 from keras_hrnet.labels import CLASS_NAMES, CLASS_WEIGHTS
 
-__all__ = ["CLASS_NAMES", "CLASS_WEIGHTS", "cityscapes", "synthesize"]
+__all__ = [
+    "CLASS_NAMES",
+    "CLASS_WEIGHTS",
+    "Augmentation",
+    "check",
+    "check_folders",
+    "cityscapes",
+    "class_shares",
+    "class_weights",
+    "folders",
+    "synthesize",
+]

@@ -1,0 +1,141 @@
+"""What the values of a label image mean: which class each is, and what the classes are called."""
+
+import dataclasses
+
+from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL, PALETTE, TRAIN_ID_OF_ID, UNKNOWN_ID
+
+MAX_CLASSES = UNKNOWN_ID
+"""Train ids are uint8, and two of their values are taken: 254 says that a value has no class, 255 is ignored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The classes of a data set, and how its label images store them.
+
+    Args:
+        names: what the classes are called, by train id.
+        train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for what is
+            ignored, 254 for what must not occur.
+        palette: `(red, green, blue)` of each class, in [0, 255], or `None`. Label images that are colour pictures are
+            read by it: the first colour is stored value 0, and so on.
+    """
+
+    names: tuple[str, ...]
+    train_id_of_value: tuple[int, ...]
+    palette: tuple[tuple[int, int, int], ...] | None = None
+
+    @property
+    def known_values(self):
+        """The values that a label image may hold, sorted."""
+        return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
+
+
+CITYSCAPES = Classes(CLASS_NAMES, TRAIN_ID_OF_ID, PALETTE)
+"""The 19 classes of Cityscapes; its label images store the ids of the official table."""
+
+
+def classes_of(classes, palette=None, id_map=None, ignore_label=IGNORE_LABEL):
+    """Describes the classes of any data set.
+
+    Args:
+        classes: their number, or their names.
+        palette: `(red, green, blue)` of each class, in [0, 255], or `None`.
+        id_map: which class each stored value is: a dict of train ids, or of class names, by stored value. `None` means
+            that value 0 is the first class, and so on.
+        ignore_label: the stored value that is ignored, several of them, or `None` for none.
+
+    Returns:
+        A `Classes`.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if the arguments contradict one another, or a number is out of range.
+    """
+    names = _names(classes)
+    train_ids = [UNKNOWN_ID] * 256
+    for value in _ignored_values(ignore_label):
+        train_ids[value] = IGNORE_LABEL
+    for value, train_id in _id_map(id_map, names).items():
+        if train_ids[value] == IGNORE_LABEL and train_id != IGNORE_LABEL and id_map is not None:
+            raise ValueError(
+                f"Received ignore_label={ignore_label!r} and id_map={id_map!r}, where the value {value} is a class and "
+                f"ignored. Expected one of the two. Leave it out of one of them."
+            )
+        # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
+        if train_ids[value] == UNKNOWN_ID:
+            train_ids[value] = train_id
+    return Classes(names, tuple(train_ids), _palette(palette, names))
+
+
+def _names(classes):
+    if isinstance(classes, int) and not isinstance(classes, bool):
+        names = tuple(f"class {i}" for i in range(classes))
+    elif isinstance(classes, str) or not all(isinstance(name, str) for name in _listed("classes", classes)):
+        raise TypeError(
+            f"Received classes={classes!r}. Expected a number or a sequence of names. Pass classes=2, or "
+            f"classes=('background', 'leaf')."
+        )
+    else:
+        names = tuple(classes)
+    if not 1 <= len(names) <= MAX_CLASSES:
+        raise ValueError(
+            f"Received {len(names)} classes. Expected 1 to {MAX_CLASSES}. Merge classes with id_map, or leave some out."
+        )
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(
+            f"Received classes with {', '.join(twice)} more than once. Expected each name once. Rename it."
+        )
+    return names
+
+
+def _listed(argument, values):
+    try:
+        return list(values)
+    except TypeError as error:
+        raise TypeError(f"Received {argument}={values!r}. Expected a sequence. Pass a list or a tuple.") from error
+
+
+def _ignored_values(ignore_label):
+    values = () if ignore_label is None else (ignore_label,) if isinstance(ignore_label, int) else ignore_label
+    return [_byte("ignore_label", value) for value in _listed("ignore_label", values)]
+
+
+def _id_map(id_map, names):
+    if id_map is None:
+        return {value: value for value in range(len(names))}
+    if not hasattr(id_map, "items"):
+        raise TypeError(f"Received id_map={id_map!r}. Expected a dict. Pass one such as {{0: 0, 255: 1}}.")
+    return {_byte("id_map", value): _train_id(value, train_id, names) for value, train_id in id_map.items()}
+
+
+def _train_id(value, train_id, names):
+    if train_id in names:
+        return names.index(train_id)
+    if isinstance(train_id, int) and (0 <= train_id < len(names) or train_id == IGNORE_LABEL):
+        return int(train_id)
+    raise ValueError(
+        f"Received id_map with {value} → {train_id!r}. Expected a train id from 0 to {len(names) - 1}, {IGNORE_LABEL} "
+        f"to ignore it, or one of the names {', '.join(names[:8])}{' …' if len(names) > 8 else ''}. Correct the map."
+    )
+
+
+def _byte(argument, value):
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
+        raise ValueError(
+            f"Received {argument} with the stored value {value!r}. Expected an integer from 0 to 255, as a label image "
+            f"stores it. Correct it."
+        )
+    return int(value)
+
+
+def _palette(palette, names):
+    if palette is None:
+        return None
+    colors = tuple(tuple(_byte("palette", channel) for channel in color) for color in _listed("palette", palette))
+    if len(colors) != len(names) or any(len(color) != 3 for color in colors) or len(set(colors)) != len(colors):
+        raise ValueError(
+            f"Received a palette of {len(colors)} colours for {len(names)} classes. Expected another "
+            f"(red, green, blue) for each class. Correct the palette."
+        )
+    return colors

@@ -1,0 +1,110 @@
+"""Any folders of images and label images as a `tf.data.Dataset` of images and train ids."""
+
+from keras_hrnet.data.classes import classes_of
+from keras_hrnet.data.files.folders import find_folder_pairs
+from keras_hrnet.data.files.label_values import LabelValues
+from keras_hrnet.data.pipeline.dataset import make_dataset
+from keras_hrnet.data.pipeline.loading import open_files
+from keras_hrnet.data.pipeline.options import Options
+from keras_hrnet.data.records.source import Records
+from keras_hrnet.labels import IGNORE_LABEL
+
+
+def folders(
+    images,
+    labels,
+    classes,
+    *,
+    palette=None,
+    id_map=None,
+    ignore_label=IGNORE_LABEL,
+    batch_size=1,
+    crop_size=None,
+    augment=None,
+    class_uniform=0.0,
+    verify=True,
+    damaged="error",
+    cache=None,
+    seed=0,
+    shard=None,
+    deterministic=True,
+    num_parallel_calls=None,
+    **augmentation,
+):
+    """Makes a `tf.data.Dataset` of one's own images and masks, as `cityscapes` does of Cityscapes.
+
+    An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG files
+    that store a number for each pixel, as grey images or as palette images (the numbers are the palette's places), or
+    colour pictures, read by `palette`.
+
+    Args:
+        images: a folder of images, 8-bit RGB PNG or JPEG, with any folders inside; or a list of files; or the folder
+            that `keras-hrnet data pack` wrote.
+        labels: the folder of the masks, or a list of files in the order of the images; `None` for packed ones.
+        classes: their names, by the number that the masks store, or how many there are; 254 at most.
+        palette: `(red, green, blue)` of each class, in [0, 255], for masks that are colour pictures.
+        id_map: which class each stored value is: a dict of train ids, or of class names, by stored value, such as
+            `{0: "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first
+            class, and so on. In colour pictures, the stored value is the place of the colour in `palette`.
+        ignore_label: the stored value that is ignored, several of them, or `None`. In batches, ignored pixels always
+            are 255.
+        batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
+        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
+            none.
+        augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
+            where a `crop_size` is given.
+        class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].
+        verify: whether to read all files once, to find damaged ones and foreign values before training does.
+        damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
+            its mask, with one warning that counts and names them.
+        cache: keeps decoded pixels: "memory", or a folder, which a later run can use again.
+        seed: what order and changes follow from, an integer.
+        shard: `(index, count)`, the number of this process and of all; `None` means what the running distribution says.
+        deterministic: whether batches keep their order; `False` takes images as they are ready.
+        num_parallel_calls: how many images are prepared at the same time; `None` lets `tf.data` find out.
+        **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)` or `rotation=10`; by default, training
+            images are changed as in the published Cityscapes recipe.
+
+    Returns:
+        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
+        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if an argument or a file cannot be used.
+        FileNotFoundError: if a folder or a mask is missing.
+
+    Example:
+
+    ```python
+    names = ("background", "leaf", "flower")
+    train = folders("photos/train", "masks/train", names, batch_size=8, crop_size=(256, 512))
+    val = folders("photos/val", "masks/val", names)
+    ```
+    """
+    known = classes_of(classes, palette=palette, id_map=id_map, ignore_label=ignore_label)
+    options = Options(
+        augment=crop_size is not None if augment is None else augment,
+        augmentation=augmentation,
+        batch_size=batch_size,
+        crop_size=crop_size,
+        class_uniform=class_uniform,
+        cache=cache,
+        seed=seed,
+        shard=shard,
+        deterministic=deterministic,
+        num_parallel_calls=num_parallel_calls,
+    )
+    values = LabelValues(
+        values=known.known_values,
+        colors=known.palette,
+        cure="Give these pixels one of them, or say what they are with classes, id_map or ignore_label.",
+    )
+    source = _open(images, labels, values, verify=verify, damaged=damaged)
+    return make_dataset(source, known, options, description=str(images))
+
+
+def _open(images, labels, values, *, verify, damaged):
+    if labels is None:
+        return Records(images, verify=verify)
+    return open_files(find_folder_pairs(images, labels), known=values, verify=verify, damaged=damaged)

@@ -1,0 +1,1 @@
+"""Files become batches: read, decoded, drawn, changed and put together inside `tf.data`."""

@@ -1,0 +1,131 @@
+"""Keeps decoded pixels in memory or on disk, so that each image is decoded once and not once an epoch."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+
+MEMORY = "memory"
+ALIGNMENT = 64
+"""TensorFlow takes an array that begins at a multiple of so many bytes as it is, and copies others."""
+
+
+class DecodedCache:
+    """All images and stored label values of a source, decoded once.
+
+    Args:
+        source: the files.
+        decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, 3)`, and the stored
+            label values, uint8 `(height, width)`.
+        place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
+
+    Raises:
+        ValueError: if the pixels do not fit there.
+    """
+
+    def __init__(self, source, decode, place):
+        self._sizes = source.sizes
+        self._starts = _starts(source.sizes)
+        num_bytes = self._starts[-1]
+        if place == MEMORY:
+            _require_memory(num_bytes)
+            self._pixels = _aligned(num_bytes)
+            self._fill(decode, self._pixels)
+        else:
+            self._pixels = self._on_disk(source, decode, Path(place), num_bytes)
+
+    def read(self, index):
+        """Gives the pixels of an index, inside `tf.data`.
+
+        Args:
+            index: an int64 scalar.
+
+        Returns:
+            The image, uint8 `(height, width, 3)`, and the stored label values, uint8 `(height, width)`.
+        """
+        tf = host_tensorflow()
+        image, label = tf.numpy_function(self._views, [index], (tf.uint8, tf.uint8), stateful=False)
+        return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None))
+
+    def _views(self, index, pixels=None):
+        pixels = self._pixels if pixels is None else pixels
+        height, width = self._sizes[index]
+        start = self._starts[index]
+        middle = start + _padded(3 * height * width)
+        image = pixels[start : start + 3 * height * width].reshape(height, width, 3)
+        return image, pixels[middle : middle + height * width].reshape(height, width)
+
+    def _fill(self, decode, pixels):
+        tf = host_tensorflow()
+        indices = tf.data.Dataset.range(len(self._sizes))
+        decoded = indices.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
+        for index, values in enumerate(decoded):
+            for view, value in zip(self._views(index, pixels), values, strict=True):
+                view[...] = value
+
+    def _on_disk(self, source, decode, folder, num_bytes):
+        folder.mkdir(parents=True, exist_ok=True)
+        key = hashlib.sha256(f"1 {source.fingerprint} {self._sizes}".encode()).hexdigest()[:16]
+        path = folder / f"decoded_{key}.bin"
+        if not (path.is_file() and path.stat().st_size == num_bytes):
+            _require_disk(folder, num_bytes)
+            self._write(path, decode, num_bytes)
+        return np.memmap(path, np.uint8, mode="r")
+
+    def _write(self, path, decode, num_bytes):
+        # Only a whole file gets the name that is looked for, whatever happens on the way.
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        os.close(handle)
+        try:
+            pixels = np.memmap(name, np.uint8, mode="w+", shape=(num_bytes,))
+            self._fill(decode, pixels)
+            pixels.flush()
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+
+
+def _starts(sizes):
+    lengths = [_padded(3 * height * width) + _padded(height * width) for height, width in sizes]
+    return [0, *np.cumsum(lengths, dtype=np.int64).tolist()]
+
+
+def _padded(num_bytes):
+    return -(-num_bytes // ALIGNMENT) * ALIGNMENT
+
+
+def _aligned(num_bytes):
+    pixels = np.empty(num_bytes + ALIGNMENT, np.uint8)
+    start = -pixels.ctypes.data % ALIGNMENT
+    return pixels[start : start + num_bytes]
+
+
+def _require_memory(num_bytes):
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not every system can say
+        return
+    if num_bytes > 0.9 * memory:
+        raise ValueError(
+            f"The decoded images take {_gigabytes(num_bytes)}, and this machine has {_gigabytes(memory)} of memory. "
+            f"Expected data that fits. Pass a folder as cache, on a disk with that much space, or no cache."
+        )
+
+
+def _require_disk(folder, num_bytes):
+    free = shutil.disk_usage(folder).free
+    if num_bytes > free:
+        raise ValueError(
+            f"The decoded images take {_gigabytes(num_bytes)}, and {_gigabytes(free)} are free at {folder}. Expected "
+            f"data that fits. Free some space, pass another folder as cache, or no cache."
+        )
+
+
+def _gigabytes(num_bytes):
+    return f"{num_bytes / 1e9:.2f} GB"

@@ -1,0 +1,101 @@
+"""Where in the training images each class is: the points that class-uniform sampling crops around."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+
+TILE_SIZE = 1024
+"""NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
+
+
+def class_points(source, read_train_ids, num_classes, *, tile_size=TILE_SIZE, folder=None):
+    """Finds a point of each class in each tile of all images, or reads them from an earlier call.
+
+    Args:
+        source: the files.
+        read_train_ids: a function that decodes the label of an index inside `tf.data`: train ids, uint8
+            `(height, width)`.
+        num_classes: number of classes.
+        tile_size: height and width of a tile, in pixels. Smaller tiles find more of the objects of an image.
+        folder: where the points are kept; `None` means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
+
+    Returns:
+        A list with the points of each class: int32 `(num_points, 3)`, image, row and column.
+    """
+    folder = Path(folder or Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras_hrnet")
+    key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {tile_size}".encode()).hexdigest()[:16]
+    path = folder / f"class_points_{key}.npy"
+    if path.is_file():
+        found = np.load(path, allow_pickle=False)
+    else:
+        found = _find(source, read_train_ids, num_classes, tile_size)
+        _save(path, found)
+    return [found[found[:, 0] == train_id, 1:] for train_id in range(num_classes)]
+
+
+def points_of_label(label, num_classes, tile_size=TILE_SIZE):
+    """Finds, for each tile of a label and each class in it, the pixel of the class that is nearest to its centre.
+
+    Unlike NVIDIA's centroids, which can lie between two objects, such a point always is of its class; and tiles that
+    stick out of the image are looked at as far as it goes.
+
+    Args:
+        label: uint8 `(height, width)`, train ids; other values than classes are ignored.
+        num_classes: number of classes.
+        tile_size: height and width of a tile, in pixels.
+
+    Returns:
+        int32 `(num_points, 3)`: class, row and column.
+
+    Reference: NVIDIA semantic-segmentation, `datasets/uniform.py`, `class_centroids_image`.
+    """
+    points = []
+    for top in range(0, label.shape[0], tile_size):
+        for left in range(0, label.shape[1], tile_size):
+            tile = label[top : top + tile_size, left : left + tile_size]
+            for train_id, (row, column) in _points_of_tile(tile, num_classes):
+                points.append((train_id, top + row, left + column))
+    return np.array(points, np.int32).reshape(-1, 3)
+
+
+def _points_of_tile(tile, num_classes):
+    # Sorting puts the pixels of a class side by side, at the price of one pass for all classes (a radix sort).
+    order = np.argsort(tile, axis=None, kind="stable")
+    num_pixels = np.bincount(tile.ravel(), minlength=256)
+    stops = np.cumsum(num_pixels)
+    for train_id in np.flatnonzero(num_pixels[:num_classes]):
+        rows, columns = np.divmod(order[stops[train_id] - num_pixels[train_id] : stops[train_id]], tile.shape[1])
+        distance = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
+        nearest = distance.argmin()
+        yield train_id, (rows[nearest], columns[nearest])
+
+
+def _find(source, read_train_ids, num_classes, tile_size):
+    tf = host_tensorflow()
+
+    def find(index):
+        points = tf.numpy_function(
+            lambda label: points_of_label(label, num_classes, tile_size),
+            [read_train_ids(index)],
+            tf.int32,
+            stateful=False,
+        )
+        return tf.ensure_shape(points, (None, 3))
+
+    indices = tf.data.Dataset.range(len(source.names))
+    found = indices.map(find, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
+    rows = [np.insert(points, 1, index, axis=1) for index, points in enumerate(found)]
+    return np.concatenate(rows)
+
+
+def _save(path, array):
+    # Another process must never find half of it.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy", delete=False) as file:
+        np.save(file, array)
+    os.replace(file.name, path)

@@ -1,0 +1,192 @@
+"""From a source of files to a `tf.data.Dataset` of batches: one place for every data set."""
+
+import itertools
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.data.pipeline.cache import DecodedCache
+from keras_hrnet.data.pipeline.class_points import class_points
+from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
+from keras_hrnet.data.pipeline.sampling import EpochPlan
+from keras_hrnet.data.transforms.augmentation import augmented
+from keras_hrnet.labels import IGNORE_LABEL
+
+
+class Reader:
+    """Decodes the images and labels of a source, inside `tf.data`.
+
+    Args:
+        source: the files.
+        classes: what the values of its label images mean, a `Classes`.
+        cache: "memory", a folder, or `None`.
+    """
+
+    def __init__(self, source, classes, cache=None):
+        self.source = source
+        self.classes = classes
+        self._names = host_tensorflow().constant(source.names)
+        self._decoded = DecodedCache(source, self._decode, cache).read if cache is not None else self._decode
+
+    def read(self, index):
+        """Gives the image, uint8 `(height, width, 3)`, and the label's stored values, uint8 `(height, width)`."""
+        return self._decoded(index)
+
+    def read_train_ids(self, index):
+        """Gives the label alone: train ids, uint8 `(height, width)`."""
+        _, contents, _, _ = self.source.contents(index)
+        return self.train_ids(decode_label(contents, self.classes.palette), index)
+
+    def train_ids(self, label, index):
+        """Maps stored values of the label of an index to train ids."""
+        return train_ids(label, self.classes, self._names[index])
+
+    def _decode(self, index):
+        image, label, _, _ = self.source.contents(index)
+        return decode_image(image), decode_label(label, self.classes.palette)
+
+
+def make_dataset(source, classes, options, *, description, num_coarse_images=0):
+    """Makes batches of a data set.
+
+    Args:
+        source: the files.
+        classes: what the values of its label images mean, a `Classes`.
+        options: an `Options`.
+        description: what the data set is called in errors.
+        num_coarse_images: how many images at the end of the source are coarsely annotated.
+
+    Returns:
+        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
+        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels.
+
+    Raises:
+        ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
+    """
+    num_images = len(source.sizes) - num_coarse_images
+    if options.augment and options.batch_size > num_images:
+        raise ValueError(
+            f"Received batch_size={options.batch_size} for the {num_images} images of {description}. Expected at least "
+            f"one full batch of training data. Pass batch_size={num_images} or less."
+        )
+    if options.crop_size is None and options.batch_size > 1:
+        _require_one_size(source, options)
+    reader = Reader(source, classes, options.cache)
+    if options.augment:
+        return _training_dataset(reader, options, num_coarse_images)
+    return _evaluation_dataset(reader, options)
+
+
+def _require_one_size(source, options):
+    for name, size in zip(source.names, source.sizes, strict=True):
+        if size != source.sizes[0]:
+            cure = "Pass crop_size, or batch_size=1." if options.augment else "Pass batch_size=1."
+            raise ValueError(
+                f"{name} is {size[0]}x{size[1]} (height x width), and {source.names[0]} is "
+                f"{source.sizes[0][0]}x{source.sizes[0][1]}. Expected one size, for batches of several whole images. "
+                f"{cure}"
+            )
+
+
+def _training_dataset(reader, options, num_coarse_images):
+    """Full batches of changed crops, in another order in each epoch; together, the processes read what one would."""
+    tf = host_tensorflow()
+    num_fine = len(reader.source.sizes) - num_coarse_images
+    plan = EpochPlan(
+        num_fine,
+        seed=options.seed,
+        points=_points(reader, num_fine) if options.class_uniform else (),
+        class_uniform=options.class_uniform,
+        num_coarse_images=num_coarse_images,
+        coarse=options.coarse,
+    )
+    size = options.crop_size or _one_size(reader.source.sizes)
+
+    def sample(place, epoch):
+        pick = plan.pick(place, epoch)
+        image, label = reader.read(pick.index)
+        return augmented(
+            image,
+            label,
+            augmentation=options.augmentation,
+            crop_size=size or tf.unstack(tf.shape(label)),
+            seed=pick.seed,
+            focus=pick.focus if options.class_uniform else None,
+            to_train_ids=lambda values: reader.train_ids(values, pick.index),
+        )
+
+    places = _epochs(_places(num_fine // options.batch_size, options))
+    return _batched(places.map(sample, **_parallel(options)), options)
+
+
+def _points(reader, num_fine):
+    # Coarse labels are outlines inside the objects: a point of theirs says little about what is around it.
+    points = class_points(reader.source, reader.read_train_ids, len(reader.classes.names))
+    return [of_class[of_class[:, 0] < num_fine] for of_class in points]
+
+
+def _evaluation_dataset(reader, options):
+    """Whole images in their order.
+
+    Processes that share them must make equally many steps of one shape, so there what is missing in the last batch is
+    filled up with black images whose labels are ignored, which no score and no loss counts.
+    """
+    tf = host_tensorflow()
+    sizes = reader.source.sizes
+    height, width = _one_size(sizes) or (None, None)
+    is_shared = options.shard.count > 1
+
+    def read(index):
+        image, label = reader.read(index)
+        return image, reader.train_ids(label, index)
+
+    def blank():
+        return tf.zeros((*sizes[0], 3), tf.uint8), tf.fill(sizes[0], tf.constant(IGNORE_LABEL, tf.uint8))
+
+    def sample(index):
+        image, label = tf.cond(index < len(sizes), lambda: read(index), blank) if is_shared else read(index)
+        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
+
+    num_steps = -(-len(sizes) // options.batch_size)
+    places = _places(num_steps, options) if is_shared else tf.data.Dataset.range(len(sizes))
+    # The graph knows the batch size where every batch is full; JAX then compiles once.
+    full = is_shared or len(sizes) % options.batch_size == 0
+    return _batched(places.map(sample, **_parallel(options)), options, drop_remainder=full)
+
+
+def _one_size(sizes):
+    return sizes[0] if len(set(sizes)) == 1 else None
+
+
+def _places(num_steps, options):
+    """The places of this process: in each step, its part of the batch that all processes make up together."""
+    tf = host_tensorflow()
+    local, shard = options.local_batch_size, options.shard
+    places = tf.data.Dataset.range(num_steps * local)
+    if shard.count == 1:
+        return places
+    return places.map(lambda i: i // local * options.batch_size + shard.index * local + i % local)
+
+
+def _epochs(places):
+    """Places with the number of the epoch, which is another each time the dataset is iterated."""
+    tf = host_tensorflow()
+    epochs = itertools.count()
+    # tf.data calls the generator anew each time the dataset is iterated.
+    epoch = tf.data.Dataset.from_generator(lambda: [next(epochs)], output_signature=tf.TensorSpec((), tf.int64))
+    numbered = epoch.flat_map(lambda epoch: places.map(lambda place: (place, epoch)))
+    return numbered.apply(tf.data.experimental.assert_cardinality(len(places)))
+
+
+def _parallel(options):
+    calls = options.num_parallel_calls or host_tensorflow().data.AUTOTUNE
+    return {"num_parallel_calls": calls, "deterministic": options.deterministic}
+
+
+def _batched(samples, options, drop_remainder=True):
+    tf = host_tensorflow()
+    choices = tf.data.Options()
+    choices.deterministic = options.deterministic
+    if options.shard.count > 1:
+        # Each process already reads its own share; sharing out once more would lose data.
+        choices.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    dataset = samples.batch(options.local_batch_size, drop_remainder=drop_remainder)
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(choices)

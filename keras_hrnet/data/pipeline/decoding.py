@@ -1,0 +1,108 @@
+"""Bytes of image files become pixels, and bytes of label files the values that they store, inside `tf.data`."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from keras_hrnet.data.files.label_values import in_words
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.data.transforms.lookup import looked_up
+from keras_hrnet.labels import UNKNOWN_ID
+
+GREY_8 = b"\x08\x00"
+"""Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
+
+
+def decode_image(contents):
+    """Decodes a PNG or JPEG file.
+
+    Args:
+        contents: the file, a string scalar.
+
+    Returns:
+        uint8 `(height, width, 3)`, RGB in [0, 255].
+    """
+    tf = host_tensorflow()
+    return tf.io.decode_image(contents, channels=3, expand_animations=False)
+
+
+def decode_label(contents, palette=None):
+    """Decodes a label image: the values that it stores.
+
+    Args:
+        contents: a PNG file, a string scalar: grey, with a palette (its indices are the values), or in colour.
+        palette: `(red, green, blue)` of stored value 0, 1, …, by which a colour picture is read.
+
+    Returns:
+        uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
+    """
+    tf = host_tensorflow()
+    is_grey = tf.strings.substr(contents, 24, 2) == GREY_8
+    label = tf.cond(
+        is_grey,
+        lambda: tf.squeeze(tf.io.decode_png(contents, channels=1), 2),
+        # TensorFlow's decoder has no way to get at a palette's indices.
+        lambda: tf.numpy_function(lambda data: stored_values(data, palette), [contents], tf.uint8, stateful=False),
+    )
+    return tf.ensure_shape(label, (None, None))
+
+
+def train_ids(label, classes, name):
+    """Maps stored values to train ids.
+
+    Args:
+        label: uint8 of any shape, stored values.
+        classes: what they mean, a `Classes`.
+        name: the file that they are from, a string scalar, for the error.
+
+    Returns:
+        uint8 of the same shape: classes, and 255 for ignored pixels.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if a pixel has a value that is neither a class nor ignored.
+    """
+    tf = host_tensorflow()
+    mapped = looked_up(label, classes.train_id_of_value)
+    known = tf.debugging.Assert(
+        tf.reduce_all(mapped != UNKNOWN_ID),
+        [name, f"holds values that are no class. Expected {in_words(classes.known_values)}. Restore the file."],
+    )
+    with tf.control_dependencies([known]):
+        return tf.identity(mapped)
+
+
+def stored_values(data, palette=None):
+    """Decodes a label image of any pixel format with Pillow.
+
+    Args:
+        data: the file, bytes.
+        palette: `(red, green, blue)` of stored value 0, 1, …, by which a colour picture is read.
+
+    Returns:
+        uint8 `(height, width)` array.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode in ("L", "P"):
+            return np.asarray(image)
+        pixels = np.asarray(image.convert("RGB")).astype(np.uint32)
+    return values_of_colors(pixels, palette)
+
+
+def values_of_colors(pixels, palette):
+    """Finds the place of each pixel's colour in a palette.
+
+    Args:
+        pixels: uint32 `(height, width, 3)`, RGB in [0, 255].
+        palette: `(red, green, blue)` of value 0, 1, ….
+
+    Returns:
+        uint8 `(height, width)`; 254 for a colour that the palette does not have.
+    """
+    codes = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
+    known = np.array([red << 16 | green << 8 | blue for red, green, blue in palette], np.uint32)
+    order = np.argsort(known)
+    place = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
+    values = order[place].astype(np.uint8)
+    values[known[values] != codes] = UNKNOWN_ID
+    return values

@@ -1,0 +1,108 @@
+"""Which image each place of an epoch is, and which of its pixels the crop must show.
+
+Everything here is a function of the seed, the epoch and the place alone, computed inside `tf.data`: any process can ask
+for any place, whatever was read before.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+
+NO_FOCUS = (-1, -1)
+"""The crop may lie anywhere."""
+
+
+class Pick(NamedTuple):
+    """What one place of an epoch shows.
+
+    Args:
+        index: the image, an int64 scalar.
+        focus: row and column of the pixel that the crop must show, int32 `(2,)`; −1 and −1 for any crop.
+        seed: what the crop is drawn from, int64 `(2,)`.
+    """
+
+    index: Any
+    focus: Any
+    seed: Any
+
+
+class EpochPlan:
+    """Draws the images of an epoch: all of them, or some of them with class-uniform and coarse ones in between.
+
+    An epoch has as many places as there are fine images. Without the shares, each image has one place. With them, the
+    given share of the places goes to crops around points of each class in turn, another to coarse images, and the rest
+    to fine images of which none is drawn twice. The points of a class, and the coarse images, are gone through whole
+    before one comes again.
+
+    Args:
+        num_fine: how many images an epoch draws from without the shares; they are numbered from 0.
+        seed: what all choices follow from, an integer.
+        points: for each class, int32 `(num_points, 3)`: image, row and column (`class_points`).
+        class_uniform: the share of places that is drawn from `points`, in [0, 1].
+        num_coarse_images: how many coarse images there are; they are numbered from `num_fine`.
+        coarse: the share of places that is drawn from coarse images, in [0, 1].
+
+    Reference: Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Relaxation", section 3.3;
+    NVIDIA semantic-segmentation, `datasets/uniform.py`, `build_epoch`. Unlike there, a class without points leaves its
+    places to the others, so that an epoch keeps its length.
+    """
+
+    def __init__(self, num_fine, *, seed, points=(), class_uniform=0.0, num_coarse_images=0, coarse=0.0):
+        self.num_places = num_fine
+        self._seed = seed
+        self._points = [of_class for of_class in points if len(of_class)]
+        self._num_uniform = round(class_uniform * num_fine) if self._points else 0
+        self._num_coarse = round(coarse * num_fine) if num_coarse_images else 0
+        self._num_coarse_images = num_coarse_images
+
+    def pick(self, place, epoch):
+        """Says what a place of an epoch shows.
+
+        Args:
+            place: an int64 scalar from 0 to `num_places` − 1.
+            epoch: an int64 scalar from 0.
+
+        Returns:
+            A `Pick`.
+        """
+        tf = host_tensorflow()
+        seed = tf.stack([tf.constant(self._seed, tf.int64), epoch])
+        slot = _shuffled(place, seed, self.num_places)
+        pick = Pick(slot, tf.constant(NO_FOCUS, tf.int32), tf.random.fold_in(seed, slot))
+        if self._num_uniform + self._num_coarse == 0:
+            return pick
+        # The first slots are class-uniform, the next are coarse; the fine images of the rest are others in each epoch.
+        pick = pick._replace(index=_shuffled(slot, tf.random.fold_in(seed, -1), self.num_places))
+        if self._num_coarse:
+            coarse = pick._replace(index=self._coarse_image(slot - self._num_uniform, epoch))
+            pick = _where(slot < self._num_uniform + self._num_coarse, coarse, pick)
+        if self._num_uniform:
+            index, focus = self._class_point(slot, seed)
+            pick = _where(slot < self._num_uniform, pick._replace(index=index, focus=focus), pick)
+        return pick
+
+    def _class_point(self, slot, seed):
+        tf = host_tensorflow()
+        num_points = np.array([len(of_class) for of_class in self._points])
+        first = np.cumsum(num_points) - num_points
+        which_class, turn = slot % len(num_points), slot // len(num_points)
+        limit = tf.constant(num_points, tf.int64)[which_class]
+        chosen = _shuffled(turn % limit, tf.random.fold_in(seed, which_class), limit)
+        point = tf.constant(np.concatenate(self._points), tf.int32)[tf.constant(first, tf.int64)[which_class] + chosen]
+        return tf.cast(point[0], tf.int64), point[1:]
+
+    def _coarse_image(self, turn, epoch):
+        tf = host_tensorflow()
+        turn = tf.maximum(turn, 0) + epoch * self._num_coarse
+        seed = tf.stack([tf.constant(self._seed, tf.int64), turn // self._num_coarse_images])
+        return self.num_places + _shuffled(turn % self._num_coarse_images, seed, self._num_coarse_images)
+
+
+def _shuffled(place, seed, num_places):
+    return host_tensorflow().random.experimental.index_shuffle(place, seed, num_places - 1)
+
+
+def _where(condition, chosen, other):
+    return Pick(*(host_tensorflow().where(condition, *values) for values in zip(chosen, other, strict=True)))

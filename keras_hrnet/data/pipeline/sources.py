@@ -1,0 +1,87 @@
+"""Where the bytes of a sample come from: a source gives image and label of any index, inside `tf.data`.
+
+A source has `names` (of the label files, for messages), `sizes` (height and width of the images, in pixels),
+`fingerprint` (a string that changes when the files do), and `contents(index)`. This one reads single files; packed
+records are read by `records`.
+"""
+
+import hashlib
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+
+
+class Files:
+    """Image and label files, read by index.
+
+    Args:
+        pairs: the files, a sequence of `Pair`.
+        sizes: `(height, width)` of each image, in pixels.
+    """
+
+    def __init__(self, pairs, sizes):
+        self.names = [str(pair.label) for pair in pairs]
+        self.sizes = list(sizes)
+        self._paths = [[str(path) for path in pair] for pair in pairs]
+        self._num_bytes = [[path.stat().st_size for path in pair] for pair in pairs]
+
+    @property
+    def fingerprint(self):
+        """A hash of all paths and lengths."""
+        return hashlib.sha256(repr((self._paths, self._num_bytes)).encode()).hexdigest()
+
+    def contents(self, index):
+        """Reads a sample.
+
+        Args:
+            index: an integer scalar.
+
+        Returns:
+            Bytes of the image, bytes of the label, and the names of both: four string scalars.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if a file has another length than it had when the source was made.
+        """
+        tf = host_tensorflow()
+        image_path, label_path = tf.unstack(tf.constant(self._paths)[index])
+        image_bytes, label_bytes = tf.unstack(tf.constant(self._num_bytes, tf.int64)[index])
+        image, label = _read_unchanged(image_path, image_bytes), _read_unchanged(label_path, label_bytes)
+        return image, label, image_path, label_path
+
+
+class Joined:
+    """Two sources as one: the second is numbered after the first.
+
+    Args:
+        first: a source.
+        second: a source.
+    """
+
+    def __init__(self, first, second):
+        self.names = first.names + second.names
+        self.sizes = first.sizes + second.sizes
+        self._first, self._second = first, second
+
+    @property
+    def fingerprint(self):
+        """Both fingerprints."""
+        return f"{self._first.fingerprint} {self._second.fingerprint}"
+
+    def contents(self, index):
+        """Reads a sample, as the sources do."""
+        first = len(self._first.names)
+        return host_tensorflow().cond(
+            index < first, lambda: self._first.contents(index), lambda: self._second.contents(index - first)
+        )
+
+
+def _read_unchanged(path, num_bytes):
+    # TensorFlow's decoder does not name the file that it fails on.
+    tf = host_tensorflow()
+    contents = tf.io.read_file(path)
+    found = tf.cast(tf.strings.length(contents), tf.int64)
+    unchanged = tf.debugging.Assert(
+        found == num_bytes,
+        [path, "has", found, "bytes. Expected the", num_bytes, "that it had when the dataset was made. Make it anew."],
+    )
+    with tf.control_dependencies([unchanged]):
+        return tf.identity(contents)

@@ -1,0 +1,74 @@
+"""How many images a second a pipeline gives."""
+
+import statistics
+import time
+from typing import NamedTuple
+
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.data.pipeline.decoding import decode_image, decode_label
+
+
+class Throughput(NamedTuple):
+    """What was measured of a pipeline, as medians over all rounds.
+
+    Args:
+        images_per_second: by the clock.
+        cpu_seconds: processor time of this process for each image, all threads together. Other programs disturb it
+            less than the clock.
+    """
+
+    images_per_second: float
+    cpu_seconds: float
+
+
+def decoding_alone(source):
+    """A pipeline that decodes the images and labels of a source in their order, and does nothing else.
+
+    Args:
+        source: the files.
+
+    Returns:
+        A `tf.data.Dataset` of single images and labels.
+    """
+    tf = host_tensorflow()
+
+    def decode(index):
+        image, label, _, _ = source.contents(index)
+        return decode_image(image), decode_label(label)
+
+    indices = tf.data.Dataset.range(len(source.sizes))
+    return indices.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(tf.data.AUTOTUNE)
+
+
+def throughputs(pipelines, *, num_images, rounds=7, on_round=None):
+    """Measures pipelines side by side: in each round, all of them one after the other.
+
+    Args:
+        pipelines: datasets of batches `(image, label)` by name.
+        num_images: how many images each of them gives in a round; those with fewer in an epoch begin another.
+        rounds: how many rounds there are.
+        on_round: called without arguments after each.
+
+    Returns:
+        A `Throughput` for each name. An untimed round goes before, which fills caches and starts threads.
+    """
+    measured = {name: [] for name in pipelines}
+    for number in range(rounds + 1):
+        for name, dataset in pipelines.items():
+            rate = _rate(dataset.repeat(), num_images)
+            if number:
+                measured[name].append(rate)
+        if on_round and number:
+            on_round()
+    return {name: Throughput(*map(statistics.median, zip(*rates, strict=True))) for name, rates in measured.items()}
+
+
+def _rate(dataset, num_images):
+    seen = 0
+    clock, processor = time.perf_counter(), time.process_time()
+    # The iterator ends with this function: what it has prepared beyond is thrown away, and does not help the next.
+    for image, _ in dataset:
+        seen += int(image.shape[0])
+        if seen >= num_images:
+            break
+    return seen / (time.perf_counter() - clock), (time.process_time() - processor) / seen
