@@ -1,0 +1,1 @@
+"""A data set in few large files: packs it, and reads any sample of it back."""

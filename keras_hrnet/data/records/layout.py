@@ -1,0 +1,63 @@
+"""Where the records of Cityscapes lie: a folder a split, in a root of their own."""
+
+from pathlib import Path
+
+from keras_hrnet.data.files.cityscapes import ANNOTATIONS, EXTRA
+from keras_hrnet.data.files.listing import entries, is_folder
+from keras_hrnet.data.records.manifest import MANIFEST_NAME, SHARD_START
+
+
+def default_annotation(split):
+    """The annotation that a split is read with if none is asked for: fine, where there is any."""
+    return "coarse" if split == EXTRA else "fine"
+
+
+def split_folders(root, split, annotation=None):
+    """Says which folders of records make a split.
+
+    Args:
+        root: the folder that was packed to; it need not exist.
+        split: "train", "val", "test", "trainval" or "train_extra".
+        annotation: "fine" or "coarse"; `None` means fine where there is any.
+
+    Returns:
+        A dictionary from the name of each folder of Cityscapes, such as "train", to the `Path` of its records:
+        `root/train`, or `root/train_coarse` for the coarse annotation of what also has a fine one.
+
+    Raises:
+        ValueError: if there is no such split with this annotation.
+    """
+    annotation = annotation or default_annotation(split)
+    names = ANNOTATIONS[annotation].folders(split) if annotation in ANNOTATIONS else ()
+    if not names:
+        expected = "; ".join(
+            f"{name}: {', '.join((*kind.published, 'trainval'))}" for name, kind in ANNOTATIONS.items()
+        )
+        raise ValueError(
+            f"Cityscapes has no split {split!r} with the annotation {annotation!r}. Expected one of these: {expected}. "
+            f"Choose one."
+        )
+    return {
+        name: Path(root, name if annotation == default_annotation(name) else f"{name}_{annotation}") for name in names
+    }
+
+
+def is_packed(root):
+    """Whether a folder, or one directly in it, holds records, be they finished or not.
+
+    Args:
+        root: a folder; it need not exist.
+
+    Returns:
+        A boolean.
+
+    Raises:
+        PermissionError: if a folder cannot be read.
+    """
+    root = Path(root)
+    return any(holds_records(folder) for folder in (root, *filter(is_folder, entries(root))))
+
+
+def holds_records(folder):
+    """Whether a folder itself holds records, be they finished or not."""
+    return any(path.name == MANIFEST_NAME or path.name.startswith(SHARD_START) for path in entries(folder))

@@ -1,0 +1,160 @@
+"""What records hold: which sample lies where in which shard, as a JSON file beside them.
+
+A folder of records holds shards (`records-00000-of-00026.tfrecord`, …) and `manifest.json`, which is written last.
+While packing is under way, each finished shard has a manifest of its own (`records-00000-of-00026.tfrecord.json`), from
+which packing goes on; what is being written ends in `.part`.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+MANIFEST_NAME, SHARD_START = "manifest.json", "records-"
+FORMAT, VERSION = "keras_hrnet records", 1
+
+
+class Sample(NamedTuple):
+    """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels."""
+
+    image: str
+    label: str
+    image_bytes: int
+    label_bytes: int
+    height: int
+    width: int
+
+
+class Record(NamedTuple):
+    """A sample, and where it lies in its shard: the byte its framing begins at, and bytes without the framing."""
+
+    sample: Sample
+    offset: int
+    length: int
+
+
+class Shard(NamedTuple):
+    """A TFRecord file: its name, length in bytes, checksum in hexadecimal digits, and a `Record` a sample, in order."""
+
+    name: str
+    size: int
+    sha256: str
+    records: tuple[Record, ...]
+
+
+def shard_name(number, count):
+    """Names a shard by its number, from 0, and the number of all."""
+    return f"{SHARD_START}{number:05d}-of-{count:05d}.tfrecord"
+
+
+def own_manifest_of(shard):
+    """Names the manifest of a single shard, which is there while packing is under way."""
+    return f"{shard}.json"
+
+
+def part_of(path):
+    """Names the file that is written before it becomes the one at `path`."""
+    return path.with_name(f"{path.name}.part")
+
+
+def read_manifest(path):
+    """Reads a manifest.
+
+    Args:
+        path: a `pathlib.Path`.
+
+    Returns:
+        A list of `Shard`.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is none, or of a newer version of the package.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        found_format, version = content["format"], content["version"]
+        if found_format == FORMAT and version == VERSION:
+            return [_shard(**fields) for fields in content["shards"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no manifest of records ({type(error).__name__}: {error}). Expected the JSON that "
+            f"`keras-hrnet data pack` writes. Restore the file, or remove its folder and pack the data set anew."
+        ) from error
+    raise ValueError(
+        f"{path} is of the format {found_format!r}, version {version!r}. Expected {FORMAT!r}, version {VERSION}. "
+        f"Update keras-hrnet to the version that packed these records, or pack the data set anew in another folder."
+    )
+
+
+def write_manifest(path, shards):
+    """Writes a manifest: the file is there with all of it, or as it was.
+
+    Args:
+        path: a `pathlib.Path`.
+        shards: a sequence of `Shard`.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "num_samples": sum(len(shard.records) for shard in shards),
+        "shards": [_fields(shard) for shard in shards],
+    }
+    part = part_of(path)
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    put_in_place(part, path)
+
+
+def put_in_place(part, path):
+    """Gives a finished file its name, once its content is on the disk.
+
+    Args:
+        part: the finished file.
+        path: what it is called from now on.
+    """
+    with open(part, "r+b") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def shard_fault(folder, shard, *, contents):
+    """Says what is wrong with a shard.
+
+    Args:
+        folder: where it is, a `pathlib.Path`.
+        shard: what its manifest says, a `Shard`.
+        contents: whether to compare its checksum, or only its length.
+
+    Returns:
+        What is wrong, to be read after the file's name and before a full stop, or `None`.
+    """
+    path = Path(folder, shard.name)
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
+    if size != shard.size:
+        return f"has {size} bytes instead of {shard.size}"
+    if contents and (found := sha256_of(path)) != shard.sha256:
+        return f"has the SHA-256 {found} instead of {shard.sha256}"
+    return None
+
+
+def sha256_of(path):
+    """Computes the SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shard(name, size, sha256, samples):
+    return Shard(name, size, sha256, tuple(_record(**fields) for fields in samples))
+
+
+def _record(offset, length, **sample):
+    return Record(Sample(**sample), offset, length)
+
+
+def _fields(shard):
+    samples = [
+        {**record.sample._asdict(), "offset": record.offset, "length": record.length} for record in shard.records
+    ]
+    return {"name": shard.name, "size": shard.size, "sha256": shard.sha256, "samples": samples}

@@ -1,0 +1,179 @@
+"""Packs pairs of files into shards of TFRecords, whose bytes stay those of the files."""
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
+from keras_hrnet.data.files.pairs import examine_pairs
+from keras_hrnet.data.files.reading import read_file
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.data.records.manifest import (
+    MANIFEST_NAME,
+    Record,
+    Shard,
+    own_manifest_of,
+    part_of,
+    put_in_place,
+    sha256_of,
+    write_manifest,
+)
+from keras_hrnet.data.records.plan import plan_shards
+from keras_hrnet.data.records.resumption import undamaged_shards
+
+FRAMING_BYTES = 16
+"""Length and checksum before a record, checksum behind it: 8, 4 and 4 bytes (TFRecord)."""
+
+
+class Packed(NamedTuple):
+    """What a folder holds after packing; `num_kept` of its shards were there before."""
+
+    num_samples: int
+    num_shards: int
+    num_kept: int
+    num_bytes: int
+
+
+def pack(pairs, folder, *, shard_size=2**28, known=CITYSCAPES_IDS, on_sample=None):
+    """Packs pairs of image and label into few large files, for disks and networks that are slow at many small ones.
+
+    Each sample is a `tf.train.Example` with `image` and `label` (the bytes of both files, unchanged), `image_name` and
+    `label_name` (their paths below the folder that all files share), `height` and `width`, so that any reader of
+    TFRecords can read them. A manifest says where each sample lies; with it, `Records` reads them in any order.
+
+    What was interrupted goes on when it is called again: finished shards whose checksum is right are kept. A file that
+    was changed in between is noticed by its length only. All files are checked while they are packed.
+
+    Args:
+        pairs: a sequence of `Pair`.
+        folder: where to write; it is made where it is missing.
+        shard_size: what a shard may take, in bytes. Bytes rather than samples, because bytes are what an interrupted
+            run loses, what is copied at once, and what a disk reads in one go, whatever the images' size.
+        known: the `LabelValues` of the data set.
+        on_sample: called without arguments for each sample that is packed or was there.
+
+    Returns:
+        A `Packed`.
+
+    Raises:
+        TypeError: if the shard size is no integer.
+        ValueError: if a file cannot be used, or the folder holds anything else.
+        OSError: if there is no room on the disk.
+    """
+    folder = Path(folder)
+    plan = plan_shards(pairs, shard_size=shard_size, known=known)
+    kept = undamaged_shards(folder, plan)
+    missing = [planned for planned in plan if planned.name not in kept]
+    _require_room(folder, missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    on_sample = on_sample or (lambda: None)
+    shards = []
+    for planned in plan:
+        if planned.name in kept:
+            shards.append(kept[planned.name])
+            for _ in planned.samples:
+                on_sample()
+        else:
+            shards.append(_write_shard(folder, planned, known, on_sample))
+    _close(folder, shards)
+    num_samples = sum(len(shard.records) for shard in shards)
+    return Packed(num_samples, len(shards), len(kept), sum(shard.size for shard in shards))
+
+
+def _require_room(folder, missing):
+    needed, free = sum(planned.num_bytes for planned in missing), _free_bytes(folder)
+    if needed > free:
+        raise OSError(
+            f"{folder} is on a disk with {free:,} bytes free. Expected {needed:,} bytes, for {len(missing)} "
+            f"shards that are to be written. Free {needed - free:,} bytes there, or pack to another disk."
+        )
+
+
+def _free_bytes(folder):
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
+def _write_shard(folder, planned, known, on_sample):
+    tf = host_tensorflow()
+    path = folder / planned.name
+    part = part_of(path)
+    try:
+        records = _write_records(part, planned, known, on_sample)
+        shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records)
+        _require_whole(part, shard)
+        # Its manifest first: a shard without one would not be known as ours when packing goes on.
+        write_manifest(folder / own_manifest_of(planned.name), [shard])
+        put_in_place(part, path)
+    except (OSError, tf.errors.OpError) as error:
+        raise OSError(
+            f"{part} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room "
+            f"for {planned.num_bytes:,} bytes, and for the shards behind it. Make room, and pack again: finished "
+            f"shards are kept, and you are told what the others need."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return shard
+
+
+def _write_records(part, planned, known, on_sample):
+    tf = host_tensorflow()
+    records, offset = [], 0
+    with (
+        # Closed here, not when Python collects it: its threads must not be joined at any odd moment.
+        contextlib.closing(examine_pairs(planned.pairs, known=known)) as examinations,
+        tf.io.TFRecordWriter(str(part)) as writer,
+    ):
+        for pair, sample, examination in zip(planned.pairs, planned.samples, examinations, strict=True):
+            if examination.faults:
+                raise examination.faults[0]
+            content = _example(pair, sample)
+            writer.write(content)
+            records.append(Record(sample, offset, len(content)))
+            offset += len(content) + FRAMING_BYTES
+            on_sample()
+    return tuple(records)
+
+
+def _example(pair, sample):
+    train = host_tensorflow().train
+
+    def feature(*values):
+        if isinstance(values[0], bytes):
+            return train.Feature(bytes_list=train.BytesList(value=values))
+        return train.Feature(int64_list=train.Int64List(value=values))
+
+    features = {
+        "image": feature(_read_unchanged(pair.image, sample.image_bytes)),
+        "label": feature(_read_unchanged(pair.label, sample.label_bytes)),
+        "image_name": feature(sample.image.encode()),
+        "label_name": feature(sample.label.encode()),
+        "height": feature(sample.height),
+        "width": feature(sample.width),
+    }
+    # The order of the features is free, unless it is asked for.
+    return train.Example(features=train.Features(feature=features)).SerializeToString(deterministic=True)
+
+
+def _read_unchanged(path, num_bytes):
+    content = read_file(path)
+    if len(content) != num_bytes:
+        raise ValueError(
+            f"{path} has {len(content)} bytes now. Expected the {num_bytes} that it had when packing began. Let "
+            f"nothing write to the files, and pack to another folder."
+        )
+    return content
+
+
+def _require_whole(part, shard):
+    last = shard.records[-1]
+    expected = last.offset + last.length + FRAMING_BYTES
+    if shard.size != expected:
+        raise OSError(f"{shard.size} bytes arrived instead of {expected}; does another process pack to {part.parent}?")
+
+
+def _close(folder, shards):
+    write_manifest(folder / MANIFEST_NAME, shards)
+    for shard in shards:
+        Path(folder, own_manifest_of(shard.name)).unlink(missing_ok=True)

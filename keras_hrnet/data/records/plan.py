@@ -1,0 +1,87 @@
+"""Decides, before anything is written, which samples come into which shard."""
+
+import os
+from numbers import Integral
+from typing import NamedTuple
+
+from keras_hrnet.data.files.pairs import Pair, check_pairs
+from keras_hrnet.data.records.manifest import Sample, shard_name
+
+SAMPLE_OVERHEAD_BYTES = 1024
+"""What a sample takes at most beside its files and their names: keys, framing, and its lines in two manifests."""
+
+
+class PlannedShard(NamedTuple):
+    """A shard to be: its name, the files that go into it, and what is known of them already."""
+
+    name: str
+    pairs: tuple[Pair, ...]
+    samples: tuple[Sample, ...]
+
+    @property
+    def num_bytes(self):
+        """What it takes on disk at most, in bytes."""
+        return sum(_num_bytes(sample) for sample in self.samples)
+
+
+def plan_shards(pairs, *, shard_size, known):
+    """Divides pairs into shards, in their order.
+
+    Args:
+        pairs: a sequence of `Pair`.
+        shard_size: what a shard may take, in bytes; a single larger sample still gets one.
+        known: the `LabelValues` of the data set.
+
+    Returns:
+        A list of `PlannedShard`. It depends on the names of the files below the folder that all of them share, on their
+        lengths, and on the size of the images; not on where they lie.
+
+    Raises:
+        TypeError: if the shard size is no integer.
+        ValueError: if there are no pairs, a file cannot be used, or the shard size is not positive.
+    """
+    if not pairs:
+        raise ValueError("Received no pairs to pack. Expected an image and its label at least. Check where they are.")
+    if not isinstance(shard_size, Integral):
+        raise TypeError(f"Received shard_size={shard_size!r}. Expected an integer, in bytes. Pass one, such as 2**28.")
+    if shard_size < 1:
+        raise ValueError(f"Received shard_size={shard_size}. Expected at least one byte. Pass more, such as 2**28.")
+    samples = _samples_of(pairs, known)
+    starts = _starts([_num_bytes(sample) for sample in samples], shard_size)
+    stops = [*starts[1:], len(samples)]
+    return [
+        PlannedShard(shard_name(number, len(starts)), tuple(pairs[start:stop]), tuple(samples[start:stop]))
+        for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
+
+
+def _samples_of(pairs, known):
+    headers = check_pairs(pairs, known=known, contents=False)
+    top = os.path.commonpath([path.absolute().parent for pair in pairs for path in pair])
+    return [
+        Sample(
+            image=pair.image.absolute().relative_to(top).as_posix(),
+            label=pair.label.absolute().relative_to(top).as_posix(),
+            image_bytes=pair.image.stat().st_size,
+            label_bytes=pair.label.stat().st_size,
+            height=header.height,
+            width=header.width,
+        )
+        for pair, header in zip(pairs, headers, strict=True)
+    ]
+
+
+def _num_bytes(sample):
+    names = 3 * (len(sample.image.encode()) + len(sample.label.encode()))  # in the sample and in two manifests
+    return sample.image_bytes + sample.label_bytes + names + SAMPLE_OVERHEAD_BYTES
+
+
+def _starts(num_bytes, shard_size):
+    """The index of the first sample of each shard."""
+    starts, room = [], 0
+    for index, needed in enumerate(num_bytes):
+        if index == 0 or needed > room:
+            starts.append(index)
+            room = shard_size
+        room -= needed
+    return starts

@@ -1,0 +1,76 @@
+"""Finds what an earlier packing left behind, and tells it from what it must not touch."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from keras_hrnet.data.files.listing import entries
+from keras_hrnet.data.records.manifest import MANIFEST_NAME, own_manifest_of, part_of, read_manifest, shard_fault
+
+
+def undamaged_shards(folder, plan):
+    """Finds the shards of a plan that need not be written any more.
+
+    Args:
+        folder: the `Path` that is packed to; it need not exist.
+        plan: a list of `PlannedShard`.
+
+    Returns:
+        A dictionary from the name of a shard to its `Shard`: those that are there with the checksum of their manifest.
+
+    Raises:
+        ValueError: if the folder holds anything that does not belong to the plan.
+        NotADirectoryError: if it is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file. Expected a folder to pack to. Pass another, or remove the file.")
+    listed = _listed_shards(folder, plan)
+    _require_nothing_else(folder, plan, listed)
+    with ThreadPoolExecutor() as pool:
+        faults = pool.map(lambda shard: shard_fault(folder, shard, contents=True), listed.values())
+        return {shard.name: shard for shard, fault in zip(listed.values(), faults, strict=True) if fault is None}
+
+
+def _listed_shards(folder, plan):
+    planned = {shard.name: shard for shard in plan}
+    # What a shard's own manifest says is newer than what the manifest of all says.
+    paths = [folder / MANIFEST_NAME, *(folder / own_manifest_of(name) for name in planned)]
+    listed = {}
+    for path in paths:
+        for shard in read_manifest(path) if path.is_file() else ():
+            _require_planned(path, shard, planned)
+            listed[shard.name] = shard
+    return listed
+
+
+def _require_planned(path, shard, planned):
+    if shard.name not in planned:
+        raise _other_samples(path, f"{shard.name}, where {len(planned)} shards are to come")
+    there, wanted = [record.sample for record in shard.records], planned[shard.name].samples
+    for its, mine in zip(there, wanted, strict=False):
+        if its != mine:
+            raise _other_samples(path, f"{_described(its)} where {_described(mine)} is to come")
+    if len(there) != len(wanted):
+        raise _other_samples(path, f"{len(there)} samples in {shard.name} where {len(wanted)} are to come")
+
+
+def _described(sample):
+    return f"{sample.label!r} ({sample.label_bytes} bytes, image {sample.image_bytes})"
+
+
+def _require_nothing_else(folder, plan, listed):
+    own = [folder / name for name in (MANIFEST_NAME, *(own_manifest_of(shard.name) for shard in plan))]
+    shards = [folder / shard.name for shard in plan]
+    allowed = {*own, *map(part_of, own), *map(part_of, shards), *(path for path in shards if path.name in listed)}
+    foreign = [path for path in entries(folder) if path not in allowed]
+    if foreign:
+        raise ValueError(
+            f"{folder} holds {foreign[0].name}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}, which "
+            f"these {sum(len(shard.samples) for shard in plan)} samples in {len(plan)} shards do not make. Expected an "
+            f"empty folder, or one where packing them was interrupted. Pack to another folder, or remove this one."
+        )
+
+
+def _other_samples(path, difference):
+    return ValueError(
+        f"{path} lists other samples, or shards of another size: {difference}. Expected an empty folder, or one where "
+        f"packing these very samples was interrupted. Pack to another folder, or remove {path.parent}."
+    )

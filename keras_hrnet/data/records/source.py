@@ -1,0 +1,120 @@
+"""Reads packed samples by index inside `tf.data`, as `keras_hrnet.data.pipeline.sources` reads files."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from keras_hrnet.data.files.listing import described
+from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.data.records.layout import holds_records
+from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
+
+PACK_AGAIN = "Run `keras-hrnet data pack` as before: it keeps what is sound, and writes the rest."
+
+
+class Records:
+    """Packed samples, read by index: a source, as `keras_hrnet.data.pipeline.sources.Files` is one.
+
+    Args:
+        *folders: what was packed to, in the order in which their samples are numbered.
+        verify: whether to compare the checksum of each shard now, or only its length. The checksum of a sample is
+            compared in any case whenever it is read.
+
+    Raises:
+        FileNotFoundError: if a folder, its manifest or a shard is missing.
+        ValueError: if there is no folder, a manifest cannot be read, or a shard is damaged.
+    """
+
+    def __init__(self, *folders, verify=True):
+        if not folders:
+            raise ValueError("Received no folder of records. Expected one at least. Pass what was packed to.")
+        folders = [Path(folder) for folder in folders]
+        shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
+        _check_shards(shards, contents=verify)
+        self.names, self.sizes = [], []
+        self._image_names, self._places = [], []
+        self._paths = [str(folder / shard.name) for folder, shard in shards]
+        self._checksums = [shard.sha256 for _, shard in shards]
+        for number, (_, shard) in enumerate(shards):
+            for sample, offset, length in shard.records:
+                self.names.append(f"{sample.label} in {self._paths[number]}")
+                self.sizes.append((sample.height, sample.width))
+                self._image_names.append(f"{sample.image} in {self._paths[number]}")
+                self._places.append((number, offset, length))
+
+    @property
+    def fingerprint(self):
+        """A hash of the checksums of all shards: the same wherever they lie."""
+        return hashlib.sha256(" ".join(self._checksums).encode()).hexdigest()
+
+    def contents(self, index):
+        """Reads a sample.
+
+        Args:
+            index: an integer scalar.
+
+        Returns:
+            Bytes of the image, bytes of the label, and the names of both with that of their shard: four string scalars.
+
+        Raises:
+            tf.errors.InvalidArgumentError: if the shard does not hold the sample undamaged any more.
+        """
+        tf = host_tensorflow()
+        shard, offset, length = tf.unstack(tf.constant(self._places, tf.int64)[index])
+        path, label_name = tf.constant(self._paths)[shard], tf.constant(self.names)[index]
+        record = _record_or_nothing(path, offset)
+        sound = tf.debugging.Assert(
+            tf.cast(tf.strings.length(record), tf.int64) == length,
+            [label_name, "cannot be read at byte", offset, f"or is damaged. Expected {MANIFEST_NAME}'s. {PACK_AGAIN}"],
+        )
+        with tf.control_dependencies([sound]):
+            record = tf.identity(record)
+        feature = tf.io.FixedLenFeature((), tf.string)
+        sample = tf.io.parse_single_example(record, {"image": feature, "label": feature})
+        return sample["image"], sample["label"], tf.constant(self._image_names)[index], label_name
+
+
+def _shards_of(folder):
+    manifest = folder / MANIFEST_NAME
+    if manifest.is_file():
+        return read_manifest(manifest)
+    if holds_records(folder):
+        raise FileNotFoundError(f"{folder} has no {MANIFEST_NAME}: packing did not finish. Expected one. {PACK_AGAIN}")
+    raise FileNotFoundError(
+        f"{folder} {described(folder)}; {folder.parent} {described(folder.parent)}. Expected records with their "
+        f"{MANIFEST_NAME}. Pack them with `keras-hrnet data pack`, or pass the folder where they are."
+    )
+
+
+def _check_shards(shards, *, contents):
+    with ThreadPoolExecutor() as pool:
+        faults = pool.map(lambda place: shard_fault(*place, contents=contents), shards)
+        for (folder, shard), fault in zip(shards, faults, strict=True):
+            if fault is not None:
+                pool.shutdown(cancel_futures=True)
+                path = folder / shard.name
+                kind = ValueError if path.is_file() else FileNotFoundError
+                raise kind(f"{path} {fault}. Expected what {MANIFEST_NAME} says of it. {PACK_AGAIN}")
+
+
+def _record_or_nothing(path, offset):
+    """The record at a byte of a file, or an empty string where none can be read or it is damaged."""
+    tf = host_tensorflow()
+    # What TensorFlow says of a damaged record does not name the file, so that `contents` does. The error has to arise
+    # in a map: from a file that cannot be opened, `ignore_errors` would try to read for ever.
+    offsets = tf.data.Dataset.from_tensors(offset)
+    record = offsets.map(lambda offset: _record_at(path, offset)).ignore_errors(log_warning=True)
+    return record.concatenate(tf.data.Dataset.from_tensors("")).take(1).get_single_element()
+
+
+def _record_at(path, offset):
+    tf = host_tensorflow()
+    # `tf.data.TFRecordDataset` takes no offset, and `FixedLengthRecordDataset` reads everything before it.
+    records = tf.raw_ops.TFRecordDatasetV2(
+        filenames=path[None],
+        compression_type="",
+        # Without a buffer, a record is read from the disk to where it stays.
+        buffer_size=tf.constant(0, tf.int64),
+        byte_offsets=offset[None],
+    )
+    return tf.data.experimental.from_variant(records, tf.TensorSpec((), tf.string)).take(1).get_single_element()
