@@ -7,6 +7,9 @@ from PIL import Image
 
 import keras_hrnet.data
 from keras_hrnet.data import class_shares, folders
+from keras_hrnet.data.files.folders import find_folder_pairs
+from keras_hrnet.data.files.label_values import LabelValues
+from keras_hrnet.data.records.packing import pack
 
 pytestmark = pytest.mark.once
 
@@ -104,6 +107,15 @@ def test_a_stored_255_that_is_a_class_does_not_reach_the_padding(garden):
     for _, label in dataset:
         np.testing.assert_array_equal(label[0, :12, :20], 1)
         assert (label[0].numpy() == 255).sum() == 30 * 30 - 12 * 20
+
+
+def test_packed_folders_give_the_same_batches(garden):
+    root, masks = garden
+    expected = {name: np.where(mask == 0, 255, mask) for name, mask in masks.items()}
+    values = LabelValues(values={0, 1, 2, 255})
+    pack(find_folder_pairs(root / "photos", root / "masks"), root / "packed", known=values)
+    dataset = folders(root / "packed", None, NAMES, ignore_label=(0, 255))
+    assert_labels([label[0].numpy() for _, label in dataset], expected)
 
 
 def test_masks_can_be_palette_images(garden):

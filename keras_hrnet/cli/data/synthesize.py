@@ -1,4 +1,4 @@
-"""`keras-hrnet data`: what there is to do with files before training."""
+"""`keras-hrnet data synthesize`: streets to try everything on."""
 
 import pathlib
 from typing import Annotated
@@ -10,15 +10,7 @@ from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import synthesize as synthesize_streets
 
-data_app = typer.Typer(help="Make data sets.", no_args_is_help=True)
 
-
-@data_app.callback()
-def _data():
-    """Make data sets."""
-
-
-@data_app.command()
 def synthesize(
     root: Annotated[pathlib.Path, typer.Argument(help="Folder to write to.")],
     train: Annotated[int, typer.Option(help="Images of the train split.", min=0)] = 40,

@@ -8,6 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_hrnet.data import cityscapes, class_shares
+from keras_hrnet.data.files.cityscapes import find_pairs
+from keras_hrnet.data.records.packing import pack
 
 pytestmark = pytest.mark.once
 
@@ -62,6 +64,23 @@ class TestCache:
         for path in street_root.rglob("*.png"):
             path.unlink()
         assert len(epoch(dataset)) == 3
+
+
+class TestRecords:
+    @pytest.mark.parametrize("split", ["train", "val"])
+    def test_batches_from_records_are_those_of_the_files(self, street_root, tmp_path, split):
+        pack(find_pairs(street_root, split), tmp_path / "packed" / split, shard_size=5000)
+        arguments = {"batch_size": 2, **CROP} if split == "train" else {}
+        files, records = (cityscapes(root, split, **arguments) for root in (street_root, tmp_path / "packed"))
+        for _ in range(2):
+            assert_equal(epoch(files), epoch(records))
+
+    def test_coarse_records_are_mixed_in(self, street_root, write_split, tmp_path):
+        write_split(street_root, "train_extra", 4, annotation="gtCoarse", first=11)
+        pack(find_pairs(street_root, "train"), tmp_path / "packed" / "train")
+        pack(find_pairs(street_root, "train_extra", "coarse"), tmp_path / "packed" / "train_extra")
+        files, records = (cityscapes(root, "train", coarse=0.5, **CROP) for root in (street_root, tmp_path / "packed"))
+        assert_equal(epoch(files), epoch(records))
 
 
 class TestShards:

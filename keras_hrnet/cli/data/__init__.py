@@ -1,0 +1,10 @@
+"""`keras-hrnet data`: what there is to do with files before training."""
+
+import typer
+
+from keras_hrnet.cli.data import check, pack, synthesize
+
+data_app = typer.Typer(help="Make, check and pack data sets.", no_args_is_help=True)
+data_app.command()(check.check)
+data_app.command()(pack.pack)
+data_app.command()(synthesize.synthesize)

@@ -1,0 +1,135 @@
+"""`keras-hrnet data check`: what is there, what is wrong, and what to do about it."""
+
+import json
+import os
+import pathlib
+from typing import Annotated
+
+import rich.console
+import rich.markup
+import rich.padding
+import rich.table
+import rich.text
+import typer
+
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, cells, counted, heading
+from keras_hrnet.data.files.folders import match_folders
+from keras_hrnet.data.files.label_values import LabelValues
+from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
+from keras_hrnet.data.files.survey import check as check_cityscapes
+from keras_hrnet.labels import IGNORE_LABEL
+
+STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
+
+
+def check(
+    root: Annotated[
+        pathlib.Path | None, typer.Argument(help="A Cityscapes root: the folder that holds leftImg8bit.")
+    ] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of one's own images.")] = None,
+    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
+    classes: Annotated[
+        int | None, typer.Option(help="How many classes the masks number from 0; 255 is ignored.", min=1, max=254)
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Read names and headers only, not whole files.")] = False,
+    json_file: Annotated[
+        pathlib.Path | None, typer.Option("--json", help="Write all findings to this file as well.")
+    ] = None,
+):
+    """Check every file of a data set before training: what is missing, damaged or foreign, and what to do."""
+    if (images is None) != (masks is None) or (root is None) == (images is None):
+        raise ValueError(
+            f"Received ROOT {root}, --images {images} and --masks {masks}. Expected ROOT alone, or --images and "
+            f"--masks together. Pass the one or the other."
+        )
+    if json_file is not None and not json_file.parent.is_dir():
+        raise FileNotFoundError(f"Received --json {str(json_file)!r}. Expected its folder to be there. Make it first.")
+    survey = survey_root(root, quick) if root is not None else survey_folders(images, masks, classes, quick)
+    print_survey(survey)
+    if json_file is not None:
+        json_file.write_text(json.dumps(survey.as_dict(), indent=2) + "\n", encoding="utf-8")
+    if not survey.ok:
+        raise typer.Exit(1)
+
+
+def survey_root(root, quick):
+    """Checks a Cityscapes root behind a progress bar.
+
+    Args:
+        root: a `Path`.
+        quick: whether to read headers only.
+
+    Returns:
+        A `Survey`.
+    """
+    with progress_bar("Checking", count_pairs(root), "pairs") as advance:
+        return check_cityscapes(root, contents=not quick, on_pair=lambda pair: advance())
+
+
+def survey_folders(images, masks, classes, quick):
+    """Checks a folder of images and one of masks behind a progress bar.
+
+    Args:
+        images: a `Path`.
+        masks: a `Path`.
+        classes: how many classes there are; None allows every value.
+        quick: whether to read headers only.
+
+    Returns:
+        A `Survey`.
+    """
+    known = ANY_VALUE if classes is None else LabelValues(values=frozenset([*range(classes), IGNORE_LABEL]))
+    with progress_bar("Checking", len(match_folders(images, masks).pairs), "pairs") as advance:
+        return check_folders(images, masks, known=known, contents=not quick, on_pair=lambda pair: advance())
+
+
+def print_survey(survey):
+    """Prints a table of what is there, and the findings of each kind with their cure.
+
+    Args:
+        survey: a `Survey`.
+    """
+    console = rich.console.Console(highlight=False)
+    table = rich.table.Table(title=rich.markup.escape(survey.root), title_justify="left")
+    for name in ("annotation", "split", "found", "published", "state"):
+        table.add_column(name, justify="right" if name in ("found", "published") else "left")
+    for row in survey.rows:
+        style = STATE_STYLES.get(row.state.partition(":")[0], "red")
+        *numbers, state = cells(row)
+        table.add_row(*numbers, f"[{style}]{state}[/]")
+    console.print(table)
+    for group in survey.groups():
+        print_group(console, group, survey.root)
+    num_errors = sum(finding.severity == ERROR for finding in survey.findings)
+    verdict = f"[bold red]{counted(num_errors, 'error')}[/]" if num_errors else "[green]No errors[/]"
+    console.print(f"\n{verdict}, {counted(len(survey.findings) - num_errors, 'remark')}.")
+
+
+def print_group(console, group, root):
+    """Prints findings of one kind: how many, the first of them, and what to do.
+
+    Args:
+        console: a `rich.console.Console`.
+        group: a list of `Finding` of one kind and cure.
+        root: the folder that paths are shown from.
+    """
+    style = "bold red" if group[0].severity == ERROR else "bold yellow"
+    console.print(f"\n[{style}]{heading(group)}[/]")
+    for finding in group[:NUM_SHOWN]:
+        # A path is never broken in two, so that it can be copied.
+        console.print(rich.text.Text(f"  {shown_from(root, str(finding.path))}"), soft_wrap=True)
+        console.print(indented(shown_from(root, finding.message), 4))
+    if len(group) > NUM_SHOWN:
+        console.print(f"  and {len(group) - NUM_SHOWN} more")
+    console.print(indented(f"→ {group[0].cure}", 2))
+
+
+def shown_from(root, text):
+    """Takes the root off the paths in a text."""
+    return text.replace(f"{root}{os.sep}", "")
+
+
+def indented(text, num_spaces):
+    """Wraps a text with spaces before each line."""
+    return rich.padding.Padding(rich.text.Text(text), (0, 0, 0, num_spaces), expand=False)

@@ -1,0 +1,28 @@
+import json
+
+import pytest
+import typer.testing
+
+from keras_hrnet import cli
+from keras_hrnet.data import synthesize
+from keras_hrnet.data.files.cityscapes import find_pairs
+from keras_hrnet.data.records.packing import pack
+
+pytestmark = pytest.mark.once
+
+
+def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    root, records = tmp_path / "streets", tmp_path / "records"
+    synthesize(root, num_train=2, num_val=0, num_test=0, size=(64, 128))
+    pack(find_pairs(root, "train"), records / "train")
+    options = ["--records", records, "--cache", "memory", "--crop-size", "32x64", "--batch-size", "2"]
+    options += ["--images", "2", "--rounds", "1", "--json", tmp_path / "rates.json"]
+    result = typer.testing.CliRunner().invoke(cli.app, ["benchmark", "data", str(root), *map(str, options)])
+    assert result.exit_code == 0, result.output
+    rates = json.loads((tmp_path / "rates.json").read_text())
+    assert list(rates) == ["decoding alone", "training", "training, records", "training, cache memory"]
+    for name, rate in rates.items():
+        assert rate["images_per_second"] > 0
+        assert f"{name} " in result.output
+    assert "1.00" in result.output
