@@ -47,7 +47,7 @@ def test_the_network_trains_on_ones_own_data(run, tmp_path, capsys):
         Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.jpg")
         Image.fromarray((photo[..., 0] > 127).astype("uint8")).save(tmp_path / "masks" / f"{i}.png")
     arguments = ["--images", tmp_path / "photos", "--masks", tmp_path / "masks", "--classes", "dark,bright"]
-    run("own_data.py", *arguments, "--size", 32, 64, "--epochs", 1, "--batch-size", 2, "--out", tmp_path / "own.keras")
+    run("own_data.py", *arguments, "--crop", 32, 64, "--epochs", 1, "--batch-size", 2, "--out", tmp_path / "own.keras")
     assert "bright" in capsys.readouterr().out
     assert (tmp_path / "own.keras").is_file()
 
