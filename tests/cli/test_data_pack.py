@@ -96,3 +96,26 @@ def test_a_split_that_is_missing_is_refused_before_another_is_packed(run, root, 
     shutil.rmtree(root / "leftImg8bit" / "val")
     assert isinstance(run(root, tmp_path / "out").exception, FileNotFoundError)
     assert not (tmp_path / "out").exists()
+
+
+def test_ones_own_images_and_masks_are_packed(run, root, tmp_path):
+    image, mask = write_pair(tmp_path, "own", 1)
+    photos, masks = tmp_path / "photos", tmp_path / "masks"
+    for path, folder in ((image, photos), (mask, masks)):
+        folder.mkdir()
+        shutil.copy(path, folder / "1.png")
+    result = run(tmp_path / "out", "--images", photos, "--masks", masks)
+    assert result.exit_code == 0, result.output
+    assert f"keras_hrnet.data.folders('{tmp_path / 'out'}', None, classes)" in result.output
+    assert len(Records(tmp_path / "out").names) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["out"], ["root", "out", "more"], ["root", "out", "--images", "a", "--masks", "b"], ["out", "--images", "a"]],
+    ids=" ".join,
+)
+def test_a_source_that_is_not_clear_is_refused(run, arguments):
+    result = run(*arguments)
+    assert isinstance(result.exception, ValueError)
+    assert "Expected ROOT and OUT, or OUT with --images and --masks" in str(result.exception)

@@ -9,58 +9,117 @@ import typer
 
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
+from keras_hrnet.data.files.folders import find_folder_pairs
+from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
 from keras_hrnet.data.files.pairs import usable_pairs
+from keras_hrnet.data.files.survey import ANY_VALUE
 from keras_hrnet.data.records import packing
 from keras_hrnet.data.records.layout import default_annotation, split_folders
 
 
 def pack(
-    root: Annotated[pathlib.Path, typer.Argument(help="A Cityscapes root: the folder that holds leftImg8bit.")],
-    out: Annotated[pathlib.Path, typer.Argument(help="Folder to write to, with one folder in it a split.")],
+    places: Annotated[
+        list[pathlib.Path],
+        typer.Argument(
+            metavar="[ROOT] OUT",
+            help="A Cityscapes root, which holds leftImg8bit (not with --images), and the folder to write to.",
+        ),
+    ],
     split: Annotated[
         list[str] | None,
-        typer.Option(help="train, val, test, trainval or train_extra; can be repeated.", show_default="trainval"),
+        typer.Option(help="train, val, test, trainval or train_extra; can be repeated. Without any: trainval."),
     ] = None,
-    annotation: Annotated[
-        str | None, typer.Option(help="fine or coarse.", show_default="fine where there is any")
-    ] = None,
+    annotation: Annotated[str | None, typer.Option(help="fine or coarse. Without it: fine where there is any.")] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of one's own images.")] = None,
+    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
     shard_size: Annotated[int, typer.Option(help="What a file may take, in MiB.", min=1)] = 256,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out pairs that cannot be used, and list them.")
     ] = False,
 ):
-    """Pack Cityscapes into few large files (TFRecords), for disks and networks that are slow at many small ones.
+    """Pack a data set into few large files (TFRecords), for disks and networks that are slow at many small ones.
 
     All files are checked, and kept byte by byte. What was interrupted goes on when the command is given again.
     """
-    folders = {}
-    for name in split or ["trainval"]:
-        folders |= split_folders(out, name, annotation)
+    own = images is not None and masks is not None
+    if (images is None) != (masks is None) or len(places) != 2 - own or (own and (split or annotation)):
+        raise ValueError(
+            f"Received the places {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
+            f"and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass the one or the "
+            f"other."
+        )
     console = rich.console.Console(highlight=False)
-    found = {name: find_pairs(root, name, annotation or default_annotation(name)) for name in folders}
-    for name, folder in folders.items():
-        pairs = without_damaged(console, found[name]) if skip_damaged else found[name]
-        start = time.perf_counter()
-        with progress_bar(f"Packing {folder.name}", len(pairs), "pairs") as advance:
-            packed = packing.pack(pairs, folder, shard_size=shard_size * 2**20, on_sample=advance)
-        console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True, markup=False)
+    options = {"shard_size": shard_size * 2**20, "skip_damaged": skip_damaged}
+    if own:
+        pack_folder(console, find_folder_pairs(images, masks), places[0], known=ANY_VALUE, **options)
+        calls = [f"folders({str(places[0])!r}, None, classes)"]
+    else:
+        calls = pack_cityscapes(console, *places, split or ["trainval"], annotation, **options)
     console.print("Train on them with", soft_wrap=True)
-    for name in folders:
-        choice = "" if annotation in (None, default_annotation(name)) else f", annotation={annotation!r}"
-        console.print(f"  keras_hrnet.data.cityscapes({str(out)!r}, {name!r}{choice})", soft_wrap=True, markup=False)
+    for call in calls:
+        console.print(f"  keras_hrnet.data.{call}", soft_wrap=True, markup=False)
 
 
-def without_damaged(console, pairs):
+def pack_cityscapes(console, root, out, splits, annotation, **options):
+    """Packs splits of Cityscapes, each into a folder of its own.
+
+    Args:
+        console: a `rich.console.Console`.
+        root: the folder that holds `leftImg8bit`.
+        out: the folder to write to.
+        splits: names of splits.
+        annotation: "fine", "coarse", or `None`.
+        **options: of `pack_folder`.
+
+    Returns:
+        The calls that read the records, a list of strings.
+    """
+    folders = {}
+    for split in splits:
+        folders |= split_folders(out, split, annotation)
+    # All of them are found before the first is packed, which may take long.
+    pairs = {name: find_pairs(root, name, annotation or default_annotation(name)) for name in folders}
+    for name, folder in folders.items():
+        pack_folder(console, pairs[name], folder, known=CITYSCAPES_IDS, **options)
+    return [
+        f"cityscapes({str(out)!r}, {name!r}"
+        + ("" if annotation in (None, default_annotation(name)) else f", annotation={annotation!r}")
+        + ")"
+        for name in folders
+    ]
+
+
+def pack_folder(console, pairs, folder, *, known, shard_size, skip_damaged):
+    """Packs pairs into a folder, with a progress bar, and says what there is then.
+
+    Args:
+        console: a `rich.console.Console`.
+        pairs: a list of `Pair`.
+        folder: a `pathlib.Path`.
+        known: the `LabelValues` of the data set.
+        shard_size: what a shard may take, in bytes.
+        skip_damaged: whether to leave out the pairs that cannot be used, and to list them.
+    """
+    if skip_damaged:
+        pairs = without_damaged(console, pairs, known)
+    start = time.perf_counter()
+    with progress_bar(f"Packing {folder.name}", len(pairs), "pairs") as advance:
+        packed = packing.pack(pairs, folder, shard_size=shard_size, known=known, on_sample=advance)
+    console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True, markup=False)
+
+
+def without_damaged(console, pairs, known):
     """Leaves out the pairs that cannot be used, and prints them.
 
     Args:
         console: a `rich.console.Console`.
         pairs: a list of `Pair`.
+        known: the `LabelValues` of the data set.
 
     Returns:
         The others, a list of `Pair`.
     """
-    usable = usable_pairs(pairs)
+    usable = usable_pairs(pairs, known=known)
     if usable.left_out:
         console.print(f"{len(usable.left_out)} of {len(pairs)} pairs cannot be used and are left out:", soft_wrap=True)
     for _, error in usable.left_out:

@@ -1,5 +1,6 @@
 """Images and their label images: whether both hold what training needs, and fit together."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -48,10 +49,12 @@ def check_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
         UnusableFileError: for the first pair, in order, with a file that cannot be used.
     """
     headers = []
-    for examination in examine_pairs(pairs, known=known, contents=contents):
-        if examination.faults:
-            raise examination.faults[0]
-        headers.append(examination.header)
+    # Its threads end now: a generator that is left to the collector has been seen to join them at a moment that hangs.
+    with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
+        for examination in examinations:
+            if examination.faults:
+                raise examination.faults[0]
+            headers.append(examination.header)
     return headers
 
 
@@ -67,12 +70,13 @@ def usable_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
         A `UsablePairs`, in the order of `pairs`.
     """
     usable = UsablePairs([], [], [])
-    for pair, examination in zip(pairs, examine_pairs(pairs, known=known, contents=contents), strict=True):
-        if examination.faults:
-            usable.left_out.append((pair, examination.faults[0]))
-        else:
-            usable.pairs.append(pair)
-            usable.headers.append(examination.header)
+    with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
+        for pair, examination in zip(pairs, examinations, strict=True):
+            if examination.faults:
+                usable.left_out.append((pair, examination.faults[0]))
+            else:
+                usable.pairs.append(pair)
+                usable.headers.append(examination.header)
     return usable
 
 
@@ -98,6 +102,8 @@ def check_pair(pair, *, known=CITYSCAPES_IDS, contents=True):
 
 def examine_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
     """Looks for everything that is wrong with many pairs, on as many threads as there are cores.
+
+    Who may stop before the last pair closes the generator, which ends its threads.
 
     Args:
         pairs: a list of `Pair`.
