@@ -5,7 +5,7 @@ import itertools
 from keras_hrnet.data.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
-from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
+from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, named, train_ids
 from keras_hrnet.data.pipeline.sampling import EpochPlan
 from keras_hrnet.data.transforms.augmentation import augmented
 from keras_hrnet.labels import IGNORE_LABEL
@@ -32,16 +32,19 @@ class Reader:
 
     def read_train_ids(self, index):
         """Gives the label alone: train ids, uint8 `(height, width)`."""
-        _, contents, _, _ = self.source.contents(index)
-        return self.train_ids(decode_label(contents, self.classes.palette), index)
+        _, label, _, label_name = self.source.contents(index)
+        return self.train_ids(named(self._decode_label, label, label_name), index)
 
     def train_ids(self, label, index):
         """Maps stored values of the label of an index to train ids."""
         return train_ids(label, self.classes, self._names[index])
 
     def _decode(self, index):
-        image, label, _, _ = self.source.contents(index)
-        return decode_image(image), decode_label(label, self.classes.palette)
+        image, label, image_name, label_name = self.source.contents(index)
+        return named(decode_image, image, image_name), named(self._decode_label, label, label_name)
+
+    def _decode_label(self, contents):
+        return decode_label(contents, self.classes.palette)
 
 
 def make_dataset(source, classes, options, *, description, num_coarse_images=0):

@@ -22,12 +22,14 @@ class Files:
         self.names = [str(pair.label) for pair in pairs]
         self.sizes = list(sizes)
         self._paths = [[str(path) for path in pair] for pair in pairs]
-        self._num_bytes = [[path.stat().st_size for path in pair] for pair in pairs]
+        stats = [[path.stat() for path in pair] for pair in pairs]
+        self._num_bytes = [[stat.st_size for stat in of_pair] for of_pair in stats]
+        self._times = [[stat.st_mtime_ns for stat in of_pair] for of_pair in stats]
 
     @property
     def fingerprint(self):
-        """A hash of all paths and lengths."""
-        return hashlib.sha256(repr((self._paths, self._num_bytes)).encode()).hexdigest()
+        """A hash of all paths, lengths and times of the last change."""
+        return hashlib.sha256(repr((self._paths, self._num_bytes, self._times)).encode()).hexdigest()
 
     def contents(self, index):
         """Reads a sample.
