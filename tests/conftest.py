@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,22 +101,24 @@ def pytest_collection_finish(session):
     if session.config.option.collectonly:
         return
     session.config.stash[OTHER_SUITES] = {}
+    nice = [shutil.which("nice"), "-n", "5"] if shutil.which("nice") else []
     for backend in sorted(backends, key=lambda backend: backend != "jax"):
-        session.config.stash[OTHER_SUITES][backend] = _start_suite(backend, session.config.rootpath)
-        if backend == "jax" and hasattr(os, "nice"):
-            # JAX compiles each operation for each shape and takes longest: this suite, and the one that is started
-            # next, give way to it, and the whole ends sooner.
+        # JAX compiles each operation for each shape and takes longest, this suite comes next, and the other one has
+        # least to do: each gives way to what takes longer, and the whole ends sooner.
+        before = nice if backend != "jax" else []
+        session.config.stash[OTHER_SUITES][backend] = _start_suite(backend, session.config.rootpath, before)
+        if nice and backend == "jax":
             os.nice(5)
 
 
-def _start_suite(backend, root):
+def _start_suite(backend, root, before):
     environment = {**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": backend}
     # Most of what JAX does in these tests is compiling, and what it compiles runs once.
     environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     # A file takes whatever a suite prints; a pipe would stop it once it is full.
     output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `pytest_unconfigure`)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *NESTED_OPTIONS],
+        [*before, sys.executable, "-m", "pytest", *NESTED_OPTIONS],
         cwd=root,
         env=environment,
         stdout=output,

@@ -1,7 +1,7 @@
 """Files on disk become `tf.data` pipelines of images and labels."""
 
 from keras_hrnet.data.cityscapes import cityscapes
-from keras_hrnet.data.files.survey import check, check_folders
+from keras_hrnet.data.files.survey import check
 from keras_hrnet.data.folders import folders
 from keras_hrnet.data.shares import class_shares, class_weights
 from keras_hrnet.data.synthetic import synthesize
@@ -13,7 +13,6 @@ __all__ = [
     "CLASS_WEIGHTS",
     "Augmentation",
     "check",
-    "check_folders",
     "cityscapes",
     "class_shares",
     "class_weights",

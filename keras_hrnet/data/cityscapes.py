@@ -73,7 +73,7 @@ def cityscapes(
             says (JAX's processes, PyTorch's process group, or the TensorFlow strategy in whose scope this is called).
         deterministic: whether batches keep their order; `False` takes images as they are ready, for files that are read
             at very different speeds. Which images an epoch has, and their crops, stay the same.
-        num_parallel_calls: how many images are prepared at the same time; `None` lets `tf.data` find out.
+        num_parallel_calls: how many images are prepared at the same time; `None` means two for each core.
         **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)`, `rotation=10` or `opencv_nearest=True`;
             by default, training images are changed as in the published recipe.
 

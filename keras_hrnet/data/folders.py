@@ -61,7 +61,7 @@ def folders(
         seed: what order and changes follow from, an integer.
         shard: `(index, count)`, the number of this process and of all; `None` means what the running distribution says.
         deterministic: whether batches keep their order; `False` takes images as they are ready.
-        num_parallel_calls: how many images are prepared at the same time; `None` lets `tf.data` find out.
+        num_parallel_calls: how many images are prepared at the same time; `None` means two for each core.
         **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)` or `rotation=10`; by default, training
             images are changed as in the published Cityscapes recipe.
 

@@ -64,11 +64,13 @@ def throughputs(pipelines, *, num_images, rounds=7, on_round=None):
 
 
 def _rate(dataset, num_images):
-    seen = 0
-    clock, processor = time.perf_counter(), time.process_time()
-    # The iterator ends with this function: what it has prepared beyond is thrown away, and does not help the next.
+    seen, clock, processor = None, None, None
     for image, _ in dataset:
+        if seen is None:
+            # From the first batch to the last: what is on its way at either moment is the same.
+            seen, clock, processor = 0, time.perf_counter(), time.process_time()
+            continue
         seen += int(image.shape[0])
         if seen >= num_images:
-            break
-    return seen / (time.perf_counter() - clock), (time.process_time() - processor) / seen
+            # Within the loop, as leaving it waits for what is still being prepared.
+            return seen / (time.perf_counter() - clock), (time.process_time() - processor) / seen

@@ -206,8 +206,7 @@ class TestErrorsBeforeTheFirstEpoch:
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")):
             cityscapes(root, "train")
-        message = rf"(?s){path.name}.*cannot be decoded.*Restore it"
-        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Invalid PNG"):
             epoch(cityscapes(root, "train", verify=False))
 
     def test_a_foreign_label_id(self, root):

@@ -31,7 +31,7 @@ def test_decoding_alone_gives_images_and_stored_values_in_order(street_root):
 
 
 def test_rates_are_images_over_time_and_medians_over_rounds(monkeypatch):
-    # Rounds of 4 images that take 1 s (untimed), 2 s, 4 s and 1 s.
+    # After a first batch, 4 images that take 1 s (untimed), 2 s, 4 s and 1 s.
     clock = itertools.chain(*((0, seconds) for seconds in (1, 2, 4, 1)))
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(clock))
     processor = itertools.chain(*((0, seconds) for seconds in (9, 4, 8, 12)))

@@ -47,8 +47,8 @@ def test_a_code_block_runs(code):
 
 
 def test_the_commands_run():
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
     for command in COMMANDS:
-        command = command.replace("--train 80", "--train 1 --size 64x128")
+        command = command.replace("--train 80", "--train 1 --size 64x128").replace("ROOT packed", "streets packed2")
         result = typer.testing.CliRunner().invoke(cli.app, shlex.split(command)[1:])
         assert result.exit_code == 0, result.output

@@ -14,33 +14,6 @@ GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
 
 
-def named(decode, contents, name):
-    """Decodes a file, and names it where it cannot be decoded, as TensorFlow's decoders do not.
-
-    Args:
-        decode: `decode_image`, or a function of the same kind.
-        contents: the file, a string scalar.
-        name: what it is called, a string scalar.
-
-    Returns:
-        What `decode` returns.
-
-    Raises:
-        tf.errors.InvalidArgumentError: if it cannot be decoded.
-    """
-    tf = host_tensorflow()
-    # An error inside a graph cannot be caught; that of a dataset can be left out, and then nothing is there.
-    decoded = tf.data.Dataset.from_tensors(contents).map(decode).ignore_errors()
-    spec = decoded.element_spec
-    nothing = tf.data.Dataset.from_tensors(tf.zeros([size or 0 for size in spec.shape], spec.dtype))
-    pixels = decoded.concatenate(nothing).take(1).get_single_element()
-    whole = tf.debugging.Assert(
-        tf.size(pixels) > 0, [name, "cannot be decoded. Expected an undamaged image file. Restore it from its source."]
-    )
-    with tf.control_dependencies([whole]):
-        return tf.ensure_shape(tf.identity(pixels), spec.shape)
-
-
 def decode_image(contents):
     """Decodes a PNG or JPEG file.
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_hrnet.data.classes import CITYSCAPES, classes_of
-from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, named, stored_values, train_ids
+from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, stored_values, train_ids
 
 pytestmark = pytest.mark.once
 
@@ -62,17 +62,6 @@ def test_images_are_decoded_from_png_and_jpeg():
     flat = io.BytesIO()
     Image.new("RGB", (6, 4), (200, 100, 50)).save(flat, "JPEG", quality=100)
     np.testing.assert_allclose(decode_image(flat.getvalue()), np.broadcast_to([200, 100, 50], (4, 6, 3)), atol=2)
-
-
-@pytest.mark.parametrize("in_tf_data", [False, True])
-def test_a_file_that_cannot_be_decoded_is_named(in_tf_data):
-    def decode(data):
-        return named(decode_label, data, "here.png")
-
-    files = [FILES["grey"], FILES["grey"][:-30]]
-    np.testing.assert_array_equal(decode(files[0]), VALUES)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)here\.png.*cannot be decoded.*Restore"):
-        list(tf.data.Dataset.from_tensor_slices(files).map(decode)) if in_tf_data else decode(files[1])
 
 
 def test_stored_values_become_train_ids():
