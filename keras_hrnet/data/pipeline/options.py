@@ -88,7 +88,8 @@ def _augmentation(fields):
     known = [field.name for field in dataclasses.fields(Augmentation)]
     for name in fields:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            others = [field.name for field in dataclasses.fields(Options)]
+            near = difflib.get_close_matches(name, known + others, n=1)
             cure = f"Did you mean {near[0]}?" if near else "Leave it out."
             raise TypeError(f"Received an argument {name}. Expected one of {', '.join(known)}. {cure}")
     return Augmentation(**fields)

@@ -53,6 +53,7 @@ def test_a_batch_is_shared_among_the_processes():
             TypeError,
             "an argument rotate. Expected one of scales.*Did you mean rotation",
         ),
+        ({"augmentation": {"crop_sise": 3}}, TypeError, "an argument crop_sise.*Did you mean crop_size"),
         ({"augmentation": {"zzz": 3}}, TypeError, "an argument zzz.*Leave it out"),
         ({"augmentation": {"scales": (2.0, 1.0)}}, ValueError, "scales"),
     ],
