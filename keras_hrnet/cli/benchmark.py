@@ -55,7 +55,9 @@ def data(
 
 
 def _table(measured):
-    table = rich.table.Table(caption="Ratios: beside decoding alone, more is faster. CPU time: a thread's, an image.")
+    table = rich.table.Table(
+        caption="Ratios: beside decoding alone, more is faster. CPU time: of all threads, for an image."
+    )
     table.add_column("pipeline", overflow="fold")
     for column in ("images/s", "ratio", "CPU time", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)

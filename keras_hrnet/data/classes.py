@@ -25,6 +25,11 @@ class Classes:
     palette: tuple[tuple[int, int, int], ...] | None = None
 
     @property
+    def reading(self):
+        """How label images become train ids, as a string: what is kept of them is of use for the same reading only."""
+        return f"{self.train_id_of_value} {self.palette}"
+
+    @property
     def known_values(self):
         """The values that a label image may hold, sorted."""
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
@@ -34,7 +39,7 @@ CITYSCAPES = Classes(CLASS_NAMES, TRAIN_ID_OF_ID, PALETTE)
 """The 19 classes of Cityscapes; its label images store the ids of the official table."""
 
 
-def classes_of(classes, palette=None, id_map=None, ignore_label=IGNORE_LABEL):
+def classes_of(classes, palette=None, id_map=None, ignore_label=None):
     """Describes the classes of any data set.
 
     Args:
@@ -42,7 +47,8 @@ def classes_of(classes, palette=None, id_map=None, ignore_label=IGNORE_LABEL):
         palette: `(red, green, blue)` of each class, in [0, 255], or `None`.
         id_map: which class each stored value is: a dict of train ids, or of class names, by stored value. `None` means
             that value 0 is the first class, and so on.
-        ignore_label: the stored value that is ignored, several of them, or `None` for none.
+        ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
+            it a class.
 
     Returns:
         A `Classes`.
@@ -53,7 +59,7 @@ def classes_of(classes, palette=None, id_map=None, ignore_label=IGNORE_LABEL):
     """
     names = _names(classes)
     train_ids = [UNKNOWN_ID] * 256
-    for value in _ignored_values(ignore_label):
+    for value in _ignored_values(ignore_label, id_map):
         train_ids[value] = IGNORE_LABEL
     for value, train_id in _id_map(id_map, names).items():
         if train_ids[value] == IGNORE_LABEL and train_id != IGNORE_LABEL and id_map is not None:
@@ -96,8 +102,10 @@ def _listed(argument, values):
         raise TypeError(f"Received {argument}={values!r}. Expected a sequence. Pass a list or a tuple.") from error
 
 
-def _ignored_values(ignore_label):
-    values = () if ignore_label is None else (ignore_label,) if isinstance(ignore_label, int) else ignore_label
+def _ignored_values(ignore_label, id_map):
+    if ignore_label is None:
+        return () if id_map is not None and IGNORE_LABEL in id_map else (IGNORE_LABEL,)
+    values = (ignore_label,) if isinstance(ignore_label, int) else ignore_label
     return [_byte("ignore_label", value) for value in _listed("ignore_label", values)]
 
 

@@ -7,7 +7,6 @@ from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.records.source import Records
-from keras_hrnet.labels import IGNORE_LABEL
 
 
 def folders(
@@ -17,7 +16,7 @@ def folders(
     *,
     palette=None,
     id_map=None,
-    ignore_label=IGNORE_LABEL,
+    ignore_label=None,
     batch_size=1,
     crop_size=None,
     augment=None,
@@ -46,8 +45,8 @@ def folders(
         id_map: which class each stored value is: a dict of train ids, or of class names, by stored value, such as
             `{0: "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first
             class, and so on. In colour pictures, the stored value is the place of the colour in `palette`.
-        ignore_label: the stored value that is ignored, several of them, or `None`. In batches, ignored pixels always
-            are 255.
+        ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
+            it a class. In batches, ignored pixels always are 255.
         batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
             none.

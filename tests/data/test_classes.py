@@ -28,7 +28,13 @@ def test_a_number_of_classes_is_enough():
 def test_an_ignored_value_takes_the_place_of_its_number():
     assert classes_of(3, ignore_label=0).train_id_of_value[:4] == (255, 1, 2, 254)
     assert classes_of(2, ignore_label=(9, 11)).known_values == (0, 1, 9, 11)
-    assert classes_of(2, ignore_label=None).known_values == (0, 1)
+    assert classes_of(2, ignore_label=()).known_values == (0, 1)
+
+
+def test_a_map_that_makes_255_a_class_is_not_contradicted_by_the_default():
+    classes = classes_of(("background", "leaf"), id_map={0: "background", 255: "leaf"})
+    assert classes.known_values == (0, 255)
+    assert classes.train_id_of_value[255] == 1
 
 
 def test_a_map_takes_train_ids_and_names():
@@ -64,7 +70,11 @@ def test_a_palette_has_a_color_for_each_class():
         ({"id_map": {300: 0}}, ValueError, "id_map with the stored value 300"),
         ({"id_map": {0: 2}}, ValueError, "id_map with 0 → 2. Expected a train id from 0 to 1, 255 .*class 0, class 1"),
         ({"id_map": {0: "leef"}}, ValueError, "id_map with 0 → 'leef'"),
-        ({"id_map": {0: 0, 255: 1}}, ValueError, "ignore_label=255 and id_map=.*the value 255 is a class and ignored"),
+        (
+            {"id_map": {0: 0, 255: 1}, "ignore_label": 255},
+            ValueError,
+            "ignore_label=255 and id_map=.*the value 255 is a class and ignored",
+        ),
         ({"palette": [(0, 0, 0)]}, ValueError, "palette of 1 colours for 2 classes"),
         ({"palette": [(0, 0, 0), (0, 0, 0)]}, ValueError, "Expected another .red, green, blue. for each class"),
         ({"palette": [(0, 0), (1, 1)]}, ValueError, "Expected another .red, green, blue. for each class"),

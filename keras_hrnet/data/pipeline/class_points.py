@@ -13,22 +13,25 @@ TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
 
 
-def class_points(source, read_train_ids, num_classes, *, tile_size=TILE_SIZE, folder=None):
+def class_points(source, read_train_ids, classes, *, tile_size=TILE_SIZE, folder=None):
     """Finds a point of each class in each tile of all images, or reads them from an earlier call.
 
     Args:
         source: the files.
         read_train_ids: a function that decodes the label of an index inside `tf.data`: train ids, uint8
             `(height, width)`.
-        num_classes: number of classes.
+        classes: what the values of the labels mean, a `Classes`.
         tile_size: height and width of a tile, in pixels. Smaller tiles find more of the objects of an image.
         folder: where the points are kept; `None` means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
 
     Returns:
         A list with the points of each class: int32 `(num_points, 3)`, image, row and column.
     """
+    num_classes = len(classes.names)
     folder = Path(folder or Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras_hrnet")
-    key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {tile_size}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {classes.reading} {tile_size}".encode()).hexdigest()[
+        :16
+    ]
     path = folder / f"class_points_{key}.npy"
     if path.is_file():
         found = np.load(path, allow_pickle=False)

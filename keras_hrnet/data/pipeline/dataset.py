@@ -12,7 +12,7 @@ from keras_hrnet.data.transforms.augmentation import augmented
 from keras_hrnet.labels import IGNORE_LABEL
 
 MOST_PARALLEL_CALLS = 32
-"""What many cores prepare at a time by default: each image of 2048x1024 on its way takes some 20 MiB."""
+"""What many cores prepare at a time by default: a decoded pair of 2048x1024 takes 8 MiB, and its crops some more."""
 
 
 class Reader:
@@ -28,7 +28,7 @@ class Reader:
         self.source = source
         self.classes = classes
         self._names = host_tensorflow().constant(source.names)
-        self._decoded = DecodedCache(source, self._decode, cache).read if cache is not None else self._decode
+        self._decoded = DecodedCache(source, self._decode, classes, cache).read if cache is not None else self._decode
 
     def read(self, index):
         """Gives the image, uint8 `(height, width, 3)`, and the label's stored values, uint8 `(height, width)`."""
@@ -123,7 +123,7 @@ def _training_dataset(reader, options, num_coarse_images):
 
 def _points(reader, num_fine):
     # Coarse labels are outlines inside the objects: a point of theirs says little about what is around it.
-    points = class_points(reader.source, reader.read_train_ids, len(reader.classes.names))
+    points = class_points(reader.source, reader.read_train_ids, reader.classes)
     return [of_class[of_class[:, 0] < num_fine] for of_class in points]
 
 
@@ -184,7 +184,7 @@ def _epochs(places):
 
 
 def _parallel(options):
-    # Two for each core, so that none waits for a file; `AUTOTUNE` begins with one, and was slower in five of six runs.
+    # Two for each core, so that none waits for a file; `AUTOTUNE` begins with one, and was slower in four of five runs.
     calls = options.num_parallel_calls or min(2 * os.cpu_count(), MOST_PARALLEL_CALLS)
     return {"num_parallel_calls": calls, "deterministic": options.deterministic}
 

@@ -6,9 +6,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_hrnet.data.classes import classes_of
 from keras_hrnet.data.pipeline.class_points import class_points, points_of_label
 
 pytestmark = pytest.mark.once
+
+THREE = classes_of(3)
 
 
 def test_the_point_of_a_class_is_its_pixel_nearest_to_the_centre():
@@ -50,7 +53,7 @@ def test_there_is_one_point_for_each_class_of_each_tile_and_it_is_of_its_class(h
 class TestClassPoints:
     LABELS = np.random.default_rng(0).choice(np.uint8([0, 2, 255]), (3, 6, 8))
 
-    def find(self, folder, fingerprint="a", num_classes=3, tile_size=4):
+    def find(self, folder, fingerprint="a", classes=THREE, tile_size=4):
         calls = []
 
         def read(index):
@@ -58,7 +61,7 @@ class TestClassPoints:
             return tf.constant(self.LABELS)[index]
 
         source = types.SimpleNamespace(names=["", "", ""], fingerprint=fingerprint)
-        return class_points(source, read, num_classes, tile_size=tile_size, folder=folder), bool(calls)
+        return class_points(source, read, classes, tile_size=tile_size, folder=folder), bool(calls)
 
     def test_points_are_listed_by_class_with_their_image(self, tmp_path):
         points, _ = self.find(tmp_path)
@@ -76,7 +79,15 @@ class TestClassPoints:
         assert all(np.array_equal(mine, its) for mine, its in zip(first, second, strict=True))
         assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
 
-    @pytest.mark.parametrize("change", [{"fingerprint": "b"}, {"num_classes": 2}, {"tile_size": 3}])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"fingerprint": "b"},
+            {"classes": classes_of(2)},
+            {"classes": classes_of(3, id_map={0: 1, 1: 0, 2: 2})},
+            {"tile_size": 3},
+        ],
+    )
     def test_other_files_classes_and_tiles_have_points_of_their_own(self, tmp_path, change):
         self.find(tmp_path)
         assert self.find(tmp_path, **change)[1]
