@@ -1,0 +1,121 @@
+"""Cross-entropy of pixels, with weights of classes taken as PyTorch takes them."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
+
+
+class WeightedSegmentationLoss(SegmentationLoss):
+    """A loss in which the cross-entropy of a pixel is multiplied by the weight of its class.
+
+    Args:
+        class_weights: a number of at least 0 for each class, or None for 1.
+        ignore_label: as `SegmentationLoss`.
+        data_format: as `SegmentationLoss`.
+        name: what the loss is called.
+
+    Raises:
+        TypeError: if the weights are no numbers.
+        ValueError: if a weight is negative or not finite, all are 0, or, when the loss is first traced, their number is
+            not that of the classes.
+    """
+
+    def __init__(self, class_weights=None, ignore_label=IGNORE_LABEL, data_format=None, name=None):
+        super().__init__(ignore_label, data_format, name)
+        self.class_weights = self._checked_weights(class_weights)
+
+    def pixel_losses(self, labels, logits):
+        """Computes -log p of the true class of each pixel, p by softmax: float32 `(batch, height, width)`."""
+        # The one operation that makes nothing of the size of the logits on TensorFlow and PyTorch but what its
+        # derivative needs.
+        return keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+    def pixel_weights(self, labels, counts):
+        """Gives each pixel the weight of its class, 0 where it does not count: float32 `(batch, height, width)`."""
+        weights = keras.ops.cast(counts, "float32")
+        if self.class_weights is None:
+            return weights
+        return weights * keras.ops.take(keras.ops.convert_to_tensor(self.class_weights, "float32"), labels)
+
+    def check_num_classes(self, num_classes):
+        if self.class_weights is not None and num_classes not in (None, len(self.class_weights)):
+            raise ValueError(
+                f"`{type(self).__name__}` received {len(self.class_weights)} class_weights, and logits of "
+                f"{num_classes} classes. Expected one weight for each class. Pass {num_classes} weights, and check "
+                "num_classes of the model and the data_format of the loss."
+            )
+
+    def get_config(self):
+        return {**super().get_config(), "class_weights": self.class_weights}
+
+    def _checked_weights(self, class_weights):
+        if class_weights is None:
+            return None
+        name = type(self).__name__
+        try:
+            weights = np.asarray(class_weights, "float64")
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"`{name}` received class_weights={class_weights!r}. Expected a number for each class, in the order of "
+                "the train ids. Pass a list of numbers."
+            ) from error
+        if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise ValueError(
+                f"`{name}` received class_weights={class_weights}. Expected a finite number of at least 0 for each "
+                "class, and one of them above 0. Correct them, or leave them out for equal weights."
+            )
+        return tuple(weights.tolist())
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class CrossEntropy(WeightedSegmentationLoss):
+    """The weighted mean of the cross-entropy over the pixels that count, as `torch.nn.CrossEntropyLoss` computes it.
+
+    With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; 0, without a
+    gradient, where no pixel counts. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by the
+    number of all pixels instead, also of those that it ignores, and has no weights of classes.
+
+    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+
+    Args:
+        class_weights: a number of at least 0 for each class, or None for 1; `keras_hrnet.data.CLASS_WEIGHTS` are the
+            published ones of Cityscapes.
+        ignore_label: the label of pixels that do not count.
+        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
+            setting.
+        name: what the loss is called.
+
+    Call arguments:
+        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
+        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        TypeError: if the labels are no integers, or the weights no numbers.
+        ValueError: if the weights are not as described, the labels or the logits have another shape, or a
+            `sample_weight` is given.
+
+    Reference: torch.nn.CrossEntropyLoss with `weight` and `ignore_index`, as HRNet-Semantic-Segmentation,
+    lib/core/criterion.py, uses it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_hrnet.training import CrossEntropy
+    >>> labels = np.array([[[0, 1, 255]]], "uint8")
+    >>> logits = np.log(np.array([[[[0.5, 0.5], [0.75, 0.25], [0.1, 0.9]]]], "float32"))
+    >>> float(CrossEntropy(class_weights=[1, 2])(labels, logits))  # (log 2 + 2 log 4) / 3
+    1.155...
+    """
+
+    def __init__(self, class_weights=None, ignore_label=IGNORE_LABEL, data_format=None, name="cross_entropy"):
+        super().__init__(class_weights, ignore_label, data_format, name)
+
+    def of_pixels(self, labels, counts, logits):
+        weights = self.pixel_weights(labels, counts)
+        weighted = weights * self.pixel_losses(labels, logits)
+        return keras.ops.divide_no_nan(mean_over_pixels(weighted), mean_over_pixels(weights))

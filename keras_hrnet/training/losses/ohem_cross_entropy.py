@@ -1,0 +1,96 @@
+"""Cross-entropy of the pixels that a network finds hard: online hard example mining."""
+
+import keras
+
+from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.training.losses.cross_entropy import CrossEntropy, WeightedSegmentationLoss
+from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class OhemCrossEntropy(WeightedSegmentationLoss):
+    """The mean cross-entropy of the pixels whose true class has a low probability.
+
+    Kept are the pixels whose true class has a probability below `threshold`; where those are few, the threshold rises
+    to the probability that `min_kept` pixels are below. The loss is Σ w[y] l / (number of kept pixels), which is not
+    divided by the weights, as published; 0, without a gradient, where no pixel is kept.
+
+    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+
+    Args:
+        threshold: probability below which a pixel is hard, in (0, 1].
+        min_kept: how many pixels of a batch are kept at least, as long as so many count. All images that one process
+            computes together are one batch: the published number is for three crops of 512x1024 on each GPU.
+        class_weights: a number of at least 0 for each class, or None for 1.
+        ignore_label: the label of pixels that do not count.
+        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
+            setting.
+        name: what the loss is called.
+
+    Call arguments:
+        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
+        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        TypeError: if the labels or `min_kept` are no integers, or the weights no numbers.
+        ValueError: if a number is out of range, the weights are not as `CrossEntropy` takes them, the labels or the
+            logits have another shape, or a `sample_weight` is given.
+
+    Reference: Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", 2016, as
+    HRNet-Semantic-Segmentation, lib/core/criterion.py (branch HRNet-OCR), takes it to pixels; `OHEMTHRES` and
+    `OHEMKEEP` of its Cityscapes experiments.
+    """
+
+    def __init__(
+        self,
+        threshold=0.9,
+        min_kept=131072,
+        class_weights=None,
+        ignore_label=IGNORE_LABEL,
+        data_format=None,
+        name="ohem_cross_entropy",
+    ):
+        super().__init__(class_weights, ignore_label, data_format, name)
+        if not 0 < threshold <= 1:
+            raise ValueError(
+                f"`OhemCrossEntropy` received threshold={threshold}. Expected a probability above 0, up to 1. Pass 0.9."
+            )
+        if isinstance(min_kept, bool) or not hasattr(min_kept, "__index__"):
+            raise TypeError(
+                f"`OhemCrossEntropy` received min_kept={min_kept!r}. Expected an integer, a number of pixels in a "
+                "batch. Pass 131072, or a share of the pixels of a batch, rounded."
+            )
+        if min_kept < 1:
+            raise ValueError(
+                f"`OhemCrossEntropy` received min_kept={min_kept}. Expected at least 1 pixel in a batch. Pass 131072."
+            )
+        self.threshold = float(threshold)
+        self.min_kept = int(min_kept)
+
+    @property
+    def auxiliary(self):
+        """The loss that the auxiliary logits of a model take instead: `CrossEntropy`, of the same weights."""
+        # Unlike the published code, which divides it by the number of all pixels, also of those that do not count:
+        # as published without mining, the weighted mean.
+        return CrossEntropy(self.class_weights, self.ignore_label, self.data_format)
+
+    def of_pixels(self, labels, counts, logits):
+        ops = keras.ops
+        losses = self.pixel_losses(labels, logits)
+        kept = ops.cast(self._is_kept(ops.stop_gradient(losses), counts), "float32")
+        weighted = kept * self.pixel_weights(labels, counts) * losses
+        return ops.divide_no_nan(mean_over_pixels(weighted), mean_over_pixels(kept))
+
+    def _is_kept(self, losses, counts):
+        ops = keras.ops
+        # As if of probability 2, pixels that do not count come after all others: no shape depends on the labels.
+        probabilities = ops.where(counts, ops.exp(-losses), 2.0)
+        index = ops.minimum(self.min_kept, ops.sum(ops.cast(counts, "int32")) - 1)
+        hardest = ops.take(ops.sort(ops.reshape(probabilities, (-1,))), ops.maximum(index, 0))
+        return ops.logical_and(counts, probabilities < ops.maximum(hardest, self.threshold))
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold, "min_kept": self.min_kept}

@@ -1,0 +1,145 @@
+"""Region mutual information: predicted and true neighbourhoods of pixels are to tell each other."""
+
+import keras
+
+from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.training.losses.cross_entropy import CrossEntropy
+from keras_hrnet.training.losses.residual_log_determinant import residual_log_determinant
+from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
+
+# NVIDIA's semantic-segmentation, loss/rmi.py: `loss_weight_lambda`, `rmi_pool_size`, `_POS_ALPHA`, `_CLIP_MIN`.
+CROSS_ENTROPY_SHARE = 0.5
+POOL_SIZE = 4
+RIDGE = 5e-4
+LEAST_PROBABILITY = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class RegionMutualInformation(SegmentationLoss):
+    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods say of the true ones.
+
+    Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
+    pixels that count and divided by their number plus 1. For the other half, the maps are averaged over squares of 4
+    pixels; the `radius`² values around each point are a vector, of the prediction and of the truth. What the best
+    linear prediction of the true vectors leaves has a covariance, summed over the points of an image; half the
+    logarithm of its determinant over `radius`² is summed over the classes and averaged over the images.
+
+    All is computed in float32, on every backend alike, and does not fail where a prediction is perfect or constant.
+    The loss can be differentiated once. It falls below 0.
+
+    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+
+    Args:
+        num_classes: how many classes the logits have.
+        radius: side of the neighbourhoods, in squares of 4 pixels.
+        ignore_label: the label of pixels that do not count: of probability 0 in both, for the neighbourhoods.
+        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
+            setting.
+        name: what the loss is called.
+
+    Call arguments:
+        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
+        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        TypeError: if the labels, `num_classes` or `radius` are no integers.
+        ValueError: if a number is below 1, the logits have another number of classes, the labels or the logits have
+            another shape or no room for a neighbourhood, or a `sample_weight` is given.
+
+    Reference: Zhao et al., "Region Mutual Information Loss for Semantic Segmentation", 2019; the constants are those of
+    NVIDIA's semantic-segmentation, loss/rmi.py.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        radius=3,
+        ignore_label=IGNORE_LABEL,
+        data_format=None,
+        name="region_mutual_information",
+    ):
+        super().__init__(ignore_label, data_format, name)
+        self.num_classes = _checked_count("num_classes", num_classes, "classes of the model, such as 19")
+        self.radius = _checked_count("radius", radius, "squares of 4 pixels, such as 3")
+
+    @property
+    def auxiliary(self):
+        """The loss that the auxiliary logits of a model take instead: `CrossEntropy`."""
+        return CrossEntropy(ignore_label=self.ignore_label, data_format=self.data_format)
+
+    def of_pixels(self, labels, counts, logits):
+        ops = keras.ops
+        self._check_size(logits.shape[1:3])
+        classes = ops.arange(self.num_classes, dtype="int32")
+        is_counted = ops.expand_dims(counts, -1)
+        truth = ops.logical_and(ops.equal(ops.expand_dims(labels, -1), classes), is_counted)
+        cross_entropy = _binary_cross_entropy(truth, ops.cast(counts, "float32"), logits)
+        probabilities = ops.where(is_counted, ops.sigmoid(logits), 0.0) + LEAST_PROBABILITY
+        bound = self._lower_bound(ops.cast(truth, "float32"), probabilities)
+        return CROSS_ENTROPY_SHARE * cross_entropy + (1 - CROSS_ENTROPY_SHARE) * bound
+
+    def _lower_bound(self, truth, probabilities):
+        ops = keras.ops
+        pooled = _pool(probabilities)
+        # PyTorch raises for a matrix of NaN. The cross-entropy of such logits is NaN, and with it the loss.
+        pooled = ops.where(ops.isnan(pooled), 0.0, pooled)
+        log_determinant = residual_log_determinant(
+            target=self._neighbourhoods(_pool(truth)), given=self._neighbourhoods(pooled), ridge=RIDGE
+        )
+        return ops.mean(ops.sum(log_determinant, axis=-1)) / (2 * self.radius**2)
+
+    def _neighbourhoods(self, maps):
+        """Gathers the vectors of `(batch, height, width, classes)`: `(batch, classes, radius², points)`."""
+        ops = keras.ops
+        maps = ops.transpose(maps, (0, 3, 1, 2))
+        batch, _, height, width = ops.shape(maps)
+        height, width = height - self.radius + 1, width - self.radius + 1
+        corners = [(y, x) for y in range(self.radius) for x in range(self.radius)]
+        windows = ops.stack([maps[:, :, y : y + height, x : x + width] for y, x in corners], axis=2)
+        return ops.reshape(windows, (batch, self.num_classes, self.radius**2, height * width))
+
+    def check_num_classes(self, num_classes):
+        if num_classes not in (None, self.num_classes):
+            raise ValueError(
+                f"`RegionMutualInformation` received num_classes={self.num_classes}, and logits of {num_classes} "
+                f"classes. Expected one number. Pass num_classes={num_classes}, and check num_classes of the model and "
+                "the data_format of the loss."
+            )
+
+    def _check_size(self, size):
+        least = POOL_SIZE * (self.radius - 1)
+        if any(length is not None and length < least for length in size):
+            raise ValueError(
+                f"`RegionMutualInformation` received images of (height, width) {tuple(size)} for radius={self.radius}. "
+                f"Expected at least {least} pixels in each direction. Pass larger crops, or a smaller radius."
+            )
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes, "radius": self.radius}
+
+
+def _binary_cross_entropy(truth, counts, logits):
+    ops = keras.ops
+    losses = ops.sum(ops.softplus(ops.where(truth, -logits, logits)), axis=-1)
+    pixels = ops.cast(ops.size(counts), "float32")
+    return mean_over_pixels(counts * losses) / (mean_over_pixels(counts) + 1 / pixels)
+
+
+def _pool(maps):
+    # The zeros beyond the border are averaged too, as in PyTorch; `padding="same"` leaves them out.
+    border = POOL_SIZE // 2
+    padded = keras.ops.pad(maps, ((0, 0), (border, border), (border, border), (0, 0)))
+    return keras.ops.average_pool(padded, POOL_SIZE, POOL_SIZE, padding="valid", data_format="channels_last")
+
+
+def _checked_count(name, count, unit):
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        raise TypeError(
+            f"`RegionMutualInformation` received {name}={count!r}. Expected an integer, a number of {unit}. Pass one."
+        )
+    if count < 1:
+        raise ValueError(f"`RegionMutualInformation` received {name}={count}. Expected at least 1: {unit}. Pass one.")
+    return int(count)

@@ -1,0 +1,106 @@
+"""How much of one random vector another leaves open, in float32 on every backend.
+
+A covariance that is summed over an image has entries of 10⁴ and, where a network predicts well, eigenvalues down to the
+ridge of 5e-4: float32 does not hold both, and JAX has nothing more precise by default. So no such covariance is ever
+factorized for its value. A rough factor of it whitens the points; the covariance of whitened points is close to the
+identity, which float32 factorizes well; and its factor times the rough one is the factor that was asked for, whatever
+the rough one was ("Cholesky QR", repeated).
+
+Reference: Fukaya et al., "Shifted Cholesky QR for Computing the QR Factorization of Ill-Conditioned Matrices", 2020.
+"""
+
+import keras
+
+# What is added to the diagonals, relative to them, before the first factorization, and before that of the points
+# whitened once. More than float32 sums over millions of points are wrong by; the points whitened twice need nothing.
+ROUGH_SHIFTS = (1e-4, 1e-5)
+
+
+def residual_log_determinant(target, given, ridge):
+    """Computes the logarithm of the determinant of what the best linear prediction of a vector leaves.
+
+    With T and G the centred points, it is log det(T Tᵀ + ridge I − T Gᵀ (G Gᵀ + ridge I)⁻¹ G Tᵀ): sums over the points,
+    not means. The result can be differentiated once, with respect to `given`.
+
+    Args:
+        target: float32 `(..., dimension, points)`, what is predicted; a constant.
+        given: float32 `(..., dimension, points)`, what it is predicted from.
+        ridge: positive number on the diagonals.
+
+    Returns:
+        float32 `(...)`.
+    """
+    ops = keras.ops
+    dimension = given.shape[-2]
+    # Where the prediction is good, their difference keeps digits that a product with float32 factors would lose.
+    points = ops.stop_gradient(ops.concatenate([given, target - given], axis=-2))
+    difference = ops.eye(2 * dimension, dtype="float32") - ops.eye(2 * dimension, k=-dimension, dtype="float32")
+    whitening, white = _whiten(difference, points - ops.mean(points, axis=-1, keepdims=True), ridge)
+    of_given, of_target = whitening[..., dimension:, :dimension], whitening[..., dimension:, dimension:]
+    value = -2 * ops.sum(ops.log(ops.diagonal(of_target, axis1=-2, axis2=-1)), axis=-1)
+    # The derivative is known, and cheaper and better conditioned than that of the steps that led here. A sum that has
+    # this derivative and is taken away again brings it into the graph of any backend.
+    slope = 2 * full_precision_product(_transpose(of_given), white[..., dimension:, :])
+    carrier = ops.sum(given * ops.stop_gradient(slope), axis=(-2, -1))
+    return value + (carrier - ops.stop_gradient(carrier))
+
+
+def _whiten(whitening, white, ridge):
+    """Continues with N and N X, lower triangular N and points X, until N (X Xᵀ + ridge I) Nᵀ = I."""
+    ops = keras.ops
+    identity = ops.eye(white.shape[-2], dtype="float32")
+    for shift in (*ROUGH_SHIFTS, 0.0):
+        covariance = _gram(white) + ridge * _gram(whitening)
+        shifted = covariance * (1 + shift * identity)
+        step = ops.solve_triangular(ops.cholesky(shifted), ops.broadcast_to(identity, ops.shape(shifted)), lower=True)
+        whitening = full_precision_product(step, whitening)
+        white = full_precision_product(step, white)
+    return whitening, white
+
+
+def _gram(x):
+    return full_precision_product(x, _transpose(x))
+
+
+def _transpose(matrices):
+    return keras.ops.swapaxes(matrices, -1, -2)
+
+
+def full_precision_product(a, b):
+    """Multiplies float32 matrices without rounding their entries first.
+
+    GPUs and TPUs may round the factors of a float32 product to 10 or 8 bits (TensorFloat-32, bfloat16): TensorFlow and
+    JAX let them by default, PyTorch on request.
+
+    Args:
+        a: float32 `(..., rows, inner)`.
+        b: float32 `(..., inner, columns)`; constants, as `a`.
+
+    Returns:
+        float32 `(..., rows, columns)`.
+    """
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        return _product_on_tensorflow(a, b)
+    if backend == "torch":
+        return _product_on_torch(a, b)
+    import jax
+
+    return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _product_on_tensorflow(a, b):
+    import tensorflow as tf
+
+    if tf.config.get_visible_devices("GPU") and tf.config.experimental.tensor_float_32_execution_enabled():
+        return tf.cast(tf.matmul(tf.cast(a, "float64"), tf.cast(b, "float64")), "float32")
+    return tf.matmul(a, b)
+
+
+def _product_on_torch(a, b):
+    import torch
+
+    # Not `keras.ops.matmul`, which gives float32 for float64.
+    if a.is_cuda and torch.get_float32_matmul_precision() != "highest":
+        return (a.double() @ b.double()).float()
+    return a @ b

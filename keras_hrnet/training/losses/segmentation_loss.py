@@ -1,0 +1,124 @@
+"""What losses of label images share: which labels and logits they take, and which pixels count."""
+
+import keras
+
+from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.layers.data_format import standardize_data_format
+
+
+class SegmentationLoss(keras.losses.Loss):
+    """One number for a batch of label images and the logits of their pixels, computed in float32.
+
+    A subclass defines `of_pixels`. What cannot be right is refused when the loss is first traced, before any step. What
+    a label image holds is not known then: a label beyond the classes makes the loss NaN, which
+    `keras.callbacks.TerminateOnNaN` looks for, and its pixel has no gradient, so that the weights stay as they were.
+
+    Under a `tf.distribute` strategy, the number is the mean of those of the replicas.
+
+    Args:
+        ignore_label: the label of pixels that do not count, an integer.
+        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
+            setting.
+        name: what the loss is called.
+
+    Call arguments:
+        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
+        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        TypeError: if the labels or `ignore_label` are no integers.
+        ValueError: if the labels or the logits have another shape, or a `sample_weight` is given.
+    """
+
+    def __init__(self, ignore_label=IGNORE_LABEL, data_format=None, name=None):
+        super().__init__(name=name, dtype="float32")
+        if isinstance(ignore_label, bool) or not hasattr(ignore_label, "__index__"):
+            raise TypeError(
+                f"`{type(self).__name__}` received ignore_label={ignore_label!r}. Expected an integer, such as "
+                f"{IGNORE_LABEL}. Pass the label of the pixels that do not count; where all do, one that no pixel has."
+            )
+        self.ignore_label = int(ignore_label)
+        self.data_format = standardize_data_format(data_format)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        # Here and not in `call`, as Keras converts the labels to floats in between.
+        if sample_weight is not None:
+            raise ValueError(
+                f"`{type(self).__name__}` received a sample_weight (`fit` makes one of `class_weight`, too). Expected "
+                f"images and labels alone. Pass class_weights to `CrossEntropy` or `OhemCrossEntropy`, and give pixels "
+                f"that do not count the label {self.ignore_label}."
+            )
+        y_true = y_true if hasattr(y_true, "dtype") else keras.ops.convert_to_tensor(y_true)
+        dtype = keras.backend.standardize_dtype(y_true.dtype)
+        if "float" in dtype:
+            raise TypeError(
+                f"`{type(self).__name__}` received labels of dtype {dtype}. Expected integers, the train ids of "
+                "pixels. Convert them, for example with `.astype('uint8')`."
+            )
+        return super().__call__(y_true, y_pred)
+
+    def call(self, y_true, y_pred):
+        ops = keras.ops
+        logits = y_pred if self.data_format == "channels_last" else ops.transpose(y_pred, (0, 2, 3, 1))
+        labels = y_true if len(y_true.shape) != 4 or y_true.shape[-1] != 1 else ops.squeeze(y_true, -1)
+        self._check_shapes(tuple(labels.shape), tuple(logits.shape))
+        labels = ops.cast(labels, "int32")
+        counts = ops.not_equal(labels, self.ignore_label)
+        is_class = ops.logical_and(labels >= 0, labels < ops.shape(logits)[-1])
+        unknown = ops.any(ops.logical_and(counts, ops.logical_not(is_class)))
+        counts = ops.logical_and(counts, is_class)
+        loss = self.of_pixels(ops.where(counts, labels, 0), counts, logits)
+        loss += ops.where(unknown, float("nan"), 0.0)
+        # Of shape (1,): Keras divides that by the number of replicas, and leaves a scalar alone.
+        return ops.reshape(loss, (1,))
+
+    def of_pixels(self, labels, counts, logits):
+        """Computes the loss of the pixels that count.
+
+        Args:
+            labels: int32 `(batch, height, width)`, classes; 0 where a pixel does not count.
+            counts: bool `(batch, height, width)`.
+            logits: float32 `(batch, height, width, classes)`.
+
+        Returns:
+            A float32 scalar.
+        """
+        raise NotImplementedError
+
+    def check_num_classes(self, num_classes):
+        """Refuses logits of a number of classes that the loss is not for; None where it is not known."""
+
+    def _check_shapes(self, labels, logits):
+        name = type(self).__name__
+        if len(labels) != 3:
+            raise ValueError(
+                f"`{name}` received labels of shape {labels}. Expected (batch, height, width), one integer a pixel. "
+                "Take the classes of one-hot labels with `argmax`."
+            )
+        if len(logits) != 4:
+            raise ValueError(
+                f"`{name}` received logits of rank {len(logits)}. Expected rank 4, a vector of logits a pixel. Build "
+                "the model with a head for segmentation."
+            )
+        if any(a != b for a, b in zip(labels, logits[:3], strict=True) if None not in (a, b)):
+            raise ValueError(
+                f"`{name}` received labels of (batch, height, width) {labels} and logits of {logits[:3]} with "
+                f"data_format={self.data_format!r}. Expected one size. Build the model with output_stride=1, cut "
+                "images and labels alike, and give model and loss one data_format."
+            )
+        self.check_num_classes(logits[-1])
+
+    def get_config(self):
+        return {"ignore_label": self.ignore_label, "data_format": self.data_format, "name": self.name}
+
+
+def mean_over_pixels(maps):
+    """Averages `(batch, height, width)`: each row, then the rows.
+
+    XLA sums a few thousand numbers one after the other on a CPU: 3e-6 off where weights of classes repeat, rows first
+    2e-7. It merges a sum of sums, but not a mean of means.
+    """
+    return keras.ops.mean(keras.ops.mean(maps, axis=-1))
