@@ -1,0 +1,65 @@
+"""The learning rate over the steps of a training."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Poly(keras.optimizers.schedules.LearningRateSchedule):
+    """Lowers the learning rate to zero by a power of the steps that are left, after a linear warm-up.
+
+    `learning_rate * (1 - step / num_steps) ** power`, times `(step + 1) / (warmup_steps + 1)` in the warm-up.
+
+    Args:
+        learning_rate: of the first step, but for the warm-up.
+        num_steps: updates of the whole training; the rate is 0 after them.
+        power: how the rate falls; 1 means in a line.
+        warmup_steps: updates before the full rate is reached.
+
+    Call arguments:
+        step: number of the update, from 0.
+
+    Returns:
+        float32 scalar.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Reference: HRNet-Semantic-Segmentation, lib/utils/utils.py, `adjust_learning_rate`. Unlike there, the rate of a
+    step does not come one step late.
+    """
+
+    def __init__(self, learning_rate, num_steps, power=0.9, warmup_steps=0, name="poly"):
+        super().__init__()
+        if not learning_rate > 0 or num_steps < 1 or power < 0:
+            raise ValueError(
+                f"`Poly` received learning_rate={learning_rate}, num_steps={num_steps} and power={power}. Expected a "
+                "rate above 0, at least one step, and a power of at least 0. Correct them."
+            )
+        if not 0 <= warmup_steps < num_steps:
+            raise ValueError(
+                f"`Poly` received warmup_steps={warmup_steps} with num_steps={num_steps}. Expected fewer steps for the "
+                "warm-up than for the training. Train longer, or warm up less."
+            )
+        self.initial_learning_rate = float(learning_rate)
+        self.num_steps = int(num_steps)
+        self.power = power
+        self.warmup_steps = int(warmup_steps)
+        self.name = name
+
+    def __call__(self, step):
+        ops = keras.ops
+        step = ops.cast(step, "float32")
+        left = ops.maximum(1.0 - step / self.num_steps, 0.0)
+        rate = self.initial_learning_rate * left**self.power
+        if self.warmup_steps:
+            rate *= ops.minimum((step + 1.0) / (self.warmup_steps + 1), 1.0)
+        return rate
+
+    def get_config(self):
+        return {
+            "learning_rate": self.initial_learning_rate,
+            "num_steps": self.num_steps,
+            "power": self.power,
+            "warmup_steps": self.warmup_steps,
+            "name": self.name,
+        }
