@@ -6,6 +6,7 @@ import contextvars
 import keras
 
 from keras_hrnet.layers import Supervision
+from keras_hrnet.models.network import Portable
 
 # Yuan et al., "Object-Contextual Representations for Semantic Segmentation", 2020, section 4.1; NVIDIA's `OCR_ALPHA`.
 AUXILIARY_LOSS_WEIGHT = 0.4
@@ -22,7 +23,8 @@ class Supervised:
     Its last layer is a `Supervision`, whose first input is what the model gives, everywhere: when called, in `predict`,
     in `output_shape`, in symbolic use and in export; what only leads to the other inputs is then not computed. In
     `fit`, `evaluate` and their like on batches, the loss is that of the first plus the compiled loss of each other
-    times its weight. Metrics see the first.
+    times its weight. Where the compiled loss has a property `auxiliary`, as OHEM and RMI have, that is what the others
+    take: plain cross-entropy. Metrics see the first.
 
     A training loop of one's own gets the first from `model(x)`. Inside another model, the others are not trained.
     """
@@ -69,10 +71,15 @@ class Supervised:
         total = super().compute_loss(x, y, first, sample_weight, training)
         weights = filter(None, self.supervision().loss_weights)
         for logits, weight in zip(others, weights, strict=bool(others)):
-            # Penalties of layers are in every one of Keras's losses, and count once.
-            loss = super().compute_loss(x, y, logits, sample_weight, training) - sum(self.losses)
-            total += weight * loss
+            total += weight * self._auxiliary_loss(x, y, logits, sample_weight, training)
         return total
+
+    def _auxiliary_loss(self, x, y, logits, sample_weight, training):
+        plain = getattr(self.loss, "auxiliary", None)
+        if plain is not None:
+            return plain(y, logits, sample_weight)
+        # Penalties of layers are in every one of Keras's losses, and count once.
+        return super().compute_loss(x, y, logits, sample_weight, training) - sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         first = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
@@ -80,7 +87,7 @@ class Supervised:
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class SupervisedModel(Supervised, keras.Model):
+class SupervisedModel(Supervised, Portable, keras.Model):
     """A functional model that trains further logits on the same labels, and gives only the first: see `Supervised`.
 
     Args:
