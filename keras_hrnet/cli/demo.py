@@ -10,12 +10,13 @@ import rich.console
 import rich.table
 import typer
 
-from keras_hrnet.cli.progress import TrainingProgress, progress_bar
+from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict
 from keras_hrnet.export import export_tflite
 from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
 from keras_hrnet.models import HRNetW18Small
+from keras_hrnet.training.callbacks import TrainingProgress
 
 # Chosen so that two CPU cores need less than five minutes for all of it.
 IMAGE_SIZE = (256, 512)
@@ -74,8 +75,8 @@ def fit(model, train, epochs):
         optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=IGNORE_LABEL),
     )
-    with progress_bar(f"Training {model.name}", steps, "steps") as advance:
-        model.fit(train, epochs=epochs, shuffle=False, verbose=0, callbacks=[TrainingProgress(advance)])
+    progress = TrainingProgress(f"Training {model.name}")
+    model.fit(train, epochs=epochs, shuffle=False, verbose=0, callbacks=[progress])
 
 
 def baseline(root, val):

@@ -2,7 +2,6 @@
 
 import contextlib
 
-import keras
 import rich.progress
 
 
@@ -16,7 +15,7 @@ def progress_bar(description, total, unit):
         unit: what a thing is called, in the plural.
 
     Yields:
-        A function to call after each; keyword arguments of it are shown behind the bar.
+        A function to call after each.
     """
     columns = (
         rich.progress.TextColumn("{task.description}"),
@@ -25,28 +24,7 @@ def progress_bar(description, total, unit):
         rich.progress.TimeElapsedColumn(),
         rich.progress.TextColumn("left"),
         rich.progress.TimeRemainingColumn(),
-        rich.progress.TextColumn("{task.fields[note]}"),
     )
     with rich.progress.Progress(*columns) as progress:
-        task = progress.add_task(description, total=total, note="")
-
-        def advance(**values):
-            note = "  ".join(f"{name} {value:.3f}" for name, value in values.items())
-            progress.update(task, advance=1, note=note)
-
-        yield advance
-
-
-class TrainingProgress(keras.callbacks.Callback):
-    """Shows one bar over all steps of a `fit`, with the running loss.
-
-    Args:
-        advance: what `progress_bar` yields.
-    """
-
-    def __init__(self, advance):
-        super().__init__()
-        self.advance = advance
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.advance(loss=logs["loss"])
+        task = progress.add_task(description, total=total)
+        yield lambda: progress.advance(task)

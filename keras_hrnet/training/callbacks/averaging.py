@@ -1,0 +1,91 @@
+"""Averaged weights where a network is scored, and its own where it is trained."""
+
+import contextlib
+
+import keras
+import numpy as np
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Puts the optimizer's moving average of the weights into a model for a while.
+
+    Without an optimizer of `use_ema=True`, or before its first step, nothing changes. Batch normalisation's moving
+    statistics stay as they are, those of the weights as trained: Keras averages trained weights only. While weights
+    move fast, the two do not fit together, and the averages score lower than what they average; at the end of a
+    schedule, when weights hardly move, they fit.
+
+    Args:
+        model: a compiled model.
+
+    Yields:
+        Nothing.
+    """
+    if not _has_averages(model):
+        yield
+        return
+    own = _host_values(model)
+    _assign_averages(model)
+    try:
+        yield
+    finally:
+        _assign(model, own)
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Validates with the optimizer's moving average of the weights, and leaves it in the model at the end of `fit`.
+
+    Training goes on with the weights themselves, to the last bit as without validation. `keras.callbacks.
+    SwapEMAWeights` is not used as it swaps by adding and subtracting on TensorFlow, which rounds, ends with the
+    wrong weights if `fit` is stopped early, and leaves in what is saved no sign of which weights are which.
+
+    It comes before the callbacks that use the model, and does nothing without an optimizer of `use_ema=True`.
+
+    With `gradient_accumulation_steps`, Keras averages after every batch and not after every update.
+
+    Example:
+
+    ```python
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True, ema_momentum=0.999)
+    model.compile(optimizer, loss)
+    model.fit(train, validation_data=val, callbacks=[AveragedWeights(), Checkpoints("runs/first")])
+    ```
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.averaged = contextlib.ExitStack()
+
+    def on_test_begin(self, logs=None):
+        self.averaged.enter_context(averaged_weights(self.model))
+
+    def on_test_end(self, logs=None):
+        self.averaged.close()
+
+    def on_train_end(self, logs=None):
+        # Keras put the averages in. On JAX model and optimizer then share buffers, and another `fit` would fail:
+        # "Attempt to donate the same buffer twice".
+        if _has_averages(self.model):
+            _assign_averages(self.model)
+
+
+def _has_averages(model):
+    optimizer = getattr(model, "optimizer", None)
+    # In float16, Keras wraps the optimizer into one that scales the loss.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return optimizer is not None and optimizer.use_ema and optimizer.built
+
+
+def _assign_averages(model):
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    _assign(model, _host_values(model))
+
+
+def _host_values(model):
+    # A copy: what `convert_to_numpy` gives may share memory with the variable.
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def _assign(model, values):
+    for variable, value in zip(model.trainable_variables, values, strict=True):
+        variable.assign(value)

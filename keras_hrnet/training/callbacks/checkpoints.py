@@ -1,0 +1,85 @@
+"""The best and the last network of a run, as files that are always whole."""
+
+import json
+import math
+import pathlib
+
+import keras
+
+from keras_hrnet.training.callbacks.averaging import averaged_weights
+from keras_hrnet.training.callbacks.replacing import replacing
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the network after each epoch, and the best one besides.
+
+    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` goes on from it.
+    `best.keras` is the network of the epoch with the highest score; with an optimizer of `use_ema=True` it holds the
+    averaged weights. Its score is in `best.json`, so that a continued run replaces it only by a better one. Each file
+    is written under another name first: a process that is killed leaves the one of before.
+
+    Args:
+        folder: where to write; it is made.
+        monitor: the name in the logs of a score of which more is better. NaN is never best.
+
+    Raises:
+        ValueError: if `monitor` is a loss, if `folder` holds a best network by another score, or, after an epoch, if
+            the logs have no such name.
+
+    Example:
+
+    ```python
+    model.fit(train, validation_data=val, epochs=484, callbacks=[Checkpoints("runs/first")])
+    model = keras.models.load_model("runs/first/best.keras")
+    ```
+    """
+
+    def __init__(self, folder, monitor="val_mean_iou"):
+        super().__init__()
+        if "loss" in monitor:
+            raise ValueError(
+                f"Received monitor={monitor!r}. Expected a score of which more is better. Use 'val_mean_iou', or "
+                "keras.callbacks.ModelCheckpoint."
+            )
+        self.folder = pathlib.Path(folder)
+        self.monitor = monitor
+        self.best = _best_score(self.folder, monitor)
+
+    def on_epoch_end(self, epoch, logs=None):
+        score = self._score(logs or {})
+        self._save("last.keras")
+        if score is not None and score > self.best:
+            with averaged_weights(self.model):
+                self._save("best.keras")
+            with replacing(self.folder / "best.json") as part:
+                part.write_text(json.dumps({"epoch": epoch, self.monitor: score}))
+            self.best = score
+
+    def _score(self, logs):
+        if self.monitor in logs:
+            return float(logs[self.monitor])
+        is_validated = any(name.startswith("val_") for name in logs)
+        if is_validated or not self.monitor.startswith("val_"):
+            raise ValueError(
+                f"Received logs with {', '.join(sorted(logs))}. Expected {self.monitor!r}, which Checkpoints monitors. "
+                "Compile the model with that metric, or pass one of these names as monitor."
+            )
+        return None
+
+    def _save(self, name):
+        with replacing(self.folder / name) as part:
+            self.model.save(part)
+
+
+def _best_score(folder, monitor):
+    """Returns the score of the best network in a folder, or minus infinity."""
+    path = folder / "best.json"
+    if not path.is_file() or not (folder / "best.keras").is_file():
+        return -math.inf
+    best = json.loads(path.read_text())
+    if monitor not in best:
+        raise ValueError(
+            f"Received monitor={monitor!r} for the folder {str(folder)!r}, where the best network is by "
+            f"{', '.join(sorted(best.keys() - {'epoch'}))}. Expected the same score. Pass that one, or another folder."
+        )
+    return best[monitor]

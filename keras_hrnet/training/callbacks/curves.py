@@ -1,0 +1,136 @@
+"""The curves of a run as a picture: losses, scores and learning rate over the epochs."""
+
+import csv
+import math
+import pathlib
+
+import keras
+
+from keras_hrnet.training.callbacks.replacing import replacing
+
+# Names in the log and in the legend, by panel.
+PANELS = (
+    ("loss", {"loss": "training", "val_loss": "validation"}),
+    ("mean IoU", {"mean_iou": "training", "val_mean_iou": "validation"}),
+    ("learning rate", {"learning_rate": None}),
+)
+COLORS = ("#5f6368", "#1a73e8")
+SIZE_INCHES = (8, 9)
+DOTS_PER_INCH = 120
+
+
+class Curves(keras.callbacks.Callback):
+    """Draws loss, mean IoU and learning rate over the epochs, anew after each.
+
+    It draws what `keras.callbacks.CSVLogger` has written, and so all of a run that was continued with `append=True`;
+    it comes after that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
+
+    Args:
+        log_csv: the file of the `CSVLogger`.
+        png: the picture to write.
+
+    Raises:
+        FileNotFoundError: after an epoch, if there is no `log_csv`.
+
+    Example:
+
+    ```python
+    callbacks = [LearningRate(), keras.callbacks.CSVLogger("log.csv"), Curves("log.csv", "curves.png")]
+    ```
+    """
+
+    def __init__(self, log_csv, png):
+        super().__init__()
+        self.log_csv = pathlib.Path(log_csv)
+        self.png = pathlib.Path(png)
+
+    def on_epoch_end(self, epoch, logs=None):
+        figure = draw_curves(read_log(self.log_csv))
+        with replacing(self.png) as part:
+            figure.savefig(part)
+
+
+def read_log(path):
+    """Reads what `keras.callbacks.CSVLogger` wrote.
+
+    Args:
+        path: the CSV file.
+
+    Returns:
+        A dict from each column to a list of floats, in the order of the epochs; NaN where there is no value.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Received the log {str(path)!r}. Expected a file of keras.callbacks.CSVLogger. Put one with that name "
+            "before Curves in the list of callbacks."
+        )
+    with path.open(newline="") as file:
+        rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
+    epochs = sorted(rows)
+    columns = rows[epochs[0]] if epochs else ()
+    return {name: [_number(rows[epoch][name]) for epoch in epochs] for name in columns}
+
+
+def draw_curves(log):
+    """Draws the curves of a run.
+
+    Args:
+        log: a dict from a column of the log to its values, one an epoch; `epoch` counts from 0.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = [panel for panel in PANELS if any(_has_values(log, name) for name in panel[1])]
+    # As people count epochs, and as Keras shows them.
+    epochs = [epoch + 1 for epoch in log.get("epoch", ())]
+    for row, (title, curves) in enumerate(panels, start=1):
+        axes = figure.add_subplot(len(panels), 1, row)
+        for color, (name, label) in zip(COLORS, curves.items(), strict=False):
+            if _has_values(log, name):
+                axes.plot(*_known(epochs, log[name]), color=color, label=label, marker=".", markersize=3, linewidth=1.5)
+        if title == "mean IoU" and _has_values(log, "val_mean_iou"):
+            _mark_best(axes, epochs, log["val_mean_iou"])
+        _style(axes, title, is_last=row == len(panels))
+    return figure
+
+
+def _number(text):
+    return math.nan if text in (None, "", "NA") else float(text)
+
+
+def _has_values(log, name):
+    return any(map(math.isfinite, log.get(name, ())))
+
+
+def _known(epochs, values):
+    """Leaves out the epochs without a value: a line goes on over those that were not validated."""
+    return zip(*((x, y) for x, y in zip(epochs, values, strict=True) if math.isfinite(y)), strict=True)
+
+
+def _mark_best(axes, epochs, values):
+    score, epoch = max((y, -x) for x, y in zip(*_known(epochs, values), strict=True))
+    axes.plot(
+        [-epoch], [score], color=COLORS[1], marker="o", linestyle="none", label=f"best: {score:.4f}, epoch {-epoch}"
+    )
+
+
+def _style(axes, title, is_last):
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color="#dadce0", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if is_last:
+        axes.set_xlabel("epoch")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False)

@@ -1,0 +1,67 @@
+"""Writes the files that TensorBoard reads, without the package `tensorboard`, which `tf.summary` needs."""
+
+import io
+import pathlib
+import socket
+import time
+
+from keras_hrnet.host_tensorflow import host_tensorflow
+
+# What TensorBoard's reader expects in the first record of a file.
+FILE_VERSION = "brain.Event:2"
+
+
+class EventFile:
+    """A file of numbers and pictures over epochs, for TensorBoard. Each record is on disk at once.
+
+    Args:
+        folder: where to make it; TensorBoard shows the files of one folder as one run.
+    """
+
+    def __init__(self, folder):
+        self.tensorflow = host_tensorflow()
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard knows its files by "tfevents"; the time in nanoseconds keeps the files of one folder apart.
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{time.time_ns()}"
+        self.writer = self.tensorflow.io.TFRecordWriter(str(folder / name))
+        self._write(file_version=FILE_VERSION)
+
+    def add_scalar(self, name, value, step):
+        """Adds one number.
+
+        Args:
+            name: the curve that it belongs to.
+            value: a float.
+            step: its place on the curve.
+        """
+        self._add(step, tag=name, simple_value=float(value))
+
+    def add_picture(self, name, picture, step):
+        """Adds one picture.
+
+        Args:
+            name: the row of pictures that it belongs to.
+            picture: a `PIL.Image.Image`, RGB.
+            step: its place in the row.
+        """
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        summary = self.tensorflow.compat.v1.Summary
+        image = summary.Image(
+            height=picture.height, width=picture.width, colorspace=3, encoded_image_string=file.getvalue()
+        )
+        self._add(step, tag=name, image=image)
+
+    def close(self):
+        """Closes the file."""
+        self.writer.close()
+
+    def _add(self, step, **value):
+        summary = self.tensorflow.compat.v1.Summary
+        self._write(step=step, summary=summary(value=[summary.Value(**value)]))
+
+    def _write(self, **content):
+        event = self.tensorflow.compat.v1.Event(wall_time=time.time(), **content)
+        self.writer.write(event.SerializeToString())
+        self.writer.flush()

@@ -1,0 +1,13 @@
+"""The learning rate as a column of the logs."""
+
+import keras
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Adds `learning_rate` to the logs of each epoch: that of the step to come, where a schedule gives it.
+
+    It comes before the callbacks that read the logs, such as `keras.callbacks.CSVLogger`.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

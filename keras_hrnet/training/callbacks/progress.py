@@ -1,0 +1,162 @@
+"""One bar over a whole run of `fit`."""
+
+import datetime
+import math
+import weakref
+
+import keras
+import rich.console
+import rich.progress
+import rich.text
+
+from keras_hrnet.training.callbacks.time_left import TimeLeft
+
+SCORE = "val_mean_iou"
+# What is shown of the logs, in this order.
+VALUES = ("loss", "mean_iou", "val_loss", SCORE)
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """Shows one bar over all steps of a `fit`: epoch, step, time left, loss, mean IoU, last and best validation.
+
+    The time left is that of the whole run, with its validations. Where the output is no terminal, such as a file, it
+    writes one line an epoch. Use it with `fit(verbose=0)`.
+
+    If `fit` raises, the bar stays until `close` is called or Python ends: Keras does not tell its callbacks.
+
+    Args:
+        description: what the bar is called.
+        console: the `rich.console.Console` to write to. None means standard output.
+
+    Example:
+
+    ```python
+    model.fit(train, validation_data=val, epochs=484, verbose=0, callbacks=[TrainingProgress()])
+    ```
+    """
+
+    def __init__(self, description="Training", console=None):
+        super().__init__()
+        self.description = description
+        self.console = console or rich.console.Console()
+        self.progress = None
+        self.validated, self.steps_of_validation = 0, None
+
+    def close(self):
+        """Takes the bar off the terminal's hands: its last state stays on the screen, and the cursor comes back."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+    def on_train_begin(self, logs=None):
+        self.close()
+        self.time_left = TimeLeft()
+        self.steps_of_epoch = self.params.get("steps")
+        self.first_epoch, self.epoch, self.step, self.epochs_left = None, 0, 0, 0
+        self.logs, self.best = {}, None
+        if self.console.is_terminal or self.console.is_jupyter:
+            self._open()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.first_epoch is None:
+            self.first_epoch = epoch
+        self.epoch, self.step, self.epochs_left = epoch, 0, self.params["epochs"] - epoch
+        self.time_left.begin_epoch()
+        self._show()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.time_left.end_steps(batch + 1 - self.step)
+        self.step = batch + 1
+        self.logs.update(logs)
+        self._show()
+
+    def on_test_begin(self, logs=None):
+        self._show("validating")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.validated = batch + 1
+        total = f"/{self.steps_of_validation}" if self.steps_of_validation else ""
+        self._show(f"validating {self.validated}{total}")
+
+    def on_test_end(self, logs=None):
+        self.steps_of_validation = self.validated
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.time_left.end_epoch()
+        self.epochs_left -= 1
+        self.steps_of_epoch = self.step
+        self.logs.update(logs)
+        score = self.logs.get(SCORE, math.nan)
+        if not math.isnan(score) and (self.best is None or score > self.best[0]):
+            self.best = (score, epoch)
+        if self.progress is None:
+            self.console.print(self._line(), soft_wrap=True, highlight=False, markup=False)
+        self._show()
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def _open(self):
+        columns = (
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(bar_width=None),
+            rich.progress.TextColumn("{task.fields[steps]}"),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("{task.fields[left]}"),
+        )
+        self.progress = _BarOverValues(*columns, console=self.console, expand=True)
+        self.task = self.progress.add_task(self.description, total=None, steps="", left="", below="")
+        self.progress.start()
+        # A bar that is not stopped hides the cursor for ever.
+        weakref.finalize(self, self.progress.stop)
+
+    def _show(self, activity=None):
+        if self.progress is None:
+            return
+        done, total = self._steps()
+        self.progress.update(
+            self.task,
+            description=f"{self.description} {self._epoch()}",
+            completed=done,
+            total=total,
+            steps=f"{done}/{total or '?'}",
+            left=self._left(),
+            below="  ".join(filter(None, (activity, self._values()))),
+        )
+
+    def _line(self):
+        done, total = self._steps()
+        return f"{self._epoch()}  step {done}/{total}  {self._left()}  {self._values()}"
+
+    def _values(self):
+        best = "" if self.best is None else f"  best {self.best[0]:.4f} (epoch {self.best[1] + 1})"
+        return "  ".join(f"{name} {self.logs[name]:.4f}" for name in VALUES if name in self.logs) + best
+
+    def _epoch(self):
+        return f"epoch {self.epoch + 1}/{self.params['epochs']}"
+
+    def _steps(self):
+        """Returns how many steps of this `fit` are done, and how many it has, or None where that is not known yet."""
+        if self.steps_of_epoch is None:
+            return self.step, None
+        first = self.first_epoch or 0
+        return (
+            (self.epoch - first) * self.steps_of_epoch + self.step,
+            (self.params["epochs"] - first) * self.steps_of_epoch,
+        )
+
+    def _left(self):
+        done, total = self._steps()
+        seconds = None
+        if total is not None:
+            seconds = self.time_left.seconds(total - done, self.epochs_left)
+        return f"{'-:--:--' if seconds is None else datetime.timedelta(seconds=round(seconds))} left"
+
+
+class _BarOverValues(rich.progress.Progress):
+    """A bar, and below it the values that the run has reached."""
+
+    def get_renderables(self):
+        yield from super().get_renderables()
+        for task in self.tasks:
+            yield rich.text.Text(task.fields["below"], no_wrap=True, overflow="ellipsis")

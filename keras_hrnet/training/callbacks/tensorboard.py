@@ -1,0 +1,89 @@
+"""What TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
+
+import colorsys
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_hrnet.evaluation import comparison, predict
+from keras_hrnet.training.callbacks.averaging import averaged_weights
+from keras_hrnet.training.callbacks.event_file import EventFile
+
+
+class Scalars(keras.callbacks.Callback):
+    """Writes the logs of each epoch for TensorBoard, under the names of `keras.callbacks.TensorBoard`.
+
+    That one needs the package `tensorboard` to write. This one needs it only to look: `tensorboard --logdir …`.
+    Training's and validation's values are two runs, `train` and `validation`, whose curves TensorBoard puts into one
+    picture: `epoch_loss`, `epoch_mean_iou`, and, after `LearningRate`, `epoch_learning_rate`.
+
+    Args:
+        log_dir: the folder to write to.
+    """
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.log_dir = pathlib.Path(log_dir)
+
+    def on_train_begin(self, logs=None):
+        self.files = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            run = "validation" if name.startswith("val_") else "train"
+            if run not in self.files:
+                self.files[run] = EventFile(self.log_dir / run)
+            self.files[run].add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
+
+    def on_train_end(self, logs=None):
+        for file in self.files.values():
+            file.close()
+
+
+class PredictionImages(keras.callbacks.Callback):
+    """Shows in TensorBoard what the network predicts: after each epoch, image, truth and prediction side by side.
+
+    With an optimizer of `use_ema=True`, the averaged weights predict.
+
+    Args:
+        log_dir: the folder to write to, that of `Scalars`.
+        images: a few images, uint8 `(height, width, 3)` each, RGB in [0, 255]; those of one size compile once.
+        labels: as many, integers `(height, width)`, train ids, 255 where unknown.
+        class_names: what the classes are called, by train id. None means the names of Cityscapes.
+        palette: red, green and blue of each class, by train id, each in [0, 255]. None means Cityscapes' colours
+            without `class_names`, and with them colours that are well apart.
+
+    Raises:
+        TypeError: if labels are not integers.
+        ValueError: if images and labels differ in number or size, or a class lacks a name or a colour.
+    """
+
+    def __init__(self, log_dir, images, labels, class_names=None, palette=None):
+        super().__init__()
+        self.log_dir = pathlib.Path(log_dir)
+        self.images = [np.asarray(image) for image in images]
+        self.labels = [np.asarray(label) for label in labels]
+        if class_names is not None and palette is None:
+            palette = _colors(len(class_names))
+        self.names_and_colors = {"class_names": class_names, "palette": palette}
+        # Says what is wrong with them before the first epoch.
+        comparison(self.images, self.labels, self.labels, **self.names_and_colors)
+
+    def on_train_begin(self, logs=None):
+        self.file = EventFile(self.log_dir / "validation")
+
+    def on_epoch_end(self, epoch, logs=None):
+        with averaged_weights(self.model):
+            predictions = [predict(self.model, image) for image in self.images]
+        for i, sample in enumerate(zip(self.images, self.labels, predictions, strict=True)):
+            self.file.add_picture(f"prediction/{i}", comparison(*sample, **self.names_and_colors), epoch)
+
+    def on_train_end(self, logs=None):
+        self.file.close()
+
+
+def _colors(count):
+    # Hues a golden section apart: however many there are, none is close to one of the few before it.
+    hues = [i * 0.618034 % 1 for i in range(count)]
+    return [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 0.9)) for hue in hues]

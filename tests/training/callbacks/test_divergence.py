@@ -1,0 +1,28 @@
+"""A loss that is no number ends `fit` with an error that says where, and where to go back to."""
+
+import pytest
+
+from keras_hrnet.training.callbacks import StopAtNaN
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_of_validation_that_is_no_number_counts_too(value):
+    stop = StopAtNaN()
+    stop.on_epoch_begin(4)
+    stop.on_train_batch_end(0, {"loss": 1.0})
+    stop.on_epoch_end(4, {"loss": 1.0, "val_loss": 2.0, "val_mean_iou": float("nan")})
+    with pytest.raises(RuntimeError, match=r"val_loss=.* in the validation of epoch 5\..* No checkpoint was written"):
+        stop.on_epoch_end(4, {"loss": 1.0, "val_loss": value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_the_message_names_the_step_and_the_last_checkpoint(value, tmp_path):
+    (tmp_path / "last.keras").touch()
+    stop = StopAtNaN(tmp_path / "last.keras")
+    stop.on_epoch_begin(1)
+    with pytest.raises(
+        RuntimeError, match=r"loss=.* in step 3 of epoch 2\. Expected .* good epoch are in '.*last.keras'"
+    ):
+        stop.on_train_batch_end(2, {"loss": value})
