@@ -1,6 +1,6 @@
 """HRNet for Keras 3: the network that keeps high resolution from first layer to last."""
 
-from keras_hrnet import data, layers
+from keras_hrnet import data, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
 from keras_hrnet.export import ExportReport, export_tflite, run_tflite
@@ -19,6 +19,7 @@ from keras_hrnet.models import (
     Variant,
     with_scales,
 )
+from keras_hrnet.training import train
 from keras_hrnet.version import __version__
 
 __all__ = [
@@ -50,5 +51,7 @@ __all__ = [
     "predict",
     "published_weights",
     "run_tflite",
+    "train",
+    "training",
     "with_scales",
 ]

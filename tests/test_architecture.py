@@ -13,27 +13,30 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
-    "__init__": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "version"},
+    "__init__": {"checkpoints", "data", "evaluation", "export", "layers", "models", "training", "version"},
+    "host_tensorflow": set(),
     "labels": set(),
     "version": set(),
     "layers": set(),
     "models": {"layers", "checkpoints"},
     "checkpoints": set(),
-    "data": {"labels"},
+    "data": {"host_tensorflow", "labels"},
     "evaluation": {"labels"},
+    "training": {"evaluation", "host_tensorflow", "labels", "layers", "version"},
     "export": {"models", "layers", "evaluation"},
     "hub": {"checkpoints", "labels", "layers", "models"},
-    "cli": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "version"},
+    "cli": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "training", "version"},
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
 LIBRARIES = {
-    "tensorflow": {"layers", "data", "export"},
-    "torch": {"layers", "checkpoints"},
+    "tensorflow": {"data", "export", "host_tensorflow", "layers", "training"},
+    "torch": {"layers", "checkpoints", "training"},
     "jax": set(),
     "keras_hub": {"hub"},
     "PIL": {"data", "evaluation", "cli"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "training"},
+    "matplotlib": {"training"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

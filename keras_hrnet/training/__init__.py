@@ -1,0 +1,23 @@
+"""Training as published: losses, optimizer, schedule, recipes, and `train`, which puts them into Keras's `fit`."""
+
+from keras_hrnet.training.fitting import freeze_norm, train
+from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
+from keras_hrnet.training.recipes import RECIPES, Recipe, parse_setting, resolve_recipe
+from keras_hrnet.training.run import read_run
+from keras_hrnet.training.schedule import Poly
+from keras_hrnet.training.sgd import SGD
+
+__all__ = [
+    "RECIPES",
+    "SGD",
+    "CrossEntropy",
+    "OhemCrossEntropy",
+    "Poly",
+    "Recipe",
+    "RegionMutualInformation",
+    "freeze_norm",
+    "parse_setting",
+    "read_run",
+    "resolve_recipe",
+    "train",
+]

@@ -1,0 +1,164 @@
+"""What would spoil a training, said before its first step."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.evaluation.inference import check_model, data_format, gives_labels, image_size, num_classes
+from keras_hrnet.labels import IGNORE_LABEL
+
+MOST_LISTED = 5
+
+
+def check_training(model, train, val):
+    """Refuses networks and data that do not fit each other.
+
+    Of a data set of `cityscapes` or `folders`, whose files were checked when it was made, names of classes and shapes
+    are looked at; of any other, the first batch.
+
+    Args:
+        model: a network that gives logits.
+        train: batches `(image, label)` of known number.
+        val: batches `(image, label)`.
+
+    Raises:
+        TypeError: if the model is none, a data set has no length, or labels are not integers.
+        ValueError: if images, labels or classes are not what the network takes.
+    """
+    check_model(model)
+    if gives_labels(model):
+        raise ValueError(
+            f"Received the model {model.name!r}, which gives labels. Expected logits: labels have no gradient. Pass "
+            "the network that they were made of."
+        )
+    _check_length(train)
+    _check_class_names(model, train, val)
+    for name, dataset in (("train", train), ("val", val)):
+        if class_names_of(dataset) is None:
+            _check_batch(name, _first_batch(name, dataset), model)
+
+
+def check_loss(loss):
+    """Refuses a loss that takes the network's logits for probabilities.
+
+    Args:
+        loss: a `keras.losses.Loss`.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if it has `from_logits=False`.
+    """
+    if not isinstance(loss, keras.losses.Loss):
+        raise TypeError(
+            f"Received a loss of type {type(loss).__name__}. Expected a name as in recipes, or a `keras.losses.Loss`. "
+            "Pass loss='ohem', for example."
+        )
+    if loss.get_config().get("from_logits") is False:
+        raise ValueError(
+            f"Received the loss {loss.name!r} with from_logits=False. Expected from_logits=True: the network gives "
+            "logits, and no softmax. Make the loss with from_logits=True."
+        )
+
+
+def class_names_of(dataset):
+    """Returns the names of the classes that `cityscapes` and `folders` note at their data sets, or None."""
+    return getattr(dataset, "class_names", None)
+
+
+def batch_size_of(dataset):
+    """Returns the number of images in a batch of a `tf.data` data set, or None where it does not say."""
+    spec = getattr(dataset, "element_spec", None)
+    return spec[0].shape[0] if isinstance(spec, tuple) else None
+
+
+def _check_length(train):
+    try:
+        length = len(train)
+    except TypeError as error:
+        raise TypeError(
+            f"Received training data of type {type(train).__name__} whose length is not known. Expected a known number "
+            "of batches: the learning rate falls with the share of the training that is done. Pass a data set of "
+            "`cityscapes` or `folders`, or say `dataset.apply(tf.data.experimental.assert_cardinality(n))`."
+        ) from error
+    if length < 1:
+        raise ValueError(
+            "Received training data without a batch. Expected one at least. Look at its files and batch_size."
+        )
+
+
+def _check_class_names(model, train, val):
+    count = num_classes(model)
+    trained, validated = class_names_of(train), class_names_of(val)
+    if trained is not None and validated is not None and trained != validated:
+        other = next((i, *pair) for i, pair in enumerate(_paired(trained, validated)) if pair[0] != pair[1])
+        raise ValueError(
+            f"Received training data of {len(trained)} classes and validation data of {len(validated)}, where class "
+            f"{other[0]} is {other[1]!r} in training and {other[2]!r} in validation. Expected the same classes in the "
+            "same order. Make both with the same `classes` and `id_map`."
+        )
+    for name, names in (("train", trained), ("val", validated)):
+        if names is not None and len(names) != count:
+            raise ValueError(
+                f"Received the data set `{name}` of {len(names)} classes for the network {model.name!r} with {count}. "
+                f"Expected as many. Build the network with num_classes={len(names)}."
+            )
+
+
+def _paired(first, second):
+    length = max(len(first), len(second))
+    return zip(*((*names, *[None] * (length - len(names))) for names in (first, second)), strict=True)
+
+
+def _first_batch(name, dataset):
+    if isinstance(dataset, keras.utils.PyDataset):
+        return dataset[0]
+    try:
+        return next(iter(dataset))
+    except StopIteration:
+        raise ValueError(f"Received the data set `{name}` without a batch. Expected one at least.") from None
+
+
+def _check_batch(name, batch, model):
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise ValueError(
+            f"Received a batch of `{name}` that is no pair. Expected (images, labels). Map the data set to such pairs."
+        )
+    images, labels = (keras.ops.convert_to_numpy(part) for part in batch)
+    _check_images(name, images, model)
+    _check_labels(name, labels, image_size(model, images), num_classes(model))
+
+
+def _check_images(name, images, model):
+    channels = -1 if data_format(model) == "channels_last" else 1
+    if images.ndim != 4 or images.shape[channels] != 3:
+        raise ValueError(
+            f"Received images of shape {images.shape} in `{name}`. Expected {tuple(model.inputs[0].shape)}. Batch "
+            "them, and move their channels."
+        )
+    if images.size and (images.min() < 0 or 0 < images.max() <= 1):
+        raise ValueError(
+            f"Received images from {images.min():.3g} to {images.max():.3g} in `{name}`. Expected RGB in [0, 255]: the "
+            "network normalises them itself. Leave the pixels as they are in the files."
+        )
+
+
+def _check_labels(name, labels, size, count):
+    if labels.dtype.kind not in "ui":
+        raise TypeError(
+            f"Received labels of dtype {labels.dtype} in `{name}`. Expected integers, the train ids of pixels. Convert "
+            "them with `astype('uint8')`, and resize labels by nearest neighbour only."
+        )
+    if labels.ndim == 4 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if labels.shape[1:] != tuple(size):
+        raise ValueError(
+            f"Received labels of shape {labels.shape} for images of {size[0]}x{size[1]} (height x width) in `{name}`. "
+            "Expected (batch, height, width). Give each pixel of the image a label."
+        )
+    foreign = [int(value) for value in np.unique(labels) if value != IGNORE_LABEL and not 0 <= value < count]
+    if foreign:
+        listed = ", ".join(map(str, foreign[:MOST_LISTED])) + (", …" if len(foreign) > MOST_LISTED else "")
+        raise ValueError(
+            f"Received label {listed} in `{name}` for a network with {count} classes. Expected 0 to {count - 1}, or "
+            f"{IGNORE_LABEL} where a pixel is ignored. Map label ids to train ids, or build the network with "
+            f"num_classes={max(foreign) + 1}."
+        )

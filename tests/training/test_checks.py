@@ -1,0 +1,96 @@
+"""What would spoil a training is said before its first step."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet import Variant
+from keras_hrnet.evaluation import labels_model
+from keras_hrnet.training.checks import check_loss, check_training
+
+pytestmark = pytest.mark.once
+
+TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+IMAGES = np.full((2, 32, 48, 3), 100, "uint8")
+LABELS = np.tile(np.array([0, 1, 2, 255], "uint8"), (2, 32, 12))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return keras_hrnet.HRNet(TINY, 3, data_format="channels_last")
+
+
+class Named(list):
+    """Batches that know their classes, as those of `cityscapes` and `folders` do."""
+
+    def __init__(self, class_names):
+        super().__init__([(IMAGES, LABELS)])
+        self.class_names = class_names
+
+
+GOOD = [(IMAGES, LABELS)]
+
+
+def test_good_data_pass(model):
+    check_training(model, GOOD, GOOD)
+    check_training(model, [(IMAGES.astype("float32"), LABELS[..., None].astype("int32"))], GOOD)
+    check_training(model, Named("abc"), Named("abc"))
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        ((IMAGES, LABELS + (LABELS == 2)), ValueError, "label 3 in `train`.*0 to 2.*num_classes=4"),
+        ((IMAGES, LABELS.astype("int32") - 1), ValueError, "label -1, 254 in `train`"),
+        ((IMAGES, LABELS.astype("float32")), TypeError, "labels of dtype float32.*nearest neighbour"),
+        ((IMAGES / 255.0, LABELS), ValueError, r"images from 0.392 to 0.392.*\[0, 255\]: the network normalises"),
+        ((IMAGES / 50.0 - 3, LABELS), ValueError, "images from -1 to -1"),
+        ((IMAGES, LABELS[:, :16]), ValueError, "for images of 32x48.*Give each pixel"),
+        ((IMAGES[..., :1], LABELS), ValueError, r"images of shape \(2, 32, 48, 1\)"),
+        ((IMAGES, LABELS, LABELS), ValueError, "is no pair"),
+    ],
+    ids=range(8),
+)
+def test_a_batch_that_does_not_fit_is_refused(batch, error, message, model):
+    with pytest.raises(error, match=message):
+        check_training(model, [batch], GOOD)
+    with pytest.raises(error, match=message.replace("train", "val")):
+        check_training(model, GOOD, [batch])
+
+
+def test_a_validation_set_of_other_classes_is_refused(model):
+    with pytest.raises(ValueError, match=r"class 1 is 'b' in training and 'x' in validation"):
+        check_training(model, Named("abc"), Named("axc"))
+    with pytest.raises(ValueError, match=r"of 3 classes and validation data of 2, where class 2 is 'c'.*None"):
+        check_training(model, Named("abc"), Named("ab"))
+
+
+def test_a_network_for_other_classes_is_refused(model):
+    with pytest.raises(ValueError, match=r"`train` of 4 classes for the network 'Tiny' with 3.*num_classes=4"):
+        check_training(model, Named("abcd"), Named("abcd"))
+
+
+def test_data_of_unknown_or_no_length_are_refused(model):
+    with pytest.raises(TypeError, match=r"type generator whose length is not known"):
+        check_training(model, (batch for batch in GOOD), GOOD)
+    with pytest.raises(ValueError, match=r"training data without a batch"):
+        check_training(model, [], GOOD)
+    with pytest.raises(ValueError, match=r"`val` without a batch"):
+        check_training(model, GOOD, [])
+
+
+def test_what_is_no_network_of_logits_is_refused(model):
+    with pytest.raises(TypeError, match=r"Expected a keras\.Model"):
+        check_training(None, GOOD, GOOD)
+    with pytest.raises(ValueError, match=r"gives labels. Expected logits"):
+        check_training(labels_model(model), GOOD, GOOD)
+
+
+def test_a_loss_of_probabilities_is_refused():
+    with pytest.raises(ValueError, match=r"from_logits=False. Expected from_logits=True"):
+        check_loss(keras.losses.SparseCategoricalCrossentropy(ignore_class=255))
+    with pytest.raises(TypeError, match=r"a loss of type function"):
+        check_loss(lambda truth, logits: 0)
+    check_loss(keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
+    check_loss(keras_hrnet.training.CrossEntropy())

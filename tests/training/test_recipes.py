@@ -1,0 +1,143 @@
+"""Recipes: the published numbers, other values, and what is made of them."""
+
+import dataclasses
+
+import keras
+import pytest
+
+from keras_hrnet.data import CLASS_WEIGHTS, Augmentation
+from keras_hrnet.training import RECIPES, CrossEntropy, OhemCrossEntropy, Recipe, RegionMutualInformation
+from keras_hrnet.training.recipes import parse_setting, resolve_recipe
+
+pytestmark = pytest.mark.once
+
+
+def test_the_published_numbers_of_cityscapes():
+    recipe = RECIPES["cityscapes"]
+    assert (recipe.epochs, recipe.batch_size, recipe.crop_size) == (484, 12, (512, 1024))
+    assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.power) == (0.01, 0.9, 5e-4, 0.9)
+    optimizer = recipe.optimizer(num_batches=247, head_pattern="^head")
+    assert optimizer.learning_rate.dtype is not None
+    assert optimizer.get_config()["learning_rate"]["config"]["num_steps"] == 484 * 247
+    assert (optimizer.nesterov, optimizer.rate_factors, optimizer.use_ema) == (False, {}, False)
+    loss = recipe.loss_function(19, "channels_last")
+    assert isinstance(loss, CrossEntropy)
+    assert loss.class_weights == CLASS_WEIGHTS
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_data_arguments_of_a_recipe_are_those_of_a_data_set(name):
+    arguments = RECIPES[name].data_arguments()
+    known = {field.name for field in dataclasses.fields(Augmentation)}
+    assert arguments.keys() - known == {"batch_size", "crop_size", "class_uniform"}
+    Augmentation(**{key: value for key, value in arguments.items() if key in known})
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_names_its_source_and_prints_every_setting(name):
+    printed = str(RECIPES[name])
+    assert "HRNet-Semantic-Segmentation" in printed or "NVIDIA" in printed or "The same" in printed
+    assert all(field.name in printed for field in dataclasses.fields(Recipe) if field.name != "source")
+
+
+def test_the_hierarchical_recipe_has_region_mutual_information():
+    assert isinstance(RECIPES["hierarchical"].loss_function(7, "channels_last"), RegionMutualInformation)
+
+
+def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
+    optimizer = RECIPES["fine_tuning"].optimizer(num_batches=50, head_pattern="^head")
+    assert optimizer.gradient_accumulation_steps == 2
+    assert optimizer.use_ema
+    assert optimizer.rate_factors == {"^head": 10.0}
+    schedule = optimizer.get_config()["learning_rate"]["config"]
+    assert (schedule["num_steps"], schedule["warmup_steps"]) == (100 * 50 // 2, 25)
+    assert RECIPES["fine_tuning"].data_arguments()["batch_size"] == 4
+
+
+def test_settings_change_a_recipe():
+    recipe = resolve_recipe("cityscapes", {"loss": "ohem", "ohem_min_kept": 7, "class_weights": [1, 2], "epochs": 3})
+    loss = recipe.loss_function(2, "channels_first")
+    assert isinstance(loss, OhemCrossEntropy)
+    assert (loss.min_kept, loss.class_weights, loss.data_format) == (7, (1, 2), "channels_first")
+    assert recipe.epochs == 3
+    assert RECIPES["cityscapes"].epochs == 484
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("learning_rate=0.02", ("learning_rate", 0.02)),
+        ("epochs=7", ("epochs", 7)),
+        ("crop_size=64x128", ("crop_size", (64, 128))),
+        ("scales=0.5,2", ("scales", (0.5, 2))),
+        ("class_weights=1,2.5", ("class_weights", (1, 2.5))),
+        ("class_weights=none", ("class_weights", None)),
+        ("class_weights=enet", ("class_weights", "enet")),
+        ("freeze_norm=True", ("freeze_norm", True)),
+        ("ema=0.99", ("ema", 0.99)),
+    ],
+)
+def test_a_setting_of_the_command_line_is_read(text, expected):
+    assert parse_setting(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learning_rat=0.02", "Did you mean learning_rate"),
+        ("epochs", "Expected name=value"),
+        ("epochs=many", "--set epochs=many. Expected int"),
+        ("freeze_norm=1", "Expected bool"),
+        ("ema=a", "Expected float or none"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_setting(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"learning_rat": 0.1}, ValueError, "Did you mean learning_rate"),
+        ({"epochs": 0}, ValueError, "epochs=0. Expected at least 1"),
+        ({"epochs": 1.5}, TypeError, "epochs=1.5. Expected"),
+        ({"learning_rate": 0}, ValueError, "a number above 0"),
+        ({"learning_rate": float("nan")}, TypeError, "learning_rate=nan"),
+        ({"loss": "dice"}, ValueError, "loss='dice'. Expected one of"),
+        ({"class_weights": "enet"}, ValueError, "a number for each class"),
+        ({"crop_size": (1, 2, 3)}, ValueError, "two numbers"),
+        ({"gradient_accumulation": 5}, ValueError, "Pass one of 1, 2, 3, 4, 6, 12"),
+        ({"warmup_epochs": 484}, ValueError, "Expected less"),
+        ({"validate_every": 500}, ValueError, "at most 484"),
+        ({"ema": 1.0}, ValueError, "between 0 and 1"),
+    ],
+    ids=str,
+)
+def test_a_value_that_cannot_be_is_refused(settings, error, message):
+    with pytest.raises(error, match=message):
+        resolve_recipe("cityscapes", settings)
+
+
+def test_an_unknown_recipe_is_refused():
+    with pytest.raises(ValueError, match=r"recipe='cityscape'. Expected one of .* Did you mean cityscapes"):
+        resolve_recipe("cityscape", {})
+    with pytest.raises(TypeError, match=r"a recipe of type dict"):
+        resolve_recipe({}, {})
+
+
+def test_weights_of_other_classes_are_refused():
+    with pytest.raises(ValueError, match=r"19 numbers, for a network with 3 classes.*class_weights=None"):
+        RECIPES["cityscapes"].loss_function(3, "channels_last")
+
+
+def test_a_training_without_an_update_is_refused():
+    recipe = resolve_recipe("fine_tuning", {"epochs": 2, "gradient_accumulation": 8})
+    with pytest.raises(ValueError, match=r"2 epochs of 3 batches"):
+        recipe.optimizer(num_batches=3, head_pattern="head")
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RECIPES["cityscapes"].epochs = 3
+    assert keras.optimizers.serialize(RECIPES["cityscapes"].optimizer(10, "x"))
