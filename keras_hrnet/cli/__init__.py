@@ -6,7 +6,7 @@ import rich.console
 import typer
 
 import keras_hrnet
-from keras_hrnet.cli import benchmark, convert, data, demo, info, predict
+from keras_hrnet.cli import benchmark, convert, data, demo, info, predict, train
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -19,6 +19,7 @@ app.command()(convert.convert)
 app.command()(demo.demo)
 app.command()(info.info)
 app.command()(predict.predict)
+app.command()(train.train)
 app.add_typer(benchmark.benchmark_app, name="benchmark")
 app.add_typer(data.data_app, name="data")
 

@@ -1,0 +1,104 @@
+"""`keras-hrnet train`: from a command to a run, and the same run once more."""
+
+import json
+
+import numpy as np
+import pytest
+import typer.testing
+from PIL import Image
+
+from keras_hrnet import Variant, cli, models
+from keras_hrnet.training import read_run
+from keras_hrnet.training.run import weights_hash
+
+pytestmark = pytest.mark.once
+
+TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(models, "VARIANTS", {**models.VARIANTS, "Tiny": TINY})
+
+    def run(*arguments):
+        return typer.testing.CliRunner().invoke(cli.app, ["train", *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Options for eight of one's own images, whose two classes the red channel tells apart."""
+    options = []
+    for split, prefix in (("train", ""), ("val", "val-")):
+        for folder in ("images", "masks"):
+            (tmp_path / f"{split} {folder}").mkdir()
+            options += [f"--{prefix}{folder}", tmp_path / f"{split} {folder}"]
+        for i in range(4):
+            pixels = np.random.default_rng(i).integers(0, 256, (40, 40, 3), dtype="uint8")
+            Image.fromarray(pixels).save(tmp_path / f"{split} images" / f"{i}.png")
+            Image.fromarray((pixels[..., 0] > 200).astype("uint8")).save(tmp_path / f"{split} masks" / f"{i}.png")
+    return [*options, "--classes", "dark, bright"]
+
+
+def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkeypatch):
+    settings = "epochs=1 warmup_epochs=0 batch_size=4 crop_size=32x32 class_weights=enet learning_rate=0.02"
+    chosen = [argument for setting in settings.split() for argument in ("--set", setting)]
+    first = run(*own, "--network", "Tiny", "--recipe", "fine_tuning", *chosen, "--run-dir", tmp_path / "a", "--seed", 5)
+    assert first.exit_code == 0, first.output
+    assert "bright" in first.output
+    noted = read_run(tmp_path / "a")
+    assert noted["settings"].learning_rate == 0.02
+    assert noted["settings"].class_weights[0] < noted["settings"].class_weights[1]
+    assert noted["train"]["class_names"] == ["dark", "bright"]
+    assert noted["train"]["batch_size"] == 2  # of 4, added up
+
+    # What `train` does with a network, data and a recipe is tested there: they must be the same ones.
+    given = {}
+    monkeypatch.setattr(cli.train.fitting, "train", lambda *arguments, **options: given.update(options, of=arguments))
+    run("--repeat", tmp_path / "a" / "run.json", "--run-dir", tmp_path / "b")
+    model, train, val = given["of"]
+    assert weights_hash(model) == noted["network"]["first_weights"]
+    assert (train.fingerprint, val.fingerprint) == (noted["train"]["fingerprint"], noted["val"]["fingerprint"])
+    assert (given["recipe"], given["seed"], given["notes"]) == (noted["settings"], 5, noted["notes"])
+
+    Image.fromarray(np.zeros((40, 40), "uint8")).save(tmp_path / "val masks" / "0.png")
+    changed = run("--repeat", tmp_path / "a" / "run.json", "--run-dir", tmp_path / "c")
+    assert "The val data are not the files of the run to repeat" in str(changed.exception)
+
+
+def test_a_recipe_is_shown_with_its_settings(run):
+    shown = run("--recipe", "hierarchical", "--set", "epochs=3", "--show")
+    assert shown.exit_code == 0
+    assert "epochs                 3" in shown.output
+    assert "rmi" in shown.output
+    assert "scripts/train_cityscapes.yml" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Expected either --data, or all of the others"),
+        (["--data", "x", "--classes", "a"], "Expected either --data, or all of the others"),
+        (["--data", "x", "--set", "epoch=3"], "Did you mean epochs"),
+        (["--data", "x", "--recipe", "ocr"], "recipe='ocr'. Expected one of"),
+        (["--repeat", "nowhere"], r"Expected a run\.json there"),
+    ],
+    ids=range(5),
+)
+def test_what_cannot_be_is_refused(arguments, message, run):
+    result = run(*arguments)
+    assert isinstance(result.exception, (ValueError, OSError))
+    with pytest.raises(type(result.exception), match=message):
+        raise result.exception
+
+
+def test_a_network_that_is_not_there_is_refused_before_any_file_is_read(run):
+    result = run("--data", "nowhere", "--network", "HRNetW19")
+    assert "Received --network 'HRNetW19'" in str(result.exception)
+
+
+def test_a_run_of_python_code_is_not_repeated_by_the_command(run, own, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"settings": {"source": "x"}, "notes": None}))
+    assert "Python code began" in str(run("--repeat", tmp_path).exception)
