@@ -1,14 +1,15 @@
 """From a source of files to a `tf.data.Dataset` of batches: one place for every data set."""
 
+import hashlib
 import itertools
 import os
 
-from keras_hrnet.data.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
 from keras_hrnet.data.pipeline.sampling import EpochPlan
 from keras_hrnet.data.transforms.augmentation import augmented
+from keras_hrnet.host_tensorflow import host_tensorflow
 from keras_hrnet.labels import IGNORE_LABEL
 
 MOST_PARALLEL_CALLS = 32
@@ -60,7 +61,8 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels.
+        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
+        `class_names` and `fingerprint` say what the classes are called, and which files it reads, wherever they lie.
 
     Raises:
         ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
@@ -75,8 +77,12 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
         _require_one_size(source, options)
     reader = Reader(source, classes, options.cache)
     if options.augment:
-        return _training_dataset(reader, options, num_coarse_images)
-    return _evaluation_dataset(reader, options)
+        dataset = _training_dataset(reader, options, num_coarse_images)
+    else:
+        dataset = _evaluation_dataset(reader, options)
+    dataset.class_names = classes.names
+    dataset.fingerprint = hashlib.sha256(f"{source.identity} {classes.reading}".encode()).hexdigest()
+    return dataset
 
 
 def _require_one_size(source, options):

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.data.files.label_values import in_words
-from keras_hrnet.data.host_tensorflow import host_tensorflow
 from keras_hrnet.data.transforms.lookup import looked_up
+from keras_hrnet.host_tensorflow import host_tensorflow
 from keras_hrnet.labels import UNKNOWN_ID
 
 GREY_8 = b"\x08\x00"

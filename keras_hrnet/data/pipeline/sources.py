@@ -1,13 +1,15 @@
 """Where the bytes of a sample come from: a source gives image and label of any index, inside `tf.data`.
 
 A source has `names` (of the label files, for messages), `sizes` (height and width of the images, in pixels),
-`fingerprint` (a string that changes when the files do), and `contents(index)`. This one reads single files; packed
+`fingerprint` (a string that changes when the files do), `identity` (one that stays when they are moved), and
+`contents(index)`. This one reads single files; packed
 records are read by `records`.
 """
 
 import hashlib
+import os
 
-from keras_hrnet.data.host_tensorflow import host_tensorflow
+from keras_hrnet.host_tensorflow import host_tensorflow
 
 
 class Files:
@@ -30,6 +32,12 @@ class Files:
     def fingerprint(self):
         """A hash of all paths, lengths and times of the last change."""
         return hashlib.sha256(repr((self._paths, self._num_bytes, self._times)).encode()).hexdigest()
+
+    @property
+    def identity(self):
+        """A hash of the names and lengths of all files, without folders and times: copies have the same."""
+        names = [[os.path.basename(path) for path in paths] for paths in self._paths]
+        return hashlib.sha256(repr((names, self._num_bytes)).encode()).hexdigest()
 
     def contents(self, index):
         """Reads a sample.
@@ -67,6 +75,11 @@ class Joined:
     def fingerprint(self):
         """Both fingerprints."""
         return f"{self._first.fingerprint} {self._second.fingerprint}"
+
+    @property
+    def identity(self):
+        """Both identities."""
+        return f"{self._first.identity} {self._second.identity}"
 
     def contents(self, index):
         """Reads a sample, as the sources do."""

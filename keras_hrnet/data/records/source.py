@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from keras_hrnet.data.files.listing import described
-from keras_hrnet.data.host_tensorflow import host_tensorflow
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
+from keras_hrnet.host_tensorflow import host_tensorflow
 
 PACK_AGAIN = "Run `keras-hrnet data pack` as before: it keeps what is sound, and writes the rest."
 
@@ -46,6 +46,11 @@ class Records:
     def fingerprint(self):
         """A hash of the checksums of all shards: the same wherever they lie."""
         return hashlib.sha256(" ".join(self._checksums).encode()).hexdigest()
+
+    @property
+    def identity(self):
+        """The fingerprint, which does not depend on where the shards lie."""
+        return self.fingerprint
 
     def contents(self, index):
         """Reads a sample.
