@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.rematerialization import rematerialize
 
 
 class _ResidualBlock(keras.layers.Layer):
@@ -108,9 +109,11 @@ class Branch(keras.layers.Layer):
         num_blocks: how many.
         block: "basic" or "bottleneck".
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
 
     Returns:
         float `(batch, height, width, filters)`, or four times `filters` for bottlenecks.
@@ -119,7 +122,7 @@ class Branch(keras.layers.Layer):
         ValueError: if `block` is neither of the two.
     """
 
-    def __init__(self, filters, num_blocks, block="basic", data_format=None, **kwargs):
+    def __init__(self, filters, num_blocks, block="basic", data_format=None, remat=False, **kwargs):
         super().__init__(**kwargs)
         if block not in BLOCKS:
             raise ValueError(f"Received block={block!r}. Expected one of {sorted(BLOCKS)}. Pass one of them.")
@@ -127,6 +130,7 @@ class Branch(keras.layers.Layer):
         self.num_blocks = num_blocks
         self.block = block
         self.data_format = standardize_data_format(data_format)
+        self.remat = remat
         self.blocks = [
             BLOCKS[block](filters, data_format=self.data_format, dtype=self.dtype_policy, name=f"block_{i}")
             for i in range(num_blocks)
@@ -137,9 +141,9 @@ class Branch(keras.layers.Layer):
             block.build(input_shape)
             input_shape = block.compute_output_shape(input_shape)
 
-    def call(self, x):
+    def call(self, x, training=None):
         for block in self.blocks:
-            x = block(x)
+            x = rematerialize(block, x) if self.remat and training else block(x)
         return x
 
     def compute_output_shape(self, input_shape):
@@ -154,4 +158,5 @@ class Branch(keras.layers.Layer):
             "num_blocks": self.num_blocks,
             "block": self.block,
             "data_format": self.data_format,
+            "remat": self.remat,
         }

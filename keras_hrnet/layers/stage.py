@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.residual import Branch
 
 
@@ -16,10 +17,13 @@ class HighResolutionModule(keras.layers.Layer):
         interpolation: how the fuse layer enlarges coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
+            what is inside them.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
+        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -27,12 +31,15 @@ class HighResolutionModule(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
     """
 
-    def __init__(self, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+    def __init__(
+        self, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, remat=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.data_format = standardize_data_format(data_format)
+        self.remat = remat
         self.branches = []
         self.fuse = FuseLayer(
             interpolation, align_corners, data_format=self.data_format, dtype=self.dtype_policy, name="fuse"
@@ -53,8 +60,11 @@ class HighResolutionModule(keras.layers.Layer):
             branch.build(shape)
         self.fuse.build(input_shape)
 
-    def call(self, inputs):
-        return self.fuse([branch(x) for branch, x in zip(self.branches, inputs, strict=True)])
+    def call(self, inputs, training=None):
+        branches = zip(self.branches, inputs, strict=True)
+        if self.remat and training:
+            return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
+        return self.fuse([branch(x) for branch, x in branches])
 
     def compute_output_shape(self, input_shape):
         return self.fuse.compute_output_shape(input_shape)
@@ -66,6 +76,7 @@ class HighResolutionModule(keras.layers.Layer):
             "interpolation": self.interpolation,
             "align_corners": self.align_corners,
             "data_format": self.data_format,
+            "remat": self.remat,
         }
 
 
@@ -79,6 +90,8 @@ class Stage(keras.layers.Layer):
         interpolation: how the fuse layers enlarge coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping what
+            is inside them.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -91,7 +104,14 @@ class Stage(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_modules, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, **kwargs
+        self,
+        num_modules,
+        num_blocks,
+        interpolation="bilinear",
+        align_corners=False,
+        data_format=None,
+        remat=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_modules = num_modules
@@ -99,12 +119,14 @@ class Stage(keras.layers.Layer):
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.data_format = standardize_data_format(data_format)
+        self.remat = remat
         self.modules_in_order = [
             HighResolutionModule(
                 num_blocks,
                 interpolation,
                 align_corners,
                 data_format=self.data_format,
+                remat=remat,
                 dtype=self.dtype_policy,
                 name=f"module_{i}",
             )
@@ -131,4 +153,5 @@ class Stage(keras.layers.Layer):
             "interpolation": self.interpolation,
             "align_corners": self.align_corners,
             "data_format": self.data_format,
+            "remat": self.remat,
         }

@@ -3,7 +3,7 @@
 from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
 
 
-def backbone(image, variant, interpolation, align_corners, dtype):
+def backbone(image, variant, interpolation, align_corners, dtype, remat=False):
     """Connects the stem, the four stages and the transitions between them.
 
     Layers are channels_last inside whatever the user sees: TensorFlow and XLA convolve nothing else fast on a CPU,
@@ -15,6 +15,7 @@ def backbone(image, variant, interpolation, align_corners, dtype):
         interpolation: how maps are enlarged, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         dtype: a dtype policy or its name; None for the global one.
+        remat: whether training computes modules, and the blocks of the first stage, again in the backward pass.
 
     Returns:
         A list of four symbolic maps, finest first, with the variant's widths.
@@ -24,8 +25,12 @@ def backbone(image, variant, interpolation, align_corners, dtype):
     options = {"data_format": "channels_last", "dtype": dtype}
     x = Normalize(name="normalize", **options)(image)
     x = Stem(name="stem", **options)(x)
-    maps = [Branch(variant.stage1_filters, variant.stage1_blocks, "bottleneck", name="layer1", **options)(x)]
+    layer1 = Branch(variant.stage1_filters, variant.stage1_blocks, "bottleneck", remat=remat, name="layer1", **options)
+    maps = [layer1(x)]
     for stage, num_modules in enumerate(variant.modules, 2):
         maps = Transition(variant.widths[:stage], name=f"transition{stage - 1}", **options)(maps)
-        maps = Stage(num_modules, variant.blocks, interpolation, align_corners, name=f"stage{stage}", **options)(maps)
+        stage_layer = Stage(
+            num_modules, variant.blocks, interpolation, align_corners, remat=remat, name=f"stage{stage}", **options
+        )
+        maps = stage_layer(maps)
     return maps

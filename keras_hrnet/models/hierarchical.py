@@ -77,7 +77,7 @@ def hierarchical_model(network, attention, scales, input_shape, data_format, nam
     return supervised_model(image, tensors, loss_weights, name)
 
 
-def scale_network(variant, num_classes, interpolation, align_corners, dtype, **head_options):
+def scale_network(variant, num_classes, interpolation, align_corners, dtype, remat=False, **head_options):
     """Builds what runs at every scale: the backbone and the OCR head.
 
     Args:
@@ -86,6 +86,7 @@ def scale_network(variant, num_classes, interpolation, align_corners, dtype, **h
         interpolation: how maps are enlarged, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         dtype: a dtype policy or its name; None for the global one.
+        remat: whether training computes modules again in the backward pass; see `backbone`.
         head_options: further arguments of `ocr_head`.
 
     Returns:
@@ -93,7 +94,7 @@ def scale_network(variant, num_classes, interpolation, align_corners, dtype, **h
         logits, auxiliary logits, and the features behind the logits.
     """
     image = keras.Input((None, None, 3), name="scaled_image")
-    maps = backbone(image, variant, interpolation, align_corners, dtype)
+    maps = backbone(image, variant, interpolation, align_corners, dtype, remat)
     outputs = ocr_head(maps, num_classes, interpolation, align_corners, dtype, **head_options)
     return keras.Model(image, list(outputs), name="network")
 

@@ -12,6 +12,7 @@ from keras_hrnet.models.backbone import backbone
 from keras_hrnet.models.border import from_channels_last, to_channels_last
 from keras_hrnet.models.heads import classification_head
 from keras_hrnet.models.hierarchical import hierarchical_model, scale_attention, scale_network
+from keras_hrnet.models.network import Network
 from keras_hrnet.models.segmentation import SEGMENTATION_HEADS, segmentation_logits
 from keras_hrnet.models.supervised import AUXILIARY_LOSS_WEIGHT, supervised_model
 from keras_hrnet.models.variants import VARIANTS, Variant
@@ -37,6 +38,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     isa_block_size=(8, 8),
     isa_dropout=0.05,
     head_kernel_size=1,
+    remat=False,
     dtype=None,
     name=None,
 ):
@@ -72,6 +74,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         isa_dropout: of "isa": share of the features that training leaves out of a whole map.
         head_kernel_size: side of the kernel of the first convolution of "fcn", and of auxiliary logits: 1 as in
             HRNet-Semantic-Segmentation, 3 as in openseg.pytorch.
+        remat: whether training computes what is inside the modules again in the backward pass, instead of keeping it:
+            less memory, for a third more arithmetic. Losses, gradients and moving statistics are the same.
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: what the model is called; None for the variant's name.
 
@@ -111,17 +115,17 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     # === Network ===
     if head == "hierarchical":
         ocr = {"channels": ocr_channels, "dropout": ocr_dropout, "kernel_size": head_kernel_size}
-        network = scale_network(variant, num_classes, **common, **ocr)
+        network = scale_network(variant, num_classes, **common, remat=remat, **ocr)
         model = hierarchical_model(network, scale_attention(dtype), scales, input_shape, data_format, name)
     else:
         image = keras.Input(input_shape, name="image")
         channels_last = to_channels_last(image, data_format)
-        maps = backbone(channels_last, variant, **common)
+        maps = backbone(channels_last, variant, **common, remat=remat)
         if head is None:
             outputs = {f"P{i}": from_channels_last(x, data_format, f"P{i}") for i, x in enumerate(maps, 2)}
-            model = keras.Model(image, outputs, name=name)
+            model = Network(image, outputs, name=name)
         elif head == "classification":
-            model = keras.Model(image, classification_head(maps, num_classes, dtype), name=name)
+            model = Network(image, classification_head(maps, num_classes, dtype), name=name)
         else:
             logits = segmentation_logits(
                 head,
@@ -139,7 +143,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
                 head_kernel_size=head_kernel_size,
             )
             if len(logits) == 1:
-                model = keras.Model(image, logits[0], name=name)
+                model = Network(image, logits[0], name=name)
             else:
                 model = supervised_model(image, logits, (AUXILIARY_LOSS_WEIGHT,), name)
 
@@ -244,6 +248,7 @@ def _published(variant_name):
         isa_block_size=(8, 8),
         isa_dropout=0.05,
         head_kernel_size=1,
+        remat=False,
         dtype=None,
         name=None,
     ):
@@ -264,6 +269,7 @@ def _published(variant_name):
             isa_block_size=isa_block_size,
             isa_dropout=isa_dropout,
             head_kernel_size=head_kernel_size,
+            remat=remat,
             dtype=dtype,
             name=name,
         )

@@ -1,0 +1,125 @@
+"""How much memory and time a training step takes, with and without recomputing modules in the backward pass.
+
+Command:  python examples/benchmarks/memory.py --network HRNetW48 --size 512 1024 --batch 1 --backend torch
+Hardware: a CPU with Linux, or a GPU; without `remat`, HRNetW48 at this size takes about 8 GiB.
+Result:   see examples/training.md.
+"""
+
+import argparse
+import gc
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the memory and the time of a training step.")
+    parser.add_argument("--network", default="HRNetW48")
+    parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"), default="torch")
+    parser.add_argument("--policy", default="float32", help="a dtype policy, such as mixed_float16")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="TensorFlow through XLA")
+    parser.add_argument("--seconds", type=int, help="give a setting up after so many")
+    parser.add_argument("--remat", choices=("yes", "no"), help="measure this setting alone, in this process")
+    options = parser.parse_args()
+    if options.remat:
+        print(json.dumps(measure(options)))
+        return
+    print(f"{options.network}, {options.backend}, {options.policy}, batch {options.batch} of {options.size}")
+    print("| remat | memory of a step, MiB | first step, s | step, s |\n| --- | ---: | ---: | ---: |", flush=True)
+    for remat in ("no", "yes"):
+        print(f"| {remat} | {measure_in_process(remat, options.backend, options.seconds)} |", flush=True)
+
+
+def measure_in_process(remat, backend, seconds):
+    """Measures one setting in a process of its own, since memory that was freed is not always given back."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, __file__, *sys.argv[1:], "--remat", remat]
+    try:
+        output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=seconds).stdout
+    except subprocess.TimeoutExpired:
+        return f"not done after {seconds} s | | "
+    result = json.loads(output.splitlines()[-1])
+    return f"{result['mebibytes']:.0f} | {result['first']:.1f} | {result['later']:.1f}"
+
+
+def measure(options):
+    import keras
+    import numpy as np
+
+    import keras_hrnet
+
+    height, width = options.size
+    model = getattr(keras_hrnet, options.network)(
+        input_shape=(height, width, 3),
+        dtype=options.policy,
+        data_format="channels_last",
+        remat=options.remat == "yes",
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01), loss, jit_compile=True if options.compile else "auto")
+    model.optimizer.build(model.trainable_variables)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (options.batch, height, width, 3), "uint8")
+    labels = generator.integers(0, 19, (options.batch, height, width), "uint8")
+
+    gc.collect()
+    start = start_watching()
+    seconds = []
+    for _ in range(options.steps):
+        begin = time.perf_counter()
+        model.train_on_batch(images, labels)
+        seconds.append(time.perf_counter() - begin)
+    later = min(seconds[1:], default=seconds[0])
+    return {"mebibytes": (peak_bytes() - start) / 2**20, "first": seconds[0], "later": later}
+
+
+def start_watching():
+    """Returns the bytes that are in use, and lets the peak be counted from here."""
+    statistics = accelerator_statistics()
+    if statistics is not None:
+        return statistics[0]
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    return resident_bytes("VmRSS")
+
+
+def peak_bytes():
+    statistics = accelerator_statistics()
+    return resident_bytes("VmHWM") if statistics is None else statistics[1]
+
+
+def resident_bytes(name):
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"/proc/self/status has no line {name}. Expected Linux. Measure there.")
+
+
+def accelerator_statistics():
+    """Returns (bytes in use, most bytes that were in use) of the first accelerator; None where there is none."""
+    import keras
+
+    if keras.config.backend() == "torch":
+        import torch
+
+        return (torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None
+    if keras.config.backend() == "jax":
+        import jax
+
+        statistics = jax.devices()[0].memory_stats()
+        return (statistics["bytes_in_use"], statistics["peak_bytes_in_use"]) if statistics else None
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    statistics = tf.config.experimental.get_memory_info("GPU:0")
+    return statistics["current"], statistics["peak"]
+
+
+if __name__ == "__main__":
+    main()

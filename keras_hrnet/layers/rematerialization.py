@@ -1,0 +1,40 @@
+"""Rematerialisation: what a layer computes inside is not kept for the backward pass, but computed again there."""
+
+import keras
+
+
+def rematerialize(layer, inputs):
+    """Calls a layer in training, and keeps only its inputs and outputs for the backward pass.
+
+    The layer becomes a function without side effects: values of its weights in, new values of those that it updates
+    out. TensorFlow and PyTorch run such a function again in the backward pass, and JAX traces it, at no harm; what is
+    updated is assigned here, once. Moving statistics thus are those of a plain call. `keras.remat` of the layer itself
+    would add every batch to them twice, and raise on JAX.
+
+    Args:
+        layer: a built layer, without dropout: PyTorch would not draw the same again.
+        inputs: a tensor or a list of tensors.
+
+    Returns:
+        What `layer(inputs, training=True)` does.
+    """
+    flat_inputs = keras.tree.flatten(inputs)
+    learned, others = layer.trainable_variables, layer.non_trainable_variables
+    other_values = [variable.value for variable in others]
+    updated = []
+
+    def call(*tensors):
+        # The backward pass calls this outside the model, where Keras knows of no `training`.
+        flat, learned_values = tensors[: len(flat_inputs)], tensors[len(flat_inputs) :]
+        values = [*zip(learned, learned_values, strict=True), *zip(others, other_values, strict=True)]
+        with keras.StatelessScope(values, initialize_variables=False) as scope:
+            before = [scope.get_current_value(variable) for variable in others]
+            outputs = layer(keras.tree.pack_sequence_as(inputs, flat), training=True)
+        after = [scope.get_current_value(variable) for variable in others]
+        updated[:] = [v for v, old, new in zip(others, before, after, strict=True) if new is not old]
+        return outputs, [keras.ops.stop_gradient(scope.get_current_value(variable)) for variable in updated]
+
+    outputs, new_values = keras.remat(call)(*flat_inputs, *(variable.value for variable in learned))
+    for variable, value in zip(updated, new_values, strict=True):
+        variable.assign(value)
+    return outputs
