@@ -82,10 +82,11 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
     if interpolation == "nearest":
         y = tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
     else:
+        # The kernel answers in float32 whatever it is given, and under XLA has no gradient but for float32.
         y = tf.raw_ops.ResizeBilinear(
-            images=x, size=size, align_corners=align_corners, half_pixel_centers=not align_corners
+            images=tf.cast(x, tf.float32), size=size, align_corners=align_corners, half_pixel_centers=not align_corners
         )
-    y = tf.cast(y, x.dtype)  # TensorFlow's bilinear kernel answers in float32 whatever it was given.
+    y = tf.cast(y, x.dtype)
     if data_format == "channels_first":
         y = tf.transpose(y, (0, 3, 1, 2))
     return y

@@ -107,3 +107,17 @@ def test_an_unknown_interpolation_is_refused():
 def test_aligned_corners_under_nearest_are_refused():
     with pytest.raises(ValueError, match="interpolation='nearest' with align_corners=True"):
         Resize("nearest", align_corners=True)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="what TensorFlow's own operation does under XLA")
+def test_a_gradient_in_half_precision_compiles_under_xla():
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(resize(tf.nn.relu(x), (8, 8)))
+        return tape.gradient(total, x)
+
+    assert gradient(tf.ones((1, 4, 4, 2), tf.bfloat16)).numpy().sum() == 128
