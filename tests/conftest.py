@@ -16,7 +16,7 @@ import pytest
 
 OTHER_SUITES = pytest.StashKey()
 # What does not depend on the backend ("once") runs on the active one alone.
-NESTED_OPTIONS = ("-q", "-rfE", "--no-header", "-p", "no:cacheprovider", "-m", "not once")
+NESTED_OPTIONS = ("-q", "-rfE", "--no-header", "-p", "no:cacheprovider", "-m", "not once and not heavy")
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 

@@ -31,7 +31,7 @@ ARROWS = {
 LIBRARIES = {
     "tensorflow": {"data", "export", "host_tensorflow", "layers", "training"},
     "torch": {"layers", "checkpoints", "training"},
-    "jax": set(),
+    "jax": {"training"},
     "keras_hub": {"hub"},
     "PIL": {"data", "evaluation", "cli"},
     "typer": {"cli"},

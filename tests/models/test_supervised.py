@@ -48,6 +48,21 @@ def test_the_model_gives_the_first_tensor_everywhere():
     assert outer.output_shape == (None, 3)
 
 
+class Halved(keras.losses.SparseCategoricalCrossentropy):
+    """A loss that names another for auxiliary logits, as OHEM does."""
+
+    auxiliary = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def call(self, y_true, y_pred):
+        return 0.5 * super().call(y_true, y_pred)
+
+
+def test_the_others_take_the_loss_that_the_compiled_one_names_for_them():
+    model = compiled(build(0.4), Halved(from_logits=True))
+    expected = 0.5 * cross_entropy(logits(model, "first")) + 0.4 * cross_entropy(logits(model, "second"))
+    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0)[0], expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize("weight", [0.4, 2.0])
 def test_training_and_evaluation_add_the_other_losses(weight):
     model = compiled(build(weight))

@@ -19,7 +19,9 @@ MOMENTUM = 0.9
 NUM_PIXELS = {"stage4.1.fuse_layers.3.2.0.1": 2 * 2 * 4, "last_layer.1": 2 * 16 * 32}
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.heavy] if "ohem" in name else []) for name in LOSSES]
+)
 def test_eight_steps_are_those_of_the_published_code(name, golden_case, published_file):
     first_weights, arrays = golden_case(name)
     model = keras_hrnet.HRNetW18SmallV2(input_shape=(64, 128, 3))
