@@ -20,7 +20,7 @@ import keras_hrnet
 from keras_hrnet.data import CLASS_NAMES, cityscapes, class_shares, class_weights, synthesize
 from keras_hrnet.training import CrossEntropy, OhemCrossEntropy
 
-BATCH_SIZE, CROP_SIZE, NUM_RARE = 8, (128, 256), 5
+BATCH_SIZE, CROP_SIZE, NUM_RARE = 8, (64, 128), 5
 # As many pixels of a batch as published: 131072 of three images of 512x1024.
 MIN_KEPT = BATCH_SIZE * CROP_SIZE[0] * CROP_SIZE[1] // 12
 CHOICES = ("plain", "OCR", "OHEM", "class-uniform", "class weights")

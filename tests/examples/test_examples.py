@@ -13,6 +13,9 @@ import keras_hrnet
 from keras_hrnet import Variant
 from keras_hrnet.data import synthesize
 
+# Networks, training and export are tested on every backend where they live.
+pytestmark = pytest.mark.once
+
 EXAMPLES = pathlib.Path(__file__).parent.parent.parent / "examples"
 
 
@@ -34,9 +37,9 @@ def run(monkeypatch):
 def test_the_network_trains_on_cityscapes(run, tmp_path, capsys):
     synthesize(tmp_path / "streets", num_train=4, num_val=2, num_test=0, size=(64, 128))
     arguments = ["--data", tmp_path / "streets", "--network", "HRNetW18Small", "--crop", 64, 64, "--batch-size", 2]
-    run("train_cityscapes.py", *arguments, "--epochs", 1, "--out", tmp_path / "run")
+    run("train_cityscapes.py", *arguments, "--epochs", 1, "--accumulate", 2, "--out", tmp_path / "run")
     assert "mean of" in capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "run").iterdir()} >= {"best.keras", "log.csv"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= {"best.keras", "log.csv", "run.json"}
 
 
 def test_the_network_trains_on_ones_own_data(run, tmp_path, capsys):

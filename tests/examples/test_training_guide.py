@@ -1,0 +1,61 @@
+"""The guide of the training: its code and its commands run, only smaller, and its table is that of the recipes."""
+
+import dataclasses
+import pathlib
+import re
+import shlex
+
+import keras
+import pytest
+import typer.testing
+
+import keras_hrnet
+from keras_hrnet import Variant, cli
+from keras_hrnet.data import synthesize
+from keras_hrnet.training import RECIPES
+
+pytestmark = pytest.mark.once
+
+GUIDE = (pathlib.Path(__file__).parents[2] / "examples" / "training.md").read_text()
+CODE = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+COMMANDS = re.findall(r"^keras-hrnet train .*$", GUIDE, re.MULTILINE)
+TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+SMALLER = {
+    'RECIPES["cityscapes_ocr"]': 'dataclasses.replace(RECIPES["cityscapes_ocr"], batch_size=2, crop_size=(64, 64))',
+    "HRNetW48(": "HRNet(TINY, ",
+    "epochs=484": "epochs=1",
+}
+
+
+def test_the_code_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    synthesize("data/cityscapes", num_train=2, num_val=1, num_test=0, size=(64, 128))
+    names = {"dataclasses": dataclasses, "TINY": TINY}
+    for code in CODE:
+        for large, small in SMALLER.items():
+            code = code.replace(large, small)
+        exec(compile(code, "training.md", "exec"), names)
+    assert (tmp_path / "runs" / "ocr" / "best.keras").is_file()
+    assert isinstance(names["model"], keras.Model)
+    assert names["model"].loss.min_kept == 131072
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "--repeat" not in command])
+def test_a_command_is_understood(command):
+    result = typer.testing.CliRunner().invoke(cli.app, [*shlex.split(command)[1:], "--show"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_row_of_the_table_is_the_recipe(name):
+    recipe = RECIPES[name]
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", GUIDE, re.MULTILINE)
+    _, crop, batch, epochs, numbers, _ = (cell.strip() for cell in row.split("|"))
+    assert crop == "x".join(map(str, recipe.crop_size))
+    assert int(batch.split(",")[0]) == recipe.batch_size
+    assert int(epochs) == recipe.epochs
+    assert numbers == "the same" or float(numbers.split(",")[0]) == recipe.learning_rate
+
+
+def test_every_network_of_the_guide_is_there():
+    assert all(hasattr(keras_hrnet, name) for name in re.findall(r"HRNetW\w+", GUIDE))
