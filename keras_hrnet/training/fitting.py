@@ -84,7 +84,7 @@ def train(
     check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
-    recipe = _at_batches_of(recipe, batch_size_of(train))
+    recipe = at_batches_of(recipe, batch_size_of(train))
     loss_function = loss or recipe.loss_function(num_classes(model), data_format(model))
     optimizer = recipe.optimizer(len(train), HEAD_PATTERN)
 
@@ -175,7 +175,16 @@ def freeze_norm(model):
     return len(layers)
 
 
-def _at_batches_of(recipe, images_at_once):
+def at_batches_of(recipe, images_at_once):
+    """Gives a recipe the batches that the data has.
+
+    Args:
+        recipe: a `Recipe`.
+        images_at_once: images in a batch of the data, or None where it does not say.
+
+    Returns:
+        A `Recipe` whose `batch_size` is that of the data times the batches that are added up.
+    """
     if images_at_once in (None, recipe.images_at_once):
         return recipe
     return dataclasses.replace(recipe, batch_size=images_at_once * recipe.gradient_accumulation)

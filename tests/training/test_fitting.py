@@ -10,8 +10,8 @@ from PIL import Image
 
 import keras_hrnet
 from keras_hrnet import Variant
-from keras_hrnet.training import CrossEntropy, OhemCrossEntropy, freeze_norm, read_run
-from keras_hrnet.training.fitting import HEAD_PATTERN
+from keras_hrnet.training import RECIPES, CrossEntropy, OhemCrossEntropy, freeze_norm, read_run
+from keras_hrnet.training.fitting import HEAD_PATTERN, at_batches_of
 from keras_hrnet.training.run import weights_hash
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
@@ -126,6 +126,31 @@ class TestBeforeTheFirstStep:
         after = {v.path: keras.ops.convert_to_numpy(v) for v in model.variables if "/norm/" in v.path}
         assert len(before) == 4 * num_norms
         assert all((before[path] == after[path]).all() for path in before)
+
+    def test_a_recipe_freezes_normalisation_before_it_compiles(self, model, tmp_path):
+        def stop(logs):
+            raise KeyboardInterrupt
+
+        batches, norm = Batches(1, seed=0), model.get_layer("last_layer_0").norm
+        with pytest.raises(KeyboardInterrupt):
+            keras_hrnet.train(
+                model,
+                batches,
+                batches,
+                recipe="fine_tuning",
+                run_dir=tmp_path / "run",
+                callbacks=[keras.callbacks.LambdaCallback(on_train_begin=stop)],
+                freeze_norm=True,
+                gradient_accumulation=1,
+            )
+        assert not norm.trainable
+        assert len(model.optimizer.decays) == len(model.trainable_variables) < len(model.weights) / 2
+
+    def test_the_batches_of_the_data_count_and_not_the_recipes(self):
+        recipe = RECIPES["fine_tuning"]
+        assert at_batches_of(recipe, 3).batch_size == 6
+        assert at_batches_of(recipe, 4) is recipe
+        assert at_batches_of(recipe, None) is recipe
 
     @pytest.mark.parametrize("head", ["fcn", "ocr", "isa", "hierarchical"])
     def test_the_head_is_what_is_behind_the_backbone(self, head):

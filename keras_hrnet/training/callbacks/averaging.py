@@ -41,7 +41,9 @@ class AveragedWeights(keras.callbacks.Callback):
 
     It comes before the callbacks that use the model, and does nothing without an optimizer of `use_ema=True`.
 
-    With `gradient_accumulation_steps`, Keras averages after every batch and not after every update.
+    With `gradient_accumulation_steps`, Keras's optimizers average after every batch, `keras_hrnet.training.SGD` after
+    every update. Batch normalisation's statistics are those of the latest steps: in the first epochs, they may fit the
+    averaged weights badly.
 
     Example:
 
