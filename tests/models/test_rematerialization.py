@@ -42,9 +42,12 @@ def test_every_published_network_takes_it(monkeypatch):
         assert network() is False
 
 
+# JAX compiles the two networks for a minute.
+on_jax_heavy = pytest.mark.heavy if keras.config.backend() == "jax" else pytest.mark.slow
+
+
+@on_jax_heavy
 def test_a_network_trains_as_without():
-    if keras.config.backend() == "jax":
-        pytest.skip("JAX compiles it for half a minute; the layers' tests train on JAX")
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (2, 33, 49, 3), "uint8")
     labels = generator.integers(0, 3, (2, 33, 49), "uint8")
