@@ -12,7 +12,7 @@ from keras_hrnet.cli.info import parse_numbers
 from keras_hrnet.cli.predict import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
 from keras_hrnet.evaluation import evaluate
-from keras_hrnet.training import fitting, parse_setting, read_run, resolve_recipe
+from keras_hrnet.training import RECIPES, fitting, parse_setting, read_run, resolve_recipe
 
 COUNTED_WEIGHTS = ("enet", "median_frequency")
 
@@ -34,7 +34,7 @@ def train(
     ] = None,
     remat: Annotated[bool, typer.Option("--remat", help="Compute maps again instead of keeping them.")] = False,
     dtype: Annotated[str, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = "float32",
-    recipe: Annotated[str, typer.Option(help="A recipe by its name; --show prints it.")] = "cityscapes",
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; --show prints it.")] = "cityscapes",
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Another value: learning_rate=0.02; can be repeated.")
     ] = None,
