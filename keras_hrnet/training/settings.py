@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import numbers
 import types
 import typing
 
@@ -27,7 +28,7 @@ def parsed(name, text, annotation):
         bool: lambda: {"true": True, "false": False}[text.lower()],
         int: lambda: int(text),
         float: lambda: float(text),
-        tuple: lambda: tuple(map(_number, text.replace("x", ",").split(","))),
+        tuple: lambda: tuple(map(_number, text.strip("()[]").replace("x", ",").split(","))),
         str: lambda: text,
     }
     # Text reads as everything: it comes last.
@@ -72,15 +73,15 @@ def typed(name, value, annotation):
         return tuple(value)
     if _is_number(value) and float in kinds:
         return float(value)
-    if isinstance(value, int) and not isinstance(value, bool) and int in kinds:
-        return value
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int in kinds:
+        return int(value)
     if any(isinstance(value, kind) for kind in (bool, str, type(None)) if kind in kinds):
         return value
     raise TypeError(f"Received the setting {name}={value!r}. Expected {annotation}. Correct it.")
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def require(condition, name, value, expected):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 import pytest
 
 from keras_hrnet.data import CLASS_WEIGHTS, Augmentation
@@ -60,6 +61,8 @@ def test_settings_change_a_recipe():
     assert isinstance(loss, OhemCrossEntropy)
     assert (loss.min_kept, loss.class_weights, loss.data_format) == (7, (1, 2), "channels_first")
     assert recipe.epochs == 3
+    numpy = {"learning_rate": np.float32(0.5), "epochs": np.int64(3), "crop_size": np.array([64, 128]).tolist()}
+    assert resolve_recipe("cityscapes", numpy).learning_rate == 0.5
     assert RECIPES["cityscapes"].epochs == 484
 
 
@@ -69,6 +72,7 @@ def test_settings_change_a_recipe():
         ("learning_rate=0.02", ("learning_rate", 0.02)),
         ("epochs=7", ("epochs", 7)),
         ("crop_size=64x128", ("crop_size", (64, 128))),
+        ("crop_size=(64, 128)", ("crop_size", (64, 128))),
         ("scales=0.5,2", ("scales", (0.5, 2))),
         ("class_weights=1,2.5", ("class_weights", (1, 2.5))),
         ("class_weights=none", ("class_weights", None)),
