@@ -27,6 +27,7 @@ SMALLER = {
 }
 
 
+@pytest.mark.heavy
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     synthesize("data/cityscapes", num_train=2, num_val=1, num_test=0, size=(64, 128))
