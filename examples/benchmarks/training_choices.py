@@ -1,7 +1,7 @@
 """What choices in a training change: plain head, OCR, OHEM, class-uniform sampling, class weights, averaged weights.
 
 Command:  python examples/benchmarks/training_choices.py streets --seeds 3
-Hardware: any; on two CPU cores each of the fifteen trainings takes some three minutes.
+Hardware: any; each of the fifteen trainings takes some two minutes of one CPU core on PyTorch.
 Result:   a table of mIoU and of the IoU of rare classes, mean and range over the seeds; see README.md beside it.
 
 `streets` is drawn first where it is not there: `keras-hrnet demo`'s 160 streets of 256x512, and 40 to score on. All

@@ -23,7 +23,7 @@ class Recipe:
         epochs: times that the training images are gone through.
         batch_size: images behind an update of the weights, over all accumulated batches.
         gradient_accumulation: batches that are added up for an update, each of `batch_size / gradient_accumulation`
-            images: 4 needs about a quarter of the memory. Batch normalisation sees the small batches.
+            images, for less memory. Batch normalisation sees the small batches.
         learning_rate: of the first update after the warm-up.
         head_rate: factor of the learning rate of all layers behind the backbone.
         power: how the learning rate falls to zero: see `Poly`.
