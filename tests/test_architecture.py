@@ -15,17 +15,29 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 ARROWS = {
     "__init__": {"checkpoints", "data", "evaluation", "export", "layers", "models", "training", "version"},
     "host_tensorflow": set(),
+    "replacing": set(),
     "labels": set(),
     "version": set(),
     "layers": set(),
     "models": {"layers", "checkpoints"},
     "checkpoints": set(),
     "data": {"host_tensorflow", "labels"},
-    "evaluation": {"labels"},
-    "training": {"evaluation", "host_tensorflow", "labels", "layers", "version"},
+    "evaluation": {"labels", "layers", "replacing"},
+    "training": {"evaluation", "host_tensorflow", "labels", "layers", "replacing", "version"},
     "export": {"models", "layers", "evaluation"},
     "hub": {"checkpoints", "labels", "layers", "models"},
-    "cli": {"checkpoints", "data", "evaluation", "export", "labels", "layers", "models", "training", "version"},
+    "cli": {
+        "checkpoints",
+        "data",
+        "evaluation",
+        "export",
+        "labels",
+        "layers",
+        "models",
+        "replacing",
+        "training",
+        "version",
+    },
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
 LIBRARIES = {

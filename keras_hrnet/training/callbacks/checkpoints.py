@@ -6,8 +6,8 @@ import pathlib
 
 import keras
 
+from keras_hrnet.replacing import replacing
 from keras_hrnet.training.callbacks.averaging import averaged_weights
-from keras_hrnet.training.callbacks.replacing import replacing
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -6,7 +6,7 @@ import pathlib
 
 import keras
 
-from keras_hrnet.training.callbacks.replacing import replacing
+from keras_hrnet.replacing import replacing
 
 # Names in the log and in the legend, by panel.
 PANELS = (
