@@ -30,23 +30,8 @@ def confusion_matrix(truth, prediction, num_classes):
     array([[1, 1],
            [0, 1]])
     """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    check_num_classes(num_classes)
-    for name, labels in (("truth", truth), ("prediction", prediction)):
-        if labels.dtype.kind not in "ui":
-            raise TypeError(
-                f"Received a {name} of dtype {labels.dtype}. Expected integers, the train ids of pixels. Convert it, "
-                "for example with `.astype('uint8')`."
-            )
-    if truth.shape != prediction.shape:
-        raise ValueError(
-            f"Received a truth of shape {truth.shape} and a prediction of shape {prediction.shape}. Expected one "
-            "shape. Predict at the size of the truth."
-        )
-    counted = truth != IGNORE_LABEL
+    truth, prediction, counted = check_labels(truth, prediction, num_classes)
     truth, prediction = truth[counted], prediction[counted]
-    _check_range("truth", truth, num_classes)
-    _check_range("prediction", prediction, num_classes)
     pairs = truth.astype(np.int64) * num_classes + prediction
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
 
@@ -68,6 +53,40 @@ def intersection_over_union(confusion):
     return np.divide(intersection, union, out=np.full(len(confusion), np.nan), where=union > 0)
 
 
+def check_labels(truth, prediction, num_classes):
+    """Refuses what cannot be compared pixel by pixel.
+
+    Args:
+        truth: as in `confusion_matrix`.
+        prediction: as in `confusion_matrix`.
+        num_classes: as in `confusion_matrix`.
+
+    Returns:
+        The truth and the prediction as arrays, and which pixels count: bool of the same shape.
+
+    Raises:
+        TypeError: as `confusion_matrix`.
+        ValueError: as `confusion_matrix`.
+    """
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    check_num_classes(num_classes)
+    for name, labels in (("truth", truth), ("prediction", prediction)):
+        if labels.dtype.kind not in "ui":
+            raise TypeError(
+                f"Received a {name} of dtype {labels.dtype}. Expected integers, the train ids of pixels. Convert it, "
+                "for example with `.astype('uint8')`."
+            )
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"Received a truth of shape {truth.shape} and a prediction of shape {prediction.shape}. Expected one "
+            "shape. Predict at the size of the truth."
+        )
+    counted = truth != IGNORE_LABEL
+    _check_range("truth", truth, counted, num_classes)
+    _check_range("prediction", prediction, counted, num_classes)
+    return truth, prediction, counted
+
+
 def check_num_classes(num_classes):
     """Refuses more classes than can be told from the ignored pixels.
 
@@ -81,10 +100,11 @@ def check_num_classes(num_classes):
         )
 
 
-def _check_range(name, labels, num_classes):
-    if labels.size == 0 or (labels.min() >= 0 and labels.max() < num_classes):
+def _check_range(name, labels, counted, num_classes):
+    beyond = counted & ((labels < 0) | (labels >= num_classes))
+    if not beyond.any():
         return
-    strange = sorted({int(label) for label in np.unique(labels) if not 0 <= label < num_classes})
+    strange = [int(label) for label in np.unique(labels[beyond])]
     listed = ", ".join(map(str, strange[:5])) + (", …" if len(strange) > 5 else "")
     advice = "Map the label ids of the files to train ids, and what has none to 255"
     if name == "prediction":
