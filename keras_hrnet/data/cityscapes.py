@@ -81,7 +81,8 @@ def cityscapes(
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `class_names`
-        says what the classes are called, and `fingerprint` is the same for copies of the same files.
+        says what the classes are called, and `fingerprint` is the same for copies of the same files; of whole images in
+        order, `image_names` says what these are called.
 
     Raises:
         TypeError: if an argument is of the wrong kind.

@@ -82,6 +82,27 @@ def find_pairs(root, split, annotation="fine"):
     return [pair for folder in folders for pair in _pairs_of_folder(root, folder, kind)]
 
 
+def list_images(root, split):
+    """Lists the images of a split, whether they have label images or not.
+
+    Args:
+        root: the folder that holds `leftImg8bit`, a `Path`.
+        split: "train", "val" or "test".
+
+    Returns:
+        A list of paths, sorted by city and file name, at least one.
+
+    Raises:
+        ValueError: if there is no such split.
+        FileNotFoundError: if the folder of the split, or an image in it, is missing.
+        PermissionError: if a folder cannot be read.
+    """
+    published = ANNOTATIONS["fine"].published
+    if split not in published:
+        raise ValueError(f"Received the split {split!r}. Expected one of {', '.join(published)}. Choose one of them.")
+    return list(_images_of_folder(root, split).values())
+
+
 def list_files(root, folder, kind):
     """Lists what a folder such as `leftImg8bit/train` and its label images hold.
 
@@ -158,26 +179,32 @@ def _folders(split, annotation):
 
 
 def _pairs_of_folder(root, folder, kind):
+    num_images = len(_images_of_folder(root, folder))
+    listing = list_files(root, folder, kind)
+    if listing.images_alone:
+        first = listing.images_alone[0]
+        raise FileNotFoundError(
+            f"{len(listing.images_alone)} of {num_images} images in {root / IMAGE_FOLDER / folder} "
+            f"have no label image. The first is {first.image}; expected its label image at {first.label}. "
+            f"Unpack {kind.archive} at {root}, or remove these images."
+        )
+    return listing.pairs
+
+
+def _images_of_folder(root, folder):
     image_root, archive = root / IMAGE_FOLDER / folder, image_archive(folder)
     if not is_folder(image_root):
         raise FileNotFoundError(
             f"There is no folder {image_root}; {image_root.parent} {described(image_root.parent)}. "
             f"Expected one folder a split. Unpack {archive} at {root}, or choose another split."
         )
-    listing = list_files(root, folder, kind)
-    if not listing.pairs and not listing.images_alone:
+    images = _files_of_cities(image_root, IMAGE_ENDING)
+    if not images:
         raise FileNotFoundError(
             f"There is no image in {image_root}, which {described(image_root)}. Expected files named "
             f"{{city}}/{{city}}_*{IMAGE_ENDING}. Unpack {archive} at {root}."
         )
-    if listing.images_alone:
-        first = listing.images_alone[0]
-        raise FileNotFoundError(
-            f"{len(listing.images_alone)} of {len(listing.pairs) + len(listing.images_alone)} images in {image_root} "
-            f"have no label image. The first is {first.image}; expected its label image at {first.label}. "
-            f"Unpack {kind.archive} at {root}, or remove these images."
-        )
-    return listing.pairs
+    return images
 
 
 def _files_of_cities(folder, ending):

@@ -62,7 +62,8 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
-        `class_names` and `fingerprint` say what the classes are called, and which files it reads, wherever they lie.
+        `class_names` and `fingerprint` say what the classes are called, and which files it reads, wherever they lie;
+        of whole images in order, `image_names` what these are called.
 
     Raises:
         ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
@@ -81,6 +82,8 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
     else:
         dataset = _evaluation_dataset(reader, options)
     dataset.class_names = classes.names
+    if not options.augment and options.shard.count == 1:
+        dataset.image_names = tuple(source.image_names)
     dataset.fingerprint = hashlib.sha256(f"{source.identity} {classes.reading}".encode()).hexdigest()
     return dataset
 

@@ -1,9 +1,8 @@
 """Where the bytes of a sample come from: a source gives image and label of any index, inside `tf.data`.
 
-A source has `names` (of the label files, for messages), `sizes` (height and width of the images, in pixels),
-`fingerprint` (a string that changes when the files do), `identity` (one that stays when they are moved), and
-`contents(index)`. This one reads single files; packed
-records are read by `records`.
+A source has `names` (of the label files, for messages), `image_names` (of the images, short), `sizes` (height and
+width of the images, in pixels), `fingerprint` (a string that changes when the files do), `identity` (one that stays
+when they are moved), and `contents(index)`. This one reads single files; packed records are read by `records`.
 """
 
 import hashlib
@@ -22,6 +21,7 @@ class Files:
 
     def __init__(self, pairs, sizes):
         self.names = [str(pair.label) for pair in pairs]
+        self.image_names = [pair.image.stem for pair in pairs]
         self.sizes = list(sizes)
         self._paths = [[str(path) for path in pair] for pair in pairs]
         stats = [[path.stat() for path in pair] for pair in pairs]
@@ -68,6 +68,7 @@ class Joined:
 
     def __init__(self, first, second):
         self.names = first.names + second.names
+        self.image_names = first.image_names + second.image_names
         self.sizes = first.sizes + second.sizes
         self._first, self._second = first, second
 

@@ -31,15 +31,16 @@ class Records:
         folders = [Path(folder) for folder in folders]
         shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
         _check_shards(shards, contents=verify)
-        self.names, self.sizes = [], []
-        self._image_names, self._places = [], []
+        self.names, self.image_names, self.sizes = [], [], []
+        self._paths_of_images, self._places = [], []
         self._paths = [str(folder / shard.name) for folder, shard in shards]
         self._checksums = [shard.sha256 for _, shard in shards]
         for number, (_, shard) in enumerate(shards):
             for sample, offset, length in shard.records:
                 self.names.append(f"{sample.label} in {self._paths[number]}")
                 self.sizes.append((sample.height, sample.width))
-                self._image_names.append(f"{sample.image} in {self._paths[number]}")
+                self.image_names.append(Path(sample.image).stem)
+                self._paths_of_images.append(f"{sample.image} in {self._paths[number]}")
                 self._places.append((number, offset, length))
 
     @property
@@ -76,7 +77,7 @@ class Records:
             record = tf.identity(record)
         feature = tf.io.FixedLenFeature((), tf.string)
         sample = tf.io.parse_single_example(record, {"image": feature, "label": feature})
-        return sample["image"], sample["label"], tf.constant(self._image_names)[index], label_name
+        return sample["image"], sample["label"], tf.constant(self._paths_of_images)[index], label_name
 
 
 def _shards_of(folder):
