@@ -80,6 +80,9 @@ CLASSES = tuple(sorted((label for label in LABELS if 0 <= label.train_id < 255),
 CLASS_NAMES = tuple(label.name for label in CLASSES)
 """The names of the 19 classes, by train id."""
 
+ID_OF_TRAIN_ID = tuple(label.id for label in CLASSES)
+"""The label ids of the 19 classes, by train id."""
+
 PALETTE = tuple(label.color for label in CLASSES)
 """Red, green and blue of the 19 classes, by train id."""
 

@@ -115,13 +115,8 @@ def images_for(model, images):
     Raises:
         ValueError: if they are no batch of RGB images, or not of the size that the model was built for.
     """
-    layout = data_format(model)
-    shape = images.shape
-    if len(shape) != 4 or 3 not in (shape[1], shape[-1]):
-        raise ValueError(
-            f"Received images of shape {tuple(shape)}. Expected RGB images (batch, height, width, 3). Batch them, for "
-            "example with `dataset.batch(1)`."
-        )
+    check_images(images)
+    layout, shape = data_format(model), images.shape
     if layout == "channels_last" and shape[-1] != 3:
         images = np.moveaxis(images, 1, -1)
     if layout == "channels_first" and shape[1] != 3:
@@ -130,30 +125,29 @@ def images_for(model, images):
     if any(expected not in (None, size) for expected, size in zip(built_for[1:], images.shape[1:], strict=True)):
         raise ValueError(
             f"Received images of shape {images.shape} for the model {model.name!r}. Expected shape {built_for}, which "
-            "the model was built for. Resize the images, or build it with input_shape=(None, None, 3)."
+            "the model was built for. Resize the images, build it with input_shape=(None, None, 3), or pass a tile of "
+            "that size."
         )
     return images
+
+
+def check_images(images):
+    """Refuses what is no batch of RGB images, channels last or first.
+
+    Raises:
+        ValueError: if neither the last nor the second of four axes has three channels.
+    """
+    shape = tuple(images.shape)
+    if len(shape) != 4 or 3 not in (shape[1], shape[-1]):
+        raise ValueError(
+            f"Received images of shape {shape}. Expected RGB images (batch, height, width, 3). Batch them, for "
+            "example with `dataset.batch(1)`."
+        )
 
 
 def image_size(model, images):
     """Returns (height, width) of images in the layout of the model."""
     return images.shape[1:3] if data_format(model) == "channels_last" else images.shape[2:]
-
-
-def labels_of(model, output):
-    """Turns what a model answered on the host into labels.
-
-    Args:
-        model: the model.
-        output: its answer, a numpy array: float `(batch, height, width, num_classes)`, channels first, or labels.
-
-    Returns:
-        uint8 or int32 `(batch, height, width)`, train ids.
-    """
-    if gives_labels(model):
-        return output
-    axis = _channel_axis(model)
-    return np.argmax(output, axis=axis).astype(label_dtype(output.shape[axis]))
 
 
 def check_size(model, labels, size):

@@ -2,82 +2,202 @@
 
 import os
 import pathlib
+import warnings
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 
-from keras_hrnet.evaluation.inference import check_model, check_size, image_size, images_for, labels_of
+from keras_hrnet.evaluation.inference import gives_labels, num_classes
+from keras_hrnet.evaluation.photos import find_photos, read_ahead, read_image
+from keras_hrnet.evaluation.pictures import colorize, overlay
+from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.labels import CLASSES, ID_OF_TRAIN_ID
+
+OUTPUTS = ("labels", "label_ids", "color", "overlay", "probabilities")
 
 
-def predict(model, image):
-    """Predicts the class of every pixel of an image, or of a batch of images of one size.
+def predict(
+    model,
+    image,
+    *,
+    output="labels",
+    scales=(1.0,),
+    flip=False,
+    tile=None,
+    overlap=None,
+    average="official",
+    palette=None,
+    batch_size=1,
+    damaged="error",
+    on_image=None,
+):
+    """Predicts the class of every pixel of an image, of a batch, of a list of images, or of a folder.
 
-    JAX compiles each new image size, TensorFlow the first two.
+    JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
         image: the path of a picture (PNG, JPEG and what else Pillow reads, of 8 bits a channel; grey, palette and
             transparent pictures become RGB, and the rotation that a camera noted is done); or uint8 `(height, width,
-            3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`.
+            3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths and images; or a
+            folder, with the folders below it.
+        output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of its 19 classes), "color", "overlay"
+            (the colours over the image), or "probabilities".
+        scales: factors of the image's height and width, whose answers are averaged.
+        flip: whether the answers for the mirrored image are averaged in too.
+        tile: (height, width) in pixels of parts that the network looks at one by one, where the whole takes too much
+            memory. None looks at whole images.
+        overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
+        average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
+        palette: red, green and blue of each class, each in [0, 255]. None means Cityscapes' colours.
+        batch_size: how many files of one size the network gets at once.
+        damaged: what to do about files in a list or folder that cannot be read: "error" looks at all of them first and
+            raises, "skip" leaves them out with one warning that counts and names them.
+        on_image: called with each path of a list or folder once its result is there.
 
     Returns:
-        Labels `(height, width)`, of a batch `(batch, height, width)`, train ids: uint8, or int32 if there are more
-        than 255 classes.
+        At the size of the image: labels `(height, width)`, uint8, or int32 if there are more than 255 classes; label
+        ids uint8 `(height, width)`; colours and overlay uint8 `(height, width, 3)`, RGB in [0, 255]; probabilities
+        float32 `(height, width, num_classes)` in [0, 1]. Of a batch, one array. Of a list, a list, with None where a
+        file was skipped. Of a folder, a dict by path.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file, or no photo in the folder.
         TypeError: if `model` is no built functional model, or `image` neither a path nor uint8.
-        ValueError: if the file is no picture of 8 bits a channel, the array has another shape, or the model gives
-            logits of another size.
+        ValueError: if the file is no picture of 8 bits a channel, the array has another shape, an option is not
+            possible, or the model gives logits of another size.
 
     Example:
 
     ```python
     labels = keras_hrnet.predict(model, "street.jpg")
-    keras_hrnet.evaluation.overlay(keras_hrnet.evaluation.read_image("street.jpg"), labels)
+    better = keras_hrnet.predict(model, "street.jpg", scales=(0.5, 1.0, 2.0), flip=True)
+    masks = keras_hrnet.predict(model, "photos", output="overlay", tile=(1024, 2048))  # a dict by path
     ```
     """
-    check_model(model)
-    if isinstance(image, (str, os.PathLike)):
-        image = read_image(image)
-    _check_image(image)
-    is_batch = image.ndim == 4
-    images = images_for(model, image if is_batch else image[np.newaxis])
-    labels = labels_of(model, model.predict_on_batch(images))
-    check_size(model, labels, image_size(model, images))
-    return labels if is_batch else labels[0]
+    check_output(model, output)
+    is_one = isinstance(image, np.ndarray) or (_is_path(image) and not os.path.isdir(image))
+    options = {"scales": scales, "flip": flip, "tile": tile, "overlap": overlap, "average": average}
+    segmenter = Segmenter(model, for_many=not is_one and output != "probabilities", **options)
+    if is_one:
+        pixels = read_image(image) if _is_path(image) else image
+        _check_image(pixels)
+        is_batch = pixels.ndim == 4
+        results = _results(segmenter, pixels if is_batch else pixels[np.newaxis], output, palette)
+        return results if is_batch else results[0]
+
+    is_folder = _is_path(image)
+    photos = find_photos(image) if is_folder else _checked_list(image)
+    if damaged not in ("error", "skip"):
+        raise ValueError(f"Received damaged={damaged!r}. Expected 'error' or 'skip'. Pass one of them.")
+    if damaged == "error":
+        for _, pixels in read_ahead(photos, batch_size):
+            if isinstance(pixels, Exception):
+                raise pixels
+    results, errors = [], []
+    for photo, result in predictions(segmenter, photos, output=output, palette=palette, batch_size=batch_size):
+        errors += [result] if isinstance(result, Exception) else []
+        results.append(None if isinstance(result, Exception) else result)
+        if on_image is not None:
+            on_image(photo)
+    if errors:
+        warnings.warn(f"Left out {len(errors)} of {len(photos)} files. {' '.join(map(str, errors))}", stacklevel=2)
+    if is_folder:
+        return {path: result for path, result in zip(photos, results, strict=True) if result is not None}
+    return results
 
 
-def read_image(path):
-    """Reads a picture file as RGB, the right way up.
+def predictions(segmenter, photos, *, output="labels", palette=None, batch_size=1):
+    """Predicts many photos one after the other, in batches of one size, while the next are read.
 
     Args:
-        path: a PNG, JPEG or other file that Pillow reads, of 8 bits a channel.
+        segmenter: a `Segmenter`.
+        photos: paths, and uint8 arrays `(height, width, 3)`.
+        output: one of `OUTPUTS`.
+        palette: as in `predict`.
+        batch_size: how many photos of one size the network gets at once.
 
-    Returns:
-        uint8 `(height, width, 3)`, RGB in [0, 255].
+    Yields:
+        Pairs in order: the photo, and its result as `predict` gives it, or the error that says why there is none.
+    """
+    batch = []
+
+    def finish():
+        if batch:
+            results = _results(segmenter, np.stack([pixels for _, pixels in batch]), output, palette)
+            yield from zip([photo for photo, _ in batch], results, strict=True)
+            batch.clear()
+
+    for photo, pixels in read_ahead(photos, batch_size):
+        if isinstance(pixels, Exception):
+            yield from finish()
+            yield photo, pixels
+            continue
+        if batch and (len(batch) == batch_size or pixels.shape != batch[0][1].shape):
+            yield from finish()
+        batch.append((photo, pixels))
+    yield from finish()
+
+
+def check_output(model, output):
+    """Refuses an output that a network cannot give.
+
+    Args:
+        model: the network.
+        output: what is asked for.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole picture, or has more than 8 bits a channel.
+        ValueError: if there is no such output, or the classes have no label ids.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a picture file. Check the name.")
-    try:
-        with PIL.Image.open(path) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise ValueError(
-                    f"Received the picture {str(path)!r} of mode {picture.mode!r}, more than 8 bits a channel. "
-                    "Expected 8 bits. Scale its values to 0 to 255 and save it again."
-                )
-            return np.asarray(PIL.ImageOps.exif_transpose(picture).convert("RGB"))
-    except OSError as error:
+    if output not in OUTPUTS:
+        raise ValueError(f"Received output={output!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
+    if output == "label_ids" and not gives_labels(model) and num_classes(model) != len(CLASSES):
         raise ValueError(
-            f"Received the file {str(path)!r}, which Pillow cannot read ({error}). Expected a whole PNG or JPEG file. "
-            "Fetch it again, or convert it."
-        ) from error
+            f"Received output='label_ids' for the model {model.name!r} with {num_classes(model)} classes. Expected the "
+            f"{len(CLASSES)} classes of Cityscapes, whose label ids are known. Pass output='labels'."
+        )
+
+
+def _results(segmenter, images, output, palette):
+    """The answers for a batch of images, an array."""
+    if output == "probabilities":
+        return segmenter.probabilities(images)
+    labels = segmenter.labels(images)
+    if output == "label_ids":
+        return np.asarray(ID_OF_TRAIN_ID, np.uint8)[labels]
+    if output == "color":
+        return colorize(labels, palette)
+    if output == "overlay":
+        return np.stack([overlay(*pair, palette=palette) for pair in zip(images, labels, strict=True)])
+    return labels
+
+
+def _is_path(image):
+    return isinstance(image, (str, os.PathLike))
+
+
+def _checked_list(images):
+    if not isinstance(images, (list, tuple)):
+        raise TypeError(
+            f"Received an image of type {type(images).__name__}. Expected a path or a numpy array, or a list of them. "
+            "Convert it with `np.asarray(image)`."
+        )
+    if not images:
+        raise ValueError("Received an empty list of images. Expected at least one. Check where it comes from.")
+    for image in images:
+        if not _is_path(image):
+            _check_image(image)
+            _check_single(image)
+        elif not os.path.isfile(image):
+            raise FileNotFoundError(f"Received the path {str(image)!r}. Expected a picture file. Check the name.")
+    return [pathlib.Path(image) if _is_path(image) else image for image in images]
+
+
+def _check_single(image):
+    if image.ndim != 3:
+        raise ValueError(
+            f"Received a list with an image of shape {image.shape}. Expected (height, width, 3). Pass the batch "
+            "without a list around it."
+        )
 
 
 def _check_image(image):

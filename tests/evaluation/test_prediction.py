@@ -6,7 +6,8 @@ import PIL.Image
 import pytest
 
 import keras_hrnet
-from keras_hrnet.evaluation import labels_model, predict, read_image
+from keras_hrnet.evaluation import colorize, labels_model, overlay, predict, read_image
+from keras_hrnet.labels import ID_OF_TRAIN_ID
 
 RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
 IMAGE = np.array([[RED, RED, GREEN, GREEN], [BLUE, BLUE, GREEN, RED]], dtype=np.uint8)
@@ -136,3 +137,134 @@ def test_logits_at_stride_4_are_refused():
     network = keras.Model(image, keras.layers.AveragePooling2D(4, data_format="channels_last")(image))
     with pytest.raises(ValueError, match=r"size \(2, 3\) .*size \(8, 12\).*output_stride=1"):
         predict(network, np.zeros((8, 12, 3), np.uint8))
+
+
+PALETTE = (RED, GREEN, BLUE)
+
+
+def cityscapes_network():
+    """Nineteen classes, of which the last three are the colours."""
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(19, 1, data_format="channels_last")(image))
+    kernel = np.zeros((1, 1, 3, 19))
+    kernel[0, 0, :, 16:] = np.eye(3)
+    network.set_weights([kernel, np.zeros(19)])
+    return network
+
+
+def save(folder, **pictures):
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{name}.png" for name in pictures]
+    for path, picture in zip(paths, pictures.values(), strict=True):
+        PIL.Image.fromarray(picture).save(path)
+    return paths
+
+
+def test_every_output_is_of_the_images_size():
+    labels = np.array(LABELS, np.uint8)
+    painted = colorize(labels, PALETTE)
+    np.testing.assert_array_equal(predict(strongest_color(), IMAGE, output="color", palette=PALETTE), painted)
+    laid_over = predict(strongest_color(), IMAGE[np.newaxis], output="overlay", palette=PALETTE)
+    np.testing.assert_array_equal(laid_over[0], overlay(IMAGE, labels, palette=PALETTE))
+    ids = predict(cityscapes_network(), IMAGE, output="label_ids")
+    assert ids.dtype == np.uint8
+    np.testing.assert_array_equal(ids, np.array(ID_OF_TRAIN_ID)[16 + labels])
+
+
+def test_probabilities_are_the_softmax():
+    image = np.array([[[3, 1, 2]]], np.uint8)
+    probabilities = predict(strongest_color(), image, output="probabilities")
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities[0, 0], np.exp([3, 1, 2]) / np.exp([3, 1, 2]).sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"flip": True}, {"scales": (1, 2)}, {"tile": (2, 2), "overlap": 0}])
+def test_the_protocol_reaches_the_network(options):
+    large = np.kron(IMAGE, np.ones((4, 4, 1), np.uint8))
+    expected = np.kron(LABELS, np.ones((4, 4), int))
+    assert (predict(strongest_color(), large, **options) == expected).mean() > 0.9
+
+
+def test_a_list_of_files_and_arrays_of_different_sizes_gives_a_list(tmp_path):
+    (path,) = save(tmp_path, a=IMAGE)
+    results = predict(strongest_color(), [path, IMAGE[:, :2], str(path), IMAGE], batch_size=3)
+    assert [result.tolist() for result in results] == [LABELS, [row[:2] for row in LABELS], LABELS, LABELS]
+
+
+def test_files_of_one_size_go_through_the_network_together(tmp_path):
+    model, sizes = strongest_color(), []
+    answer = model.predict_on_batch
+    paths = save(tmp_path, a=IMAGE, b=IMAGE[:, ::-1], c=IMAGE[:1], d=IMAGE, e=IMAGE)
+
+    class Network(keras.Model):
+        def predict_on_batch(self, x):
+            sizes.append(x.shape[:3])
+            return answer(x)
+
+    network = Network(model.inputs[0], model.outputs[0])
+    results = predict(network, paths, output="probabilities", batch_size=2)
+    assert sizes == [(2, 2, 4), (1, 1, 4), (2, 2, 4)]
+    assert results[1].argmax(-1).tolist() == [row[::-1] for row in LABELS]
+
+
+def test_a_folder_gives_a_dict_by_path(tmp_path):
+    first, second = save(tmp_path / "my photos", b=IMAGE, a=IMAGE[:1])
+    (below,) = save(tmp_path / "my photos" / "below", c=IMAGE)
+    save(tmp_path / "my photos" / ".hidden", d=IMAGE)
+    (tmp_path / "my photos" / "notes.txt").write_text("not a photo")
+    seen = []
+    results = predict(strongest_color(), tmp_path / "my photos", on_image=seen.append)
+    assert list(results) == seen == [second, first, below]
+    assert results[first].tolist() == LABELS
+
+
+@pytest.fixture
+def damaged_folder(tmp_path):
+    first, second, third = save(tmp_path, a=IMAGE, b=IMAGE, c=IMAGE)
+    second.write_bytes(second.read_bytes()[:-30])
+    return first, second, third
+
+
+def test_a_damaged_file_in_a_folder_is_refused_before_the_first_prediction(damaged_folder):
+    seen = []
+    with pytest.raises(ValueError, match=r"b.png', which Pillow cannot read"):
+        predict(strongest_color(), damaged_folder[0].parent, on_image=seen.append)
+    assert not seen
+
+
+def test_damaged_files_are_skipped_on_request_and_named(damaged_folder):
+    first, second, third = damaged_folder
+    with pytest.warns(UserWarning, match=r"Left out 1 of 3 files. .*b.png'"):
+        assert list(predict(strongest_color(), first.parent, damaged="skip")) == [first, third]
+    with pytest.warns(UserWarning, match="Left out 1 of 2 files"):
+        results = predict(strongest_color(), [second, first], damaged="skip")
+    assert results[0] is None
+    assert results[1].tolist() == LABELS
+
+
+def test_a_folder_without_photos_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no photo"):
+        predict(strongest_color(), tmp_path)
+
+
+def test_impossible_lists_and_options_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="empty list"):
+        predict(strongest_color(), [])
+    with pytest.raises(FileNotFoundError, match=r"gone.png'. Expected a picture file"):
+        predict(strongest_color(), [tmp_path / "gone.png"])
+    with pytest.raises(ValueError, match=r"list with an image of shape \(1, 2, 4, 3\)"):
+        predict(strongest_color(), [IMAGE[np.newaxis]])
+    with pytest.raises(ValueError, match=r"damaged='ignore'. Expected 'error' or 'skip'"):
+        predict(strongest_color(), [IMAGE], damaged="ignore")
+    with pytest.raises(ValueError, match=r"output='masks'. Expected one of labels, label_ids"):
+        predict(strongest_color(), IMAGE, output="masks")
+    with pytest.raises(ValueError, match=r"output='label_ids' for the model .* with 3 classes"):
+        predict(strongest_color(), IMAGE, output="label_ids")
+
+
+def test_many_single_predictions_compile_the_network_once():
+    model = strongest_color()
+    for _ in range(3):
+        predict(model, IMAGE)
+    if keras.config.backend() == "tensorflow":
+        assert model.predict_function.experimental_get_tracing_count() <= 1

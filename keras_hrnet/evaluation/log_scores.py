@@ -1,0 +1,97 @@
+"""Averages in the domain of logarithms: what `exp` would overflow in float32 stays small.
+
+A log score is the logarithm of a score; classes are on the last axis. Logits are log scores of the published code's
+protocol, which adds `exp(logits)`; logarithms of the softmax are those of averaged probabilities.
+"""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers.resize import interpolation_matrix
+
+
+def log_softmax(logits):
+    """Returns the logarithms of probabilities: float32 tensor of the shape of `logits`."""
+    return keras.ops.log_softmax(keras.ops.convert_to_tensor(logits), axis=-1)
+
+
+def log_add(first, second):
+    """Adds two scores: log(exp(first) + exp(second)), float32 tensors of one shape; `first` may be None, for zero."""
+    return second if first is None else keras.ops.logaddexp(first, second)
+
+
+def log_resize(x, size, align_corners):
+    """Resizes scores bilinearly: log(resize(exp(x))), also where exp(x) is beyond float32.
+
+    Args:
+        x: float32 `(batch, height, width, num_classes)`, log scores.
+        size: (height, width) of the result, integers.
+        align_corners: where bilinear samples, as in `keras_hrnet.layers.resize`.
+
+    Returns:
+        float32 tensor `(batch, *size, num_classes)`.
+    """
+    x = keras.ops.convert_to_tensor(x)
+    for axis, (source, target) in enumerate(zip(x.shape[1:3], size, strict=True), start=1):
+        if source == target:
+            continue
+        (first, log_first), (second, log_second) = _neighbours(source, target, align_corners)
+        shape = (1, target, 1, 1) if axis == 1 else (1, 1, target, 1)
+        weights = (keras.ops.convert_to_tensor(log.reshape(shape)) for log in (log_first, log_second))
+        # Not `keras.ops.add`: on TensorFlow, it takes weights of as many rows as there are classes for a bias.
+        x = keras.ops.logaddexp(
+            *(keras.ops.take(x, pixels, axis=axis) + w for pixels, w in zip((first, second), weights, strict=True))
+        )
+    return x
+
+
+def _neighbours(source, target, align_corners):
+    """The two pixels that each pixel of a resized line is made of: indices, and logarithms of their weights."""
+    matrix = keras.ops.convert_to_numpy(interpolation_matrix(source, target, "bilinear", align_corners))
+    first = np.argmax(matrix > 0, axis=1)
+    second = np.minimum(first + 1, source - 1)
+    weight = matrix[np.arange(target), first]
+    with np.errstate(divide="ignore"):
+        logs = [np.log(w).astype("float32") for w in (weight, 1 - weight)]
+    return (first.astype("int32"), logs[0]), (second.astype("int32"), logs[1])
+
+
+def log_join(parts, starts, axis):
+    """Joins windows that stand in a row; where two overlap, their scores are averaged.
+
+    Args:
+        parts: float32 tensors, log scores of a window each, which differ along `axis` in their place alone.
+        starts: where each begins, pixels, ascending from 0; at most two windows share a pixel.
+        axis: along which they stand.
+
+    Returns:
+        float32 tensor, the log scores of the whole.
+    """
+    joined = parts[0]
+    for part, start in zip(parts[1:], starts[1:], strict=True):
+        overlap = joined.shape[axis] - start
+        if overlap:
+            before, shared = keras.ops.split(joined, [start], axis=axis)
+            again, part = keras.ops.split(part, [overlap], axis=axis)
+            joined = keras.ops.concatenate([before, keras.ops.logaddexp(shared, again) - math.log(2)], axis=axis)
+        joined = keras.ops.concatenate([joined, part], axis=axis)
+    return joined
+
+
+def mean_of_flips(logits, mirrored, average):
+    """Averages the answers for an image and for its mirror image.
+
+    Args:
+        logits: float32 `(batch, height, width, num_classes)`.
+        mirrored: the same, for the mirrored image.
+        average: "official" averages logits, "probabilities" the softmax.
+
+    Returns:
+        float32 tensor of that shape, log scores.
+    """
+    logits, back = keras.ops.convert_to_tensor(logits), keras.ops.convert_to_tensor(mirrored[:, :, ::-1].copy())
+    if average == "official":
+        return (logits + back) / 2
+    return keras.ops.logaddexp(log_softmax(logits), log_softmax(back)) - math.log(2)

@@ -1,0 +1,175 @@
+"""Runs a network on images under a protocol: whole or in tiles, at one scale or several, flipped or not."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.evaluation.inference import (
+    check_images,
+    check_model,
+    check_size,
+    data_format,
+    gives_labels,
+    image_size,
+    images_for,
+    label_dtype,
+    labels_model,
+    num_classes,
+)
+from keras_hrnet.evaluation.log_scores import log_add, log_join, log_resize, log_softmax, mean_of_flips
+from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.evaluation.tiles import tiles, window_starts
+from keras_hrnet.layers import Rescale
+from keras_hrnet.layers.resize import resize
+
+
+class Segmenter:
+    """A network under a protocol. It keeps what it compiled: make it once for many images.
+
+    Args:
+        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
+        for_many: whether it is made for many images: then the largest logit is found where the network runs, which is
+            compiled anew. Else the network's own `predict_on_batch` answers, as it was compiled before.
+        options: `scales`, `flip`, `tile`, `overlap` and `average`, as in `Protocol`.
+
+    Raises:
+        TypeError: if `model` is no built functional model.
+        ValueError: if its output is no map of logits, an option is not possible, or answers would have to be averaged
+            and the model gives labels.
+    """
+
+    def __init__(self, model, *, for_many=True, **options):
+        check_model(model)
+        self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
+        self.model = model
+        self.align_corners = _align_corners(model)
+        averages = self.protocol.scales != (1.0,) or self.protocol.flip
+        if averages:
+            self._check_gives_logits(f"an average: {self.protocol}")
+        self._labeler = None if averages or not (for_many or gives_labels(model)) else labels_model(model)
+
+    def labels(self, images):
+        """Finds the class of every pixel.
+
+        Args:
+            images: uint8 or float `(batch, height, width, 3)`, or channels first, RGB in [0, 255].
+
+        Returns:
+            uint8 `(batch, height, width)`, or int32 if there are more than 255 classes: train ids.
+
+        Raises:
+            ValueError: if they are no batch of RGB images, or the model gives logits of another size.
+        """
+        return self._by_tiles(images, self._labels_of_tile)
+
+    def probabilities(self, images):
+        """Finds how probable each class is at every pixel.
+
+        Args:
+            images: as in `labels`.
+
+        Returns:
+            float32 `(batch, height, width, num_classes)` in [0, 1], channels last; the sum over classes is 1. Under
+            the official protocol it is the published code's sum of exponentials, divided by its sum over the classes.
+
+        Raises:
+            ValueError: as in `labels`; and if the model gives labels.
+        """
+        self._check_gives_logits("probabilities")
+        return self._by_tiles(images, self._probabilities_of_tile)
+
+    def _by_tiles(self, images, answer):
+        protocol = self.protocol
+        images = _channels_last(images)
+        size = images.shape[1:3]
+        if protocol.tile is None:
+            return answer(images)
+        whole = None
+        for tile in tiles(size, protocol.tile, protocol.overlap, protocol.scales):
+            part = answer(images[:, *tile.seen])
+            if whole is None:
+                whole = np.empty((len(images), *size, *part.shape[3:]), part.dtype)
+            whole[:, *tile.kept] = part[:, *tile.inside]
+        return whole
+
+    def _labels_of_tile(self, images):
+        if self._labeler is None:
+            labels = keras.ops.argmax(self._log_scores(images), axis=-1)
+            return keras.ops.convert_to_numpy(labels).astype(label_dtype(num_classes(self.model)))
+        images = images_for(self.model, images)
+        labels = self._labeler.predict_on_batch(images)
+        check_size(self.model, labels, image_size(self.model, images))
+        return labels
+
+    def _probabilities_of_tile(self, images):
+        return keras.ops.convert_to_numpy(keras.ops.softmax(self._log_scores(images), axis=-1))
+
+    def _log_scores(self, images):
+        size, total = images.shape[1:3], None
+        for scale in self.protocol.scales:
+            answer = log_resize(self._at_scale(images, scale), size, self.align_corners)
+            total = log_add(total, answer)
+        return total
+
+    def _at_scale(self, images, scale):
+        size = images.shape[1:3]
+        scaled_size = tuple(max(1, int(length * scale + 0.5)) for length in size)
+        if scaled_size == size:
+            return self._flipped(images)
+        # The published code scales the image as OpenCV does, whatever the network's own convention.
+        scaled = resize(images.astype("float32"), scaled_size, "bilinear", align_corners=False)
+        scaled = keras.ops.convert_to_numpy(scaled)
+        if scale <= 1 or self.protocol.average != "official":
+            return self._flipped(scaled)
+        rows, columns = (window_starts(*lengths) for lengths in zip(scaled_size, size, strict=True))
+        strips = []
+        for top in rows:
+            windows = (scaled[:, top : top + size[0], left : left + size[1]] for left in columns)
+            strips.append(log_join([self._flipped(window) for window in windows], columns, axis=2))
+        return log_join(strips, rows, axis=1)
+
+    def _flipped(self, images):
+        """Log scores of images at the network's scale, both ways round where the protocol asks for it."""
+        logits, average = self._logits(images), self.protocol.average
+        if self.protocol.flip:
+            return mean_of_flips(logits, self._logits(images[:, :, ::-1]), average)
+        return keras.ops.convert_to_tensor(logits) if average == "official" else log_softmax(logits)
+
+    def _logits(self, images):
+        images = images_for(self.model, np.ascontiguousarray(images))
+        logits = self.model.predict_on_batch(images)
+        if data_format(self.model) == "channels_first":
+            logits = np.moveaxis(logits, 1, -1)
+        check_size(self.model, logits[..., 0], image_size(self.model, images))
+        return logits
+
+    def _check_gives_logits(self, asked):
+        if gives_labels(self.model):
+            raise ValueError(
+                f"Received the model {self.model.name!r}, which gives labels, for {asked}. Expected logits, which can "
+                "be averaged. Pass the model that `labels_model` was given."
+            )
+
+
+def _channels_last(images):
+    images = np.asarray(images)
+    check_images(images)
+    return images if images.shape[-1] == 3 else np.moveaxis(images, 1, -1)
+
+
+def _layers(model):
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _align_corners(model):
+    """How the network enlarges maps; of another's network it is not known, and means half-pixel centres."""
+    return next((layer.align_corners for layer in _layers(model) if hasattr(layer, "align_corners")), False)
+
+
+def _hierarchical_scales(model):
+    scales = {layer.scale for layer in _layers(model) if isinstance(layer, Rescale)}
+    if not scales and not any(layer.name == "scale_attn" for layer in _layers(model)):
+        return None
+    return tuple(sorted({1.0, *scales}))

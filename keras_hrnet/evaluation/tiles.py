@@ -1,0 +1,74 @@
+"""Where the tiles of a large image lie, and which part of the image each of them answers for."""
+
+import itertools
+from typing import NamedTuple
+
+# The stride of the coarsest branch: maps of a tile that begins at a multiple of it lie where those of the image do.
+COARSEST_STRIDE = 32
+LARGEST_STEP = 256
+
+
+class Tile(NamedTuple):
+    """A part of an image: what the network sees, and what it is asked about; slices of rows and of columns.
+
+    Args:
+        seen: the rows and columns of the image that the network gets.
+        kept: the rows and columns of the image that it answers for.
+        inside: where the kept ones are among the seen ones.
+    """
+
+    seen: tuple[slice, slice]
+    kept: tuple[slice, slice]
+    inside: tuple[slice, slice]
+
+
+def tiles(size, tile, overlap, scales=(1.0,)):
+    """Covers an image with tiles of one size; each pixel is kept of one of them, the one it lies deepest in.
+
+    Args:
+        size: (height, width) of the image, in pixels.
+        tile: (height, width) of a tile; an image that is not larger has one tile.
+        overlap: pixels that neighbours have in common at least.
+        scales: at which the tiles will be looked at: they begin where the network's maps do at all of them, where
+            tile and overlap leave room for that.
+
+    Yields:
+        A `Tile` for each, row by row.
+    """
+    step = _step(scales)
+    rows, columns = (list(_segments(*lengths, overlap, step)) for lengths in zip(size, tile, strict=True))
+    for vertical, horizontal in itertools.product(rows, columns):
+        yield Tile(*zip(vertical, horizontal, strict=True))
+
+
+def window_starts(length, window):
+    """Where windows begin that stand side by side, the last one moved back to end with the image.
+
+    Args:
+        length: of the image, in pixels.
+        window: of a window; at most `length`.
+
+    Returns:
+        A list of integers, pixels.
+
+    Reference: HRNet-Semantic-Segmentation, lib/datasets/cityscapes.py, `multi_scale_inference`.
+    """
+    return [min(start, length - window) for start in range(0, length, window)]
+
+
+def _step(scales):
+    """The least number of pixels that is a multiple of 32 at every scale; 32 where there is none that is small."""
+    steps = range(COARSEST_STRIDE, LARGEST_STEP + 1, COARSEST_STRIDE)
+    fits = (step for step in steps if all(step * scale % COARSEST_STRIDE == 0 for scale in scales))
+    return next(fits, COARSEST_STRIDE)
+
+
+def _segments(length, tile, overlap, step):
+    """Tiles along one axis: what each sees, keeps, and where the kept part is inside."""
+    tile = min(tile, length)
+    stride = tile - overlap
+    stride = stride // step * step or stride
+    starts = [*range(0, length - tile, max(stride, 1)), length - tile]
+    seams = [(following + start + tile) // 2 for start, following in itertools.pairwise(starts)]
+    for start, first, last in zip(starts, [0, *seams], [*seams, length], strict=True):
+        yield slice(start, start + tile), slice(first, last), slice(first - start, last - start)

@@ -1,0 +1,62 @@
+"""Photos in folders, and reading them ahead."""
+
+import threading
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from keras_hrnet.evaluation import photos
+from keras_hrnet.evaluation.photos import find_photos, read_ahead
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for i, path in enumerate(paths):
+        PIL.Image.fromarray(np.full((2, 3, 3), i, np.uint8)).save(path)
+    return paths
+
+
+def test_photos_are_found_in_order_whatever_case_their_ending_has(files):
+    upper = files[0].rename(files[0].with_name("A.PNG"))
+    (files[0].parent / "a.txt").write_text("not a photo")
+    assert find_photos(files[0].parent) == [*files[1:], upper]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such'. Expected it to be there"):
+        find_photos(tmp_path / "no such")
+
+
+def test_photos_are_read_in_order_and_arrays_handed_on(files):
+    array = np.full((2, 3, 3), 77, np.uint8)
+    read = list(read_ahead([files[1], array, files[0]], 2))
+    assert [photo if isinstance(photo, np.ndarray) else photo.name for photo, _ in read][::2] == ["1.png", "0.png"]
+    assert [pixels[0, 0, 0] for _, pixels in read] == [1, 77, 0]
+
+
+def test_an_error_comes_in_the_photos_place(files):
+    files[1].write_bytes(b"no picture")
+    read = list(read_ahead(files[:3], 4))
+    assert [isinstance(pixels, Exception) for _, pixels in read] == [False, True, False]
+
+
+def test_no_more_photos_wait_than_asked_for_and_none_is_read_after_the_last_one_wanted(files, monkeypatch):
+    started = []
+    monkeypatch.setattr(photos, "read_image", lambda path: started.append(path) or np.zeros((1, 1, 3), np.uint8))
+    reader = read_ahead(files, 2)
+    next(reader)
+    time.sleep(0.05)
+    assert len(started) <= 3
+    reader.close()
+    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(files, monkeypatch):
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 2)
+    with pytest.raises(ValueError, match=r"0.png', which Pillow cannot read .*decompression bomb"):
+        photos.read_image(files[0])
