@@ -1,0 +1,107 @@
+"""Pictures as text that a page holds: photos as JPEG, labels and errors as PNG with a palette."""
+
+import base64
+import io
+
+import numpy as np
+import PIL.Image
+
+from keras_hrnet.evaluation.pictures import colorize
+from keras_hrnet.labels import IGNORE_LABEL
+
+LARGEST_WIDTH = 1024
+JPEG_QUALITY = 85
+WRONG_COLOR = (255, 106, 0)
+IGNORED_COLOR = (150, 150, 150)
+NUM_SHADES = 4
+
+
+def shown_size(height, width):
+    """Returns the `(height, width)` in pixels that a page shows of a picture: no wider than 1024."""
+    if width <= LARGEST_WIDTH:
+        return height, width
+    return max(1, round(height * LARGEST_WIDTH / width)), LARGEST_WIDTH
+
+
+def photo_uri(image):
+    """Encodes a photo.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+
+    Returns:
+        The data URI of a JPEG of the shown size.
+    """
+    height, width = shown_size(*image.shape[:2])
+    picture = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.LANCZOS)
+    return _uri(picture, "jpeg", quality=JPEG_QUALITY, optimize=True)
+
+
+def labels_uri(labels, colors):
+    """Encodes labels in the colours of their classes, ignored pixels black.
+
+    Args:
+        labels: integers `(height, width)`, train ids; 255 is ignored.
+        colors: `(red, green, blue)` of each class, in [0, 255].
+
+    Returns:
+        The data URI of a PNG of the shown size, with the colours of the classes that occur.
+
+    Raises:
+        TypeError: if the labels are not integers.
+        ValueError: if a label has no colour.
+    """
+    found, index = np.unique(_nearest(labels), return_inverse=True)
+    palette = colorize(found[np.newaxis], colors)[0]
+    return _palette_uri(index.reshape(shown_size(*labels.shape)), palette)
+
+
+def errors_uri(truth, prediction):
+    """Encodes where a prediction is wrong: clear where it is right, orange where wrong, grey where nothing counts.
+
+    What is reduced in size shows in the strength of the orange how much of it is wrong, so that thin errors stay.
+
+    Args:
+        truth: integers `(height, width)`, train ids; 255 is ignored.
+        prediction: integers `(height, width)`, train ids.
+
+    Returns:
+        The data URI of a PNG of the shown size.
+    """
+    ignored = truth == IGNORE_LABEL
+    wrong = (truth != prediction) & ~ignored
+    # Pillow rounds shares to 1/255, and half of a pixel is to be two shades of four.
+    index = np.ceil(NUM_SHADES * (_share(wrong) - 1 / 255)).clip(0).astype(np.uint8)
+    index[_share(ignored) > 0.5] = NUM_SHADES + 1
+    palette = [WRONG_COLOR] * (NUM_SHADES + 1) + [IGNORED_COLOR]
+    alpha = bytes([*(255 * shade // NUM_SHADES for shade in range(NUM_SHADES + 1)), 255])
+    return _palette_uri(index, np.array(palette, np.uint8), transparency=alpha)
+
+
+def _share(mask):
+    """How much of each shown pixel a mask covers, float32 in [0, 1]."""
+    height, width = shown_size(*mask.shape)
+    picture = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BOX), np.float32) / 255
+
+
+def _nearest(labels):
+    """Labels of the shown size: those at the centre of each shown pixel."""
+    rows, columns = (
+        ((np.arange(to) + 0.5) * old / to).astype(int)
+        for old, to in zip(labels.shape, shown_size(*labels.shape), strict=True)
+    )
+    return labels[rows[:, np.newaxis], columns[np.newaxis, :]]
+
+
+def _palette_uri(index, palette, **options):
+    picture = PIL.Image.fromarray(index.astype(np.uint8))
+    # From grey to indices into a palette, pixels unchanged.
+    picture.putpalette(palette.astype(np.uint8).tobytes())
+    return _uri(picture, "png", optimize=True, **options)
+
+
+def _uri(picture, form, **options):
+    file = io.BytesIO()
+    picture.save(file, format=form.upper(), **options)
+    return f"data:image/{form};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
