@@ -1,0 +1,203 @@
+"""The scores that follow from the counts, as numbers, as the official JSON and as a table."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+
+from keras_hrnet.evaluation.official.pair import AVERAGE_INSTANCE_PIXELS, InstanceCounts
+from keras_hrnet.labels import LABELS
+from keras_hrnet.replacing import replacing
+
+IDENTIFIED = tuple(label for label in LABELS if label.id >= 0)
+SCORED = tuple(label for label in IDENTIFIED if not label.ignore_in_eval)
+CATEGORIES = tuple(dict.fromkeys(label.category for label in LABELS))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CityscapesScores:
+    """The official Cityscapes scores of a set of predicted label images. `print` shows them as a table.
+
+    Args:
+        confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
+        instances: an `InstanceCounts`; None where instances were not looked at.
+        num_images: how many pairs were counted.
+
+    Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py.
+    """
+
+    confusion: np.ndarray
+    instances: InstanceCounts | None
+    num_images: int
+
+    @property
+    def class_scores(self):
+        """Intersection over union of the 19 classes, by name: floats in [0, 1].
+
+        NaN for a class that is neither in the truth nor in the prediction. A class predicted where the truth is an
+        ignored label costs nothing; an ignored label predicted where the truth is a class is a miss.
+        """
+        return {
+            label.name: _ratio(self.confusion[label.id, label.id], self.confusion[label.id].sum(), self._wrong([label]))
+            for label in SCORED
+        }
+
+    @property
+    def class_instance_scores(self):
+        """Instance-weighted IoU of the 8 classes with instances, by name: floats in [0, 1].
+
+        Each true pixel is weighted by the mean size of its class's instances over the size of its own instance, so
+        that small objects count as much as large ones. NaN as in `class_scores`, and where instances were left out.
+        """
+        if self.instances is None:
+            return dict.fromkeys(_with_instances(), math.nan)
+        hits, misses = self.instances.class_hits, self.instances.class_misses
+        return {
+            name: _ratio(hits[label.id], hits[label.id] + misses[label.id], self._wrong([label]))
+            for name, label in _with_instances().items()
+        }
+
+    @property
+    def category_scores(self):
+        """IoU of the 7 categories, by name: floats in [0, 1], NaN as in `class_scores`.
+
+        Taking one class of a category for another is no error here.
+        """
+        scores = {}
+        for category in dict.fromkeys(label.category for label in SCORED):
+            labels = [label for label in SCORED if label.category == category]
+            ids = [label.id for label in labels]
+            hits = self.confusion[np.ix_(ids, ids)].sum()
+            scores[category] = _ratio(hits, self.confusion[ids].sum(), self._wrong(labels))
+        return scores
+
+    @property
+    def category_instance_scores(self):
+        """Instance-weighted IoU of the categories human and vehicle, by name: floats in [0, 1].
+
+        NaN as in `class_instance_scores`. A pixel predicted as caravan or trailer counts as vehicle here, though
+        neither is scored as a class.
+        """
+        scores = {}
+        for category in dict.fromkeys(label.category for label in _with_instances().values()):
+            labels = [label for label in IDENTIFIED if label.category == category]
+            ids = [label.id for label in labels]
+            if self.instances is None:
+                scores[category] = math.nan
+                continue
+            hits = self.instances.category_hits[ids].sum()
+            true = hits + self.instances.category_misses[ids].sum()
+            scores[category] = _ratio(hits, true, self._wrong(labels))
+        return scores
+
+    @property
+    def average_class_score(self):
+        """The mean of `class_scores` without NaN, in [0, 1]: the mIoU of the benchmark."""
+        return _average(self.class_scores)
+
+    @property
+    def average_class_instance_score(self):
+        """The mean of `class_instance_scores` without NaN, in [0, 1]."""
+        return _average(self.class_instance_scores)
+
+    @property
+    def average_category_score(self):
+        """The mean of `category_scores` without NaN, in [0, 1]."""
+        return _average(self.category_scores)
+
+    @property
+    def average_category_instance_score(self):
+        """The mean of `category_instance_scores` without NaN, in [0, 1]."""
+        return _average(self.category_instance_scores)
+
+    @property
+    def pixel_accuracy(self):
+        """The share of the pixels whose truth is one of the 19 classes that were predicted as it, in [0, 1]."""
+        ids = [label.id for label in SCORED]
+        return _ratio(np.diagonal(self.confusion)[ids].sum(), self.confusion[ids].sum(), 0)
+
+    def to_dict(self):
+        """Returns what the official evaluator writes as JSON: the same keys, values and types.
+
+        Its dicts name all 34 labels and 8 categories, with NaN where there is no score.
+        """
+        total = int(self.confusion.sum())
+        none = dict.fromkeys((label.name for label in IDENTIFIED), math.nan)
+        no_category = dict.fromkeys(CATEGORIES, math.nan)
+        return {
+            "confMatrix": self.confusion.tolist(),
+            "priors": {label.name: int(self.confusion[label.id].sum()) / total for label in IDENTIFIED},
+            "labels": {label.name: label.id for label in IDENTIFIED},
+            "classScores": none | self.class_scores,
+            "classInstScores": none | self.class_instance_scores,
+            "categoryScores": no_category | self.category_scores,
+            "categoryInstScores": no_category | self.category_instance_scores,
+            "averageScoreClasses": self.average_class_score,
+            "averageScoreInstClasses": self.average_class_instance_score,
+            "averageScoreCategories": self.average_category_score,
+            "averageScoreInstCategories": self.average_category_instance_score,
+        }
+
+    def write(self, path):
+        """Writes `to_dict` as the official evaluator does, for whatever reads its file.
+
+        As there, a missing score is the word `NaN`. Python's `json`, and what else knows that word, reads the file;
+        strict JSON does not have it.
+
+        Args:
+            path: the file to write, officially `resultPixelLevelSemanticLabeling.json`; its folder is made where it
+                is missing.
+        """
+        with replacing(path) as part:
+            part.write_text(json.dumps(self.to_dict(), indent=4, sort_keys=True), encoding="utf-8")
+
+    def __str__(self):
+        images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
+        return "\n".join(
+            [
+                *_table("class", self.class_scores, self.class_instance_scores),
+                "",
+                *_table("category", self.category_scores, self.category_instance_scores),
+                "",
+                f"pixel accuracy {_percent(self.pixel_accuracy)} %, {images}",
+            ]
+        )
+
+    def _wrong(self, labels):
+        """Returns the pixels that were predicted as one of the labels, while the truth is a class of another group."""
+        ids = [label.id for label in labels]
+        # A label that is not scored stands in `labels` only beside all of its category.
+        others = [label.id for label in SCORED if label not in labels]
+        return self.confusion[np.ix_(others, ids)].sum()
+
+
+def _with_instances():
+    return {label.name: label for label in SCORED if label.name in AVERAGE_INSTANCE_PIXELS}
+
+
+def _ratio(hits, true, wrong):
+    union = float(true) + float(wrong)
+    return float(hits) / union if union else math.nan
+
+
+def _average(scores):
+    present = [score for score in scores.values() if not math.isnan(score)]
+    return sum(present) / len(present) if present else math.nan
+
+
+def _table(title, scores, instance_scores):
+    average = f"average {title}"
+    width = max(map(len, (*CATEGORIES, *(label.name for label in SCORED), average, "average category")))
+    header = f"{title:<{width}}  {'IoU %':>7}  {'iIoU %':>7}"
+    rule = "─" * len(header)
+
+    def row(name, score, instance_score):
+        return f"{name:<{width}}  {_percent(score):>7}  {_percent(instance_score):>7}"
+
+    rows = [row(name, score, instance_scores.get(name, math.nan)) for name, score in scores.items()]
+    return [header, rule, *rows, rule, row(average, _average(scores), _average(instance_scores))]
+
+
+def _percent(score):
+    return "–" if math.isnan(score) else format(100 * score, ".2f")

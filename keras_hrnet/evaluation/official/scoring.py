@@ -1,0 +1,98 @@
+"""Counts many pairs of label images at once and adds them up: the public function `score_predictions`."""
+
+import concurrent.futures
+import operator
+import os
+
+from keras_hrnet.evaluation.official.files import find_pairs, read_instance_image, read_label_image
+from keras_hrnet.evaluation.official.pair import count_pair
+from keras_hrnet.evaluation.official.scores import SCORED, CityscapesScores
+from keras_hrnet.evaluation.official.values import check_not_train_ids
+
+
+def score_predictions(
+    predictions, ground_truth, *, split="val", instances=True, train_ids=False, num_workers=None, on_pair=None
+):
+    """Scores predicted label images as the official Cityscapes evaluator does.
+
+    All files are looked for before the first one is read. The workers are threads: almost all of the time goes into
+    decoding PNG files and into NumPy, which let go of Python's lock, and a process would have to import Keras first.
+
+    Args:
+        predictions: a folder of PNG files, one channel of 8 bits, label ids; the prediction for
+            `aachen_000000_000019_gtFine_labelIds.png` is the one file in it or below that is called
+            `aachen_000000_000019*.png`.
+        ground_truth: the root of Cityscapes, which holds `gtFine`; or any folder with files `*_gtFine_labelIds.png`
+            in it or below.
+        split: which split of Cityscapes, a folder of `gtFine`; without effect if `ground_truth` is another folder.
+        instances: whether to score instances too, for which `*_gtFine_instanceIds.png` must lie beside each truth.
+        train_ids: whether the predictions hold train ids, 0 to 18 (255: nothing predicted), not label ids.
+        num_workers: threads that read and count; None takes one for each processor.
+        on_pair: called without arguments once a pair is counted, for a progress bar.
+
+    Returns:
+        A `CityscapesScores`. They do not depend on `num_workers`.
+
+    Raises:
+        TypeError: if `num_workers` is no integer.
+        FileNotFoundError: if a folder, a prediction or an instance file is missing, or there is no truth.
+        ValueError: if `num_workers` is less than 1, there are several predictions for one truth, a file is no label
+            image or cut off, a prediction has another size than its truth, a value is no label id (with `train_ids`,
+            no train id), the predictions look like train ids and `train_ids` is False, or no true pixel has a class.
+
+    Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py.
+
+    Example:
+
+    ```python
+    scores = score_predictions("predictions", "cityscapes")
+    print(scores)
+    scores.write("resultPixelLevelSemanticLabeling.json")
+    ```
+    """
+    num_workers = _check_num_workers(os.cpu_count() or 1 if num_workers is None else num_workers)
+    pairs = find_pairs(predictions, ground_truth, split=split, instances=instances)
+    total = None
+    executor = concurrent.futures.ThreadPoolExecutor(num_workers)
+    try:
+        for counts in executor.map(lambda files: _count(files, train_ids), pairs):
+            total = counts if total is None else total + counts
+            if on_pair is not None:
+                on_pair()
+    finally:
+        # `with` would count the pairs that still wait when an interrupt comes while they are handed out.
+        executor.shutdown(cancel_futures=True)
+    _check_has_classes(total.confusion, ground_truth, split)
+    if not train_ids:
+        check_not_train_ids(total.confusion)
+    return CityscapesScores(total.confusion, total.instances, len(pairs))
+
+
+def _count(files, train_ids):
+    truth, prediction = read_label_image(files.truth), read_label_image(files.prediction)
+    instances = None if files.instances is None else read_instance_image(files.instances)
+    names = tuple(map(str, (files.truth, files.prediction, files.instances)))
+    return count_pair(truth, prediction, instances, train_ids=train_ids, names=names)
+
+
+def _check_num_workers(num_workers):
+    try:
+        number = operator.index(num_workers)
+    except TypeError:
+        raise TypeError(
+            f"Received num_workers={num_workers!r}. Expected an integer, the number of threads. Leave it out to take "
+            "one for each processor."
+        ) from None
+    if number < 1:
+        raise ValueError(f"Received num_workers={number}. Expected at least 1. Leave it out to take all processors.")
+    return number
+
+
+def _check_has_classes(confusion, ground_truth, split):
+    if confusion[[label.id for label in SCORED]].any():
+        return
+    raise ValueError(
+        f"Received ground_truth={str(ground_truth)!r} (split {split!r}), in which no pixel has one of the "
+        f"{len(SCORED)} classes. Expected true labels. Those of the test split are withheld: score the val split, or "
+        "send the predictions to the Cityscapes server."
+    )
