@@ -1,16 +1,26 @@
 """How good a network is, and what its answers look like: scores, predictions, pictures."""
 
+from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
+from keras_hrnet.evaluation.html import write_html
 from keras_hrnet.evaluation.inference import labels_model
 from keras_hrnet.evaluation.mean_iou import MeanIoU
+from keras_hrnet.evaluation.official import CityscapesScores, score_predictions
+from keras_hrnet.evaluation.photos import read_image
 from keras_hrnet.evaluation.pictures import colorize, comparison, overlay
-from keras_hrnet.evaluation.prediction import predict, read_image
-from keras_hrnet.evaluation.report import EvaluationReport
+from keras_hrnet.evaluation.prediction import predict
+from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.evaluation.report import EvaluationReport, Example
 from keras_hrnet.evaluation.scoring import evaluate
 
 __all__ = [
+    "BoundaryCounts",
+    "CityscapesScores",
     "EvaluationReport",
+    "Example",
     "MeanIoU",
+    "Protocol",
+    "boundary_counts",
     "colorize",
     "comparison",
     "confusion_matrix",
@@ -20,4 +30,6 @@ __all__ = [
     "overlay",
     "predict",
     "read_image",
+    "score_predictions",
+    "write_html",
 ]

@@ -1,11 +1,35 @@
 """What an evaluation found: counts of pixels, the scores that follow from them, and a table to read."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
 
+from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.confusion import intersection_over_union
+from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.labels import CLASS_NAMES, CLASSES
+from keras_hrnet.replacing import replacing
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """An image with its truth and its prediction, kept to be looked at.
+
+    Args:
+        name: what the image is called.
+        mean_iou: of this image alone, over the classes in its truth or its prediction; in [0, 1].
+        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+        truth: integers `(height, width)`, train ids, 255 where a pixel is not counted.
+        prediction: integers `(height, width)`, train ids.
+    """
+
+    name: str
+    mean_iou: float
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,12 +43,27 @@ class EvaluationReport:
         num_images: how many images were looked at.
         seconds_per_image: how long the network took for an image, the median over the batches; reading the images
             and counting are not in it. Of a single batch it includes the compilation.
+        protocol: how the network was asked, a `Protocol`; None if no network was.
+        network: what the network is called.
+        boundary: pixels near the outlines of the classes, a `BoundaryCounts`; None if they were not counted.
+        categories: the coarser group of each class, by train id; None means Cityscapes' for its 19 classes, and no
+            groups else.
+        image_names: what the images are called, in their order.
+        image_scores: float64 `(num_images,)`, the mean IoU of each image alone, in [0, 1]; NaN where no pixel counts.
+        examples: the worst and the best images with their predictions, worst first: tuple of `Example`.
     """
 
     confusion: np.ndarray
     class_names: tuple[str, ...]
     num_images: int
     seconds_per_image: float
+    protocol: Protocol | None = None
+    network: str = ""
+    boundary: BoundaryCounts | None = None
+    categories: tuple[str, ...] | None = None
+    image_names: tuple[str, ...] = ()
+    image_scores: np.ndarray | None = None
+    examples: tuple[Example, ...] = ()
 
     @property
     def iou(self):
@@ -48,33 +87,119 @@ class EvaluationReport:
         """The share of the counted pixels whose class was found, in [0, 1]: a float."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
+    @property
+    def frequency_weighted_iou(self):
+        """The mean of `iou`, each class weighted by its share of the true pixels, in [0, 1]: a float.
+
+        Reference: Long et al., "Fully Convolutional Networks for Semantic Segmentation", 2015, section 5.
+        """
+        pixels = self.confusion.sum(axis=1)
+        present = pixels > 0
+        return float(np.sum(self.iou[present] * pixels[present]) / pixels.sum())
+
+    @property
+    def category_iou(self):
+        """IoU of the groups of classes, by name: a dict of floats in [0, 1]; NaN for an absent one.
+
+        Taking one class of a group for another of it is no error here. Empty where the classes have no groups.
+
+        Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `getIouScoreForCategory`.
+        """
+        categories = self._categories()
+        names = tuple(dict.fromkeys(categories))
+        group = np.array([names.index(category) for category in categories], dtype=int)
+        merged = np.zeros((len(names), len(names)), np.int64)
+        if names:
+            np.add.at(merged, (group[:, np.newaxis], group[np.newaxis, :]), self.confusion)
+        return dict(zip(names, map(float, intersection_over_union(merged)), strict=True))
+
+    @property
+    def boundary_iou(self):
+        """IoU of the pixels near the outlines of each class, float64 `(num_classes,)`; NaN where a class is absent.
+
+        None if they were not counted.
+        """
+        return None if self.boundary is None else self.boundary.iou
+
+    @property
+    def mean_boundary_iou(self):
+        """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if not counted."""
+        return None if self.boundary is None else float(np.nanmean(self.boundary.iou))
+
+    def _categories(self):
+        if self.categories is not None:
+            return self.categories
+        return tuple(label.category for label in CLASSES) if self.class_names == CLASS_NAMES else ()
+
     def to_dict(self):
-        """Returns the report as numbers, strings, lists and dicts that JSON holds; NaN becomes None."""
+        """Returns the report as numbers, strings, lists and dicts that JSON holds; NaN becomes None.
+
+        Pictures are left out.
+        """
+        boundary = self.boundary_iou
         return {
+            "network": self.network,
+            "protocol": None if self.protocol is None else self.protocol.to_dict(),
             "mean_iou": self.mean_iou,
             "pixel_accuracy": self.pixel_accuracy,
-            "iou": {
-                name: None if math.isnan(iou) else float(iou)
-                for name, iou in zip(self.class_names, self.iou, strict=True)
-            },
+            "frequency_weighted_iou": self.frequency_weighted_iou,
+            "mean_boundary_iou": self.mean_boundary_iou,
+            "iou": _by_name(self.class_names, self.iou),
+            "category_iou": _by_name(self.category_iou, self.category_iou.values()),
+            "boundary_iou": None if boundary is None else _by_name(self.class_names, boundary),
+            "boundary_ratio": None if self.boundary is None else self.boundary.ratio,
             "confusion": self.confusion.tolist(),
             "class_names": list(self.class_names),
             "num_images": self.num_images,
             "seconds_per_image": self.seconds_per_image,
+            "images": _by_name(self.image_names, () if self.image_scores is None else self.image_scores),
         }
 
+    def write(self, path):
+        """Writes `to_dict` as JSON.
+
+        Args:
+            path: the file to write; its folder is made where it is missing.
+        """
+        with replacing(path) as part:
+            part.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
+
     def __str__(self):
-        iou, pixels = self.iou, self.confusion.sum(axis=1)
-        num_present = int(np.count_nonzero(~np.isnan(iou)))
+        names = [*self.class_names, *self.category_iou]
+        num_present = int(np.count_nonzero(~np.isnan(self.iou)))
         mean_name = f"mean of {num_present} {'class' if num_present == 1 else 'classes'}"
-        width = max(len(name) for name in (*self.class_names, mean_name))
-        header = f"{'class':<{width}}  {'IoU %':>7}  {'pixels %':>8}"
+        width = max(map(len, (*names, mean_name)))
+        has_boundary = self.boundary is not None
+        header = f"{'class':<{width}}  {'IoU %':>7}" + (f"  {'boundary %':>10}" if has_boundary else "")
+        header += f"  {'pixels %':>8}"
         rule = "─" * len(header)
+
+        def row(name, iou, boundary, share):
+            middle = f"  {_percent(boundary):>10}" if has_boundary else ""
+            return f"{name:<{width}}  {_percent(iou):>7}{middle}  {share:>8.3f}"
+
+        pixels = self.confusion.sum(axis=1)
+        boundary = self.boundary_iou if has_boundary else [None] * len(self.class_names)
         rows = [
-            f"{name:<{width}}  {'–' if math.isnan(score) else format(100 * score, '.2f'):>7}  {share:>8.3f}"
-            for name, score, share in zip(self.class_names, iou, 100 * pixels / pixels.sum(), strict=True)
+            row(*values)
+            for values in zip(self.class_names, self.iou, boundary, 100 * pixels / pixels.sum(), strict=True)
         ]
-        mean = f"{mean_name:<{width}}  {100 * self.mean_iou:>7.2f}  {100:>8.3f}"
+        lines = [header, rule, *rows, rule, row(mean_name, self.mean_iou, self.mean_boundary_iou, 100)]
+        if self.category_iou:
+            lines += [rule, *(f"{name:<{width}}  {_percent(iou):>7}" for name, iou in self.category_iou.items())]
         images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
-        footer = f"pixel accuracy {100 * self.pixel_accuracy:.2f} %, {images}, {self.seconds_per_image:.3g} s an image"
-        return "\n".join([header, rule, *rows, rule, mean, footer])
+        lines.append(
+            f"pixel accuracy {100 * self.pixel_accuracy:.2f} %, frequency-weighted IoU "
+            f"{100 * self.frequency_weighted_iou:.2f} %, {images}, {self.seconds_per_image:.3g} s an image"
+        )
+        if self.protocol is not None:
+            lines.append(f"protocol: {self.protocol}")
+        return "\n".join(lines)
+
+
+def _percent(score):
+    return "–" if score is None or math.isnan(score) else format(100 * score, ".2f")
+
+
+def _by_name(names, scores):
+    return {name: None if math.isnan(score) else float(score) for name, score in zip(names, scores, strict=True)}

@@ -1,73 +1,126 @@
 """Scores a network on labelled images: the public function `evaluate`."""
 
+import collections
+import concurrent.futures
 import time
 
 import numpy as np
 
-from keras_hrnet.evaluation.confusion import check_num_classes, confusion_matrix
-from keras_hrnet.evaluation.inference import (
-    check_model,
-    check_size,
-    gives_labels,
-    image_size,
-    images_for,
-    labels_model,
-    num_classes,
-)
+from keras_hrnet.evaluation.boundary import BOUNDARY_RATIO
+from keras_hrnet.evaluation.confusion import check_num_classes
+from keras_hrnet.evaluation.inference import gives_labels, num_classes
 from keras_hrnet.evaluation.report import EvaluationReport
-from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
+from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.evaluation.tally import Tally
+from keras_hrnet.labels import CLASS_NAMES
+
+# Batches that wait to be counted while the network goes on.
+NUM_WAITING = 2
 
 
-def evaluate(model, dataset, *, class_names=None):
+def evaluate(
+    model,
+    dataset,
+    *,
+    scales=(1.0,),
+    flip=False,
+    tile=None,
+    overlap=None,
+    average="official",
+    class_names=None,
+    categories=None,
+    boundary_ratio=BOUNDARY_RATIO,
+    image_names=None,
+    num_examples=0,
+    on_batch=None,
+):
     """Scores a network on labelled images, pixel by pixel, at the size of the labels.
 
-    Counting is exact (int64) on every backend. JAX compiles each new image size, TensorFlow the first two: images of
-    one size go fastest.
+    Counting is exact (int64) on every backend, and goes on beside the network. JAX compiles each new image size,
+    TensorFlow the first two: images of one size, or tiles, go fastest.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
             width, 3)`, RGB in [0, 255] (channels first works too); labels integers `(batch, height, width)`, train
             ids, 255 where a pixel is not counted. Batches may differ in number and size of their images.
-        class_names: what the classes are called, by train id. None means the 19 names of Cityscapes for 19 classes,
-            and else "class 0", "class 1" and so on.
+        scales: factors of the image's height and width, whose answers are averaged: test-time augmentation.
+        flip: whether the answers for the mirrored image are averaged in too.
+        tile: (height, width) in pixels of parts that the network looks at one by one; None looks at whole images.
+        overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
+        average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
+        class_names: what the classes are called, by train id. None means the dataset's `class_names`; where it has
+            none, the 19 names of Cityscapes for 19 classes, and else "class 0", "class 1" and so on.
+        categories: the coarser group of each class, by train id. None means Cityscapes' for its 19 classes, and else no
+            groups.
+        boundary_ratio: up to which distance from its outline a pixel counts for boundary IoU, as a share of the
+            image's diagonal; None leaves boundary IoU out.
+        image_names: what the images are called, in their order. None means the dataset's `image_names`; where it has
+            none, "image 1", "image 2" and so on.
+        num_examples: of how many of the worst, and of how many of the best images, to keep the pixels, for pictures.
+        on_batch: called with the number of images so far after each batch.
 
     Returns:
-        An `EvaluationReport`: `mean_iou`, `iou` of each class, `confusion`, `pixel_accuracy`; `print` it for a table.
+        An `EvaluationReport`: `mean_iou`, `iou` of each class, `confusion`, `pixel_accuracy`,
+        `frequency_weighted_iou`, `category_iou`, `boundary_iou` and `protocol`; `print` it for a table.
 
     Raises:
         TypeError: if `model` is no built functional model, or the labels are not integers.
-        ValueError: if the output is no map of logits, its size differs from the labels', the number of names from
-            that of the classes, a label is beyond the classes, or there is nothing to count.
+        ValueError: if an option is not possible, the output is no map of logits, its size differs from the labels',
+            the number of names from that of the classes or images, a label is beyond the classes, or there is nothing
+            to count.
 
     Example:
 
     ```python
     report = keras_hrnet.evaluate(model, cityscapes("data/cityscapes", "val"))
     print(report)
+    published = keras_hrnet.evaluate(model, val, scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75), flip=True)
     ```
     """
-    check_model(model)
-    class_names = _class_names(model, class_names)
+    segmenter = Segmenter(model, scales=scales, flip=flip, tile=tile, overlap=overlap, average=average)
+    class_names = _class_names(model, class_names, dataset)
+    _check_categories(categories, class_names)
     _check_end(dataset)
-    labeler = labels_model(model)
-    confusion = np.zeros((len(class_names), len(class_names)), dtype=np.int64)
-    num_images, seconds = 0, []
-    for batch in dataset:
-        images, truth = _images_and_labels(batch)
-        images = images_for(model, images)
-        start = time.perf_counter()
-        prediction = labeler.predict_on_batch(images)
-        seconds.append((time.perf_counter() - start) / len(images))
-        check_size(model, prediction, image_size(model, images))
-        _check_same_size(image_size(model, images), truth)
-        confusion += confusion_matrix(truth, prediction, len(class_names))
-        num_images += len(images)
-    _check_counted(num_images, confusion)
-    return EvaluationReport(confusion, class_names, num_images, float(np.median(seconds)))
+    image_names = getattr(dataset, "image_names", None) if image_names is None else image_names
+    tally = Tally(len(class_names), image_names, boundary_ratio, num_examples)
+    seconds, waiting = [], collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(1) as counter:
+        for batch in dataset:
+            images, truth = _images_and_labels(batch)
+            start = time.perf_counter()
+            prediction = segmenter.labels(images)
+            seconds.append((time.perf_counter() - start) / len(images))
+            _check_same_size(prediction.shape[1:], truth)
+            waiting.append(counter.submit(tally.add, images, truth, prediction))
+            while len(waiting) > NUM_WAITING:
+                _finish(waiting, on_batch)
+        while waiting:
+            _finish(waiting, on_batch)
+    tally.check_counted()
+    return EvaluationReport(
+        confusion=tally.confusion,
+        class_names=class_names,
+        num_images=len(tally.scores),
+        seconds_per_image=float(np.median(seconds)),
+        protocol=segmenter.protocol,
+        network=model.name,
+        boundary=tally.boundary,
+        categories=None if categories is None else tuple(categories),
+        image_names=tuple(tally.names),
+        image_scores=np.array(tally.scores),
+        examples=tuple(tally.examples),
+    )
 
 
-def _class_names(model, class_names):
+def _finish(waiting, on_batch):
+    num_images = waiting.popleft().result()
+    if on_batch is not None:
+        on_batch(num_images)
+
+
+def _class_names(model, class_names, dataset):
+    class_names = getattr(dataset, "class_names", None) if class_names is None else class_names
     if gives_labels(model):
         if class_names is None:
             raise ValueError(
@@ -85,6 +138,14 @@ def _class_names(model, class_names):
             f"name a class. Pass {count} names, or build the model with num_classes={len(class_names)}."
         )
     return tuple(class_names)
+
+
+def _check_categories(categories, class_names):
+    if categories is not None and len(categories) != len(class_names):
+        raise ValueError(
+            f"Received {len(categories)} categories for {len(class_names)} classes. Expected the name of a group for "
+            "each class. Pass as many, or leave them out."
+        )
 
 
 def _check_end(dataset):
@@ -117,14 +178,4 @@ def _check_same_size(size, labels):
         raise ValueError(
             f"Received labels of size {labels.shape[1:]} for images of size {tuple(size)}. Expected one size. Score at "
             "the size of the labels: resize the images, never the labels."
-        )
-
-
-def _check_counted(num_images, confusion):
-    if num_images == 0:
-        raise ValueError("Received an empty dataset. Expected at least one batch. Check the folder and the split.")
-    if confusion.sum() == 0:
-        raise ValueError(
-            f"Received {num_images} images whose labels are all {IGNORE_LABEL}. Expected pixels to count. Use a split "
-            "with public labels: those of Cityscapes' test images are not."
         )

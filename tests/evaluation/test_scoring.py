@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.evaluation import EvaluationReport, evaluate, labels_model
+from keras_hrnet.evaluation import EvaluationReport, Protocol, evaluate, labels_model
+from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.labels import CLASS_NAMES
 
 RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
@@ -229,7 +230,7 @@ def test_a_report_prints_as_an_aligned_table():
         "train                    –     0.000",
         "────────────────────────────────────",
         "mean of 2 classes    77.50   100.000",
-        "pixel accuracy 87.50 %, 2 images, 0.25 s an image",
+        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 2 images, 0.25 s an image",
     ]
 
 
@@ -239,3 +240,131 @@ def test_a_report_goes_through_json():
     assert read["confusion"] == [[3, 1, 0], [0, 4, 0], [0, 0, 0]]
     assert read["mean_iou"] == pytest.approx(0.775)
     assert (read["num_images"], read["seconds_per_image"], read["pixel_accuracy"]) == (2, 0.25, 0.875)
+
+
+def test_frequency_weighted_iou_weighs_by_the_true_pixels():
+    # Half of the pixels are of each class: (3/4 + 4/5) / 2. A class that is only predicted weighs nothing.
+    assert report_with_an_absent_class().frequency_weighted_iou == pytest.approx(0.775)
+    confusion = np.array([[6, 0, 2], [0, 2, 0], [0, 0, 0]])
+    assert EvaluationReport(confusion, NAMES, 1, 0.1).frequency_weighted_iou == pytest.approx(0.8 * 6 / 8 + 0.2 * 1)
+
+
+def test_taking_one_class_of_a_group_for_another_is_no_error_of_the_group():
+    confusion = np.array([[3, 1, 0], [2, 4, 1], [0, 1, 5]])
+    report = EvaluationReport(confusion, NAMES, 1, 0.1, categories=("warm", "warm", "cold"))
+    assert report.category_iou == {"warm": pytest.approx(10 / 12), "cold": pytest.approx(5 / 7)}
+    assert EvaluationReport(confusion, NAMES, 1, 0.1).category_iou == {}
+
+
+def test_cityscapes_classes_have_cityscapes_categories():
+    iou = EvaluationReport(np.eye(19, dtype=int), CLASS_NAMES, 1, 0.1).category_iou
+    assert list(iou) == ["flat", "construction", "object", "nature", "sky", "human", "vehicle"]
+    assert set(iou.values()) == {1.0}
+
+
+def test_boundary_iou_is_counted_beside_and_may_be_left_out():
+    image, label = one_batch()
+    report = evaluate(strongest_color(), [(image, label), (image, label)], class_names=NAMES, boundary_ratio=0.3)
+    prediction = image[0].argmax(-1).astype(np.uint8)
+    expected = boundary_counts(label[0], prediction, 3, 0.3)
+    np.testing.assert_array_equal(report.boundary.pixels, 2 * expected.pixels)
+    np.testing.assert_array_equal(report.boundary_iou, expected.iou)
+    assert report.mean_boundary_iou == pytest.approx(np.nanmean(expected.iou))
+    without = evaluate(strongest_color(), [one_batch()], class_names=NAMES, boundary_ratio=None)
+    assert without.boundary_iou is without.mean_boundary_iou is None
+
+
+def test_the_report_says_how_the_network_was_asked():
+    report = evaluate(strongest_color(), [one_batch()], scales=(1, 2), flip=True, average="probabilities")
+    assert report.protocol == Protocol(scales=(1.0, 2.0), flip=True, average="probabilities")
+    assert report.network == "strongest"
+    assert str(report).endswith("protocol: scales 1, 2; with flips; whole images; averaged probabilities")
+
+
+def test_tiles_and_flips_score_alike_where_each_pixel_speaks_for_itself():
+    image, label = one_batch()
+    large = (np.tile(image, (1, 10, 10, 1)), np.tile(label, (1, 10, 10)))
+    plain = evaluate(strongest_color(), [large], boundary_ratio=None)
+    for options in ({"flip": True}, {"tile": (8, 8)}, {"tile": (16, 8), "overlap": 3, "flip": True}):
+        report = evaluate(strongest_color(), [large], boundary_ratio=None, **options)
+        np.testing.assert_array_equal(report.confusion, plain.confusion)
+
+
+def graded_batches():
+    """Five images of six pixels: of image i, i pixels are wrong; the last has none that count."""
+    for wrong in (2, 0, 3, 1, None):
+        image = np.zeros((1, 1, 6, 3), np.uint8)
+        image[..., 0] = 9
+        image[0, 0, : wrong or 0] = (0, 9, 0)
+        yield image, np.full((1, 1, 6), 255 if wrong is None else 0, np.uint8)
+
+
+def test_the_worst_and_the_best_images_are_kept_worst_first():
+    report = evaluate(strongest_color(), graded_batches(), num_examples=1)
+    assert [example.name for example in report.examples] == ["image 3", "image 2"]
+    worst = report.examples[0]
+    assert worst.mean_iou == pytest.approx(np.mean([3 / 6, 0]))
+    assert worst.prediction.tolist() == [[1, 1, 1, 0, 0, 0]]
+    assert worst.image.dtype == np.uint8
+    assert worst.image.shape == (1, 6, 3)
+    np.testing.assert_allclose(report.image_scores, [2 / 6, 1, 1 / 4, 5 / 12, np.nan])
+    assert len(evaluate(strongest_color(), graded_batches(), num_examples=9).examples) == 4
+    assert evaluate(strongest_color(), graded_batches()).examples == ()
+
+
+def test_images_have_the_names_that_are_given_or_that_the_dataset_has():
+    names = [f"street {i}" for i in range(5)]
+    assert evaluate(strongest_color(), graded_batches(), image_names=names).image_names == tuple(names)
+    with pytest.raises(ValueError, match="4 image_names for 5 images"):
+        evaluate(strongest_color(), graded_batches(), image_names=names[:4])
+
+    class Streets(list):
+        image_names = ("ulm", "aachen")
+        class_names = NAMES
+
+    report = evaluate(strongest_color(), Streets([one_batch(), one_batch()]))
+    assert report.image_names == ("ulm", "aachen")
+    assert report.class_names == NAMES
+
+
+def test_progress_is_told_after_each_batch():
+    seen = []
+    evaluate(strongest_color(), [one_batch()] * 5, on_batch=seen.append)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_categories_of_another_number_than_the_classes_are_refused():
+    with pytest.raises(ValueError, match="2 categories for 3 classes"):
+        evaluate(strongest_color(), [one_batch()], categories=("a", "b"))
+
+
+def test_a_full_report_goes_through_a_json_file(tmp_path):
+    report = evaluate(strongest_color(), graded_batches(), categories=("x", "x", "y"))
+    report.write(tmp_path / "new folder" / "report.json")
+    read = json.loads((tmp_path / "new folder" / "report.json").read_text())
+    assert read == json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert read["protocol"]["text"] == "scale 1; no flips; whole images"
+    assert read["images"]["image 5"] is None
+    assert read["category_iou"] == {"x": 1.0, "y": None}
+    assert read["boundary_iou"]["class 2"] is None
+    assert read["boundary_ratio"] == report.boundary.ratio
+
+
+def test_a_report_prints_boundary_iou_and_categories():
+    counts = BoundaryCounts(0.005, np.array([[1, 2, 0], [2, 2, 0], [2, 4, 0]]))
+    report = EvaluationReport(
+        np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), NAMES, 1, 0.5, boundary=counts, categories=("a", "a", "b")
+    )
+    assert str(report).splitlines() == [
+        "class                IoU %  boundary %  pixels %",
+        "────────────────────────────────────────────────",
+        "red                  75.00       33.33    50.000",
+        "green                80.00       50.00    50.000",
+        "blue                     –           –     0.000",
+        "────────────────────────────────────────────────",
+        "mean of 2 classes    77.50       41.67   100.000",
+        "────────────────────────────────────────────────",
+        "a                   100.00",
+        "b                        –",
+        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 1 image, 0.5 s an image",
+    ]

@@ -275,11 +275,8 @@ def test_the_histogram_counts_the_images(written):
 
 
 def test_images_without_a_counted_pixel_and_boundaries_without_a_class_are_dashes(make_report, tmp_path):
-    report = make_report(
-        image_scores=np.full(6, np.nan),
-        boundary=BoundaryCounts(0.005, np.zeros((3, 19), int)),
-        seconds_per_image=float("nan"),
-    )
+    nothing = BoundaryCounts(0.005, np.zeros((3, 19), int))
+    report = make_report(image_scores=np.full(6, np.nan), boundary=nothing, seconds_per_image=float("nan"))
     text = page_of(write_html(report, tmp_path / "report.html")).text
     assert "Mean boundary IoU –" in text
     assert "Time for an image –" in text

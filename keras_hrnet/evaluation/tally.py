@@ -1,0 +1,86 @@
+"""Adds up what is found of one image after the other: counts, scores of single images, and the worst and the best."""
+
+import numpy as np
+
+from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
+from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
+from keras_hrnet.evaluation.report import Example
+from keras_hrnet.labels import IGNORE_LABEL
+
+
+class Tally:
+    """What is counted of images one after the other, and which of them are kept.
+
+    Args:
+        num_classes: the train ids are 0 to `num_classes - 1`.
+        image_names: what the images are called, in their order; or None.
+        boundary_ratio: as in `evaluate`.
+        num_examples: as in `evaluate`.
+    """
+
+    def __init__(self, num_classes, image_names, boundary_ratio, num_examples):
+        self.num_classes = num_classes
+        self.confusion = np.zeros((num_classes, num_classes), np.int64)
+        self.boundary = None
+        if boundary_ratio is not None:
+            self.boundary = BoundaryCounts(boundary_ratio, np.zeros((3, num_classes), np.int64))
+        self.names, self.scores, self.examples = [], [], []
+        self._given_names = None if image_names is None else list(image_names)
+        self._num_examples = num_examples
+
+    def add(self, images, truths, predictions):
+        """Counts a batch.
+
+        Args:
+            images: `(batch, height, width, 3)` or channels first, RGB in [0, 255].
+            truths: integers `(batch, height, width)`, train ids; 255 is not counted.
+            predictions: integers `(batch, height, width)`, train ids.
+
+        Returns:
+            How many images there were so far.
+        """
+        for image, truth, prediction in zip(images, truths, predictions, strict=True):
+            confusion = confusion_matrix(truth, prediction, self.num_classes)
+            self.confusion += confusion
+            if self.boundary is not None:
+                self.boundary += boundary_counts(truth, prediction, self.num_classes, self.boundary.ratio)
+            iou = intersection_over_union(confusion)
+            self.names.append(self._name(len(self.scores)))
+            self.scores.append(float(np.nanmean(iou)) if confusion.any() else float("nan"))
+            if confusion.any() and self._num_examples:
+                self._keep(image, truth, prediction)
+        return len(self.scores)
+
+    def check_counted(self):
+        """Refuses to score what has no pixels.
+
+        Raises:
+            ValueError: if there was no image, no pixel that counts, or another number of images than names.
+        """
+        if not self.scores:
+            raise ValueError("Received an empty dataset. Expected at least one batch. Check the folder and the split.")
+        if self._given_names is not None and len(self._given_names) != len(self.scores):
+            raise ValueError(
+                f"Received {len(self._given_names)} image_names for {len(self.scores)} images. Expected one name an "
+                "image. Pass as many, or leave them out."
+            )
+        if not self.confusion.any():
+            raise ValueError(
+                f"Received {len(self.scores)} images whose labels are all {IGNORE_LABEL}. Expected pixels to count. "
+                "Use a split with public labels: those of Cityscapes' test images are not."
+            )
+
+    def _name(self, index):
+        names = self._given_names
+        return f"image {index + 1}" if names is None or index >= len(names) else str(names[index])
+
+    def _keep(self, image, truth, prediction):
+        """Keeps the worst and the best so far, in order of their scores, and forgets the one in the middle."""
+        if self._num_examples <= 0:
+            return
+        image = image if image.shape[-1] == 3 else np.moveaxis(image, 0, -1)
+        pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        self.examples.append(Example(self.names[-1], self.scores[-1], pixels, truth.copy(), prediction.copy()))
+        self.examples.sort(key=lambda example: example.mean_iou)
+        if len(self.examples) > 2 * self._num_examples:
+            del self.examples[self._num_examples]
