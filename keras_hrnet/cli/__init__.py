@@ -6,7 +6,7 @@ import rich.console
 import typer
 
 import keras_hrnet
-from keras_hrnet.cli import benchmark, convert, data, demo, info, predict, train
+from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, info, predict, train
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(convert.convert)
 app.command()(demo.demo)
+app.command()(evaluate.evaluate)
 app.command()(info.info)
 app.command()(predict.predict)
 app.command()(train.train)

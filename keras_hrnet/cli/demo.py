@@ -12,7 +12,7 @@ import typer
 
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes, synthesize
-from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict
+from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict, write_html
 from keras_hrnet.export import export_tflite
 from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
 from keras_hrnet.models import HRNetW18Small
@@ -53,14 +53,16 @@ def demo(
     fit(model, train, epochs)
     model.save(folder / "w18_small.keras")
 
-    console.print(scores_table(evaluate(model, val), baseline(root, val)))
+    scores = evaluate(model, val, num_examples=3)
+    console.print(scores_table(scores, baseline(root, val)))
+    write_html(scores, folder / "report.html")
     write_picture(model, val, folder / "comparison.png")
     batches = [image for image, _ in val.take(4).as_numpy_iterator()]
     report = export_tflite(
         model, folder / "w18_small.tflite", image_size=IMAGE_SIZE, representative_data=np.concatenate(batches)
     )
     console.print(f"\n[bold]The phone file[/], run with LiteRT on this machine's CPU\n{report}", soft_wrap=True)
-    console.print("\n[bold]Look at[/]", folder / "comparison.png")
+    console.print("\n[bold]Look at[/]", folder / "report.html", "and", folder / "comparison.png")
     command = shlex.join(["keras-hrnet", "predict", str(folder / "w18_small.keras"), "PHOTO.jpg"])
     console.print("[bold]Then try[/]", command, soft_wrap=True, highlight=False)
 

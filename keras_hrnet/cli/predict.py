@@ -1,56 +1,161 @@
-"""`keras-hrnet predict`: a picture in, a picture of its classes out."""
+"""`keras-hrnet predict`: photos in, pictures of their classes out; or what the Cityscapes test server takes."""
 
 import pathlib
-import zipfile
 from typing import Annotated
 
-import keras
+import numpy as np
 import PIL.Image
 import rich.console
 import typer
 
-from keras_hrnet import evaluation
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.protocol import (
+    Average,
+    Flip,
+    HierarchicalScales,
+    Overlap,
+    Scales,
+    Tile,
+    load_network,
+    protocol_options,
+)
+from keras_hrnet.cli.submission import check_submission, write_submission
+from keras_hrnet.evaluation.photos import find_photos
+from keras_hrnet.evaluation.prediction import check_output, predictions
+from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.replacing import replacing
+
+OUTPUTS = {
+    "overlay": "overlay",
+    "color": "color",
+    "labels": "labels",
+    "label-ids": "label_ids",
+    "probabilities": "probabilities",
+}
+"""What `--show` takes, and what `keras_hrnet.predict` calls it."""
 
 
 def predict(
     model: Annotated[pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`.")],
-    image: Annotated[pathlib.Path, typer.Argument(help="A photo, PNG or JPEG.")],
+    photos: Annotated[
+        list[pathlib.Path],
+        typer.Argument(help="Photos, PNG or JPEG, and folders; with --submission a Cityscapes root."),
+    ],
     output: Annotated[
-        pathlib.Path | None, typer.Option(help="PNG to write; the photo's name with `_segmented.png` by default.")
+        pathlib.Path | None,
+        typer.Option(
+            help="File to write of one photo, folder of several; by default beside the photo, its name with "
+            "`_segmented`, and of a folder a folder beside it."
+        ),
     ] = None,
-    show: Annotated[str, typer.Option(help="overlay, color, or labels (train ids).")] = "overlay",
+    show: Annotated[
+        str, typer.Option(help="overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`).")
+    ] = "overlay",
+    scales: Scales = "1",
+    flip: Flip = False,
+    tile: Tile = None,
+    overlap: Overlap = None,
+    average: Average = "official",
+    hierarchical_scales: HierarchicalScales = None,
+    batch_size: Annotated[int, typer.Option(help="How many photos of one size to look at at once.", min=1)] = 1,
+    submission: Annotated[
+        pathlib.Path | None, typer.Option(help="Write label ids of a Cityscapes split as a zip for the test server.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --submission: the split.")] = "test",
+    partial: Annotated[bool, typer.Option("--partial", help="With --submission: also if images are missing.")] = False,
 ):
-    """Segment a photo, and write the classes as a picture of the photo's size."""
-    if show not in ("overlay", "color", "labels"):
-        raise ValueError(f"Received --show {show!r}. Expected overlay, color or labels. Pass one of them.")
-    output = output or image.with_name(f"{image.stem}_segmented.png")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"Received --output {str(output)!r}. Expected its folder to be there. Make it first.")
-    pixels = evaluation.read_image(image)
-    labels = evaluation.predict(load_network(model), pixels)
-    if show == "overlay":
-        picture = evaluation.overlay(pixels, labels)
-    else:
-        picture = evaluation.colorize(labels) if show == "color" else labels
-    PIL.Image.fromarray(picture).save(output, format="PNG")
-    rich.console.Console().print(f"Wrote {output}", soft_wrap=True)
+    """Segment photos, and write the classes as pictures of the photos' sizes."""
+    if show not in OUTPUTS:
+        raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
+    options = protocol_options(scales, flip, tile, overlap, average)
+    if submission is not None:
+        images = check_submission(submission, photos, split, partial)
+        segmenter = Segmenter(load_network(model, hierarchical_scales), **options)
+        write_submission(submission, segmenter, images, batch_size)
+        return
+    targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
+    network = load_network(model, hierarchical_scales)
+    check_output(network, OUTPUTS[show])
+    segmenter = Segmenter(network, **options, for_many=len(targets) > 1 and show != "probabilities")
+    write_pictures(segmenter, targets, OUTPUTS[show], batch_size)
 
 
-def load_network(path):
-    """Loads a saved network without compiling it.
+def write_pictures(segmenter, targets, output, batch_size):
+    """Predicts photos and writes each result as soon as it is there; a photo that cannot be read stops no other.
 
     Args:
-        path: a `.keras` file.
-
-    Returns:
-        The model.
+        segmenter: a `Segmenter`.
+        targets: where the result of each photo goes, a dict of paths.
+        output: as in `keras_hrnet.predict`.
+        batch_size: how many photos of one size to look at at once.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no saved Keras model.
+        ValueError: after all others are written, if photos could not be read.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
-    if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
-        raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
-    return keras.models.load_model(path, compile=False)
+    console, errors = rich.console.Console(soft_wrap=True, highlight=False), []
+    results = predictions(segmenter, targets, output=output, batch_size=batch_size)
+    with progress_bar("Segmenting", len(targets), "photos") as advance:
+        for photo, result in results:
+            advance()
+            if isinstance(result, Exception):
+                errors.append(result)
+                continue
+            with replacing(targets[photo]) as part:
+                if output == "probabilities":
+                    np.save(part, result)
+                else:
+                    PIL.Image.fromarray(result).save(part, format="PNG")
+    num_written = len(targets) - len(errors)
+    if num_written == 1 and not errors:
+        console.print("Wrote", next(iter(targets.values())))
+    elif num_written:
+        folders = sorted({str(target.parent) for target in targets.values()})
+        console.print(f"Wrote {num_written} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
+    if errors:
+        listed = "\n".join(map(str, errors))
+        raise ValueError(f"{len(errors)} of {len(targets)} photos could not be read.\n{listed}")
+
+
+def name_targets(photos, output, ending):
+    """Decides where the result of each photo goes.
+
+    Args:
+        photos: files and folders.
+        output: a file for one photo, a folder for several; or None.
+        ending: of the files to write.
+
+    Returns:
+        A dict of paths by photo, in order.
+
+    Raises:
+        FileNotFoundError: if a photo, a folder or the output's folder is missing.
+        ValueError: if several photos are to go into one file, or two into the same.
+    """
+    places = {}
+    for path in photos:
+        if path.is_dir():
+            folder = output or path.resolve().with_name(f"{path.resolve().name}_segmented")
+            places |= {photo: folder / photo.relative_to(path).parent for photo in find_photos(path)}
+        elif not path.is_file():
+            raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a photo or a folder. Check the name.")
+        else:
+            places[path] = output or path.parent
+    if output is not None and not output.parent.is_dir():
+        raise FileNotFoundError(f"Received --output {str(output)!r}. Expected its folder to be there. Make it first.")
+    if len(photos) == 1 and photos[0].is_file() and output is not None and not output.is_dir():
+        return {photos[0]: output}
+    if output is not None and output.suffix.lower() in (".png", ".npy", ".jpg") and not output.is_dir():
+        raise ValueError(
+            f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Name one, or pass one "
+            "photo."
+        )
+    suffix = "" if output is not None or photos[0].is_dir() else "_segmented"
+    targets = {photo: place / f"{photo.stem}{suffix}{ending}" for photo, place in places.items()}
+    if len(set(targets.values())) < len(targets):  # street.jpg beside street.png
+        targets = {photo: place / f"{photo.name}{suffix}{ending}" for photo, place in places.items()}
+    if len(set(targets.values())) < len(targets):
+        raise ValueError(
+            f"Received photos of the same name in several folders for the output {output}. Expected different names. "
+            "Pass the folders one by one, or the folder above them."
+        )
+    return targets

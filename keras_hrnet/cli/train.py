@@ -9,7 +9,7 @@ import typer
 
 from keras_hrnet import models
 from keras_hrnet.cli.info import parse_numbers
-from keras_hrnet.cli.predict import load_network
+from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
 from keras_hrnet.evaluation import evaluate
 from keras_hrnet.training import RECIPES, fitting, parse_setting, read_run, resolve_recipe
@@ -79,7 +79,7 @@ def train(
     model = fitting.train(
         model, training, validation, recipe=recipe, run_dir=run_dir, seed=seed, notes=made, **settings
     )
-    console.print(str(evaluate(model, validation, class_names=validation.class_names)), highlight=False)
+    console.print(str(evaluate(model, validation)), highlight=False)
 
 
 class DataSets:

@@ -1,14 +1,12 @@
 import pathlib
 import re
 
-import keras
 import numpy as np
 import pytest
 import typer.testing
-from PIL import Image
 
 import keras_hrnet
-from keras_hrnet import Variant, cli, labels
+from keras_hrnet import Variant, cli
 from keras_hrnet.cli import demo as demo_module
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
@@ -44,47 +42,6 @@ def test_synthesize_writes_streets_in_a_folder_with_a_space(run, tmp_path):
     assert len(list(root.rglob("*_leftImg8bit.png"))) == 2
 
 
-@pytest.fixture
-def files(tmp_path):
-    keras_hrnet.HRNet(TINY).save(tmp_path / "model.keras")
-    photo = np.random.default_rng(0).integers(0, 256, (37, 51, 3), dtype="uint8")
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    return tmp_path / "model.keras", tmp_path / "photo.png"
-
-
-@pytest.mark.parametrize("show", ["overlay", "color", "labels"])
-def test_predict_writes_a_picture_of_the_photos_size(show, run, files):
-    result = run("predict", *files, "--show", show)
-    assert result.exit_code == 0, result.output
-    written = np.asarray(Image.open(files[1].with_name("photo_segmented.png")))
-    assert written.shape == ((37, 51) if show == "labels" else (37, 51, 3))
-    expected = keras_hrnet.predict(keras.models.load_model(files[0]), files[1])
-    if show == "labels":
-        np.testing.assert_array_equal(written, expected)
-    if show == "color":
-        np.testing.assert_array_equal(written, np.array(labels.PALETTE, "uint8")[expected])
-
-
-def test_predict_refuses_what_it_cannot_show(run, files):
-    assert "Received --show 'video'" in str(run("predict", *files, "--show", "video").exception)
-
-
-def test_predict_names_a_missing_model_photo_or_folder(run, files):
-    model, photo = files
-    assert "Received the model" in str(run("predict", model.with_name("no.keras"), photo).exception)
-    assert "no.png" in str(run("predict", model, photo.with_name("no.png")).exception)
-    output = photo.parent / "nowhere" / "out.png"
-    assert "Expected its folder to be there" in str(run("predict", model, photo, "--output", output).exception)
-
-
-def test_predict_says_that_a_file_is_no_saved_model(run, files):
-    model, photo = files
-    model.write_bytes(b"junk")
-    result = run("predict", model, photo)
-    assert isinstance(result.exception, ValueError)
-    assert "is no saved Keras model, or is cut short" in str(result.exception)
-
-
 def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["keras-hrnet", "info", "--size", "wide"])
     with pytest.raises(SystemExit, match="1"):
@@ -118,6 +75,7 @@ def test_the_demo_goes_from_streets_to_the_phone_file(run, tmp_path, monkeypatch
         assert words in result.output
     assert {path.name for path in (tmp_path / "my demo").iterdir()} == {
         "comparison.png",
+        "report.html",
         "streets",
         "w18_small.keras",
         "w18_small.tflite",

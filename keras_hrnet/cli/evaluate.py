@@ -1,0 +1,159 @@
+"""`keras-hrnet evaluate`: scores a network on labelled images, or a folder of predictions as Cityscapes does."""
+
+import pathlib
+from typing import Annotated
+
+import rich.console
+import typer
+
+from keras_hrnet.checkpoints import published_weights
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.protocol import (
+    Average,
+    Flip,
+    HierarchicalScales,
+    Overlap,
+    Scales,
+    Tile,
+    load_network,
+    protocol_options,
+)
+from keras_hrnet.data import cityscapes, folders
+from keras_hrnet.evaluation import evaluate as evaluate_model
+from keras_hrnet.evaluation import score_predictions, write_html
+from keras_hrnet.evaluation.official.files import find_pairs
+
+
+def evaluate(
+    model: Annotated[pathlib.Path | None, typer.Argument(help="A network saved by Keras, `.keras`.")] = None,
+    data: Annotated[pathlib.Path | None, typer.Option(help="A Cityscapes root, or what `data pack` wrote.")] = None,
+    split: Annotated[str, typer.Option(help="Which images.")] = "val",
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of one's images.")] = None,
+    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Names of one's own classes, by comma.")] = None,
+    scales: Scales = "1",
+    flip: Flip = False,
+    tile: Tile = None,
+    overlap: Overlap = None,
+    average: Average = "official",
+    hierarchical_scales: HierarchicalScales = None,
+    batch_size: Annotated[int, typer.Option(help="Images of one size to look at at once.", min=1)] = 1,
+    html: Annotated[pathlib.Path | None, typer.Option(help="Write a page with pictures, `.html`.")] = None,
+    examples: Annotated[
+        int, typer.Option(help="How many of the worst and of the best images the page shows.", min=0)
+    ] = 4,
+    predictions: Annotated[
+        pathlib.Path | None, typer.Option(help="Instead of a network: a folder of label-id PNGs, scored as officially.")
+    ] = None,
+    ground_truth: Annotated[
+        pathlib.Path | None, typer.Option(help="With --predictions: a Cityscapes root, or a folder of gtFine files.")
+    ] = None,
+    train_ids: Annotated[
+        bool, typer.Option("--train-ids", help="With --predictions: they hold train ids, 0 to 18.")
+    ] = False,
+    instances: Annotated[
+        bool, typer.Option(help="With --predictions: iIoU too, which needs instanceIds files.")
+    ] = True,
+    workers: Annotated[
+        int | None, typer.Option(help="With --predictions: images at a time; all cores by default.", min=1)
+    ] = None,
+    json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
+):
+    """Score a network on labelled images, or a folder of predictions exactly as Cityscapes' own evaluator does."""
+    for name, path in (("--json", json_file), ("--html", html)):
+        if path is not None and not path.parent.is_dir():
+            raise FileNotFoundError(f"Received {name} {str(path)!r}. Expected its folder to be there. Make it first.")
+    console = rich.console.Console(highlight=False, soft_wrap=True)
+    if predictions is not None or ground_truth is not None:
+        if model is not None or None in (predictions, ground_truth) or html is not None:
+            raise ValueError(
+                f"Received MODEL {model}, --predictions {predictions}, --ground-truth {ground_truth}, --html {html}. "
+                "Expected --predictions and --ground-truth, which make no page, or a model. Pass the one or the other."
+            )
+        report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
+    else:
+        network = load_network(_given(model), hierarchical_scales)
+        dataset = _dataset(data, split, images, masks, classes, batch_size)
+        unit = "images" if batch_size == 1 else "batches"
+        with progress_bar("Scoring", len(dataset), unit) as advance:
+            report = evaluate_model(
+                network,
+                dataset,
+                **protocol_options(scales, flip, tile, overlap, average),
+                num_examples=examples if html is not None else 0,
+                on_batch=lambda num_images: advance(),
+            )
+        if html is not None:
+            write_html(report, html, published=published_scores(network) if data is not None else ())
+    console.print(str(report), markup=False)
+    if json_file is not None:
+        report.write(json_file)
+    for path in filter(None, (json_file, html)):
+        console.print("Wrote", path)
+
+
+def official_scores(predictions, ground_truth, split, instances, train_ids, workers):
+    """Scores a folder of predictions behind a progress bar.
+
+    Args:
+        predictions: the folder.
+        ground_truth: a Cityscapes root, or a folder of truths.
+        split: of the root.
+        instances: whether to score single objects.
+        train_ids: whether the predictions hold train ids.
+        workers: how many images at a time; None for all cores.
+
+    Returns:
+        A `CityscapesScores`.
+    """
+    options = {"split": split, "instances": instances}
+    num_pairs = len(find_pairs(predictions, ground_truth, **options))
+    with progress_bar("Scoring", num_pairs, "images") as advance:
+        return score_predictions(
+            predictions, ground_truth, **options, train_ids=train_ids, num_workers=workers, on_pair=advance
+        )
+
+
+def published_scores(model):
+    """Lists what is published for a network on Cityscapes.
+
+    Args:
+        model: a network of this package.
+
+    Returns:
+        A list of `PublishedWeights` that have a score.
+    """
+    head = head_of(model)
+    return [
+        row
+        for row in published_weights()
+        if row.score and (row.dataset, row.variant, row.head) == ("cityscapes", model.name, head)
+    ]
+
+
+def head_of(model):
+    """Says which head a network has, by its layers: "fcn", "ocr", "isa" or "hierarchical"."""
+    names = {layer.name for layer in model.layers}
+    marks = {"scale_attn": "hierarchical", "ocr_distri_head": "ocr", "isa_head": "isa"}
+    return next((head for name, head in marks.items() if name in names), "fcn")
+
+
+def _given(model):
+    if model is None:
+        raise ValueError(
+            "Received neither a MODEL nor --predictions. Expected one of them. Pass a `.keras` file, or a folder of "
+            "label-id PNGs."
+        )
+    return model
+
+
+def _dataset(data, split, images, masks, classes, batch_size):
+    if (data is None) == (None in (images, masks, classes)):
+        raise ValueError(
+            f"Received --data {data}, --images {images}, --masks {masks} and --classes {classes}. Expected --data, or "
+            "the three others. Pass the one or the other."
+        )
+    if data is not None:
+        return cityscapes(data, split, augment=False, batch_size=batch_size)
+    names = tuple(name.strip() for name in classes.split(","))
+    return folders(images, masks, names, augment=False, batch_size=batch_size)

@@ -1,0 +1,69 @@
+"""The options that say how a network is asked about an image, which `evaluate` and `predict` share."""
+
+import pathlib
+import zipfile
+from typing import Annotated
+
+import keras
+import typer
+
+from keras_hrnet.cli.info import parse_numbers, parse_size
+from keras_hrnet.models import with_scales
+
+Scales = Annotated[str, typer.Option(help="Factors of the image's size whose answers are averaged: 0.5,0.75,1.")]
+Flip = Annotated[bool, typer.Option("--flip", help="Average in the answer for the mirrored image.")]
+Tile = Annotated[str | None, typer.Option(help="Height and width of parts to look at one by one: 1024x2048.")]
+Overlap = Annotated[int | None, typer.Option(help="Pixels that tiles have in common; a quarter by default.")]
+Average = Annotated[str, typer.Option(help="official (sum of exp of logits, as published) or probabilities.")]
+HierarchicalScales = Annotated[
+    str | None, typer.Option(help="Scales that a hierarchical network joins inside: 0.5,1,2.")
+]
+
+
+def protocol_options(scales, flip, tile, overlap, average):
+    """Reads the options as `keras_hrnet.evaluate` and `keras_hrnet.predict` take them.
+
+    Args:
+        scales: numbers with commas between them.
+        flip: whether to average in the mirrored image.
+        tile: "HEIGHTxWIDTH", or None.
+        overlap: pixels, or None.
+        average: "official" or "probabilities".
+
+    Returns:
+        A dict of keyword arguments.
+
+    Raises:
+        ValueError: if numbers or a size are written another way.
+    """
+    return {
+        "scales": parse_numbers(scales),
+        "flip": flip,
+        "tile": None if tile is None else parse_size(tile),
+        "overlap": overlap,
+        "average": average,
+    }
+
+
+def load_network(path, hierarchical_scales=None):
+    """Loads a saved network without compiling it.
+
+    Args:
+        path: a `.keras` file.
+        hierarchical_scales: scales for a network with `head="hierarchical"`, with commas between them; None leaves it
+            as it was saved.
+
+    Returns:
+        The model.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no saved Keras model, or has no scales of its own.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
+    if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
+        raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
+    model = keras.models.load_model(path, compile=False)
+    return model if hierarchical_scales is None else with_scales(model, parse_numbers(hierarchical_scales))

@@ -1,0 +1,77 @@
+"""What the Cityscapes test server takes: a zip of label ids, one PNG an image."""
+
+import io
+import zipfile
+
+import PIL.Image
+import rich.console
+
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.data.files.cityscapes import ANNOTATIONS, IMAGE_ENDING, list_images
+from keras_hrnet.evaluation.prediction import check_output, predictions
+from keras_hrnet.replacing import replacing
+
+# cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, finds a prediction by `<city>_<seq>_<frame>*.png`.
+ENDING = "_labelIds.png"
+
+
+def check_submission(path, roots, split, partial):
+    """Checks what a submission is to be made of, before the first image.
+
+    Args:
+        path: the zip to write.
+        roots: a list with the one Cityscapes root.
+        split: "train", "val" or "test".
+        partial: whether fewer images than the published ones will do.
+
+    Returns:
+        The images of the split, a list of paths.
+
+    Raises:
+        FileNotFoundError: if the root, the split or the folder of the zip is missing.
+        ValueError: if the file's name does not end in `.zip`, there are several roots, no such split, or the images
+            are not as many as published.
+    """
+    if path.suffix != ".zip":
+        raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Give it one.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"Received --submission {str(path)!r}. Expected its folder to be there. Make it first.")
+    if len(roots) != 1:
+        raise ValueError(f"Received {len(roots)} paths with --submission. Expected one Cityscapes root. Pass that.")
+    images = list_images(roots[0], split)
+    published = ANNOTATIONS["fine"].published[split]
+    if len(images) != published and not partial:
+        raise ValueError(
+            f"{roots[0]} has {len(images)} images of the split {split!r}. Expected the published {published}, as the "
+            "server takes no fewer. Unpack leftImg8bit_trainvaltest.zip there, or pass --partial for a trial."
+        )
+    return images
+
+
+def write_submission(path, segmenter, images, batch_size):
+    """Predicts the images of a split, and writes their label ids as a zip: whole, or not at all.
+
+    Args:
+        path: the zip to write.
+        segmenter: a `Segmenter`.
+        images: the images' paths.
+        batch_size: how many images to look at at once.
+
+    Raises:
+        ValueError: if the network's classes are not Cityscapes' 19, or an image cannot be read.
+    """
+    check_output(segmenter.model, "label_ids")
+    results = predictions(segmenter, images, output="label_ids", batch_size=batch_size)
+    with (
+        replacing(path) as part,
+        zipfile.ZipFile(part, "w") as archive,  # PNG files do not get smaller.
+        progress_bar("Segmenting", len(images), "images") as advance,
+    ):
+        for image, label_ids in results:
+            if isinstance(label_ids, Exception):
+                raise label_ids
+            png = io.BytesIO()
+            PIL.Image.fromarray(label_ids).save(png, format="PNG")
+            archive.writestr(image.name.removesuffix(IMAGE_ENDING) + ENDING, png.getvalue())
+            advance()
+    rich.console.Console(soft_wrap=True, highlight=False).print(f"Wrote {path}: {len(images)} label images")

@@ -1,0 +1,113 @@
+"""`keras-hrnet evaluate` on networks and on folders of predictions."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_hrnet
+from keras_hrnet.cli.evaluate import head_of, published_scores
+from keras_hrnet.data import cityscapes, synthesize
+from keras_hrnet.evaluation import evaluate
+from keras_hrnet.evaluation.official import score_predictions
+
+
+@pytest.fixture
+def streets(tmp_path):
+    return synthesize(tmp_path / "my streets", num_train=0, num_val=2, num_test=0, size=(64, 128)).root
+
+
+def test_a_network_is_scored_as_in_python_and_its_page_and_numbers_are_written(
+    invoke, saved_network, streets, tmp_path
+):
+    json_file, page = tmp_path / "scores.json", tmp_path / "report.html"
+    options = ("--flip", "--scales", "0.5,1", "--json", json_file, "--html", page)
+    result = invoke("evaluate", saved_network, "--data", streets, *options)
+    assert result.exit_code == 0, result.output
+    expected = evaluate(keras.models.load_model(saved_network), cityscapes(streets, "val"), scales=(0.5, 1), flip=True)
+    written = json.loads(json_file.read_text())
+    assert written["confusion"] == expected.confusion.tolist()
+    assert list(written["images"]) == ["birkenau_000000_000019_leftImg8bit", "marienthor_000000_000019_leftImg8bit"]
+    assert "protocol: scales 0.5, 1; with flips; whole images; official average" in result.output
+    text = page.read_text()
+    assert f"{100 * expected.mean_iou:.2f}" in text
+    assert "70.3 mIoU, val" in text  # what is published of HRNetW18Small
+
+
+@pytest.mark.once
+def test_ones_own_images_and_masks_are_scored(invoke, tmp_path):
+    tiny = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    keras_hrnet.HRNet(tiny, 2).save(tmp_path / "two.keras")
+    for folder, shape in (("photos", (40, 50, 3)), ("masks", (40, 50))):
+        (tmp_path / folder).mkdir()
+        pixels = np.random.default_rng(0).integers(0, 2, shape, dtype="uint8")
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    result = invoke(
+        "evaluate", tmp_path / "two.keras", "--images", tmp_path / "photos", "--masks", tmp_path / "masks",
+        "--classes", "leaf, flower", "--batch-size", 1,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "flower" in result.output
+
+
+@pytest.fixture
+def predictions(streets, tmp_path):
+    folder = tmp_path / "my predictions"
+    folder.mkdir()
+    for truth in streets.glob("gtFine/val/*/*_labelIds.png"):
+        ids = np.asarray(Image.open(truth)).copy()
+        ids[:20] = 23
+        Image.fromarray(ids).save(folder / truth.name.replace("_gtFine_labelIds", "_pred"))
+    return folder
+
+
+@pytest.mark.once
+def test_predictions_are_scored_as_officially(invoke, predictions, streets, tmp_path):
+    options = ("--predictions", predictions, "--ground-truth", streets, "--json", tmp_path / "scores.json")
+    result = invoke("evaluate", *options)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "scores.json").read_text())
+    expected = score_predictions(predictions, streets)
+    assert written["confMatrix"] == expected.confusion.tolist()
+    assert written["averageScoreClasses"] == expected.to_dict()["averageScoreClasses"]
+    assert "averageScoreInstClasses" in written
+    without = invoke("evaluate", *options, "--no-instances", "--workers", 1)
+    assert without.exit_code == 0, without.output
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Received neither a MODEL nor --predictions"),
+        (("--predictions", "."), "Expected --predictions and --ground-truth"),
+        (("m.keras", "--predictions", ".", "--ground-truth", "."), "Pass the one or the other"),
+        (("--predictions", ".", "--ground-truth", ".", "--html", "a.html"), "which make no page"),
+        (("--predictions", ".", "--ground-truth", ".", "--json", "nowhere/a.json"), "Expected its folder to be there"),
+        (("m.keras", "--data", "."), "Received the model 'm.keras'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(arguments, message, invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in str(invoke("evaluate", *arguments).exception)
+
+
+@pytest.mark.once
+def test_a_network_needs_data(invoke, saved_network):
+    assert "Expected --data, or the three others" in str(invoke("evaluate", saved_network).exception)
+    result = invoke("evaluate", saved_network, "--data", ".", "--images", ".", "--masks", ".", "--classes", "a")
+    assert "Expected --data, or the three others" in str(result.exception)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("head", ["fcn", "ocr", "isa", "hierarchical"])
+def test_the_head_is_known_by_its_layers_and_published_scores_are_of_it(head):
+    tiny = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    options = {"ocr_channels": (8, 4)} if head in ("ocr", "hierarchical") else {}
+    model = keras_hrnet.HRNet(tiny, head=head, name="HRNetW48", **options)
+    assert head_of(model) == head
+    scores = {row.score for row in published_scores(model)}
+    expected = {"fcn": "80.9 mIoU, val", "ocr": "81.6 mIoU, val", "hierarchical": "86.92 mIoU, val, 3 scales"}
+    assert expected[head] in scores if head in expected else not scores

@@ -1,0 +1,189 @@
+"""`keras-hrnet predict` on photos, folders and whole splits."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_hrnet
+from keras_hrnet import labels
+from keras_hrnet.data import cityscapes, synthesize
+from keras_hrnet.data.files.cityscapes import ANNOTATIONS
+from keras_hrnet.evaluation import evaluate
+from keras_hrnet.evaluation.official import score_predictions
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 51, 3), dtype="uint8")).save(path)
+    return path
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize("show", ["overlay", "color", "labels", "label-ids"])
+def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_network, photo):
+    result = invoke("predict", saved_network, photo, "--show", show)
+    assert result.exit_code == 0, result.output
+    written = read(photo.with_name("photo_segmented.png"))
+    expected = keras_hrnet.predict(keras.models.load_model(saved_network), photo)
+    if show == "overlay":
+        assert written.shape == (37, 51, 3)
+        return
+    table = {"color": labels.PALETTE, "labels": range(19), "label-ids": labels.ID_OF_TRAIN_ID}[show]
+    np.testing.assert_array_equal(written, np.array(table, "uint8")[expected])
+
+
+@pytest.mark.once
+def test_probabilities_are_written_as_numpy_reads_them(invoke, saved_network, photo):
+    result = invoke("predict", saved_network, photo, "--show", "probabilities", "--flip")
+    assert result.exit_code == 0, result.output
+    probabilities = np.load(photo.with_name("photo_segmented.npy"))
+    assert probabilities.shape == (37, 51, 19)
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+
+
+@pytest.mark.once
+def test_the_protocol_reaches_the_network(invoke, saved_network, photo):
+    options = ("--scales", "0.5,1", "--flip", "--tile", "36x48", "--overlap", "8", "--average", "probabilities")
+    result = invoke("predict", saved_network, photo, "--show", "labels", *options)
+    assert result.exit_code == 0, result.output
+    expected = keras_hrnet.predict(
+        keras.models.load_model(saved_network),
+        photo,
+        scales=(0.5, 1),
+        flip=True,
+        tile=(36, 48),
+        overlap=8,
+        average="probabilities",
+    )
+    np.testing.assert_array_equal(read(photo.with_name("photo_segmented.png")), expected)
+
+
+@pytest.fixture
+def album(tmp_path):
+    folder = tmp_path / "my photos"
+    (folder / "summer").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (33, 40, 3), dtype="uint8")
+    for name in ("a.jpg", "a.png", "summer/b.png"):
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+@pytest.mark.once
+def test_a_folder_becomes_a_folder_beside_it_with_the_same_tree(invoke, saved_network, album):
+    for _ in range(2):  # A second run over the first one's output changes nothing.
+        result = invoke("predict", saved_network, album)
+        assert result.exit_code == 0, result.output
+        written = album.with_name("my photos_segmented")
+        names = sorted(str(path.relative_to(written)) for path in written.rglob("*.png"))
+        assert names == ["a.jpg.png", "a.png.png", "summer/b.png.png"]
+        assert len(list(album.rglob("*.*"))) == 3
+
+
+@pytest.mark.once
+def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_network, album):
+    (album / "a.jpg").write_bytes(b"no photo")
+    output = album.parent / "out"
+    result = invoke("predict", saved_network, album, "--output", output, "--batch-size", 2)
+    assert result.exit_code == 1
+    assert "1 of 3 photos could not be read" in str(result.exception)
+    assert "a.jpg', which Pillow cannot read" in str(result.exception)
+    assert sorted(path.name for path in output.rglob("*.*")) == ["a.png.png", "b.png.png"]
+
+
+@pytest.mark.once
+def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, saved_network, album):
+    photos = (album / "a.png", album / "summer" / "b.png")
+    assert invoke("predict", saved_network, *photos).exit_code == 0
+    assert (album / "summer" / "b_segmented.png").is_file()
+    output = album.parent / "out"
+    assert invoke("predict", saved_network, *photos, "--output", output).exit_code == 0
+    assert sorted(path.name for path in output.iterdir()) == ["a.png", "b.png"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("photo.png", "--show", "video"), "Received --show 'video'"),
+        (("no.png",), "no.png'. Expected a photo or a folder"),
+        (("photo.png", "--output", "nowhere/out.png"), "Expected its folder to be there"),
+        (("photo.png", "photo.png", "--output", "out.png", "."), "Expected a folder"),
+        (("photo.png", "--tile", "512"), "Received the size '512'"),
+        (("photo.png", "--average", "mean"), "average='mean'"),
+        (("photo.png", "--hierarchical-scales", "0.5,1"), "runs at one scale"),
+        (("photo.png", "--submission", "out.zip"), "There is no folder"),
+        ((".", "--submission", "out.tar"), "Expected a name that ends in .zip"),
+        ((".", "photo.png", "--submission", "out.zip"), "Received 2 paths with --submission"),
+        ((".", "--submission", "nowhere/out.zip"), "Expected its folder to be there"),
+        ((".", "--submission", "out.zip", "--split", "all"), "Received the split 'all'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_network, photo, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    assert message in str(invoke("predict", saved_network, *arguments).exception)
+    assert [path.name for path in photo.parent.iterdir()] == ["photo.png"]
+
+
+@pytest.mark.once
+def test_a_missing_or_broken_model_is_named(invoke, photo):
+    assert "Received the model" in str(invoke("predict", photo.with_name("no.keras"), photo).exception)
+    broken = photo.with_name("broken.keras")
+    broken.write_bytes(b"junk")
+    assert "is no saved Keras model, or is cut short" in str(invoke("predict", broken, photo).exception)
+
+
+@pytest.fixture
+def streets(tmp_path):
+    return synthesize(tmp_path / "my streets", num_train=0, num_val=2, num_test=3, size=(64, 128)).root
+
+
+@pytest.mark.once
+def test_a_submission_is_a_zip_of_label_ids_that_the_evaluator_finds(invoke, saved_network, streets, tmp_path):
+    path = tmp_path / "val.zip"
+    result = invoke("predict", saved_network, streets, "--submission", path, "--split", "val", "--partial")
+    assert result.exit_code == 0, result.output
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        archive.extractall(tmp_path / "unpacked")
+    assert sorted(names) == ["birkenau_000000_000019_labelIds.png", "marienthor_000000_000019_labelIds.png"]
+    scores = score_predictions(tmp_path / "unpacked", streets)
+    report = evaluate(keras.models.load_model(saved_network), cityscapes(streets, "val"))
+    np.testing.assert_array_equal(
+        scores.confusion[np.ix_(labels.ID_OF_TRAIN_ID, labels.ID_OF_TRAIN_ID)], report.confusion
+    )
+
+
+@pytest.mark.once
+def test_a_submission_of_too_few_images_is_refused_unless_it_is_a_trial(invoke, saved_network, streets, tmp_path):
+    path = tmp_path / "test.zip"
+    result = invoke("predict", saved_network, streets, "--submission", path)
+    assert "has 3 images of the split 'test'. Expected the published 1525" in str(result.exception)
+    assert not path.exists()
+    assert invoke("predict", saved_network, streets, "--submission", path, "--partial").exit_code == 0
+    assert len(zipfile.ZipFile(path).namelist()) == 3
+
+
+@pytest.mark.once
+def test_a_damaged_image_leaves_no_submission(invoke, saved_network, streets, tmp_path, monkeypatch):
+    monkeypatch.setitem(ANNOTATIONS["fine"].published, "test", 3)
+    image = sorted(streets.glob("leftImg8bit/test/*/*.png"))[-1]
+    image.write_bytes(image.read_bytes()[:2000])
+    result = invoke("predict", saved_network, streets, "--submission", tmp_path / "test.zip")
+    assert "which Pillow cannot read" in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["my streets"]
+
+
+@pytest.mark.once
+def test_a_network_of_other_classes_has_no_submission(invoke, streets, tmp_path):
+    tiny = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    keras_hrnet.HRNet(tiny, 5).save(tmp_path / "five.keras")
+    result = invoke("predict", tmp_path / "five.keras", streets, "--submission", tmp_path / "t.zip", "--partial")
+    assert "with 5 classes. Expected the 19 classes of Cityscapes" in str(result.exception)
