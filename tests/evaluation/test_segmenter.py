@@ -100,7 +100,7 @@ def test_scores_are_those_of_the_published_arithmetic(scales, flip, average):
     segmenter = Segmenter(model, scales=scales, flip=flip, average=average)
     expected = published(model, images, scales, flip, average)
     probabilities = segmenter.probabilities(images)
-    np.testing.assert_allclose(probabilities, expected, atol=1e-5)  # measured 6e-7
+    np.testing.assert_allclose(probabilities, expected, atol=2e-5)  # measured 1.7e-6
     np.testing.assert_array_equal(segmenter.labels(images), probabilities.argmax(-1))
     assert segmenter.labels(images).dtype == np.uint8
 
@@ -109,7 +109,7 @@ def test_scores_are_enlarged_as_the_network_enlarges():
     model, images = network(align_corners=True), photos(1, 64, 96)
     probabilities = Segmenter(model, scales=(0.5,)).probabilities(images)
     expected = published(model, images, (0.5,), False, "official", align_corners=True)
-    np.testing.assert_allclose(probabilities, expected, atol=1e-5)  # measured 4e-7
+    np.testing.assert_allclose(probabilities, expected, atol=3e-6)  # measured 3e-7
     assert abs(published(model, images, (0.5,), False, "official") - expected).max() > 1e-3
 
 
