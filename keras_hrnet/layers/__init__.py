@@ -1,10 +1,11 @@
 """How one tensor becomes another: the layers that HRNet is made of, each usable alone."""
 
-from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.convolution import ConvNorm, Convolution
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
 from keras_hrnet.layers.object_context import ObjectAttention, ObjectContext, SpatialGather
+from keras_hrnet.layers.pyramid import PyramidConvolution
 from keras_hrnet.layers.residual import BasicBlock, Bottleneck, Branch
 from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
 from keras_hrnet.layers.scales import Rescale, ScaleAttention, ScaleBlend
@@ -20,6 +21,7 @@ __all__ = [
     "Bottleneck",
     "Branch",
     "ConvNorm",
+    "Convolution",
     "FuseLayer",
     "HighResolutionModule",
     "InterlacedAttention",
@@ -27,6 +29,7 @@ __all__ = [
     "Normalize",
     "ObjectAttention",
     "ObjectContext",
+    "PyramidConvolution",
     "Rescale",
     "Resize",
     "ResizeConcatenate",

@@ -6,7 +6,7 @@ import random
 import keras
 import numpy as np
 
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format
 from keras_hrnet.layers.normalization import BatchNorm
 
 # Every published code base uses PyTorch's epsilon; Keras's momentum is one minus PyTorch's 0.1
@@ -53,6 +53,89 @@ def classifier_initializer():
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
+class Convolution(keras.layers.Conv2D):
+    """Convolves a map: Keras's layer, with zeros on both sides alike, and in PyTorch's own way where that is faster.
+
+    PyTorch takes a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
+    PyTorch's fast kernels to channels last again.
+
+    Args:
+        filters: channels of the result.
+        kernel_size: height and width of the kernel.
+        margin: zeros that are put on each side of the map first, in pixels.
+        **kwargs: further arguments of `keras.layers.Conv2D`.
+
+    Call arguments:
+        inputs: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, filters)`; heights and widths as margin, padding and strides leave them.
+    """
+
+    def __init__(self, filters, kernel_size, margin=0, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.margin = margin
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.is_torchs_own():
+            import torch
+
+            # The numbers stay; in memory they lie as the kernels read them, who would else copy them at every call.
+            kernel = self.kernel.value
+            laid = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+            kernel.data = laid.permute(2, 3, 1, 0)
+
+    def is_torchs_own(self):
+        # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
+        plain = self.groups == 1 and (self.padding == "valid" or self.strides == (1, 1))
+        return keras.config.backend() == "torch" and self.data_format == "channels_last" and plain
+
+    def call(self, inputs):
+        if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
+            return self.activate_on_torch(self.convolve_on_torch(inputs))
+        if self.data_format == "channels_last" or not self.use_bias:
+            return super().call(self.widened(inputs))
+        # Keras 3.15 adds the bias to the wrong axis on TensorFlow where the width of the map is the number of filters.
+        y = self.convolution_op(self.widened(inputs), self.kernel)
+        return self.activation(y + keras.ops.reshape(self.bias, (1, -1, 1, 1)))
+
+    def widened(self, inputs):
+        if self.margin == 0:
+            return inputs
+        padding = [(0, 0)] * 4
+        for axis in spatial_axes(self.data_format):
+            padding[axis] = (self.margin, self.margin)
+        return keras.ops.pad(inputs, padding)
+
+    def convolve_on_torch(self, inputs):
+        from torch.nn import functional
+
+        y = functional.conv2d(
+            inputs.permute(0, 3, 1, 2),
+            keras.ops.convert_to_tensor(self.kernel).permute(3, 2, 0, 1),
+            keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
+            stride=self.strides,
+            padding=self.margin or self.padding,
+            dilation=self.dilation_rate,
+        )
+        return y.permute(0, 2, 3, 1)
+
+    def activate_on_torch(self, y):
+        # In place: nobody else has seen it, and its memory is at hand.
+        return y.relu_() if self.activation is keras.activations.relu else self.activation(y)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        for axis in spatial_axes(self.data_format):
+            shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
+        return super().compute_output_shape(tuple(shape))
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin}
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
 class ConvNorm(keras.layers.Layer):
     """Convolves a map, normalises it over the batch, and applies ReLU.
 
@@ -66,6 +149,8 @@ class ConvNorm(keras.layers.Layer):
         activation: "relu", or None for none.
         use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether the normalisation is folded into the convolution, as `optimize_for_inference` does: the layer
+            then has a kernel and a bias only, and is for inference.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -81,7 +166,17 @@ class ConvNorm(keras.layers.Layer):
     (1, 3, 3, 8)
     """
 
-    def __init__(self, filters, kernel_size, strides=1, activation="relu", use_bias=False, data_format=None, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        activation="relu",
+        use_bias=False,
+        data_format=None,
+        folded=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -89,46 +184,41 @@ class ConvNorm(keras.layers.Layer):
         self.activation = activation
         self.use_bias = use_bias
         self.data_format = standardize_data_format(data_format)
-        self.pad = None
-        if strides > 1:
-            self.pad = keras.layers.ZeroPadding2D(
-                kernel_size // 2, data_format=self.data_format, dtype=self.dtype_policy, name="pad"
-            )
-        self.conv = keras.layers.Conv2D(
+        self.folded = folded
+        self.conv = Convolution(
             filters,
             kernel_size,
             strides=strides,
-            padding="same" if self.pad is None else "valid",
-            use_bias=use_bias,
+            padding="same" if strides == 1 else "valid",
+            margin=0 if strides == 1 else kernel_size // 2,
+            activation=activation if folded else None,
+            use_bias=use_bias or folded,
             kernel_initializer=HeNormalFanOut(),
             data_format=self.data_format,
             dtype=self.dtype_policy,
             name="conv",
         )
-        self.norm = BatchNorm(
-            axis=channel_axis(self.data_format),
-            momentum=NORM_MOMENTUM,
-            epsilon=NORM_EPSILON,
-            dtype=self.dtype_policy,
-            name="norm",
-        )
+        self.norm = None
+        if not folded:
+            self.norm = BatchNorm(
+                axis=channel_axis(self.data_format),
+                momentum=NORM_MOMENTUM,
+                epsilon=NORM_EPSILON,
+                dtype=self.dtype_policy,
+                name="norm",
+            )
         self.activate = keras.activations.get(activation)
 
     def build(self, input_shape):
-        if self.pad is not None:
-            self.pad.build(input_shape)
-            input_shape = self.pad.compute_output_shape(input_shape)
         self.conv.build(input_shape)
-        self.norm.build(self.conv.compute_output_shape(input_shape))
+        if self.norm is not None:
+            self.norm.build(self.conv.compute_output_shape(input_shape))
 
     def call(self, x):
-        if self.pad is not None:
-            x = self.pad(x)
-        return self.activate(self.norm(self.conv(x)))
+        x = self.conv(x)
+        return x if self.norm is None else self.activate(self.norm(x))
 
     def compute_output_shape(self, input_shape):
-        if self.pad is not None:
-            input_shape = self.pad.compute_output_shape(input_shape)
         return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):
@@ -140,4 +230,5 @@ class ConvNorm(keras.layers.Layer):
             "activation": self.activation,
             "use_bias": self.use_bias,
             "data_format": self.data_format,
+            "folded": self.folded,
         }

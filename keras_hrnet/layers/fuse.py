@@ -18,6 +18,7 @@ class FuseLayer(keras.layers.Layer):
         interpolation: how coarser maps are enlarged, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -29,12 +30,13 @@ class FuseLayer(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_fuse_layers`.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         # By name, which says the branches that a convolution leads from and to.
         self.convolutions = {}
 
@@ -55,7 +57,7 @@ class FuseLayer(keras.layers.Layer):
         return [f"down_{i}_{j}_{step}" for step in range(i - j)]
 
     def make_convolution(self, i, j, step, widths, name):
-        options = {"name": name, "data_format": self.data_format, "dtype": self.dtype_policy}
+        options = {"name": name, "data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
         if j > i:
             return ConvNorm(widths[i], 1, activation=None, **options)
         if step == i - j - 1:
@@ -84,4 +86,5 @@ class FuseLayer(keras.layers.Layer):
             "interpolation": self.interpolation,
             "align_corners": self.align_corners,
             "data_format": self.data_format,
+            "folded": self.folded,
         }

@@ -58,6 +58,7 @@ class ObjectAttention(keras.layers.Layer):
     Args:
         key_channels: channels in which pixels and objects are compared.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
@@ -69,10 +70,11 @@ class ObjectAttention(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `_ObjectAttentionBlock`.
     """
 
-    def __init__(self, key_channels, data_format=None, **kwargs):
+    def __init__(self, key_channels, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.key_channels = key_channels
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         self.f_pixel_0 = self.make_convolution(key_channels, "f_pixel_0")
         self.f_pixel_2 = self.make_convolution(key_channels, "f_pixel_2")
         self.f_object_0 = self.make_convolution(key_channels, "f_object_0")
@@ -81,7 +83,8 @@ class ObjectAttention(keras.layers.Layer):
         self.f_up_0 = None
 
     def make_convolution(self, filters, name):
-        return ConvNorm(filters, 1, data_format=self.data_format, dtype=self.dtype_policy, name=name)
+        options = {"data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
+        return ConvNorm(filters, 1, name=name, **options)
 
     def build(self, input_shape):
         pixels, objects = input_shape
@@ -104,7 +107,12 @@ class ObjectAttention(keras.layers.Layer):
         return tuple(input_shape[0])
 
     def get_config(self):
-        return {**super().get_config(), "key_channels": self.key_channels, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "key_channels": self.key_channels,
+            "data_format": self.data_format,
+            "folded": self.folded,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -116,6 +124,7 @@ class ObjectContext(keras.layers.Layer):
         key_channels: channels in which pixels and objects are compared.
         dropout: share of the channels that training leaves out of a whole map.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
@@ -127,15 +136,16 @@ class ObjectContext(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialOCR_Module`.
     """
 
-    def __init__(self, filters, key_channels, dropout=0.0, data_format=None, **kwargs):
+    def __init__(self, filters, key_channels, dropout=0.0, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.dropout = dropout
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         options = {"data_format": self.data_format, "dtype": self.dtype_policy}
-        self.object_context_block = ObjectAttention(key_channels, name="object_context_block", **options)
-        self.conv_bn_dropout = ConvNorm(filters, 1, name="conv_bn_dropout", **options)
+        self.object_context_block = ObjectAttention(key_channels, folded=folded, name="object_context_block", **options)
+        self.conv_bn_dropout = ConvNorm(filters, 1, folded=folded, name="conv_bn_dropout", **options)
         self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **options)
 
     def build(self, input_shape):
@@ -160,4 +170,5 @@ class ObjectContext(keras.layers.Layer):
             "key_channels": self.key_channels,
             "dropout": self.dropout,
             "data_format": self.data_format,
+            "folded": self.folded,
         }

@@ -12,10 +12,11 @@ class _ResidualBlock(keras.layers.Layer):
 
     expansion = 1
 
-    def __init__(self, filters, data_format=None, **kwargs):
+    def __init__(self, filters, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         self.convolutions = [
             self.make_convolution(*arguments, name=f"conv{i}")
             for i, arguments in enumerate(self.convolution_table(), 1)
@@ -28,6 +29,7 @@ class _ResidualBlock(keras.layers.Layer):
             kernel_size,
             activation=activation,
             data_format=self.data_format,
+            folded=self.folded,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -50,7 +52,12 @@ class _ResidualBlock(keras.layers.Layer):
         return self.convolutions[-1].compute_output_shape(input_shape)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "data_format": self.data_format,
+            "folded": self.folded,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -60,6 +67,7 @@ class BasicBlock(_ResidualBlock):
     Args:
         filters: channels of the result.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -81,6 +89,7 @@ class Bottleneck(_ResidualBlock):
     Args:
         filters: channels of the inner convolutions.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -109,6 +118,7 @@ class Branch(keras.layers.Layer):
         num_blocks: how many.
         block: "basic" or "bottleneck".
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
         remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
 
     Call arguments:
@@ -122,7 +132,7 @@ class Branch(keras.layers.Layer):
         ValueError: if `block` is neither of the two.
     """
 
-    def __init__(self, filters, num_blocks, block="basic", data_format=None, remat=False, **kwargs):
+    def __init__(self, filters, num_blocks, block="basic", data_format=None, remat=False, folded=False, **kwargs):
         super().__init__(**kwargs)
         if block not in BLOCKS:
             raise ValueError(f"Received block={block!r}. Expected one of {sorted(BLOCKS)}. Pass one of them.")
@@ -130,11 +140,10 @@ class Branch(keras.layers.Layer):
         self.num_blocks = num_blocks
         self.block = block
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         self.remat = remat
-        self.blocks = [
-            BLOCKS[block](filters, data_format=self.data_format, dtype=self.dtype_policy, name=f"block_{i}")
-            for i in range(num_blocks)
-        ]
+        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
+        self.blocks = [BLOCKS[block](filters, name=f"block_{i}", **options) for i in range(num_blocks)]
 
     def build(self, input_shape):
         for block in self.blocks:
@@ -159,4 +168,5 @@ class Branch(keras.layers.Layer):
             "block": self.block,
             "data_format": self.data_format,
             "remat": self.remat,
+            "folded": self.folded,
         }

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.layers.convolution import ConvNorm, HeNormalFanOut
+from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
 from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
 from keras_hrnet.layers.resize import resize, spatial_size
 
@@ -66,6 +66,7 @@ class ScaleAttention(keras.layers.Layer):
     Args:
         filters: channels of the two inner convolutions.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, features of the image at this scale.
@@ -77,14 +78,15 @@ class ScaleAttention(keras.layers.Layer):
     `MSCALE_INNER_3x3`.
     """
 
-    def __init__(self, filters=256, data_format=None, **kwargs):
+    def __init__(self, filters=256, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         options = {"data_format": self.data_format, "dtype": self.dtype_policy}
-        self.conv0 = ConvNorm(filters, 3, name="conv0", **options)
-        self.conv1 = ConvNorm(filters, 3, name="conv1", **options)
-        self.conv2 = keras.layers.Conv2D(
+        self.conv0 = ConvNorm(filters, 3, folded=folded, name="conv0", **options)
+        self.conv1 = ConvNorm(filters, 3, folded=folded, name="conv1", **options)
+        self.conv2 = Convolution(
             1, 1, use_bias=False, activation="sigmoid", kernel_initializer=HeNormalFanOut(), name="conv2", **options
         )
 
@@ -102,7 +104,12 @@ class ScaleAttention(keras.layers.Layer):
         return tuple(shape)
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "data_format": self.data_format,
+            "folded": self.folded,
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

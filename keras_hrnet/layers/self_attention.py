@@ -3,7 +3,7 @@
 import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of
-from keras_hrnet.layers.convolution import ConvNorm, HeNormalFanOut
+from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.resize import spatial_size
 
@@ -17,6 +17,7 @@ class SelfAttention(keras.layers.Layer):
         key_channels: channels in which pixels are compared.
         value_channels: channels that are averaged.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -27,17 +28,18 @@ class SelfAttention(keras.layers.Layer):
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `SelfAttentionBlock2D`.
     """
 
-    def __init__(self, filters, key_channels, value_channels, data_format=None, **kwargs):
+    def __init__(self, filters, key_channels, value_channels, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.value_channels = value_channels
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         self.f_query_0 = self.make_convolution(key_channels, "f_query_0")
         self.f_query_2 = self.make_convolution(key_channels, "f_query_2")
         self.f_key_0 = self.make_convolution(key_channels, "f_key_0")
         self.f_key_2 = self.make_convolution(key_channels, "f_key_2")
-        self.f_value = keras.layers.Conv2D(
+        self.f_value = Convolution(
             value_channels,
             1,
             use_bias=False,
@@ -49,7 +51,8 @@ class SelfAttention(keras.layers.Layer):
         self.w_0 = self.make_convolution(filters, "w_0")
 
     def make_convolution(self, filters, name):
-        return ConvNorm(filters, 1, data_format=self.data_format, dtype=self.dtype_policy, name=name)
+        options = {"data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
+        return ConvNorm(filters, 1, name=name, **options)
 
     def build(self, input_shape):
         for first, second in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
@@ -73,6 +76,7 @@ class SelfAttention(keras.layers.Layer):
             "key_channels": self.key_channels,
             "value_channels": self.value_channels,
             "data_format": self.data_format,
+            "folded": self.folded,
         }
 
 
@@ -91,6 +95,7 @@ class InterlacedAttention(keras.layers.Layer):
         value_channels: channels that are averaged.
         block_size: (height, width) of a block in pixels of the map.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -105,7 +110,9 @@ class InterlacedAttention(keras.layers.Layer):
     Self-Attention for Semantic Segmentation", 2019.
     """
 
-    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), data_format=None, **kwargs):
+    def __init__(
+        self, filters, key_channels, value_channels, block_size=(8, 8), data_format=None, folded=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -117,9 +124,10 @@ class InterlacedAttention(keras.layers.Layer):
                 "published one is (8, 8)."
             )
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         arguments = (filters, key_channels, value_channels)
         # Inside, blocks are batches of channels_last maps.
-        options = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        options = {"data_format": "channels_last", "folded": folded, "dtype": self.dtype_policy}
         self.long_range_sa = SelfAttention(*arguments, name="long_range_sa", **options)
         self.short_range_sa = SelfAttention(*arguments, name="short_range_sa", **options)
 
@@ -159,6 +167,7 @@ class InterlacedAttention(keras.layers.Layer):
             "value_channels": self.value_channels,
             "block_size": self.block_size,
             "data_format": self.data_format,
+            "folded": self.folded,
         }
 
 
@@ -221,6 +230,7 @@ class InterlacedContext(keras.layers.Layer):
         block_size: (height, width) of a block in pixels of the map.
         dropout: share of the channels that training leaves out of a whole map.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -232,7 +242,15 @@ class InterlacedContext(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, key_channels, value_channels, block_size=(8, 8), dropout=0.0, data_format=None, **kwargs
+        self,
+        filters,
+        key_channels,
+        value_channels,
+        block_size=(8, 8),
+        dropout=0.0,
+        data_format=None,
+        folded=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters = filters
@@ -241,11 +259,12 @@ class InterlacedContext(keras.layers.Layer):
         self.block_size = tuple(block_size)
         self.dropout = dropout
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         options = {"data_format": self.data_format, "dtype": self.dtype_policy}
         self.isa_block = InterlacedAttention(
-            filters, key_channels, value_channels, self.block_size, name="isa_block", **options
+            filters, key_channels, value_channels, self.block_size, folded=folded, name="isa_block", **options
         )
-        self.conv_bn = ConvNorm(filters, 1, name="conv_bn", **options)
+        self.conv_bn = ConvNorm(filters, 1, folded=folded, name="conv_bn", **options)
         self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **options)
 
     def build(self, input_shape):
@@ -273,4 +292,5 @@ class InterlacedContext(keras.layers.Layer):
             "block_size": self.block_size,
             "dropout": self.dropout,
             "data_format": self.data_format,
+            "folded": self.folded,
         }

@@ -19,6 +19,7 @@ class HighResolutionModule(keras.layers.Layer):
         data_format: "channels_last", "channels_first", or None for Keras's setting.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             what is inside them.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -32,7 +33,14 @@ class HighResolutionModule(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_blocks, interpolation="bilinear", align_corners=False, data_format=None, remat=False, **kwargs
+        self,
+        num_blocks,
+        interpolation="bilinear",
+        align_corners=False,
+        data_format=None,
+        remat=False,
+        folded=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_blocks = num_blocks
@@ -40,10 +48,10 @@ class HighResolutionModule(keras.layers.Layer):
         self.align_corners = align_corners
         self.data_format = standardize_data_format(data_format)
         self.remat = remat
+        self.folded = folded
         self.branches = []
-        self.fuse = FuseLayer(
-            interpolation, align_corners, data_format=self.data_format, dtype=self.dtype_policy, name="fuse"
-        )
+        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
+        self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **options)
 
     def build(self, input_shape):
         self.branches = [
@@ -51,6 +59,7 @@ class HighResolutionModule(keras.layers.Layer):
                 shape[channel_axis(self.data_format)],
                 self.num_blocks,
                 data_format=self.data_format,
+                folded=self.folded,
                 dtype=self.dtype_policy,
                 name=f"branch_{i}",
             )
@@ -77,6 +86,7 @@ class HighResolutionModule(keras.layers.Layer):
             "align_corners": self.align_corners,
             "data_format": self.data_format,
             "remat": self.remat,
+            "folded": self.folded,
         }
 
 
@@ -92,6 +102,7 @@ class Stage(keras.layers.Layer):
         data_format: "channels_last", "channels_first", or None for Keras's setting.
         remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping what
             is inside them.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -111,6 +122,7 @@ class Stage(keras.layers.Layer):
         align_corners=False,
         data_format=None,
         remat=False,
+        folded=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -120,6 +132,7 @@ class Stage(keras.layers.Layer):
         self.align_corners = align_corners
         self.data_format = standardize_data_format(data_format)
         self.remat = remat
+        self.folded = folded
         self.modules_in_order = [
             HighResolutionModule(
                 num_blocks,
@@ -127,6 +140,7 @@ class Stage(keras.layers.Layer):
                 align_corners,
                 data_format=self.data_format,
                 remat=remat,
+                folded=folded,
                 dtype=self.dtype_policy,
                 name=f"module_{i}",
             )
@@ -154,4 +168,5 @@ class Stage(keras.layers.Layer):
             "align_corners": self.align_corners,
             "data_format": self.data_format,
             "remat": self.remat,
+            "folded": self.folded,
         }

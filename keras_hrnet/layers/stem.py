@@ -17,6 +17,7 @@ class Stem(keras.layers.Layer):
     Args:
         filters: channels of both convolutions; 64 in every published network.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, normalised pixels.
@@ -30,14 +31,13 @@ class Stem(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.__init__`.
     """
 
-    def __init__(self, filters=64, data_format=None, **kwargs):
+    def __init__(self, filters=64, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.data_format = standardize_data_format(data_format)
-        self.convolutions = [
-            ConvNorm(filters, 3, strides=2, data_format=self.data_format, dtype=self.dtype_policy, name=f"conv{i}")
-            for i in (1, 2)
-        ]
+        self.folded = folded
+        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
+        self.convolutions = [ConvNorm(filters, 3, strides=2, name=f"conv{i}", **options) for i in (1, 2)]
 
     def build(self, input_shape):
         self.check_size(input_shape)
@@ -65,4 +65,9 @@ class Stem(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "data_format": self.data_format,
+            "folded": self.folded,
+        }

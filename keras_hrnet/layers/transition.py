@@ -15,6 +15,7 @@ class Transition(keras.layers.Layer):
     Args:
         filters: the widths of the next stage's branches, one more than there are inputs.
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
@@ -29,10 +30,11 @@ class Transition(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_transition_layer`.
     """
 
-    def __init__(self, filters, data_format=None, **kwargs):
+    def __init__(self, filters, data_format=None, folded=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = tuple(filters)
         self.data_format = standardize_data_format(data_format)
+        self.folded = folded
         # One for each branch; None where the branch passes through.
         self.convolutions = []
 
@@ -56,6 +58,7 @@ class Transition(keras.layers.Layer):
             3,
             strides=strides,
             data_format=self.data_format,
+            folded=self.folded,
             dtype=self.dtype_policy,
             name=f"branch_{i}",
         )
@@ -69,4 +72,9 @@ class Transition(keras.layers.Layer):
         return [shape if conv is None else conv.compute_output_shape(shape) for conv, shape in shapes]
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "data_format": self.data_format,
+            "folded": self.folded,
+        }

@@ -15,6 +15,7 @@ from keras_hrnet.models.hrnet import (
     HRNetW48,
     HRNetW64,
 )
+from keras_hrnet.models.inference import optimize_for_inference
 from keras_hrnet.models.supervised import SupervisedModel
 from keras_hrnet.models.variants import VARIANTS, Variant
 
@@ -35,5 +36,6 @@ __all__ = [
     "SupervisedModel",
     "Variant",
     "cost",
+    "optimize_for_inference",
     "with_scales",
 ]

@@ -5,6 +5,7 @@ import keras
 from keras_hrnet.layers import (
     Branch,
     ConvNorm,
+    Convolution,
     InterlacedContext,
     ObjectContext,
     Resize,
@@ -106,7 +107,7 @@ def _two_convolutions(x, num_classes, name, kernel_size, options):
 
 
 def _classifier(num_classes, name, options):
-    return keras.layers.Conv2D(num_classes, 1, kernel_initializer=classifier_initializer(), name=name, **options)
+    return Convolution(num_classes, 1, kernel_initializer=classifier_initializer(), name=name, **options)
 
 
 def enlarge_logits(logits, image, output_stride, interpolation, align_corners, name="logits"):

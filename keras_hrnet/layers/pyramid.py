@@ -1,0 +1,109 @@
+"""A 1x1 convolution of maps of several resolutions: for inference, in fewer multiplications."""
+
+import keras
+
+from keras_hrnet.layers.convolution import Convolution
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.resize import check_convention, resize, spatial_size
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class PyramidConvolution(keras.layers.Layer):
+    """Convolves maps 1x1 as if they were enlarged to the size of the first and their channels joined.
+
+    Enlarging and a 1x1 convolution commute, as the weights of enlarging sum to one and are the same for all channels.
+    Coarse maps are so convolved before they are enlarged, where they have fewer pixels, and the results are added up.
+    Enlarging more channels costs time too: the first maps, for which that outweighs what is saved, may be joined as
+    they are in training.
+
+    Args:
+        filters: channels of the result.
+        num_joined: how many of the finest maps are enlarged and joined before they are convolved, at least 1.
+        interpolation: "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
+        activation: "relu", or None for none.
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`.
+
+    Returns:
+        float `(batch, height_0, width_0, filters)`.
+
+    Raises:
+        ValueError: if `num_joined` is below 1, or the convention is none of `resize`.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`, of whose last lines
+    this is another order.
+    """
+
+    def __init__(
+        self,
+        filters,
+        num_joined=1,
+        interpolation="bilinear",
+        align_corners=False,
+        activation="relu",
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_convention(interpolation, align_corners)
+        if num_joined < 1:
+            raise ValueError(
+                f"`PyramidConvolution` received num_joined={num_joined}. Expected a whole number of at least 1: the "
+                "first map is never enlarged. Pass 1."
+            )
+        self.filters = filters
+        self.num_joined = num_joined
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+        self.activation = activation
+        self.data_format = standardize_data_format(data_format)
+        self.joined = self.make_convolution("joined", use_bias=True)
+        # One for each map that is not joined.
+        self.convolutions = []
+        self.activate = keras.activations.get(activation)
+
+    def make_convolution(self, name, use_bias):
+        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
+        return Convolution(self.filters, 1, use_bias=use_bias, name=name, **options)
+
+    def build(self, input_shape):
+        axis = channel_axis(self.data_format)
+        shape = list(input_shape[0])
+        shape[axis] = sum(branch[axis] for branch in input_shape[: self.num_joined])
+        self.joined.build(shape)
+        for i, branch in enumerate(input_shape[self.num_joined :], self.num_joined):
+            convolution = self.make_convolution(f"branch_{i}", use_bias=False)
+            convolution.build(branch)
+            self.convolutions.append(convolution)
+
+    def call(self, inputs):
+        size = spatial_size(inputs[0], self.data_format)
+        first = [self.enlarged(x, size) for x in inputs[: self.num_joined]]
+        x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=channel_axis(self.data_format))
+        total = self.joined(x)
+        # Each map is enlarged at once: two doublings are not one quadrupling.
+        for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
+            total = total + self.enlarged(convolution(x), size)
+        return self.activate(total)
+
+    def enlarged(self, x, size):
+        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape[0])
+        shape[channel_axis(self.data_format)] = self.filters
+        return tuple(shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "num_joined": self.num_joined,
+            "interpolation": self.interpolation,
+            "align_corners": self.align_corners,
+            "activation": self.activation,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,60 @@
+"""Batch normalisation folded into the convolution before it: the weights of one layer from those of another."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers import ConvNorm, PyramidConvolution
+from keras_hrnet.layers.sublayers import children
+
+
+def folded_weights(layer):
+    """Computes the kernel and bias of a convolution that does what a convolution and its normalisation do.
+
+    Args:
+        layer: a built `ConvNorm`.
+
+    Returns:
+        A pair of float64 arrays: the kernel `(height, width, channels, filters)` and the bias `(filters,)`.
+
+    Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", 2018, section 3.2, equation 14.
+    """
+    kernel = _float64(layer.conv.kernel)
+    bias = _float64(layer.conv.bias) if layer.conv.use_bias else np.zeros(kernel.shape[-1])
+    if layer.norm is None:
+        return kernel, bias
+    gamma, beta, mean, variance = map(
+        _float64, (layer.norm.gamma, layer.norm.beta, layer.norm.moving_mean, layer.norm.moving_variance)
+    )
+    factor = gamma / np.sqrt(variance + layer.norm.epsilon)
+    return kernel * factor, beta + (bias - mean) * factor
+
+
+def transfer_weights(source, target):
+    """Gives a layer the weights of another: the same ones, or folded where the target has no normalisation.
+
+    Args:
+        source: a built layer.
+        target: a built layer of the same class and arguments, but for `folded`; or a `PyramidConvolution` for a
+            `ConvNorm` of joined maps.
+    """
+    if isinstance(target, PyramidConvolution) and isinstance(source, ConvNorm):
+        kernel, bias = folded_weights(source)
+        convolutions = [target.joined, *target.convolutions]
+        ends = np.cumsum([convolution.kernel.shape[2] for convolution in convolutions])
+        for convolution, part in zip(convolutions, np.split(kernel, ends[:-1], axis=2), strict=True):
+            convolution.kernel.assign(part)
+        target.joined.bias.assign(bias)
+    elif isinstance(target, ConvNorm) and target.folded:
+        kernel, bias = folded_weights(source)
+        target.conv.kernel.assign(kernel)
+        target.conv.bias.assign(bias)
+    elif getattr(target, "folded", False):
+        for inner_source, inner_target in zip(children(source), children(target), strict=True):
+            transfer_weights(inner_source, inner_target)
+    else:
+        target.set_weights(source.get_weights())
+
+
+def _float64(variable):
+    return keras.ops.convert_to_numpy(variable.value).astype("float64")

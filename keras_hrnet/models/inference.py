@@ -1,0 +1,181 @@
+"""From a network that trains to one that only predicts: the same numbers by fewer operations."""
+
+import logging
+import math
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers import ConvNorm, PyramidConvolution, Rescale, ResizeConcatenate, Supervision
+from keras_hrnet.layers.stem import MIN_SIZE
+from keras_hrnet.layers.sublayers import sublayers
+from keras_hrnet.models.folding import transfer_weights
+
+# Of the maps of a head's 1x1 convolution, how many it is faster to enlarge before it: by backend, on a CPU.
+# TensorFlow enlarges fast; PyTorch and JAX take longer for more channels than the multiplications would.
+NUM_JOINED = {"tensorflow": 1, "jax": 3, "torch": 3}
+
+# The largest difference that rounding makes, as a share of the largest output: ten times what was measured with random
+# weights, 2.4e-4 in float32 and 5.2e-3 in float16. Without attention it was 2.2e-6; a sharp softmax makes much of
+# little. bfloat16: 1.9e-2 without attention; with it not measured, as much more as in float16 is allowed.
+MAX_DIFFERENCE = {"float32": 2.5e-3, "float16": 0.05, "bfloat16": 0.4}
+
+_IMAGE_SIZE = (64, 96)
+
+
+def optimize_for_inference(model):
+    """Builds a model that predicts what `model` does, faster.
+
+    Batch normalisation is folded into the convolution before it, and the 1x1 convolution that a head starts with is
+    done before the coarse maps are enlarged, not after. Logits that only training needs are left out. Both models are
+    then run on two small images; the difference, which is one of rounding, is logged by the logger "keras_hrnet".
+
+    The result is for inference only. It has no normalisation to train and is not trainable; train `model`, and
+    optimise it again. It is a plain functional model, without the preprocessing of a KerasHub task.
+
+    Args:
+        model: a functional model: a network of this package, or one that holds such a network or its layers. Layers of
+            others are copied as they are, and so is a model in which nothing is to be folded.
+
+    Returns:
+        A functional `keras.Model` of the same inputs and outputs, with copies of all weights: nothing is shared with
+        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend.
+
+    Raises:
+        TypeError: if `model` is not a functional model.
+        RuntimeError: if the two models differ by more than rounding.
+
+    Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    Inference", 2018, section 3.2, for the folding.
+
+    Example:
+
+    >>> import keras_hrnet
+    >>> variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    >>> model = keras_hrnet.HRNet(variant, num_classes=5, data_format="channels_last")
+    >>> fast = keras_hrnet.optimize_for_inference(model)
+    >>> fast.output_shape, len(fast.weights) < len(model.weights)
+    ((None, None, None, 5), True)
+    """
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise TypeError(
+            f"`optimize_for_inference` received {model!r} of type {type(model).__name__}. Expected a functional "
+            "keras.Model. Pass a network of this package, or wrap yours: keras.Model(inputs, outputs)."
+        )
+    rewriting = _Rewriting()
+    optimized = keras.models.clone_model(
+        _predicting_part(model), clone_function=rewriting.copy, call_function=rewriting.call, recursive=True
+    )
+    rewriting.transfer_weights()
+    optimized.trainable = False
+    _check_difference(model, optimized)
+    return optimized
+
+
+class _Rewriting:
+    """What `keras.models.clone_model` is to do with each layer: a copy, and what the copy is called with."""
+
+    def __init__(self):
+        # Pairs of a layer and what stands for it, by the identity of the latter.
+        self.pairs = {}
+        self.pyramids = {}
+        # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that it is unique.
+        self.joined = {}
+
+    def copy(self, layer):
+        config = layer.get_config()
+        if "folded" in config and any(isinstance(inner, ConvNorm) for inner in sublayers(layer)):
+            config["folded"] = True
+        copy = type(layer).from_config(config)
+        self.pairs[id(copy)] = layer, copy
+        return copy
+
+    def call(self, layer, *args, **kwargs):
+        if args and id(args[0]) in self.joined and self.is_pointwise(layer):
+            join, maps, _ = self.joined[id(args[0])]
+            return self.pyramid(layer, join)(maps)
+        outputs = layer(*args, **kwargs)
+        if isinstance(layer, ResizeConcatenate):
+            self.joined[id(outputs)] = layer, args[0], outputs
+        return outputs
+
+    def is_pointwise(self, layer):
+        return isinstance(layer, ConvNorm) and layer.kernel_size == 1 and layer.strides == 1
+
+    def pyramid(self, layer, join):
+        """Returns the layer that stands for a joining and the 1x1 convolution after it."""
+        if id(layer) not in self.pyramids:
+            pyramid = PyramidConvolution(
+                layer.filters,
+                NUM_JOINED[keras.config.backend()],
+                join.interpolation,
+                join.align_corners,
+                layer.activation,
+                data_format=layer.data_format,
+                dtype=layer.dtype_policy,
+                name=layer.name,
+            )
+            self.pyramids[id(layer)] = pyramid
+            self.pairs[id(layer)] = self.pairs[id(layer)][0], pyramid
+        return self.pyramids[id(layer)]
+
+    def transfer_weights(self):
+        for source, target in self.pairs.values():
+            if isinstance(target, keras.layers.Layer):
+                transfer_weights(source, target)
+
+
+def _predicting_part(model):
+    """Returns a plain functional model without what only training needs."""
+    outputs = model.output
+    supervision = next((layer for layer in model.layers if isinstance(layer, Supervision)), None)
+    if supervision is not None and outputs is supervision.output:
+        outputs = supervision.input[0]
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def _check_difference(model, optimized):
+    difference = _largest_difference(model, optimized)
+    normalizations = sum(isinstance(layer, ConvNorm) and not layer.folded for layer in sublayers(model))
+    logging.getLogger("keras_hrnet").info(
+        "optimize_for_inference: %r without %d normalisations differs by %.1e of the largest output.",
+        model.name,
+        normalizations,
+        difference,
+    )
+    dtypes = {layer.compute_dtype for layer in sublayers(model)}
+    bound = max(MAX_DIFFERENCE[dtype] for dtype in ("float32", *dtypes) if dtype in MAX_DIFFERENCE)
+    # Not a number is no small one.
+    if not difference <= bound:
+        raise RuntimeError(
+            f"`optimize_for_inference` made of {model.name!r} a model whose output differs by {difference:.1e} of the "
+            f"largest output. Expected at most {bound:.0e}, which is rounding. Look for weights that are not finite, "
+            "or for a `call` of the model's own; use the model as it is."
+        )
+
+
+def _largest_difference(model, optimized):
+    images = _images_for(model)
+    shares = []
+    for ours, theirs in zip(*(keras.tree.flatten(m(images, training=False)) for m in (optimized, model)), strict=True):
+        ours, theirs = (keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in (ours, theirs))
+        shares.append(np.max(np.abs(ours - theirs)) / max(np.max(np.abs(theirs)), np.finfo("float32").tiny))
+    return float(np.max(shares))
+
+
+def _images_for(model):
+    """Draws noise and a gradient in [0, 255], of the shape of each input of a model."""
+    generator = np.random.default_rng(0)
+    smallest_scale = min([1, *(layer.scale for layer in model.layers if isinstance(layer, Rescale))])
+    sizes = [max(size, math.ceil(MIN_SIZE / smallest_scale)) for size in _IMAGE_SIZE]
+
+    def draw(x):
+        batch, *shape = x.shape
+        unknown = iter(sizes)
+        shape = [next(unknown, 1) if length is None else length for length in shape]
+        noise = generator.uniform(0, 255, shape)
+        gradient = np.linspace(0, 255, math.prod(shape)).reshape(shape)
+        images = [(noise, gradient)[i % 2] for i in range(batch or 2)]
+        return keras.ops.convert_to_tensor(np.stack(images).astype(keras.backend.standardize_dtype(x.dtype)))
+
+    return keras.tree.map_structure(draw, model.input)

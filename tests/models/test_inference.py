@@ -1,0 +1,220 @@
+"""Models for inference: the same numbers as the ones that they are made of, without batch normalisation."""
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet.layers import BatchNorm, PyramidConvolution
+from keras_hrnet.models import folding
+
+TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+SHAPE = (2, 35, 52, 3)
+
+CASES = {
+    "fcn": {},
+    "fcn at stride 4": {"output_stride": 4},
+    "fcn with aligned corners": {"align_corners": True},
+    "fcn by nearest": {"interpolation": "nearest"},
+    "fcn of openseg": {"head_kernel_size": 3},
+    "fcn, channels first": {"data_format": "channels_first"},
+    "fcn, rematerialised": {"remat": True},
+    "ocr": {"head": "ocr", "ocr_channels": (8, 4)},
+    "ocr with aligned corners, channels first": {
+        "head": "ocr",
+        "ocr_channels": (8, 4),
+        "align_corners": True,
+        "data_format": "channels_first",
+    },
+    "isa": {"head": "isa", "isa_channels": (8, 4), "isa_block_size": (2, 3)},
+    "hierarchical": {"head": "hierarchical", "ocr_channels": (8, 4)},
+    "classification": {"head": "classification"},
+    "maps": {"head": None},
+    "maps, channels first": {"head": None, "data_format": "channels_first"},
+}
+
+
+def network(num_classes=3, **arguments):
+    """Builds a small network whose every weight counts: the first ones of a normalisation would hide errors."""
+    model = keras_hrnet.HRNet(TINY, num_classes, **{"data_format": "channels_last", **arguments})
+    randomize(model)
+    return model
+
+
+def randomize(model):
+    generator = np.random.default_rng(1)
+    for weight in model.weights:
+        name = weight.path.rpartition("/")[2]
+        if name in ("gamma", "moving_variance"):
+            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+        elif name in ("beta", "moving_mean", "bias"):
+            weight.assign(generator.normal(0, 0.2, weight.shape))
+
+
+def images(model):
+    values = np.random.default_rng(2).uniform(0, 255, SHAPE).astype("float32")
+    return values if model.input_shape[-1] == 3 else np.moveaxis(values, -1, 1)
+
+
+def outputs_of(model):
+    return [keras.ops.convert_to_numpy(x) for x in keras.tree.flatten(model(images(model), training=False))]
+
+
+def assert_equal_but_for_rounding(actual, expected):
+    for x, y in zip(actual, expected, strict=True):
+        assert x.shape == y.shape
+        assert x.dtype == y.dtype
+        # Measured on TensorFlow and PyTorch with several seeds: at most 5.4e-5 of the largest value, with attention.
+        np.testing.assert_allclose(x, y, atol=5.4e-4 * abs(y).max(), rtol=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, sublayers):
+    model = network(**CASES[name])
+    before = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+    expected = outputs_of(model)
+
+    optimized = keras_hrnet.optimize_for_inference(model)
+
+    assert optimized.name == model.name
+    assert optimized.input_shape == model.input_shape
+    assert optimized.output_shape == model.output_shape
+    assert_equal_but_for_rounding(outputs_of(optimized), expected)
+    assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
+    assert not optimized.trainable_weights
+    # The original is what it was, and shares nothing.
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), value)
+    assert len(model.trainable_weights) > len(optimized.weights)
+    assert not {id(layer) for layer in sublayers(model)} & {id(layer) for layer in sublayers(optimized)}
+
+
+@pytest.mark.parametrize("name", ["fcn", "ocr", "hierarchical", "maps, channels first"])
+def test_a_saved_optimized_network_computes_the_same_to_the_last_bit(name, tmp_path):
+    optimized = keras_hrnet.optimize_for_inference(network(**CASES[name]))
+    optimized.save(tmp_path / "optimized.keras")
+    loaded = keras.models.load_model(tmp_path / "optimized.keras")
+    for x, y in zip(outputs_of(loaded), outputs_of(optimized), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_each_convolution_keeps_a_kernel_and_a_bias():
+    model = network()
+    optimized = keras_hrnet.optimize_for_inference(model)
+    normalizations = sum(weight.path.endswith("gamma") for weight in model.weights)
+    head = next(layer for layer in optimized.layers if isinstance(layer, PyramidConvolution))
+    # All convolutions but the last have a normalisation; the head's first has a kernel more for each map by itself.
+    assert len(optimized.weights) == 2 * normalizations + 2 + len(head.convolutions)
+    assert optimized.get_layer("last_layer_0") is head
+
+
+@pytest.mark.parametrize("num_joined", [1, 2, 3, 4])
+def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined, monkeypatch):
+    model = network(align_corners=True)
+    monkeypatch.setitem(keras_hrnet.models.inference.NUM_JOINED, keras.config.backend(), num_joined)
+    optimized = keras_hrnet.optimize_for_inference(model)
+    assert optimized.get_layer("last_layer_0").num_joined == num_joined
+    assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
+
+
+def test_a_half_precision_network_gives_float32_logits_that_are_near():
+    model = network(dtype="mixed_bfloat16")
+    optimized = keras_hrnet.optimize_for_inference(model)
+    (actual,), (expected,) = outputs_of(optimized), outputs_of(model)
+    assert actual.dtype == expected.dtype == "float32"
+    np.testing.assert_allclose(actual, expected, atol=0.2 * abs(expected).max())  # measured 1.9e-2 of it
+
+
+def test_an_optimized_hierarchical_network_runs_at_other_scales():
+    model = network(**CASES["hierarchical"])
+    optimized = keras_hrnet.optimize_for_inference(model)
+    scales = (0.5, 1.0, 2.0)
+    expected = outputs_of(keras_hrnet.with_scales(model, scales))
+    assert_equal_but_for_rounding(outputs_of(keras_hrnet.with_scales(optimized, scales)), expected)
+
+
+def test_the_logits_before_they_are_enlarged_are_found_in_an_optimized_network():
+    from keras_hrnet.export.options import TFLiteOptions, logits_model
+
+    model = network()
+    optimized = keras_hrnet.optimize_for_inference(model)
+    options = TFLiteOptions(image_size=SHAPE[1:3], output="logits_stride4")
+    (actual, _), (expected, _) = logits_model(optimized, options), logits_model(model, options)
+    assert actual.output_shape == (None, None, None, 3)
+    assert_equal_but_for_rounding(outputs_of(actual), outputs_of(expected))
+
+
+def test_a_network_inside_another_model_is_folded_and_other_layers_are_copied(sublayers):
+    inner = network(**CASES["ocr"])
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(3, 1, data_format="channels_last")(image)
+    x = keras.layers.BatchNormalization()(inner(x * 2.0))
+    model = keras.Model(image, keras.layers.Softmax()(x))
+    randomize(model)
+    optimized = keras_hrnet.optimize_for_inference(model)
+    assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
+    norms = [layer for layer in sublayers(optimized) if isinstance(layer, keras.layers.BatchNormalization)]
+    assert [type(layer) for layer in norms] == [keras.layers.BatchNormalization]
+
+
+def test_an_optimized_network_and_one_without_normalisation_are_only_copied():
+    once = keras_hrnet.optimize_for_inference(network())
+    twice = keras_hrnet.optimize_for_inference(once)
+    for x, y in zip(outputs_of(twice), outputs_of(once), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_the_difference_is_logged(caplog):
+    with caplog.at_level(logging.INFO, logger="keras_hrnet"):
+        keras_hrnet.optimize_for_inference(network())
+    assert "'Tiny' without 54 normalisations differs by" in caplog.text
+
+
+@pytest.mark.parametrize("error", [0.1, np.nan])
+def test_a_wrong_folding_is_refused(error, monkeypatch):
+    right = folding.folded_weights
+
+    def wrong(layer):
+        kernel, bias = right(layer)
+        return kernel, bias + error
+
+    monkeypatch.setattr(folding, "folded_weights", wrong)
+    with pytest.raises(RuntimeError, match=r"differs by .* of the largest output. Expected at most .* Look for"):
+        keras_hrnet.optimize_for_inference(network())
+
+
+@pytest.mark.parametrize("model", [None, keras.layers.Dense(1), keras.Model(), keras.Sequential()])
+def test_what_is_no_functional_model_is_refused(model):
+    with pytest.raises(TypeError, match=r"Expected a functional keras\.Model"):
+        keras_hrnet.optimize_for_inference(model)
+
+
+def test_folded_weights_are_those_worked_by_hand():
+    layer = keras_hrnet.layers.ConvNorm(1, 1, use_bias=True, data_format="channels_last")
+    layer.build((None, None, None, 1))
+    for weight, value in zip(
+        (layer.conv.kernel, layer.conv.bias, layer.norm.gamma, layer.norm.beta, layer.norm.moving_mean),
+        (3.0, 5.0, 2.0, 7.0, 1.0),
+        strict=True,
+    ):
+        weight.assign(np.full(weight.shape, value))
+    layer.norm.moving_variance.assign([4 - layer.norm.epsilon])
+    kernel, bias = folding.folded_weights(layer)
+    # 2 * (3 * x + 5 - 1) / 2 + 7
+    np.testing.assert_allclose(kernel.ravel(), [3], rtol=1e-6)
+    np.testing.assert_allclose(bias, [11], rtol=1e-6)
+
+
+def test_an_optimized_network_equals_the_published_code(golden_case, published_file):
+    weights, arrays = golden_case("seg_w18_small_v2")
+    model = keras_hrnet.HRNetW18SmallV2(output_stride=4)
+    keras_hrnet.load_checkpoint(model, published_file(weights))
+    optimized = keras_hrnet.optimize_for_inference(model)
+    sizes = [key.removeprefix("image_") for key in arrays if key.startswith("image_")]
+    for size in sizes:
+        expected = arrays[f"logits_{size}"]
+        actual = keras.ops.convert_to_numpy(optimized(arrays[f"image_{size}"]))
+        # Measured on TensorFlow and PyTorch: 7.6e-7 of the largest value.
+        np.testing.assert_allclose(actual, expected, atol=7.6e-6 * abs(expected).max())
