@@ -3,7 +3,15 @@
 from keras_hrnet import data, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
-from keras_hrnet.export import ExportReport, export_tflite, run_tflite
+from keras_hrnet.export import (
+    ExportReport,
+    ServingReport,
+    export_onnx,
+    export_saved_model,
+    export_tflite,
+    read_metadata,
+    run_tflite,
+)
 from keras_hrnet.models import (
     HRNet,
     HRNetW18,
@@ -17,6 +25,7 @@ from keras_hrnet.models import (
     HRNetW64,
     SupervisedModel,
     Variant,
+    optimize_for_inference,
     with_scales,
 )
 from keras_hrnet.training import train
@@ -37,6 +46,7 @@ __all__ = [
     "HRNetW48",
     "HRNetW64",
     "PublishedWeights",
+    "ServingReport",
     "SupervisedModel",
     "Variant",
     "__version__",
@@ -44,12 +54,16 @@ __all__ = [
     "comparison",
     "data",
     "evaluate",
+    "export_onnx",
+    "export_saved_model",
     "export_tflite",
     "layers",
     "load_checkpoint",
+    "optimize_for_inference",
     "overlay",
     "predict",
     "published_weights",
+    "read_metadata",
     "run_tflite",
     "train",
     "training",

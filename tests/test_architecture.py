@@ -24,7 +24,7 @@ ARROWS = {
     "data": {"host_tensorflow", "labels"},
     "evaluation": {"labels", "layers", "replacing"},
     "training": {"evaluation", "host_tensorflow", "labels", "layers", "replacing", "version"},
-    "export": {"models", "layers", "evaluation"},
+    "export": {"models", "layers", "evaluation", "host_tensorflow", "labels", "version"},
     "hub": {"checkpoints", "labels", "layers", "models"},
     "cli": {
         "checkpoints",
@@ -49,6 +49,11 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli", "training"},
     "matplotlib": {"training"},
+    "onnx": {"export"},
+    "onnxruntime": {"export"},
+    "tf2onnx": {"export"},
+    "ai_edge_litert": {"export"},
+    "ai_edge_quantizer": {"export"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,7 +1,19 @@
 """Networks as files that run elsewhere, each compared with Keras before it is kept."""
 
 from keras_hrnet.export.litert import run_tflite
+from keras_hrnet.export.metadata import read_metadata
+from keras_hrnet.export.onnx import export_onnx
 from keras_hrnet.export.report import ExportReport
+from keras_hrnet.export.saved_model import export_saved_model
+from keras_hrnet.export.serving_report import ServingReport
 from keras_hrnet.export.tflite import export_tflite
 
-__all__ = ["ExportReport", "export_tflite", "run_tflite"]
+__all__ = [
+    "ExportReport",
+    "ServingReport",
+    "export_onnx",
+    "export_saved_model",
+    "export_tflite",
+    "read_metadata",
+    "run_tflite",
+]

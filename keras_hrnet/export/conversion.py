@@ -11,6 +11,8 @@ SIGNATURE = "serving_default"
 def convert(model, options):
     """Converts a network to a `.tflite` file of builtin operators, of fixed shape, with one signature.
 
+    Its weights are float16 if that is the precision, else float32: integers come later (`quantize`).
+
     The variables become constants first (`convert_variables_to_constants_v2`): the converter is then ten times
     faster, folds each normalisation into its convolution, and can calibrate.
 
@@ -45,6 +47,9 @@ def convert(model, options):
     module.signature = signature
     converter = tf.lite.TFLiteConverter.from_concrete_functions([signature.get_concrete_function()], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if options.precision == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
 
 

@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 
+from keras_hrnet.export.graph import read_graph
+
 # Few runs and a bound in seconds: a large network needs seconds for each.
 LATENCY_RUNS = 5
 LATENCY_SECONDS = 3.0
@@ -35,7 +37,7 @@ class TFLiteModel:
     """A `.tflite` file of one input and one output, ready to run on the CPU.
 
     Args:
-        path: the file.
+        file: its path, or its bytes.
         num_threads: on how many cores; None for all.
 
     Raises:
@@ -43,20 +45,22 @@ class TFLiteModel:
         ValueError: if LiteRT cannot run it.
     """
 
-    def __init__(self, path, num_threads=None):
+    def __init__(self, file, num_threads=None):
         from ai_edge_litert.interpreter import Interpreter
 
-        path = pathlib.Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a .tflite file. Check the name.")
-        self.path = path
+        if isinstance(file, bytes):
+            self.path, source = "bytes", {"model_content": file}
+        else:
+            self.path, source = pathlib.Path(file), {"model_path": str(file)}
+            if not self.path.is_file():
+                raise FileNotFoundError(f"Received the path {str(file)!r}. Expected a .tflite file. Check the name.")
         try:
-            self.interpreter = Interpreter(model_path=str(path), num_threads=num_threads or os.cpu_count())
+            self.interpreter = Interpreter(**source, num_threads=num_threads or os.cpu_count())
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(
-                f"Received the file {str(path)!r}, which LiteRT cannot run ({error}). Expected a whole .tflite file of "
-                "builtin operators. Export it again."
+                f"Received the file {str(self.path)!r}, which LiteRT cannot run ({error}). Expected a whole .tflite "
+                "file of builtin operators. Export it again."
             ) from error
         (self.input_details,) = self.interpreter.get_input_details()
         (self.output_details,) = self.interpreter.get_output_details()
@@ -108,15 +112,4 @@ def operators(path):
         A dict from names, for example "CONV_2D", to how often each occurs, most frequent first. Operators that are
         not builtin have the name that the file gives them.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-    model = schema.Model.GetRootAs(pathlib.Path(path).read_bytes())
-    counts = collections.Counter()
-    for i in range(model.SubgraphsLength()):
-        graph = model.Subgraphs(i)
-        for j in range(graph.OperatorsLength()):
-            code = model.OperatorCodes(graph.Operators(j).OpcodeIndex())
-            custom = code.CustomCode()
-            counts[custom.decode() if custom else names[code.BuiltinCode()]] += 1
-    return dict(counts.most_common())
+    return dict(collections.Counter(operator.name for operator in read_graph(path).operators).most_common())

@@ -6,7 +6,7 @@ import keras
 
 from keras_hrnet.evaluation.inference import data_format
 
-PRECISIONS = ("float32",)
+PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
 OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")
 INPUT_DTYPES = ("float32", "uint8")
 
@@ -17,7 +17,7 @@ class TFLiteOptions:
 
     Args:
         image_size: (height, width) of the images, fixed.
-        precision: "float32".
+        precision: "float32", "float16", "dynamic", "int8", "int16x8" or "mixed"; see `export_tflite`.
         output: "logits", "logits_stride4", "labels" or "probabilities".
         input_dtype: "float32" or "uint8".
         batch_size: how many images go in at once, fixed.

@@ -1,4 +1,4 @@
-"""Converts a model in a TensorFlow process of its own: how JAX and torch come to a `.tflite` file."""
+"""Writes a file in a TensorFlow process of its own: how JAX and torch come to what only TensorFlow writes."""
 
 import dataclasses
 import json
@@ -24,12 +24,28 @@ def convert_in_process(model, options, folder):
     Raises:
         RuntimeError: if the process fails; with the last lines that it wrote.
     """
-    model_path, options_path, output_path = (
-        pathlib.Path(folder) / name for name in ("model.keras", "options.json", "model.tflite")
-    )
+    output_path = pathlib.Path(folder) / "model.tflite"
+    write_in_process("tflite", model, options, output_path, folder)
+    return output_path.read_bytes()
+
+
+def write_in_process(kind, model, options, output_path, folder):
+    """Writes a network in a TensorFlow process, whatever the backend of this one.
+
+    Args:
+        kind: what to write: a name of `keras_hrnet.export.worker.KINDS`.
+        model: a functional network.
+        options: a dataclass of numbers, strings and tuples: the options of that kind.
+        output_path: the file or folder to write; not there yet.
+        folder: a folder for the files in between, "model.keras" and "options.json".
+
+    Raises:
+        RuntimeError: if the process fails; with the last lines that it wrote.
+    """
+    model_path, options_path = (pathlib.Path(folder) / name for name in ("model.keras", "options.json"))
     model.save(model_path)
     options_path.write_text(json.dumps(dataclasses.asdict(options)))
-    command = [sys.executable, "-m", "keras_hrnet.export.worker", model_path, options_path, output_path]
+    command = [sys.executable, "-m", "keras_hrnet.export.worker", kind, model_path, options_path, output_path]
     finished = subprocess.run(command, env=_environment(), capture_output=True, text=True, errors="replace")
     if finished.returncode != 0:
         lines = "\n".join(finished.stderr.strip().splitlines()[-LAST_LINES:])
@@ -38,7 +54,6 @@ def convert_in_process(model, options, folder):
             "Expected 0. Read its last lines; layers of your own must be registered with "
             f"keras.saving.register_keras_serializable in a module that keras_hrnet imports:\n{lines}"
         )
-    return output_path.read_bytes()
 
 
 def _environment():

@@ -3,6 +3,10 @@
 import dataclasses
 import pathlib
 
+from keras_hrnet.export.delegates import Coverage
+
+SHOWN_LAYERS = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
@@ -14,13 +18,19 @@ class ExportReport:
         image_size: (height, width) of the images that it takes.
         batch_size: how many images go in at once.
         input_dtype: "float32" or "uint8".
-        precision: of its weights and arithmetic, "float32".
+        precision: of its weights and arithmetic, for example "int8".
         output: what it gives, "logits", "logits_stride4", "labels" or "probabilities".
         largest_difference: the largest absolute difference from Keras, of logits or probabilities; None for labels.
         mean_difference: the mean absolute difference; None for labels.
         label_agreement: the share of pixels whose label is that of Keras, in [0, 1].
         latency_seconds: how long a batch takes with LiteRT on all cores of this machine's CPU, the median.
         operators: how often each TFLite operator occurs.
+        delegates: for "xnnpack" and "gpu", how much of the file they take and what not; by tables, see
+            `keras_hrnet.export.delegates`.
+        keras_miou: the mean IoU of Keras on the verification images, in [0, 1]; None without their labels.
+        miou: that of the file.
+        float_layers: the layers that were kept in floats, as the file was too far from Keras otherwise.
+        sensitivity: what each layer loses alone (`layer_sensitivity`), largest first; None if it was not measured.
     """
 
     path: pathlib.Path
@@ -35,6 +45,11 @@ class ExportReport:
     label_agreement: float
     latency_seconds: float
     operators: dict[str, int]
+    delegates: dict[str, Coverage] = dataclasses.field(default_factory=dict)
+    keras_miou: float | None = None
+    miou: float | None = None
+    float_layers: tuple[str, ...] = ()
+    sensitivity: dict[str, float] | None = None
 
     def to_dict(self):
         """Returns the report as numbers, strings, lists and dicts that JSON holds."""
@@ -53,8 +68,24 @@ class ExportReport:
             lines.append(
                 ("difference", f"{self.largest_difference:.2g} at most, {self.mean_difference:.2g} on average")
             )
+        if self.miou is not None:
+            lines.append(("mean IoU", f"{100 * self.miou:.2f} %, {100 * (self.miou - self.keras_miou):+.2f} to Keras"))
+        if self.float_layers:
+            lines.append(("kept in floats", ", ".join(self.float_layers)))
+        if self.sensitivity:
+            worst = [f"{layer} {100 * loss:.2g} %" for layer, loss in list(self.sensitivity.items())[:SHOWN_LAYERS]]
+            lines.append(("most sensitive", ", ".join(worst)))
+        lines += [("delegate", _coverage_line(name, coverage)) for name, coverage in self.delegates.items()]
         lines += [
             ("latency", f"{1000 * self.latency_seconds:.1f} ms a batch on this CPU"),
             ("operators", ", ".join(f"{count} {name}" for name, count in self.operators.items())),
         ]
         return "\n".join(f"{name:<16}{text}" for name, text in lines)
+
+
+def _coverage_line(name, coverage):
+    line = f"{name} takes {100 * coverage.share:.0f} % of the operators in {coverage.partitions} pieces"
+    if coverage.partitions == 1:
+        line = line.removesuffix("s")
+    reasons = dict.fromkeys(outside.reason for outside in coverage.outside)
+    return f"{line}: {', '.join(reasons)}" if reasons else line

@@ -3,6 +3,8 @@
 Under JAX and torch each export starts a TensorFlow process of about ten seconds: most are tried on TensorFlow only.
 """
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import keras_hrnet
 import keras_hrnet.export.tflite
 from keras_hrnet.evaluation import predict
 from keras_hrnet.export import ExportReport, export_tflite, run_tflite
+from keras_hrnet.export.delegates import Coverage, Outside
+from keras_hrnet.export.metadata import read_metadata
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
 
@@ -53,10 +57,12 @@ def test_the_real_network_answers_as_in_keras_on_every_backend(real_network, tmp
     assert 0 < report.mean_difference < report.largest_difference < 3e-5 * np.abs(expected).max()
     assert report.label_agreement > 0.999
     assert 0 < report.latency_seconds < 10
-    # Normalisations are folded; of the resizes, 13 are in the network and one enlarges the logits.
-    assert set(report.operators) == {"CONV_2D", "ADD", "PAD", "RESIZE_BILINEAR", "SUB", "MUL", "CONCATENATION"}
+    # Normalisations are folded; of the resizes, 13 are in the network and one enlarges the logits. The head joins maps
+    # before its convolution or adds them after, as is faster on the backend.
+    names = {"CONV_2D", "ADD", "PAD", "RESIZE_BILINEAR", "SUB", "MUL"}
+    assert set(report.operators) - {"CONCATENATION"} == names
     assert report.operators["RESIZE_BILINEAR"] == 14
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "w18.tflite.json"]
 
 
 @on_tensorflow
@@ -134,6 +140,100 @@ def test_a_file_for_batches_runs_any_number_of_images(tmp_path):
 
 
 @on_tensorflow
+@pytest.mark.parametrize(
+    ("precision", "output"),
+    [
+        ("float16", "labels"),
+        ("dynamic", "probabilities"),
+        ("int8", "logits_stride4"),
+        ("int8", "labels"),
+        ("int8", "probabilities"),
+        ("int16x8", "labels"),
+        ("int16x8", "logits"),
+        ("mixed", "labels"),
+    ],
+)
+def test_precisions_go_with_outputs(tmp_path, precision, output):
+    network, path = small_network(), tmp_path / "small.tflite"
+    report = export_tflite(
+        network,
+        path,
+        image_size=(16, 24),
+        precision=precision,
+        output=output,
+        input_dtype="uint8",
+        representative_data=images(8),
+    )
+    answers = run_tflite(path, images(2))
+    assert answers.dtype == ("uint8" if output == "labels" else "float32")
+    assert answers.shape[1:3] == ((4, 6) if output == "logits_stride4" else (16, 24))
+    assert report.label_agreement > 0.9
+    metadata = read_metadata(path)
+    assert (metadata["precision"], metadata["output"]["kind"]) == (precision, output)
+    assert metadata["input"] == {**metadata["input"], "dtype": "uint8", "shape": [1, 16, 24, 3]}
+
+
+@on_tensorflow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "hierarchical", "scales": (0.5, 1.0)},
+        {"head": "ocr", "align_corners": True},
+        {"interpolation": "nearest"},
+    ],
+    ids=str,
+)
+def test_heads_and_conventions_are_quantized_at_odd_sizes_in_batches(tmp_path, options):
+    network, path = tiny_hrnet(data_format="channels_last", **options), tmp_path / "tiny.tflite"
+    report = export_tflite(
+        network, path, image_size=(51, 67), precision="mixed", representative_data=images(4, (51, 67)), batch_size=4
+    )
+    seen = images(5, (51, 67), seed=2)
+    expected = network.predict_on_batch(seen)
+    difference = run_tflite(path, seen) - expected
+    assert np.sqrt(np.mean(difference**2)) < 0.2 * expected.std()  # measured 0.02
+    assert report.label_agreement > 0.9
+    bilinear = "interpolation" not in options
+    assert (report.delegates["xnnpack"].share == 1) == bilinear
+    assert read_metadata(path)["resize"]["align_corners"] == options.get("align_corners", False)
+
+
+@on_tensorflow
+def test_labels_of_a_dataset_give_the_mean_iou_and_a_report_is_kept_beside_the_file(tmp_path):
+    network, path = small_network(), tmp_path / "small.tflite"
+    dataset = [(images(4), predict(network, images(4)))]
+    report = export_tflite(
+        network,
+        path,
+        image_size=(16, 24),
+        precision="int8",
+        representative_data=dataset,
+        class_names=list("abcde"),
+        sensitivity=True,
+    )
+    assert report.keras_miou == 1
+    assert 0.9 < report.miou <= 1
+    assert len(report.sensitivity) >= 2
+    assert json.loads((tmp_path / "small.tflite.json").read_text()) == json.loads(json.dumps(report.to_dict()))
+    assert read_metadata(path)["class_names"] == list("abcde")
+
+
+@on_tensorflow
+def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "small.tflite"
+    path.write_text("the old file")
+
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras_hrnet.export.tflite.pathlib.Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_tflite(small_network(), path, image_size=(16, 24))
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "the old file"
+
+
+@on_tensorflow
 def test_a_classifier_of_images_is_exported_too(tmp_path):
     image = keras.Input((None, None, 3))
     pooled = keras.layers.GlobalAveragePooling2D(data_format="channels_last")(image)
@@ -158,7 +258,7 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     with pytest.raises(RuntimeError, match=r"off by .* in a value, with .* % of the labels .*No file was kept"):
         export_tflite(network, path, image_size=(16, 24))
     assert path.read_bytes() == good
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "small.tflite.json"]
 
 
 @on_tensorflow
@@ -193,7 +293,13 @@ def test_images_below_the_least_size_of_the_network_are_refused(real_network, tm
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"precision": "int8"}, r"precision='int8'. Expected 'float32'"),
+        ({"precision": "int4"}, r"precision='int4'. Expected 'float32' or 'float16' or 'dynamic' or 'int8' or"),
+        ({"precision": "int8"}, r"precision='int8' without representative_data.*or precision='dynamic'"),
+        ({"class_names": ["one"]}, r"Received 1 class_names. Expected 5"),
+        (
+            {"representative_data": np.full((1, 16, 24, 3), 0.5)},
+            r"float64 values in \[0.5, 0.5\].*Multiply them by 255",
+        ),
         ({"output": "softmax"}, r"output='softmax'. Expected 'logits' or 'logits_stride4' or 'labels' or 'prob"),
         ({"input_dtype": "int8"}, r"input_dtype='int8'. Expected 'float32' or 'uint8'"),
         ({"image_size": 512}, r"image_size=512. Expected the height and width"),
@@ -248,8 +354,25 @@ def test_a_model_that_gives_labels_is_refused(tmp_path):
 
 
 def test_a_report_prints_what_matters():
+    outside = (Outside("ARG_MAX", "", "no ARG_MAX"),)
     report = ExportReport(
-        "w18.tflite", 6_200_000, (512, 1024), 1, "uint8", "float32", "logits", 2e-4, 3e-5, 0.9999, 0.3, {"CONV_2D": 73}
+        path="w18.tflite",
+        size_bytes=6_200_000,
+        image_size=(512, 1024),
+        batch_size=1,
+        input_dtype="uint8",
+        precision="float32",
+        output="logits",
+        largest_difference=2e-4,
+        mean_difference=3e-5,
+        label_agreement=0.9999,
+        latency_seconds=0.3,
+        operators={"CONV_2D": 73},
+        delegates={"xnnpack": Coverage(1.0, 1, ()), "gpu": Coverage(0.5, 2, outside)},
+        keras_miou=0.8,
+        miou=0.79,
+        float_layers=("net/stem",),
+        sensitivity={"net/stem": 0.2, "net/stage2": 0.01},
     )
     assert str(report).splitlines() == [
         "file            w18.tflite, 6.2 MB",
@@ -257,6 +380,11 @@ def test_a_report_prints_what_matters():
         "output          logits, float32",
         "label agreement 99.990 % of the pixels have Keras's label",
         "difference      0.0002 at most, 3e-05 on average",
+        "mean IoU        79.00 %, -1.00 to Keras",
+        "kept in floats  net/stem",
+        "most sensitive  net/stem 20 %, net/stage2 1 %",
+        "delegate        xnnpack takes 100 % of the operators in 1 piece",
+        "delegate        gpu takes 50 % of the operators in 2 pieces: no ARG_MAX",
         "latency         300.0 ms a batch on this CPU",
         "operators       73 CONV_2D",
     ]

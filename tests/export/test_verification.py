@@ -4,29 +4,35 @@ import numpy as np
 import pytest
 
 from keras_hrnet.export.options import TFLiteOptions
-from keras_hrnet.export.verification import Reference, compare, verification_images
+from keras_hrnet.export.verification import Reference, check, compare, relative_error
 
 # Two pixels of three classes. The tolerance is 0.005 of the largest logit: 0.05.
 LOGITS = np.array([[[[10, 0, 0], [2.0, 2.06, 0]]]], dtype=np.float32)
 
 
-def options(output="logits", image_size=(1, 2)):
-    return TFLiteOptions(image_size=image_size, output=output)
+def options(output="logits", precision="float32"):
+    return TFLiteOptions(image_size=(1, 2), output=output, precision=precision)
 
 
-def reference():
-    return Reference(np.zeros((1, 1, 2, 3), np.uint8), LOGITS)
+def reference(labels=None):
+    return Reference(np.zeros((1, 1, 2, 3), np.uint8), LOGITS, labels)
+
+
+def compare_and_check(answers, options):
+    comparison = compare(answers, reference(), options)
+    check(comparison, options)
+    return comparison
 
 
 def test_equal_logits_differ_by_nothing():
-    comparison = compare(LOGITS, reference(), options())
+    comparison = compare_and_check(LOGITS, options())
     assert (comparison.largest_difference, comparison.mean_difference, comparison.label_agreement) == (0, 0, 1)
 
 
 def test_differences_within_the_tolerance_are_told():
     moved = LOGITS.copy()
     moved[0, 0, 1] += [0.04, -0.04, 0]  # Now the second pixel is of class 0.
-    comparison = compare(moved, reference(), options())
+    comparison = compare_and_check(moved, options())
     assert comparison.largest_difference == pytest.approx(0.04, rel=1e-5)
     assert comparison.mean_difference == pytest.approx(0.08 / 6, rel=1e-5)
     assert comparison.label_agreement == 0.5
@@ -36,50 +42,72 @@ def test_differences_within_the_tolerance_are_told():
 def test_one_logit_beyond_the_tolerance_fails(wrong):
     moved = LOGITS.copy()
     moved[0, 0, 0, 1] += np.float32(wrong)
-    with pytest.raises(RuntimeError, match=r"in a value, .* Expected at most 0.05"):
-        compare(moved, reference(), options())
+    with pytest.raises(RuntimeError, match=r"in a value, .* Expected at most 0.05 for precision='float32'"):
+        compare_and_check(moved, options())
 
 
 def test_a_label_may_differ_only_where_keras_hardly_prefers_its_own():
     hardly = np.array([[[0, 0]]], dtype=np.uint8)
-    assert compare(hardly, reference(), options("labels")).label_agreement == 0.5
+    assert compare_and_check(hardly, options("labels")).label_agreement == 0.5
     with pytest.raises(RuntimeError, match=r"off by 10 in a label's logit, with 50.000 % of the labels"):
-        compare(np.array([[[1, 1]]], dtype=np.uint8), reference(), options("labels"))
+        compare_and_check(np.array([[[1, 1]]], dtype=np.uint8), options("labels"))
 
 
 def test_probabilities_may_differ_by_half_of_what_logits_may():
     odds = np.exp(LOGITS.astype(np.float64))
     expected = (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
-    assert compare(expected, reference(), options("probabilities")).largest_difference < 1e-6
+    assert compare_and_check(expected, options("probabilities")).largest_difference < 1e-6
     with pytest.raises(RuntimeError, match=r"Expected at most 0.025"):
-        compare(expected + np.float32(0.03), reference(), options("probabilities"))
+        compare_and_check(expected + np.float32(0.03), options("probabilities"))
 
 
 def test_an_answer_of_another_shape_or_dtype_fails():
     with pytest.raises(RuntimeError, match=r"answers float32 of shape \(1, 1, 1, 3\) where Keras gives float32"):
-        compare(LOGITS[:, :, :1], reference(), options())
+        compare_and_check(LOGITS[:, :, :1], options())
     with pytest.raises(RuntimeError, match=r"answers int32 .* where Keras gives uint8"):
-        compare(np.zeros((1, 1, 2), np.int32), reference(), options("labels"))
+        compare_and_check(np.zeros((1, 1, 2), np.int32), options("labels"))
 
 
-def test_without_data_noise_and_gradients_of_the_size_are_taken():
-    made = verification_images(options(image_size=(16, 24)))
-    assert (made.shape, made.dtype) == ((2, 16, 24, 3), np.uint8)
-    assert (made[1].min(), made[1].max()) == (0, 255)
-    np.testing.assert_array_equal(made, verification_images(options(image_size=(16, 24))))
+@pytest.mark.parametrize("precision", ["dynamic", "int8", "mixed", "int16x8"])
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+def test_integers_may_be_off_by_a_share_of_the_deviation(precision, output):
+    wanted = LOGITS if output == "logits" else np.exp(LOGITS) / np.exp(LOGITS).sum(axis=-1, keepdims=True)
+    share = 0.05 if precision == "int16x8" else 0.1
+    allowed = share * wanted.std()
+    signs = np.array([1, -1, 1], np.float32)
+    assert compare_and_check(wanted + 0.9 * allowed * signs, options(output, precision)).failed[1] == pytest.approx(
+        0.9 * share, rel=1e-3
+    )
+    with pytest.raises(RuntimeError, match=rf"(?s)in the mean of its values, .*precision='{precision}'.*'mixed', then"):
+        compare_and_check(wanted + 1.1 * allowed * signs, options(output, precision))
 
 
-def test_the_first_four_images_of_an_array_are_taken():
-    given = np.random.default_rng(0).integers(0, 256, (6, 1, 2, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(verification_images(options(), given), given[:4])
+def test_labels_of_integers_may_be_wrong_where_little_is_lost():
+    hardly = np.array([[[0, 0]]], dtype=np.uint8)
+    assert compare_and_check(hardly, options("labels", "int8")).label_agreement == 0.5
+    with pytest.raises(RuntimeError, match=r"the mean of its labels' logits"):
+        compare_and_check(np.array([[[1, 1]]], dtype=np.uint8), options("labels", "int8"))
 
 
-def test_the_first_four_images_of_a_dataset_are_taken_and_no_more_is_read():
-    given = np.random.default_rng(0).integers(0, 256, (6, 1, 2, 3), dtype=np.uint8)
+def test_the_layer_that_departs_is_asked_for_on_failure_only_and_named():
+    def never():
+        raise AssertionError("asked")
 
-    def dataset():
-        for start in (0, 3):
-            yield given[start : start + 3].astype("float32"), np.zeros((3, 1, 2), np.uint8)
-        raise AssertionError("read too far")
+    check(compare(LOGITS, reference(), options()), options(), never)
+    with pytest.raises(RuntimeError, match=r"The layer 'stem' departs first. Expected"):
+        check(compare(LOGITS + 1, reference(), options()), options(), lambda: "stem")
 
-    np.testing.assert_array_equal(verification_images(options(), dataset()), given[:4])
+
+def test_the_mean_iou_of_both_is_told_where_the_truth_is_known():
+    moved = LOGITS.copy()
+    moved[0, 0, 1] += [0.04, -0.04, 0]  # Now the second pixel is of class 0, which is wrong.
+    truth = np.array([[[0, 1]]], dtype=np.uint8)
+    comparison = compare(moved, reference(truth), options())
+    assert (comparison.keras_miou, comparison.miou) == (1, 0.25)
+    for unknown in (None, np.full((1, 1, 2), 255, np.uint8), np.zeros((1, 4, 8), np.uint8)):
+        assert compare(moved, reference(unknown), options()).miou is None
+
+
+def test_the_relative_error_is_a_share_of_the_deviation():
+    assert relative_error(np.array([1.0, 3.0]), np.array([0.0, 2.0])) == 1
+    assert relative_error(np.array([3.0, 3.0]), np.array([2.0, 2.0])) == 1

@@ -1,0 +1,202 @@
+"""Measures exported files side by side: how fast, how large, and how alike they answer."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
+from keras_hrnet.export.delegates import delegate_coverage
+
+LAST_LINES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What a file costs on this machine's CPU, and how its answers compare.
+
+    Args:
+        path: the file.
+        size_bytes: of the file, or of all files of its folder.
+        image_size: (height, width) of the images it ran on.
+        batch_size: how many images at once.
+        num_threads: on how many cores.
+        load_seconds: until it was open; without starting Python and importing TensorFlow and the like.
+        first_seconds: of the first run, which compiles or allocates.
+        median_seconds: of the later runs.
+        p90_seconds: nine tenths of the later runs were not slower.
+        peak_bytes: of memory, beyond that of a process that has imported this package.
+        agreement: the share of pixels with the label of the first file, in [0, 1]; None without images.
+        mean_iou: on the images, in [0, 1]; None without labels.
+        delegates: of a `.tflite` file, the share of its operators that each delegate takes, in [0, 1]: "xnnpack" is
+            what runs here, "gpu" what would on a phone. None for other files.
+    """
+
+    path: pathlib.Path
+    size_bytes: int
+    image_size: tuple[int, int]
+    batch_size: int
+    num_threads: int
+    load_seconds: float
+    first_seconds: float
+    median_seconds: float
+    p90_seconds: float
+    peak_bytes: int
+    agreement: float | None = None
+    mean_iou: float | None = None
+    delegates: dict[str, float] | None = None
+
+    def to_dict(self):
+        """Returns the measurement as what JSON holds."""
+        return {**dataclasses.asdict(self), "path": str(self.path)}
+
+
+def benchmark_files(
+    paths, *, image_size=(512, 1024), batch_size=1, num_threads=None, num_runs=20, images=None, labels=None, on_run=None
+):
+    """Runs exported files in turn, each in a process of its own, and compares what they answer.
+
+    Args:
+        paths: `.tflite`, `.onnx` and `.keras` files and folders of SavedModels. A `.keras` file runs on the active
+            backend.
+        image_size: (height, width) for files that take any size.
+        batch_size: how many images at once; a `.tflite` file has its own.
+        num_threads: on how many cores; None for all.
+        num_runs: how many times each file runs after its first run.
+        images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255], to compare the labels on; of the size that the
+            files take. None compares nothing.
+        labels: integers `(num_images, height, width)`, train ids of the images; 255 is ignored. None scores nothing.
+        on_run: called after each run of each file.
+
+    Returns:
+        A list of `Measurement`, in the order of `paths`.
+
+    Raises:
+        ValueError: if a file is none of these, cannot be run, or answers at another size than the first.
+    """
+    num_threads = num_threads or os.cpu_count()
+    options = {"image_size": image_size, "batch_size": batch_size, "num_threads": num_threads}
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        processes = [stack.enter_context(_Process(path, options, folder / str(i))) for i, path in enumerate(paths)]
+        started = [process.answer() for process in processes]
+        seconds = [[] for _ in processes]
+        for _ in range(num_runs):
+            for process, times in zip(processes, seconds, strict=True):
+                times.append(process.ask("run")["seconds"])
+                if on_run is not None:
+                    on_run()
+        peaks = [process.ask("memory")["bytes"] for process in processes]
+        answers = [None] * len(processes)
+        if images is not None:
+            answers = [process.labels(images) for process in processes]
+    return [
+        Measurement(
+            path=process.path,
+            size_bytes=_size_of(process.path),
+            image_size=tuple(start["image_size"]),
+            batch_size=batch_size,
+            num_threads=num_threads,
+            load_seconds=start["load"],
+            first_seconds=start["first"],
+            median_seconds=statistics.median(times),
+            p90_seconds=float(np.quantile(times, 0.9)),
+            peak_bytes=peak,
+            delegates=_delegates(process.path),
+            **_compare(process.path, answer, answers[0], labels),
+        )
+        for process, start, times, peak, answer in zip(processes, started, seconds, peaks, answers, strict=True)
+    ]
+
+
+class _Process:
+    """A process that runs one file."""
+
+    def __init__(self, path, options, folder):
+        self.path, self.folder = pathlib.Path(path), folder
+        self.folder.mkdir()
+        options_path = self.folder / "options.json"
+        options_path.write_text(json.dumps({**options, "path": str(self.path.absolute())}))
+        self.errors = open(self.folder / "errors.txt", "w+")  # noqa: SIM115 (closed in `__exit__`)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "keras_hrnet.export.benchmark_worker", str(options_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env=_environment(options["num_threads"]),
+            text=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+    def ask(self, *words):
+        self.process.stdin.write("\t".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.process.wait()
+        self.errors.seek(0)
+        lines = self.errors.read().strip().splitlines()[-LAST_LINES:]
+        raise ValueError(
+            f"{self.path} cannot be run: its process ended with status {self.process.returncode}. Expected a whole "
+            "`.tflite`, `.onnx` or `.keras` file, or a SavedModel. Read its last lines:\n" + "\n".join(lines)
+        )
+
+    def labels(self, images):
+        source, target = self.folder / "images.npy", self.folder / "labels.npy"
+        np.save(source, images)
+        self.ask("labels", source, target)
+        return np.load(target)
+
+
+def _environment(num_threads):
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(num_threads))
+    return {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def _delegates(path):
+    if path.suffix != ".tflite":
+        return None
+    return {name: coverage.share for name, coverage in delegate_coverage(path).items()}
+
+
+def _compare(path, answer, first, labels):
+    if answer is None:
+        return {}
+    if answer.shape != first.shape:
+        raise ValueError(
+            f"{path} answers labels of shape {answer.shape}, and the first file {first.shape}. Expected one size. "
+            "Export both for the same images and outputs."
+        )
+    scores = {"agreement": float(np.mean(answer == first))}
+    if labels is not None:
+        if labels.shape != answer.shape:
+            raise ValueError(
+                f"{path} answers labels of shape {answer.shape} for truths of shape {labels.shape}. Expected one size. "
+                "Export the network at the size of the image, not at stride 4."
+            )
+        num_classes = int(max(answer.max(), labels[labels < 255].max(initial=0))) + 1
+        scores["mean_iou"] = float(np.nanmean(intersection_over_union(confusion_matrix(labels, answer, num_classes))))
+    return scores
+
+
+def _size_of(path):
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

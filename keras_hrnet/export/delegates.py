@@ -1,0 +1,195 @@
+"""Which operators of a `.tflite` file run in a delegate, by tables of what the delegates take: XNNPACK and GPU.
+
+The converter's own analyser passes graphs that the GPU delegate rejects (tensors of rank 6, ARG_MAX), hence these
+tables. The one for XNNPACK is held against the real delegate by the tests.
+
+Reference: tensorflow/lite/delegates/xnnpack/README.md; tensorflow/lite/delegates/gpu/common/model_builder.cc.
+"""
+
+import dataclasses
+
+from keras_hrnet.export.graph import read_graph
+
+FLOATS = ("float32", "float16")
+# What LiteRT 2.3 joins; up to LiteRT 1, four.
+XNNPACK_CONCATENATED = 5
+
+# Names of operators, apart by spaces.
+XNNPACK_FLOAT = (
+    "ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EXP "
+    "FULLY_CONNECTED HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG PAD PRELU QUANTIZE "
+    "REDUCE_MAX REDUCE_MIN RELU RELU6 RESHAPE RESIZE_BILINEAR RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE "
+    "STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV"
+)
+XNNPACK_INT8 = (
+    "ADD CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE ELU FULLY_CONNECTED LEAKY_RELU LOGISTIC MAX_POOL_2D MEAN "
+    "MUL PAD QUANTIZE RESHAPE RESIZE_BILINEAR SLICE SPLIT STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV"
+)
+GPU = (
+    "ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D COS DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EXP "
+    "FLOOR FULLY_CONNECTED HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG PAD POW PRELU "
+    "QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SIN SLICE SOFTMAX "
+    "SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outside:
+    """An operator that a delegate leaves to the CPU's own kernels.
+
+    Args:
+        operator: for example "ARG_MAX".
+        layer: the path of the Keras layer that made it; "" at the borders of the file.
+        reason: why.
+    """
+
+    operator: str
+    layer: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """How much of a file runs in a delegate.
+
+    Args:
+        share: the share of its operators, in [0, 1].
+        partitions: in how many pieces; each costs copies in and out.
+        outside: what is left out.
+    """
+
+    share: float
+    partitions: int
+    outside: tuple[Outside, ...]
+
+
+def delegate_coverage(file):
+    """Says how much of a `.tflite` file the delegates take, and what they leave out.
+
+    Args:
+        file: its path, or its bytes.
+
+    Returns:
+        A dict from "xnnpack" and "gpu" to `Coverage`. Int8 counts as in the GPU delegate, which computes it in floats.
+    """
+    graph = read_graph(file)
+    return {name: _coverage(graph, rule) for name, rule in (("xnnpack", xnnpack_reason), ("gpu", gpu_reason))}
+
+
+def partitions(graph, is_inside):
+    """Cuts a graph in pieces as TFLite does: each as large as it can be, of operators that are all in or all out.
+
+    Args:
+        graph: a `Graph`.
+        is_inside: a function from an `Operator` to whether the delegate takes it.
+
+    Returns:
+        The pieces in the delegate: a list of lists of operators.
+    """
+    ready = {tensor.index for tensor in graph.inputs}
+    waiting, pieces = list(graph.operators), []
+    while waiting:
+        inside, piece = None, []
+        while True:
+            chosen = []
+            for operator in waiting:
+                if all(tensor.index in ready for tensor in operator.runtime_inputs):
+                    inside = is_inside(operator) if inside is None else inside
+                    if is_inside(operator) == inside:
+                        chosen.append(operator)
+                        ready.update(tensor.index for tensor in operator.outputs)
+            if not chosen:
+                break
+            piece += chosen
+            waiting = [operator for operator in waiting if not any(operator is other for other in chosen)]
+        if inside is None:
+            raise ValueError(
+                f"Received a graph whose operator {waiting[0].name} waits for a tensor that nothing makes. Expected "
+                "operators in an order in which they run. Export the file again."
+            )
+        if inside:
+            pieces.append(piece)
+    return pieces
+
+
+def xnnpack_reason(operator):
+    """Returns why XNNPACK leaves an operator out, or None if it takes it."""
+    if reason := _static_reason(operator):
+        return reason
+    name = operator.name
+    dtypes = {tensor.dtype for tensor in (*operator.runtime_inputs[:1], *operator.outputs)}
+    if name not in XNNPACK_FLOAT.split():
+        return f"XNNPACK has no {name}"
+    if "int16" in dtypes:
+        return "XNNPACK has no int16"
+    is_int8 = any(tensor.dtype in ("int8", "uint8") and tensor.is_quantized for tensor in operator.outputs)
+    if is_int8 and name not in XNNPACK_INT8.split():
+        return f"XNNPACK has no {name} in int8"
+    if not is_int8 and not dtypes <= {*FLOATS, "int8"}:
+        return f"XNNPACK has no {name} of {' and '.join(sorted(dtypes))}"
+    if name == "CONCATENATION" and not 2 <= len(operator.inputs) <= XNNPACK_CONCATENATED:
+        return f"XNNPACK joins 2 to {XNNPACK_CONCATENATED} tensors, this one {len(operator.inputs)}"
+    if name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _has_constant_weights(operator):
+        return "XNNPACK needs a constant kernel and bias"
+    if name == "SOFTMAX" and operator.options.beta != 1:
+        return f"XNNPACK's SOFTMAX has beta 1, this one {operator.options.beta}"
+    return None
+
+
+def gpu_reason(operator):
+    """Returns why the GPU delegate leaves an operator out, or None if it takes it."""
+    if reason := _static_reason(operator):
+        return reason
+    name = operator.name
+    if name not in GPU.split():
+        return f"the GPU delegate has no {name}"
+    tensors = (*operator.runtime_inputs, *operator.outputs)
+    for tensor in tensors:
+        if len(tensor.shape) > 4:
+            return f"the GPU delegate takes tensors up to rank 4, this one has {len(tensor.shape)}"
+    dtypes = {tensor.dtype for tensor in tensors if not (tensor.dtype in ("int8", "uint8") and tensor.is_quantized)}
+    allowed = {*FLOATS, "int32", "bool"} if name == "CAST" else set(FLOATS)
+    if not dtypes <= allowed:
+        return f"the GPU delegate has no {name} of {' and '.join(sorted(dtypes - allowed))}"
+    is_resize = name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+    if is_resize and operator.options.alignCorners and operator.options.halfPixelCenters:
+        return "the GPU delegate aligns corners or centres pixels, not both"
+    if name == "SOFTMAX" and operator.options.beta != 1:
+        return f"the GPU delegate's SOFTMAX has beta 1, this one {operator.options.beta}"
+    if name == "BATCH_MATMUL":
+        return _gpu_product_reason(operator)
+    return None
+
+
+def _gpu_product_reason(operator):
+    if operator.options.adjX or operator.options.adjY:
+        return "the GPU delegate ignores that BATCH_MATMUL transposes"
+    right = operator.inputs[1]
+    if right.is_constant and len(right.shape) != 2:
+        return f"the GPU delegate multiplies by a constant of rank 2, this one has {len(right.shape)}"
+    if operator.inputs[0].is_constant:
+        return "the GPU delegate multiplies no constant from the left"
+    return None
+
+
+def _static_reason(operator):
+    for tensor in (*operator.inputs, *operator.outputs):
+        if -1 in tensor.shape:
+            return f"a shape is known at run time only: {tensor.shape}"
+    return None
+
+
+def _has_constant_weights(operator):
+    # Or half-precision weights: DEQUANTIZE operators between them and the convolution, which delegates run beforehand.
+    return all(tensor.is_constant or not tensor.is_quantized for tensor in operator.inputs[1:])
+
+
+def _coverage(graph, reason):
+    reasons = {id(operator): reason(operator) for operator in graph.operators}
+    outside = tuple(
+        Outside(operator.name, operator.layer, reasons[id(operator)])
+        for operator in graph.operators
+        if reasons[id(operator)]
+    )
+    share = 1 - len(outside) / max(len(graph.operators), 1)
+    return Coverage(share, len(partitions(graph, lambda operator: reasons[id(operator)] is None)), outside)

@@ -1,0 +1,92 @@
+"""Names the layer where an exported file leaves the Keras model that it was made from."""
+
+import keras
+import numpy as np
+
+from keras_hrnet.evaluation.inference import data_format, images_for
+from keras_hrnet.export.graph import read_graph
+from keras_hrnet.export.options import logits_model
+from keras_hrnet.export.quantization import is_inside, open_with_tensors, tensor_values
+from keras_hrnet.export.verification import LARGEST_SHARE, MEAN_SHARE, relative_error
+
+
+def first_departure(model, content, image, options):
+    """Finds the first layer whose values in a file are further from Keras's than the precision allows.
+
+    Args:
+        model: the network.
+        content: the `.tflite` file, bytes.
+        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+        options: a `TFLiteOptions`.
+
+    Returns:
+        The name of a layer of `model`, or None if none departs before the answer. What a network in the network
+        computes is not looked at.
+    """
+    network, _ = logits_model(model, options)
+    made = _made_tensors(content, image, options)
+    allowed = {**LARGEST_SHARE, **MEAN_SHARE}[options.precision]
+    for layer, values in _keras_values(network, image):
+        for value in values:
+            found = _counterpart(made, layer.name, value)
+            if found is not None and not relative_error(found, value) <= allowed:
+                return layer.name
+    return None
+
+
+def _keras_values(network, image):
+    """Yields each layer of a network with its results, channels last, in the order in which they are computed."""
+    layers = [layer for layer in network.layers if _is_connected(layer, network)]
+    every = keras.Model(network.inputs[0], [keras.tree.flatten(layer.output) for layer in layers])
+    answers = every.predict_on_batch(images_for(network, image[np.newaxis]))
+    channels_first = data_format(network) == "channels_first"
+    for layer, values in zip(layers, answers, strict=True):
+        values = [np.asarray(value) for value in values]
+        yield layer, [value for value in values if value.ndim == 4 and value.dtype.kind == "f"]
+        if channels_first:
+            # The layers of this package are channels last inside, others may not be: the file has what fits.
+            yield layer, [np.moveaxis(value, 1, -1) for value in values if value.ndim == 4 and value.dtype.kind == "f"]
+
+
+def _is_connected(layer, network):
+    if isinstance(layer, keras.layers.InputLayer):
+        return False
+    try:
+        keras.Model(network.inputs[0], keras.tree.flatten(layer.output))
+    except (AttributeError, ValueError):  # A layer that is called twice has no output, a network its own inputs.
+        return False
+    return True
+
+
+def _made_tensors(content, image, options):
+    """Lists what layers hand on in a file: (path of the layer, values of the first image), in order."""
+    interpreter = open_with_tensors(content)
+    (given,) = interpreter.get_input_details()
+    batch = np.repeat(image[np.newaxis], options.batch_size, axis=0)
+    interpreter.set_tensor(given["index"], batch.astype(given["dtype"]))
+    interpreter.invoke()
+    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    graph = read_graph(content)
+    consumers = {}
+    for operator in graph.operators:
+        for tensor in operator.runtime_inputs:
+            consumers.setdefault(tensor.index, []).append(operator.layer)
+    made = []
+    for operator in graph.operators:
+        (tensor, *_) = operator.outputs
+        inside = [is_inside(layer, (operator.layer,)) for layer in consumers.get(tensor.index, ())]
+        values = tensor_values(interpreter, details[tensor.index])
+        if values is not None and operator.layer and not (inside and all(inside)):
+            made.append((operator.layer, _real(values[:1], details[tensor.index])))
+    return made
+
+
+def _real(values, tensor):
+    scale, zero = tensor["quantization"]
+    return (values.astype(np.float32) - zero) * scale if scale else values
+
+
+def _counterpart(made, name, value):
+    """Returns the last tensor of this shape that a layer of this name made, or None."""
+    found = [x for path, x in made if name in path.split("/") and x.shape == value.shape]
+    return found[-1] if found else None

@@ -1,0 +1,194 @@
+"""Makes a float32 `.tflite` file into one of integers, with `ai-edge-quantizer`.
+
+Measured against TensorFlow's converter (HRNetW18Small after the demo's training, 256x512, calibrated on the same 32
+images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and a batch took 19 ms against 30;
+in int16x8 0.5 % both. It takes a file, so networks of every backend come here the same way, and a tenth of a second,
+so that several choices of layers can be tried.
+"""
+
+import contextlib
+import io
+import os
+import re
+import warnings
+
+import numpy as np
+
+from keras_hrnet.export.graph import read_graph
+
+QUANTIZED = ("dynamic", "int8", "int16x8", "mixed")
+CALIBRATED = ("int8", "int16x8", "mixed")
+
+# What "mixed" computes in integers; attention, softmax and resizing stay in floats.
+MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
+# What may stand between the image and the first convolution.
+NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+
+
+def calibrate(content, images, batch_size):
+    """Finds the range of every tensor of a float file on images.
+
+    Args:
+        content: a float32 `.tflite` file, bytes.
+        images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255].
+        batch_size: how many images the file takes at once.
+
+    Returns:
+        A dict from tensor names to (smallest, largest) value.
+    """
+    interpreter = open_with_tensors(content)
+    (image,) = interpreter.get_input_details()
+    constants = {x.index for operator in read_graph(content).operators for x in operator.inputs if x.is_constant}
+    details = [x for x in interpreter.get_tensor_details() if x["dtype"] == np.float32 and x["index"] not in constants]
+    ranges = {}
+    for start in range(0, len(images), batch_size):
+        batch = images[np.arange(start, start + batch_size) % len(images)]
+        interpreter.set_tensor(image["index"], batch.astype(image["dtype"]))
+        interpreter.invoke()
+        for tensor in details:
+            if (values := tensor_values(interpreter, tensor)) is not None:
+                low, high = ranges.get(tensor["name"], (np.inf, -np.inf))
+                ranges[tensor["name"]] = (min(low, float(values.min())), max(high, float(values.max())))
+    return ranges
+
+
+def quantize(content, precision, ranges=None, *, float_layers=(), only_layers=None):
+    """Quantizes a float file.
+
+    The image and the answer keep their dtypes, and so does what lies next to them: normalisation before the first
+    convolution (its result takes the 255 steps that pixels have), and the softmax or the choice of labels after the
+    logits.
+
+    Args:
+        content: a float32 `.tflite` file, bytes.
+        precision: "dynamic", "int8", "int16x8" or "mixed".
+        ranges: what `calibrate` gave; None for "dynamic".
+        float_layers: paths of layers (`keras_hrnet.export.graph.layer_path`) that stay in floats, with all in them.
+        only_layers: paths of the only layers that do not; None for all.
+
+    Returns:
+        The file, bytes.
+
+    Raises:
+        ImportError: if `ai-edge-quantizer` is not installed.
+    """
+    with _quiet():
+        quantizer = _quantizer(content)
+        graph = read_graph(content)
+        _add_precision(quantizer, precision)
+        before_layers = _normalizing(graph)
+        for operator in graph.operators:
+            at_border = operator.outputs[0].index in before_layers or _is_choice(operator)
+            if at_border or _is_chosen_float(operator, float_layers, only_layers):
+                _keep_float(quantizer, f"^{re.escape(operator.outputs[0].name)};?$")
+        return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
+
+
+def is_inside(path, layers):
+    """Returns whether the path of a layer is one of `layers` or inside one."""
+    return any(path == layer or path.startswith(f"{layer}/") for layer in layers)
+
+
+def open_with_tensors(content):
+    """Opens a `.tflite` file whose tensors can all be read after a run, at the cost of memory and speed."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with warnings.catch_warnings():
+        # It says that this is for finding faults, which it is.
+        warnings.simplefilter("ignore", UserWarning)
+        interpreter = Interpreter(
+            model_content=bytes(content), num_threads=os.cpu_count(), experimental_preserve_all_tensors=True
+        )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def tensor_values(interpreter, tensor):
+    """Returns the values of a tensor after a run, or None where it has none (what a delegate keeps to itself)."""
+    try:
+        values = interpreter.get_tensor(tensor["index"])
+    except ValueError:
+        return None
+    return values if values.size else None
+
+
+def check_quantizer():
+    """Raises an ImportError if `ai-edge-quantizer` is not installed."""
+    _quantizer_module()
+
+
+def _quantizer_module():
+    try:
+        from ai_edge_quantizer import quantizer
+    except ImportError as error:
+        raise ImportError(
+            "Received a precision that needs ai-edge-quantizer, which is not installed. Expected it beside "
+            "keras_hrnet. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
+        ) from error
+    return quantizer
+
+
+def _quantizer(content):
+    return _quantizer_module().Quantizer(bytes(content))
+
+
+def _add_precision(quantizer, precision):
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    every = TFLOperationName.ALL_SUPPORTED
+    if precision == "dynamic":
+        quantizer.add_dynamic_config(".*", every, num_bits=8)
+    elif precision == "mixed":
+        for name in MIXED_OPERATORS:
+            quantizer.add_static_config(".*", TFLOperationName(name), activation_num_bits=8, weight_num_bits=8)
+    else:
+        bits = 16 if precision == "int16x8" else 8
+        quantizer.add_static_config(".*", every, activation_num_bits=bits, weight_num_bits=8)
+        for border in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+            quantizer.update_quantization_recipe(".*", border, algorithm_key="no_quantize")
+
+
+def _keep_float(quantizer, pattern):
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    quantizer.update_quantization_recipe(pattern, TFLOperationName.ALL_SUPPORTED, algorithm_key="no_quantize")
+
+
+def _is_choice(operator):
+    return operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer
+
+
+def _is_chosen_float(operator, float_layers, only_layers):
+    if is_inside(operator.layer, float_layers):
+        return True
+    return only_layers is not None and not is_inside(operator.layer, only_layers)
+
+
+def _normalizing(graph):
+    """Returns the numbers of the tensors between the image and the first convolution, the image too."""
+    found = {tensor.index for tensor in graph.inputs}
+    for operator in graph.operators:
+        if operator.name in NORMALIZING and all(tensor.index in found for tensor in operator.runtime_inputs):
+            found.update(tensor.index for tensor in operator.outputs)
+    return found
+
+
+def _statistics(graph, ranges):
+    if ranges is None:
+        return None
+    tensors = {x.name: x for operator in graph.operators for x in (*operator.inputs, *operator.outputs)}
+    return {
+        name: {
+            bound: np.full((1,) * len(tensors[name].shape), value, np.float32)
+            for bound, value in zip(("min", "max"), ranges[name], strict=True)
+        }
+        for name in tensors.keys() & ranges.keys()
+    }
+
+
+@contextlib.contextmanager
+def _quiet():
+    # The quantizer draws a progress bar whatever it is told, and opens the file in a way that warns (see above).
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield

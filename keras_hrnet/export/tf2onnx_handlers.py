@@ -1,0 +1,73 @@
+"""What tf2onnx 1.17 translates wrongly, translated right."""
+
+import numpy as np
+
+
+def handlers():
+    """Returns what `tf2onnx.convert.from_function` takes as `custom_op_handlers`."""
+    return {"FloorMod": (floor_mod, []), "ResizeBilinear": (resize, []), "ResizeNearestNeighbor": (resize, [])}
+
+
+def floor_mod(graph, node, name, args):
+    """Makes a remainder with the sign of the divisor; tf2onnx's own, of integers, has that of the dividend.
+
+    Args:
+        graph: a `tf2onnx.graph.Graph`, which is changed.
+        node: its operator FloorMod.
+        name: of the operator.
+        args: not used.
+    """
+    from onnx import TensorProto
+    from tf2onnx.onnx_opset.math import FloorMod
+
+    if graph.get_dtype(node.input[0]) in (TensorProto.INT32, TensorProto.INT64):
+        node.type = "Mod"
+    else:
+        FloorMod.version_7(graph, node)
+
+
+def resize(graph, node, name, args):
+    """Makes a Resize to a size; tf2onnx's own has factors in float32, which miss a pixel of many odd sizes.
+
+    Args:
+        graph: a `tf2onnx.graph.Graph`, which is changed.
+        node: its operator ResizeBilinear or ResizeNearestNeighbor.
+        name: of the operator.
+        args: not used.
+    """
+    from onnx import TensorProto
+
+    is_bilinear = node.type == "ResizeBilinear"
+    convention = [node.get_attr(name) for name in ("align_corners", "half_pixel_centers")]
+    is_aligned, is_half_pixel = (attribute is not None and bool(attribute.i) for attribute in convention)
+    images, size = node.input
+
+    maps = graph.make_node("Transpose", [images], {"perm": [0, 3, 1, 2]}).output[0]
+    size = graph.make_node("Cast", [size], {"to": TensorProto.INT64}).output[0]
+    sizes = graph.make_node("Concat", [_batch_and_channels(graph, maps), size], {"axis": 0}).output[0]
+    mode = "align_corners" if is_aligned else "half_pixel" if is_half_pixel else "asymmetric"
+    attributes = {"mode": "linear" if is_bilinear else "nearest", "coordinate_transformation_mode": mode}
+    if not is_bilinear:
+        # TensorFlow rounds a half up where pixels have centres.
+        attributes["nearest_mode"] = "floor" if mode == "asymmetric" else "round_prefer_ceil"
+    nothing = _constant(graph, [], np.float32)
+    resized = graph.make_node("Resize", [maps, nothing, nothing, sizes], attributes).output[0]
+
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    back = {"perm": [0, 2, 3, 1]}
+    graph.make_node("Transpose", [resized], back, name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
+
+
+def _batch_and_channels(graph, maps):
+    batch, channels = (graph.get_shape(maps) or [-1, -1])[:2]
+    if min(batch, channels) > 0:
+        return _constant(graph, [batch, channels], np.int64)
+    shape = graph.make_node("Shape", [maps]).output[0]
+    return graph.make_node("Slice", [shape, *(_constant(graph, [i], np.int64) for i in (0, 2))]).output[0]
+
+
+def _constant(graph, values, dtype):
+    from tf2onnx.utils import make_name
+
+    return graph.make_const(make_name("constant"), np.array(values, dtype)).output[0]

@@ -1,0 +1,98 @@
+"""What travels inside a file, on one made without Keras."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet.export import run_tflite
+from keras_hrnet.export.metadata import add_metadata, describe, read_metadata, weights_hash
+from keras_hrnet.export.options import TFLiteOptions
+from keras_hrnet.labels import CLASS_NAMES, PALETTE
+
+
+def network(num_classes=3):
+    image = keras.Input((None, None, 3))
+    return keras.Model(image, keras.layers.Conv2D(num_classes, 1, data_format="channels_last")(image), name="net")
+
+
+@pytest.fixture(scope="module")
+def content():
+    import tensorflow as tf
+
+    kernel = tf.constant(np.arange(2700, dtype=np.float32).reshape(30, 30, 3, 1))
+    module = tf.Module()
+    module.call = tf.function(lambda image: tf.nn.conv2d(image, kernel, 1, "SAME"), [tf.TensorSpec((1, 4, 5, 3))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.call.get_concrete_function()], module)
+    return converter.convert()
+
+
+def test_metadata_is_read_back_and_the_file_answers_the_same(content, tmp_path):
+    path, plain = tmp_path / "net.tflite", tmp_path / "plain.tflite"
+    plain.write_bytes(content)
+    path.write_bytes(add_metadata(content, {"class_names": ["Straße"]}))
+    assert read_metadata(path) == {"class_names": ["Straße"]}
+    image = np.random.default_rng(0).integers(0, 256, (1, 4, 5, 3))
+    np.testing.assert_array_equal(run_tflite(path, image), run_tflite(plain, image))
+
+
+def test_weights_lie_at_multiples_of_16_bytes_inside_the_flatbuffer(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    written = add_metadata(content, {"a": 1})
+    model = schema.Model.GetRootAs(written)
+    base = np.frombuffer(written, np.uint8).__array_interface__["data"][0]
+    starts = []
+    for i in range(model.BuffersLength()):
+        if model.Buffers(i).DataLength():
+            starts.append(model.Buffers(i).DataAsNumpy().__array_interface__["data"][0] - base)
+        assert model.Buffers(i).Size() == 0
+    assert len(starts) >= 2
+    assert all(start % 16 == 0 for start in starts)
+
+
+def test_a_network_of_19_classes_has_those_of_cityscapes():
+    described = describe(network(19), TFLiteOptions((4, 5), "int8", "labels", "uint8", 2), 19)
+    assert described["class_names"] == list(CLASS_NAMES)
+    assert described["colors"] == [list(color) for color in PALETTE]
+    assert described["input"]["shape"] == [2, 4, 5, 3]
+    assert described["input"]["dtype"] == "uint8"
+    assert described["output"] == {"name": "labels", "kind": "labels"}
+    assert described["precision"] == "int8"
+    assert described["resize"] is None
+
+
+def test_others_are_numbered_or_named_and_have_colors_of_their_own():
+    described = describe(network(), TFLiteOptions((4, 5)), 3)
+    assert described["class_names"] == ["class 0", "class 1", "class 2"]
+    # Pascal VOC's first three.
+    assert described["colors"] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    assert describe(network(), TFLiteOptions((4, 5)), 3, ("a", "b", "c"))["class_names"] == ["a", "b", "c"]
+
+
+def test_too_few_names_are_refused():
+    with pytest.raises(ValueError, match=r"Received 2 class_names. Expected 3, one for each logit"):
+        describe(network(), TFLiteOptions((4, 5)), 3, ("a", "b"))
+
+
+@pytest.mark.parametrize("head", ["fcn", "ocr", "hierarchical"])
+def test_the_resize_convention_of_the_network_is_told(head):
+    variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    model = keras_hrnet.HRNet(variant, num_classes=3, head=head, align_corners=True)
+    convention = describe(model, TFLiteOptions((64, 64)), 3)["resize"]
+    assert convention == {"interpolation": "bilinear", "align_corners": True}
+
+
+def test_the_hash_is_that_of_the_weights():
+    first, same, other = network(), network(), network()
+    same.set_weights(first.get_weights())
+    assert weights_hash(first) == weights_hash(same) != weights_hash(other)
+
+
+def test_a_file_without_metadata_is_named(content, tmp_path):
+    for name, written in (("plain.tflite", content), ("text.tflite", b"not a model")):
+        (tmp_path / name).write_bytes(written)
+        with pytest.raises(ValueError, match=rf"{name}', which holds no metadata of keras_hrnet"):
+            read_metadata(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=r"none.tflite'. Expected a .tflite file"):
+        read_metadata(tmp_path / "none.tflite")

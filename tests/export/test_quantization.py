@@ -1,0 +1,148 @@
+"""Integers: what they keep, which layers they cost most, and which stay in floats for it."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet.export.quantization
+from keras_hrnet.export.conversion import convert
+from keras_hrnet.export.departure import first_departure
+from keras_hrnet.export.graph import layer_path, read_graph
+from keras_hrnet.export.litert import TFLiteModel
+from keras_hrnet.export.options import TFLiteOptions
+from keras_hrnet.export.quantization import calibrate, is_inside, quantize
+from keras_hrnet.export.representative import Representative
+from keras_hrnet.export.sensitivity import layer_groups, layer_sensitivity, quantize_within_bound
+from keras_hrnet.export.verification import check, compare, reference, relative_error
+
+pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+SIZE = (16, 24)
+OPTIONS = TFLiteOptions(SIZE, "int8")
+
+
+def images(number=4):
+    return np.random.default_rng(1).integers(0, 256, (number, *SIZE, 3), dtype=np.uint8)
+
+
+def network(outlier=1.0):
+    """Six convolutions; the second gives one channel `outlier` times as much, of which the third takes less."""
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Rescaling(1 / 127.5, -1, name="scale")(image)
+    for name in ("first", "second", "third", "fourth", "fifth"):
+        x = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name=name)(x)
+    logits = keras.layers.Conv2D(5, 1, name="last")(x)
+    model = keras.Model(image, logits, name="net")
+    kernel, bias = model.get_layer("second").get_weights()
+    model.get_layer("second").set_weights([kernel * np.r_[outlier, np.ones(7)], bias])
+    kernel, bias = model.get_layer("third").get_weights()
+    kernel[:, :, 0] /= outlier
+    model.get_layer("third").set_weights([kernel, bias])
+    return model
+
+
+@pytest.fixture(scope="module")
+def content():
+    keras.utils.set_random_seed(0)
+    return convert(network(), TFLiteOptions(SIZE))
+
+
+@pytest.fixture(scope="module")
+def ranges(content):
+    return calibrate(content, images(), 1)
+
+
+def test_the_range_of_pixels_is_that_of_the_images(ranges):
+    *_, name = [name for name in ranges if layer_path(name) == "net/scale"]
+    assert ranges[name] == pytest.approx((images().min() / 127.5 - 1, images().max() / 127.5 - 1))
+    assert ranges["serving_default_image:0"] == (images().min(), images().max())
+
+
+def test_a_batch_is_filled_up_with_the_first_images():
+    content = convert(network(), TFLiteOptions(SIZE, batch_size=3))
+    assert calibrate(content, images(4), 3)["serving_default_image:0"] == (images().min(), images().max())
+
+
+@pytest.mark.parametrize(
+    ("precision", "kernel", "activation", "bound"),
+    [  # measured 0.7 %, 0.6 %, 0.4 %, 0.6 %
+        ("dynamic", "int8", "float32", 0.07),
+        ("int8", "int8", "int8", 0.06),
+        ("int16x8", "int8", "int16", 0.04),
+        ("mixed", "int8", "int8", 0.06),
+    ],
+)
+def test_convolutions_compute_in_integers_and_the_borders_in_floats(
+    content, ranges, precision, kernel, activation, bound
+):
+    quantized = quantize(content, precision, None if precision == "dynamic" else ranges)
+    graph = read_graph(quantized)
+    convolutions = [operator for operator in graph.operators if operator.name == "CONV_2D"]
+    assert {(x.inputs[0].dtype, x.inputs[1].dtype) for x in convolutions} == {(activation, kernel)}
+    assert {x.dtype for x in (*graph.inputs, *graph.outputs)} == {"float32"}
+    assert {x.outputs[0].dtype for x in graph.operators if x.name in ("SUB", "ADD")} == {"float32"}
+    wanted = TFLiteModel(content)(images())
+    assert 0 < relative_error(TFLiteModel(quantized)(images()), wanted) < bound
+
+
+def test_weights_have_a_scale_for_each_channel(content, ranges):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(quantize(content, "int8", ranges)))
+    operators = read_graph(quantize(content, "int8", ranges)).operators
+    kernels = [operator.inputs[1].index for operator in operators if operator.name == "CONV_2D"]
+    assert [len(model.subgraphs[0].tensors[i].quantization.scale) for i in kernels] == [8, 8, 8, 8, 8, 5]
+
+
+def test_layers_stay_in_floats_on_demand(content, ranges):
+    def floats(**layers):
+        operators = read_graph(quantize(content, "int8", ranges, **layers)).operators
+        return [x.layer for x in operators if x.name == "CONV_2D" and x.inputs[1].dtype == "float32"]
+
+    assert len(floats()) == 0
+    assert floats(float_layers=("net/second",)) == ["net/second"]
+    assert floats(only_layers=("net/second", "net/third")) == ["net/first", "net/fourth", "net/fifth", "net/last"]
+
+
+def test_a_layer_is_inside_itself_and_what_holds_it():
+    assert is_inside("net/stage2/module_0", ("net/stage2",))
+    assert is_inside("net/stage2", ("net/stage2",))
+    assert not is_inside("net/stage22", ("net/stage2",))
+
+
+def test_each_layer_is_measured_alone(content, ranges):
+    table = layer_sensitivity(content, "int8", ranges, images(1))
+    assert {"net/first", "net/second", "net/last"} <= set(table)
+    assert list(table.values()) == sorted(table.values(), reverse=True)
+    assert layer_groups(content) == [layer for layer in layer_groups(content) if layer in table]
+
+
+def test_the_worst_layer_is_kept_in_floats_until_the_file_is_close_enough():
+    keras.utils.set_random_seed(0)
+    model = network(outlier=1e3)
+    content = convert(model, TFLiteOptions(SIZE))
+    ranges = calibrate(content, images(), 1)
+    expected = reference(model, OPTIONS, Representative(images()))
+    whole = compare(TFLiteModel(quantize(content, "int8", ranges))(images()), expected, OPTIONS)
+    assert whole.excess > 1
+    made = quantize_within_bound(content, OPTIONS, ranges, expected)
+    assert made.comparison.excess <= 1
+    # What makes the large values, and what reads them.
+    assert set(made.float_layers) == {"net/second", "net/third"} == set(list(made.sensitivity)[:2])
+
+
+def test_a_file_that_fails_names_the_layer_that_departs_first():
+    model, other = network(), network()
+    weights = model.get_weights()
+    other.set_weights([*weights[:2], weights[2] * 1.5, *weights[3:]])
+    content, options = convert(other, TFLiteOptions(SIZE)), TFLiteOptions(SIZE)
+    assert first_departure(model, convert(model, options), images()[0], options) is None
+    expected = reference(model, options, Representative(images()))
+    comparison = compare(TFLiteModel(content)(images()), expected, options)
+    with pytest.raises(RuntimeError, match=r"The layer 'second' departs first"):
+        check(comparison, options, lambda: first_departure(model, content, images()[0], options))
+
+
+def test_a_missing_quantizer_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ai_edge_quantizer", None)
+    with pytest.raises(ImportError, match=r"pip install keras-hrnet\[export\]"):
+        keras_hrnet.export.quantization.check_quantizer()
