@@ -6,7 +6,7 @@ import rich.console
 import typer
 
 import keras_hrnet
-from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, info, predict, train
+from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, train
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(convert.convert)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(info.info)
 app.command()(predict.predict)
 app.command()(train.train)

@@ -4,24 +4,127 @@ import json
 import pathlib
 from typing import Annotated
 
+import numpy as np
+import rich.box
 import rich.console
 import rich.table
 import typer
+import typer.core
 
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes
 from keras_hrnet.data.cityscapes import open_split
 from keras_hrnet.data.throughput import decoding_alone, throughputs
+from keras_hrnet.export.benchmark import benchmark_files
+from keras_hrnet.replacing import replacing
 
-benchmark_app = typer.Typer(help="Measure how fast things are on this machine.", no_args_is_help=True)
+
+class FilesByDefault(typer.core.TyperGroup):
+    """Reads `benchmark w18.tflite` as `benchmark files w18.tflite`."""
+
+    def parse_args(self, ctx, args):
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["files", *args]
+        return super().parse_args(ctx, args)
+
+
+benchmark_app = typer.Typer(
+    cls=FilesByDefault, help="Measure how fast files and data are on this machine.", no_args_is_help=True
+)
 
 ALONE = "decoding alone"
 
 
 @benchmark_app.callback()
 def _benchmark():
-    """Measure how fast things are on this machine."""
+    """Measure how fast files and data are on this machine."""
+
+
+@benchmark_app.command()
+def files(
+    paths: Annotated[
+        list[pathlib.Path], typer.Argument(help="`.tflite`, `.onnx` and `.keras` files, and folders of SavedModels.")
+    ],
+    size: Annotated[str, typer.Option(help="Height and width, for files that take any.")] = "512x1024",
+    batch_size: Annotated[int, typer.Option(help="Images at once; a `.tflite` file has its own.", min=1)] = 1,
+    threads: Annotated[int | None, typer.Option(help="On how many cores; all by default.", min=1)] = None,
+    runs: Annotated[int, typer.Option(help="Runs of each file, in turn.", min=1)] = 20,
+    root: Annotated[
+        pathlib.Path | None, typer.Option("--data", help="A Cityscapes root, to compare labels and score them on.")
+    ] = None,
+    num_images: Annotated[int, typer.Option("--images", help="With --data: how many validation images.", min=1)] = 20,
+    json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
+):
+    """Measure exported files side by side, each in a process of its own; the default command.
+
+    Agreement: the share of pixels with the label of the first file.
+    """
+    images, labels = (None, None) if root is None else _validation_images(root, parse_size(size), num_images)
+    with progress_bar("Measuring", runs * len(paths), "runs") as advance:
+        measured = benchmark_files(
+            paths,
+            image_size=parse_size(size),
+            batch_size=batch_size,
+            num_threads=threads,
+            num_runs=runs,
+            images=images,
+            labels=labels,
+            on_run=advance,
+        )
+    rich.console.Console().print(_files_table(measured))
+    if json_file is not None:
+        with replacing(json_file) as part:
+            part.write_text(json.dumps([measurement.to_dict() for measurement in measured], indent=2) + "\n")
+
+
+def _validation_images(root, size, num_images):
+    """Centres of validation images, of the size that the files take."""
+    images, labels = [], []
+    for image, label in cityscapes(root, "val").take(num_images).as_numpy_iterator():
+        top, left = ((whole - part) // 2 for whole, part in zip(label.shape[1:], size, strict=True))
+        if min(top, left) < 0:
+            raise ValueError(
+                f"Received --size {size[0]}x{size[1]} for images of {label.shape[1]}x{label.shape[2]} in {root}. "
+                "Expected a size within them. Pass a smaller --size, and files for it."
+            )
+        there = slice(None), slice(top, top + size[0]), slice(left, left + size[1])
+        images.append(image[there])
+        labels.append(label[there])
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def _files_table(measured):
+    height, width = measured[0].image_size
+    table = rich.table.Table(
+        title=f"{height}x{width}, batches of {measured[0].batch_size}, {measured[0].num_threads} threads; times in ms",
+        title_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("file", overflow="fold", min_width=12)
+    columns = ["MB", "load", "first", "median", "p90", "MiB"]
+    columns += ["XNNPACK %", "GPU %"] if any(row.delegates for row in measured) else []
+    columns += [] if measured[0].agreement is None else ["agree %"]
+    columns += [] if measured[0].mean_iou is None else ["mIoU %"]
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in measured:
+        cells = [
+            f"{row.size_bytes / 1e6:.1f}",
+            f"{1000 * row.load_seconds:.0f}",
+            f"{1000 * row.first_seconds:.0f}",
+            f"{1000 * row.median_seconds:.1f}",
+            f"{1000 * row.p90_seconds:.1f}",
+            f"{row.peak_bytes / 2**20:.0f}",
+        ]
+        if "GPU %" in columns:
+            shares = (row.delegates or {}).get("xnnpack"), (row.delegates or {}).get("gpu")
+            cells += ["–" if share is None else f"{100 * share:.0f}" for share in shares]
+        cells += [] if row.agreement is None else [f"{100 * row.agreement:.3f}"]
+        cells += [] if row.mean_iou is None else [f"{100 * row.mean_iou:.2f}"]
+        table.add_row(row.path.name, *cells)
+    return table
 
 
 @benchmark_app.command()

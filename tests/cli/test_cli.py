@@ -79,6 +79,7 @@ def test_the_demo_goes_from_streets_to_the_phone_file(run, tmp_path, monkeypatch
         "streets",
         "w18_small.keras",
         "w18_small.tflite",
+        "w18_small.tflite.json",
     }
 
 

@@ -2,7 +2,9 @@
 
 import functools
 import pathlib
+import re
 import runpy
+import subprocess
 import sys
 
 import numpy as np
@@ -64,3 +66,21 @@ def test_a_network_is_exported(run, tmp_path, capsys):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short(path):
     assert len(path.read_text().splitlines()) < 80
+
+
+def test_the_on_device_runner_needs_neither_keras_nor_this_package(tmp_path):
+    script = EXAMPLES / "on_device" / "segment.py"
+    assert len(script.read_text().splitlines()) < 100
+    keras_hrnet.export_tflite(
+        keras_hrnet.HRNet(TINY, 5), tmp_path / "tiny.tflite", image_size=(64, 96), class_names=tuple("abcde")
+    )
+    photo = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype="uint8")
+    Image.fromarray(photo).save(tmp_path / "my photo.jpg")
+    blocked = "import sys; sys.modules.update(dict.fromkeys(('keras', 'tensorflow', 'keras_hrnet')));"
+    code = f"{blocked} import runpy; sys.argv = ['segment.py', 'tiny.tflite', 'my photo.jpg']; "
+    code += f"runpy.run_path({str(script)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"my photo_segmented.png: \d+ ms, mostly [a-e]", done.stdout)
+    with Image.open(tmp_path / "my photo_segmented.png") as picture:
+        assert picture.size == (50, 70)

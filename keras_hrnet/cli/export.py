@@ -1,0 +1,104 @@
+"""`keras-hrnet export`: a trained network becomes a file for the phone, the server or the browser."""
+
+import pathlib
+from typing import Annotated
+
+import numpy as np
+import PIL.Image
+import rich.console
+import typer
+
+from keras_hrnet.cli.info import parse_size
+from keras_hrnet.cli.protocol import HierarchicalScales, load_network
+from keras_hrnet.data import cityscapes
+from keras_hrnet.evaluation.photos import find_photos, read_image
+from keras_hrnet.export import export_onnx, export_saved_model, export_tflite
+from keras_hrnet.models import optimize_for_inference
+from keras_hrnet.replacing import replacing
+
+# As many as `export_tflite` takes the ranges of values from.
+NUM_PHOTOS = 64
+
+
+def export(
+    model: Annotated[pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`.")],
+    output: Annotated[
+        pathlib.Path,
+        typer.Argument(help="What to write: `.tflite`, `.onnx`, `.keras` (optimised), or a folder (SavedModel)."),
+    ],
+    size: Annotated[str | None, typer.Option(help="Height and width of the images; `.tflite` needs them.")] = None,
+    precision: Annotated[
+        str, typer.Option(help="`.tflite`: float32, float16, dynamic, int8, int16x8 or mixed.")
+    ] = "float32",
+    answer: Annotated[str, typer.Option(help="`.tflite`: logits, logits_stride4, labels or probabilities.")] = "logits",
+    input_dtype: Annotated[str, typer.Option(help="`.tflite` and `.onnx`: float32 or uint8 pixels.")] = "float32",
+    batch_size: Annotated[int | None, typer.Option(help="`.tflite` and `.onnx`: images at once.", min=1)] = None,
+    data: Annotated[
+        pathlib.Path | None, typer.Option(help="A Cityscapes root: int8 learns ranges from its training crops.")
+    ] = None,
+    photos: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of photos.")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure what each layer loses.")
+    ] = False,
+    hierarchical_scales: HierarchicalScales = None,
+):
+    """Export a network, and run and compare with Keras what was written; nothing is kept that differs."""
+    kind = output.suffix
+    _check_options(
+        kind,
+        precision=precision != "float32",
+        answer=answer != "logits",
+        input_dtype=input_dtype != "float32",
+        batch_size=batch_size is not None,
+        sensitivity=sensitivity,
+    )
+    image_size = None if size is None else parse_size(size)
+    if image_size is None and (kind == ".tflite" or data is not None or photos is not None):
+        raise ValueError("Received no --size. Expected one: the file or its images have fixed sizes. Pass 512x1024.")
+    network = load_network(model, hierarchical_scales)
+    console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
+    if kind == ".keras":
+        with replacing(output) as part:
+            optimize_for_inference(network).save(part)
+        console.print(f"Wrote {output}")
+        return
+    shared = {"image_size": image_size, "representative_data": _images(data, photos, image_size)}
+    if kind == ".tflite":
+        options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
+        report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
+    elif kind == ".onnx":
+        report = export_onnx(network, output, **shared, input_dtype=input_dtype, batch_size=batch_size)
+    else:
+        report = export_saved_model(network, output, **shared)
+    console.print(str(report))
+
+
+def _check_options(kind, **given):
+    """Refuses options that the kind of file does not have."""
+    known = {".tflite": set(given), ".onnx": {"input_dtype", "batch_size"}}.get(kind, set())
+    strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
+    if strange:
+        raise ValueError(
+            f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected options that it has. Leave them "
+            "out, or write a name that ends in .tflite."
+        )
+
+
+def _images(data, photos, size):
+    if data is not None and photos is not None:
+        raise ValueError(f"Received --data {data} and --photos {photos}. Expected one of them. Leave out the other.")
+    if data is not None:
+        return cityscapes(data, "train", batch_size=1, crop_size=size)
+    if photos is None:
+        return None
+    paths = find_photos(photos)[:NUM_PHOTOS]
+    return np.stack([_fitted(read_image(path), size) for path in paths])
+
+
+def _fitted(image, size):
+    """Cuts the middle out of a photo, as large as its shape allows, and scales it to (height, width)."""
+    scale = min(length / wanted for length, wanted in zip(image.shape, size, strict=False))
+    height, width = (min(length, round(wanted * scale)) for length, wanted in zip(image.shape, size, strict=False))
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    picture = PIL.Image.fromarray(image[top : top + height, left : left + width])
+    return np.asarray(picture.resize(size[::-1], PIL.Image.Resampling.BILINEAR))

@@ -1,0 +1,73 @@
+"""`keras-hrnet export` and `keras-hrnet benchmark` of what it wrote."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_hrnet.data import synthesize
+from keras_hrnet.layers.normalization import BatchNorm
+
+pytestmark = pytest.mark.once
+
+
+def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_network, tmp_path):
+    targets = [tmp_path / name for name in ("w18.tflite", "w18.onnx", "saved model", "fast.keras")]
+    for target in targets:
+        result = invoke("export", saved_network, target, *(("--size", "32x48") if target.suffix == ".tflite" else ()))
+        assert result.exit_code == 0, result.output
+    options = ("--size", "32x48", "--runs", 2, "--json", tmp_path / "times.json")
+    result = invoke("benchmark", *targets, *options)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "times.json").read_text())
+    assert [row["path"] for row in rows] == list(map(str, targets))
+    assert "w18.onnx" in result.output
+
+
+def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_path, sublayers):
+    assert invoke("export", saved_network, tmp_path / "fast.keras").exit_code == 0
+    fast = keras.models.load_model(tmp_path / "fast.keras")
+    assert not [layer for top in fast.layers for layer in sublayers(top) if isinstance(layer, BatchNorm)]
+    image = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3), dtype="uint8")
+    expected = keras.models.load_model(saved_network).predict_on_batch(image)
+    np.testing.assert_allclose(fast.predict_on_batch(image), expected, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.slow
+def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, saved_network, tmp_path):
+    streets = synthesize(tmp_path / "streets", num_train=4, num_val=1, num_test=0, size=(64, 128)).root
+    result = invoke(
+        "export", saved_network, tmp_path / "a.tflite", "--size", "32x64", "--precision", "int8", "--data", streets
+    )
+    assert result.exit_code == 0, result.exception
+    (tmp_path / "photos").mkdir()
+    for i, shape in enumerate(((70, 50), (40, 200))):
+        photo = np.random.default_rng(i).integers(0, 256, (*shape, 3), dtype="uint8")
+        Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.png")
+    options = ("--precision", "mixed", "--photos", tmp_path / "photos", "--answer", "probabilities")
+    result = invoke("export", saved_network, tmp_path / "b.tflite", "--size", "32x64", *options)
+    assert result.exit_code == 0, result.exception
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a.tflite",), "Received no --size"),
+        (("a.onnx", "--precision", "int8"), "Received --precision for .onnx"),
+        (("folder", "--batch-size", 2), "Received --batch-size for a SavedModel"),
+        (("a.tflite", "--size", "32x48", "--data", ".", "--photos", "."), "Leave out the other"),
+        (("a.tflite", "--size", "32x48", "--precision", "int3"), "precision='int3'"),
+        (("a.tflite", "--size", "32x48", "--precision", "int8"), "representative_data"),
+        (("nowhere/a.tflite", "--size", "32x48"), "to write into. Make it first"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_network, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in str(invoke("export", saved_network, *arguments).exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_model_is_named(invoke, tmp_path):
+    assert "Received the model" in str(invoke("export", tmp_path / "no.keras", tmp_path / "a.onnx").exception)
