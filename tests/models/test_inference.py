@@ -35,6 +35,17 @@ CASES = {
     "maps, channels first": {"head": None, "data_format": "channels_first"},
 }
 
+# What takes long to compile, and is near to the others.
+HEAVY = {
+    "fcn at stride 4",
+    "fcn of openseg",
+    "fcn, rematerialised",
+    "ocr with aligned corners, channels first",
+    "hierarchical",
+    "classification",
+    "maps, channels first",
+}
+
 
 def network(num_classes=3, **arguments):
     """Builds a small network whose every weight counts: the first ones of a normalisation would hide errors."""
@@ -70,7 +81,9 @@ def assert_equal_but_for_rounding(actual, expected):
         np.testing.assert_allclose(x, y, atol=5.4e-4 * abs(y).max(), rtol=0)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.heavy) if name in HEAVY else name for name in CASES]
+)
 def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, sublayers):
     model = network(**CASES[name])
     before = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
@@ -91,7 +104,7 @@ def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, s
     assert not {id(layer) for layer in sublayers(model)} & {id(layer) for layer in sublayers(optimized)}
 
 
-@pytest.mark.parametrize("name", ["fcn", "ocr", "hierarchical", "maps, channels first"])
+@pytest.mark.parametrize("name", ["fcn", "ocr", pytest.param("hierarchical", marks=pytest.mark.heavy), "maps"])
 def test_a_saved_optimized_network_computes_the_same_to_the_last_bit(name, tmp_path):
     optimized = keras_hrnet.optimize_for_inference(network(**CASES[name]))
     optimized.save(tmp_path / "optimized.keras")
@@ -119,6 +132,7 @@ def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined,
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
 
 
+@pytest.mark.heavy
 def test_a_half_precision_network_gives_float32_logits_that_are_near():
     model = network(dtype="mixed_bfloat16")
     optimized = keras_hrnet.optimize_for_inference(model)
