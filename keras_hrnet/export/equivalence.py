@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.evaluation.inference import data_format, images_for
+from keras_hrnet.export.images import check_range, noise_and_gradients
 
 NUM_IMAGES = 4
 # Where the size may vary: one that five halvings leave whole, and an odd one. A scale of 0.25 still has 17 pixels.
@@ -58,7 +59,7 @@ def verification_batches(options, representative_data=None):
         images = np.asarray(batch[0] if isinstance(batch, tuple | list) else batch)
         _check_size(images, options)
         images = images[:missing]
-        _check_range(images)
+        check_range(images)
         images = np.clip(np.rint(images), 0, 255).astype(np.uint8)
         step = options.batch_size or max(1, len(images))
         filled = images[np.arange(math.ceil(len(images) / step) * step) % max(1, len(images))]
@@ -135,13 +136,10 @@ def compare(answers, expected):
 def _made_batches(options):
     batches = []
     for i, default in enumerate(SIZES):
-        height, width = (length or other for length, other in zip(options.image_size, default, strict=True))
-        noise = np.random.default_rng(i).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        down = np.broadcast_to(np.linspace(0, 255, height)[:, np.newaxis], (height, width))
-        right = np.broadcast_to(np.linspace(0, 255, width), (height, width))
-        gradients = np.stack([down, right, 255 - right], axis=-1).astype(np.uint8)
+        size = tuple(length or other for length, other in zip(options.image_size, default, strict=True))
+        made = noise_and_gradients(size, seed=i)
         count = options.batch_size or 2 - i
-        batches.append(np.stack([(noise, gradients)[(i + j) % 2] for j in range(count)]))
+        batches.append(made[(i + np.arange(count)) % 2])
     return batches
 
 
@@ -152,13 +150,4 @@ def _check_size(images, options):
             f"Received representative_data with images of shape {images.shape}. Expected (num_images, "
             f"{', '.join('any' if length is None else str(length) for length in wanted)}), which the file takes. "
             "Resize or crop them to it."
-        )
-
-
-def _check_range(images):
-    low, high = float(images.min(initial=255)), float(images.max(initial=0))
-    if not -0.5 <= low <= 255 or not high <= 255.5 or (images.dtype.kind == "f" and 0 < high <= 1):
-        raise ValueError(
-            f"Received representative_data with {images.dtype} values from {low:.3g} to {high:.3g}. Expected RGB in "
-            "[0, 255]: the network normalizes by itself. Pass the images before any normalization."
         )

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from keras_hrnet.evaluation.inference import data_format
+from keras_hrnet.export.network import check_network
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
 OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")
@@ -74,7 +75,7 @@ def logits_model(model, options):
         ValueError: if it gives no logits, computes in half precision, cannot take images of this size, or gives
             logits of another size than the options ask for.
     """
-    _check_network(model)
+    check_network(model)
     stride = _logits_stride(model, options.image_size)
     axis = -1 if stride is None or data_format(model) == "channels_last" else 1
     if options.output != "logits_stride4":
@@ -103,29 +104,6 @@ def _are_sizes(sizes):
         return all(int(size) == size >= 1 for size in sizes)
     except (TypeError, ValueError):
         return False
-
-
-def _check_network(model):
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not isinstance(model, keras.Model) or not inputs or not outputs or len(inputs) != 1 or len(outputs) != 1:
-        raise TypeError(
-            f"Received a model of type {type(model).__name__}. Expected a functional keras.Model from one batch of "
-            "images to one tensor of logits. Pass a network with a head, for example keras_hrnet.HRNetW18()."
-        )
-    data_format(model)
-    shape = tuple(outputs[0].shape)
-    if len(shape) not in (2, 4) or "float" not in keras.utils.standardize_dtype(outputs[0].dtype):
-        raise ValueError(
-            f"Received the model {model.name!r} with an output of shape {shape} and dtype {outputs[0].dtype}. Expected "
-            "float logits (batch, height, width, num_classes) or (batch, num_classes). Build it with a head, and leave "
-            "the choice of labels to the argument `output`."
-        )
-    half = sorted({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})
-    if half:
-        raise ValueError(
-            f"Received the model {model.name!r}, which computes in {half[0]}. Expected float32. Build it again with "
-            "dtype='float32', give it the weights (`new.set_weights(model.get_weights())`), and export that."
-        )
 
 
 def _logits_stride(model, image_size):

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_hrnet.export.images import check_range, noise_and_gradients
+
 # Each takes a run of the float file with all its tensors kept: 0.2 s for HRNetW18Small at 256x512.
 NUM_CALIBRATION_IMAGES = 64
 NUM_VERIFICATION_IMAGES = 4
@@ -43,7 +45,7 @@ def read_representative(options, data=None, number=NUM_VERIFICATION_IMAGES):
             pixels in [0, 255].
     """
     if data is None:
-        return Representative(_noise_and_gradients(options.image_size))
+        return Representative(noise_and_gradients(options.image_size))
     if hasattr(data, "shape"):
         data = [data]
     images, labels = [], []
@@ -51,7 +53,7 @@ def read_representative(options, data=None, number=NUM_VERIFICATION_IMAGES):
         has_labels = isinstance(batch, (tuple, list))
         found = np.asarray(batch[0] if has_labels else batch)
         _check_size(found, options)
-        _check_range(found)
+        check_range(found)
         images.extend(np.clip(np.rint(found), 0, 255).astype(np.uint8))
         if has_labels and len(batch) > 1:
             labels.extend(np.asarray(batch[1]))
@@ -70,28 +72,3 @@ def _check_size(images, options):
             f"{options.image_size[0]}, {options.image_size[1]}, 3), as image_size={options.image_size} says. "
             "Resize or crop them to it."
         )
-
-
-def _check_range(images):
-    if not images.size:
-        return
-    low, high = float(images.min()), float(images.max())
-    if not -0.5 <= low <= high <= 255.5:
-        raise ValueError(
-            f"Received representative_data with values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: the "
-            "network normalizes by itself. Pass the images before any normalization."
-        )
-    if images.dtype.kind == "f" and 0 < high <= 1:
-        raise ValueError(
-            f"Received representative_data with {images.dtype} values in [{low:.3g}, {high:.3g}]. Expected RGB in "
-            "[0, 255]: to the network, these are black. Multiply them by 255."
-        )
-
-
-def _noise_and_gradients(image_size):
-    height, width = image_size
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    down = np.broadcast_to(np.linspace(0, 255, height)[:, np.newaxis], image_size)
-    right = np.broadcast_to(np.linspace(0, 255, width), image_size)
-    gradients = np.stack([down, right, 255 - right], axis=-1).astype(np.uint8)
-    return np.stack([noise, gradients])

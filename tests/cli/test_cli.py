@@ -3,7 +3,6 @@ import re
 
 import numpy as np
 import pytest
-import typer.testing
 
 import keras_hrnet
 from keras_hrnet import Variant, cli
@@ -12,32 +11,22 @@ from keras_hrnet.cli import demo as demo_module
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
-@pytest.fixture
-def run(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def run(*arguments):
-        return typer.testing.CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-
-    return run
-
-
-def test_info_lists_every_network_with_its_cost(run):
-    result = run("info", "--size", "1024x2048")
+def test_info_lists_every_network_with_its_cost(invoke):
+    result = invoke("info", "--size", "1024x2048")
     assert result.exit_code == 0
     assert re.search(r"HRNetW48\(\) .* 48 .* 1/4/3 .* 65,859,379 .* 747\.51 billion", result.output)
     assert result.output.count("()") == 9
 
 
-def test_a_size_written_wrongly_is_refused(run):
-    result = run("info", "--size", "1024")
+def test_a_size_written_wrongly_is_refused(invoke):
+    result = invoke("info", "--size", "1024")
     assert isinstance(result.exception, ValueError)
     assert "Received the size '1024'. Expected HEIGHTxWIDTH" in str(result.exception)
 
 
-def test_synthesize_writes_streets_in_a_folder_with_a_space(run, tmp_path):
+def test_synthesize_writes_streets_in_a_folder_with_a_space(invoke, tmp_path):
     root = tmp_path / "my streets"
-    result = run("data", "synthesize", root, "--train", 1, "--val", 1, "--test", 0, "--size", "64x128")
+    result = invoke("data", "synthesize", root, "--train", 1, "--val", 1, "--test", 0, "--size", "64x128")
     assert result.exit_code == 0, result.output
     assert len(list(root.rglob("*_leftImg8bit.png"))) == 2
 
@@ -51,24 +40,24 @@ def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
     assert "Traceback" not in error
 
 
-def test_the_version_is_printed(run):
-    assert run("--version").output.strip() == keras_hrnet.__version__
+def test_the_version_is_printed(invoke):
+    assert invoke("--version").output.strip() == keras_hrnet.__version__
 
 
-def test_every_command_of_readme_exists(run):
+def test_every_command_of_readme_exists(invoke):
     readme = (pathlib.Path(__file__).parent.parent.parent / "README.md").read_text()
     commands = set(re.findall(r"^keras-hrnet ((?:data )?[a-z]+)", readme, re.MULTILINE))
     assert commands
     for command in commands:
-        assert run(*command.split(), "--help").exit_code == 0, command
+        assert invoke(*command.split(), "--help").exit_code == 0, command
 
 
-def test_the_demo_goes_from_streets_to_the_phone_file(run, tmp_path, monkeypatch):
+def test_the_demo_goes_from_streets_to_the_phone_file(invoke, tmp_path, monkeypatch):
     monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))
     monkeypatch.setattr(demo_module, "CROP_SIZE", (32, 64))
     monkeypatch.setattr(demo_module, "NUM_VAL", 4)
     monkeypatch.setattr(demo_module, "HRNetW18Small", lambda: keras_hrnet.HRNet(TINY))
-    result = run("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
+    result = invoke("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
     assert result.exit_code == 0, result.output
     assert f"keras-hrnet predict '{tmp_path / 'my demo' / 'w18_small.keras'}' PHOTO.jpg" in result.output
     for words in ("baseline IoU %", "traffic light", "label agreement", "latency"):

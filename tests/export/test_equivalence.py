@@ -42,9 +42,9 @@ def test_a_fixed_batch_is_filled_up():
     [
         (np.zeros((1, 8, 8, 3)), r"images of shape \(1, 8, 8, 3\). Expected \(num_images, 16, any, 3\)"),
         (np.zeros((16, 24, 3)), r"images of shape \(16, 24, 3\)"),
-        (np.full((1, 16, 24, 3), 0.5, np.float32), r"float32 values from 0.5 to 0.5. Expected RGB in \[0, 255\]"),
-        (np.full((1, 16, 24, 3), -1.0), r"float64 values from -1 to"),
-        (np.full((1, 16, 24, 3), np.nan), r"float64 values from nan to"),
+        (np.full((1, 16, 24, 3), 0.5, np.float32), r"float32 values in \[0.5, 0.5\]. Expected RGB in \[0, 255\]"),
+        (np.full((1, 16, 24, 3), -1.0), r"values in \[-1, -1\]"),
+        (np.full((1, 16, 24, 3), np.nan), r"values in \[nan, nan\]"),
         ([], r"without images"),
         (np.zeros((0, 16, 24, 3)), r"without images"),
     ],
