@@ -47,15 +47,14 @@ def export_tflite(
     out has the same dtype whatever the precision: integers stay inside. The file carries its classes, their colours
     and where it came from (`read_metadata`); the report is kept beside it, as `path` with ".json" appended.
 
-    Precisions, with the time, the file and the labels as in Keras of the demo's HRNetW18Small at 256x512, LiteRT on
-    two CPU cores:
+    Precisions (what they cost: examples/export.md):
 
-    * "float32": 48 ms, 6.2 MB, 100 %.
-    * "float16": weights in half precision, arithmetic as the delegate likes it (GPUs: half); 47 ms, 3.2 MB, 99.95 %.
-    * "dynamic": int8 weights, activations quantized as they come; 32 ms, 1.7 MB, 99.5 %. Needs no images.
-    * "int8": int8 weights (per channel) and activations; 20 ms, 1.7 MB, 99.0 %.
-    * "int16x8": int8 weights, int16 activations, for DSPs; 1077 ms, 1.8 MB, 99.7 %, as no delegate takes it.
-    * "mixed": int8 convolutions; attention, softmax and resizing in float32; 22 ms, 1.7 MB, 99.3 %.
+    * "float32": as trained.
+    * "float16": weights in half precision, arithmetic as the delegate likes it (GPUs: half).
+    * "dynamic": int8 weights, activations quantized as they come. Needs no images.
+    * "int8": int8 weights (per channel) and activations.
+    * "int16x8": int8 weights, int16 activations, for DSPs: closest to Keras, and slow here, as no delegate takes it.
+    * "mixed": int8 convolutions; attention, softmax and resizing in float32.
 
     A file of integers that is too far from Keras is made again with its most sensitive layers in floats.
     Under JAX and torch the weights go through a TensorFlow process, which takes some seconds more.
