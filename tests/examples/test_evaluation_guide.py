@@ -49,5 +49,12 @@ def test_a_command_is_understood(command):
     assert context.params
 
 
+def test_every_table_of_the_guide_has_its_numbers():
+    tables = re.findall(r"(?:^\|.*\n)+", GUIDE, re.MULTILINE)
+    assert len(tables) == 4
+    assert all(len(table.splitlines()) > 3 for table in tables)
+    assert not re.search(r"^[A-Z]+$", GUIDE, re.MULTILINE)
+
+
 def test_every_network_of_the_guide_is_there():
     assert all(hasattr(keras_hrnet, name) for name in re.findall(r"HRNetW\w+", GUIDE))
