@@ -81,7 +81,7 @@ def predict(
 
 
 def write_pictures(segmenter, targets, output, batch_size):
-    """Predicts photos and writes each result as soon as it is there; a photo that cannot be read stops no other.
+    """Predicts photos and writes each result as soon as it is there; a photo that cannot be used stops no other.
 
     Args:
         segmenter: a `Segmenter`.
@@ -90,7 +90,7 @@ def write_pictures(segmenter, targets, output, batch_size):
         batch_size: how many photos of one size to look at at once.
 
     Raises:
-        ValueError: after all others are written, if photos could not be read.
+        ValueError: after all others are written, if some could not be read, or are too small.
     """
     console, errors = rich.console.Console(soft_wrap=True, highlight=False), []
     results = predictions(segmenter, targets, output=output, batch_size=batch_size)
@@ -113,7 +113,7 @@ def write_pictures(segmenter, targets, output, batch_size):
         console.print(f"Wrote {num_written} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
     if errors:
         listed = "\n".join(map(str, errors))
-        raise ValueError(f"{len(errors)} of {len(targets)} photos could not be read.\n{listed}")
+        raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
 
 
 def name_targets(photos, output, ending):

@@ -90,9 +90,10 @@ def predict(
     if damaged not in ("error", "skip"):
         raise ValueError(f"Received damaged={damaged!r}. Expected 'error' or 'skip'. Pass one of them.")
     if damaged == "error":
-        for _, pixels in read_ahead(photos, batch_size):
-            if isinstance(pixels, Exception):
-                raise pixels
+        for photo, pixels in read_ahead(photos, batch_size):
+            error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
+            if error is not None:
+                raise error
     results, errors = [], []
     for photo, result in predictions(segmenter, photos, output=output, palette=palette, batch_size=batch_size):
         errors += [result] if isinstance(result, Exception) else []
@@ -128,9 +129,10 @@ def predictions(segmenter, photos, *, output="labels", palette=None, batch_size=
             batch.clear()
 
     for photo, pixels in read_ahead(photos, batch_size):
-        if isinstance(pixels, Exception):
+        error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
+        if error is not None:
             yield from finish()
-            yield photo, pixels
+            yield photo, error
             continue
         if batch and (len(batch) == batch_size or pixels.shape != batch[0][1].shape):
             yield from finish()
@@ -155,6 +157,14 @@ def check_output(model, output):
             f"Received output='label_ids' for the model {model.name!r} with {num_classes(model)} classes. Expected the "
             f"{len(CLASSES)} classes of Cityscapes, whose label ids are known. Pass output='labels'."
         )
+
+
+def _size_error(segmenter, photo, pixels):
+    try:
+        segmenter.check_size(pixels.shape[:2])
+    except ValueError as error:
+        return ValueError(f"{photo}: {error}" if _is_path(photo) else str(error))
+    return None
 
 
 def _results(segmenter, images, output, palette):

@@ -20,6 +20,7 @@ from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.tiles import tiles, window_starts
 from keras_hrnet.layers import Rescale
 from keras_hrnet.layers.resize import resize
+from keras_hrnet.layers.stem import MIN_SIZE, Stem
 
 
 class Segmenter:
@@ -46,6 +47,26 @@ class Segmenter:
         if averages:
             self._check_gives_logits(f"an average: {self.protocol}")
         self._labeler = None if averages or not (for_many or gives_labels(model)) else labels_model(model)
+
+    def check_size(self, size):
+        """Refuses an image that is too small for the network at one of the scales.
+
+        Args:
+            size: (height, width) of the image, in pixels.
+
+        Raises:
+            ValueError: if its height or width is.
+        """
+        protocol = self.protocol
+        seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
+        scaled = [int(length * scale + 0.5) for scale in protocol.scales for length in seen]
+        smallest = min(int(length * scale) for length in scaled for scale in protocol.hierarchical_scales or (1,))
+        if smallest < MIN_SIZE and any(isinstance(layer, Stem) for layer in _layers(self.model)):
+            raise ValueError(
+                f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see "
+                f"{smallest} pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the "
+                "image, leave out the smallest scale, or take larger tiles."
+            )
 
     def labels(self, images):
         """Finds the class of every pixel.
@@ -81,6 +102,7 @@ class Segmenter:
         protocol = self.protocol
         images = _channels_last(images)
         size = images.shape[1:3]
+        self.check_size(size)
         if protocol.tile is None:
             return answer(images)
         whole = None

@@ -92,9 +92,19 @@ def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_network, albu
     output = album.parent / "out"
     result = invoke("predict", saved_network, album, "--output", output, "--batch-size", 2)
     assert result.exit_code == 1
-    assert "1 of 3 photos could not be read" in str(result.exception)
+    assert "1 of 3 photos could not be segmented" in str(result.exception)
     assert "a.jpg', which Pillow cannot read" in str(result.exception)
     assert sorted(path.name for path in output.rglob("*.*")) == ["a.png.png", "b.png.png"]
+
+
+@pytest.mark.once
+def test_a_photo_that_is_too_small_stops_no_other_and_is_named(invoke, saved_network, album):
+    Image.fromarray(np.zeros((9, 30, 3), "uint8")).save(album / "a.jpg")
+    result = invoke("predict", saved_network, album, "--scales", "1,0.75")
+    assert "1 of 3 photos could not be segmented" in str(result.exception)
+    assert "a.jpg: Received an image of 9x30" in str(result.exception)
+    assert "Expected at least 17 at every scale" in str(result.exception)
+    assert len(list(album.with_name("my photos_segmented").rglob("*.png"))) == 2
 
 
 @pytest.mark.once
