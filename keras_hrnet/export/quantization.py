@@ -1,9 +1,9 @@
 """Makes a float32 `.tflite` file into one of integers, with `ai-edge-quantizer`.
 
-Measured against TensorFlow's converter (HRNetW18Small after the demo's training, 256x512, calibrated on the same 32
-images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and a batch took 19 ms against 30;
-in int16x8 0.5 % both. It takes a file, so networks of every backend come here the same way, and a tenth of a second,
-so that several choices of layers can be tried.
+Measured once against TensorFlow's converter, to choose between them (HRNetW18Small after the demo's training, 256x512,
+both calibrated on the same 32 images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and
+a batch took 19 ms against 30; in int16x8 0.5 % both. It takes a file, so networks of every backend come here the same
+way, and a tenth of a second, so that several choices of layers can be tried.
 """
 
 import contextlib
