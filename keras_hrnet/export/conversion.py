@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_hrnet.evaluation.inference import data_format, label_dtype
+from keras_hrnet.export.metadata import add_signature
 from keras_hrnet.export.options import logits_model
 
 SIGNATURE = "serving_default"
@@ -13,8 +14,8 @@ def convert(model, options):
 
     Its weights are float16 if that is the precision, else float32: integers come later (`quantize`).
 
-    The variables become constants first (`convert_variables_to_constants_v2`): the converter is then ten times
-    faster, folds each normalisation into its convolution, and can calibrate.
+    The graph goes to the converter as it is. By way of a SavedModel, as it does by default, HRNetW48 takes 66 s and
+    10 GB, not 40 s and 6; only the names of the signature are lost, and put back (two CPU cores, 512x1024).
 
     Args:
         model: a functional network, on the TensorFlow backend.
@@ -27,30 +28,20 @@ def convert(model, options):
         ValueError: if the network does not go with the options.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     logits, axis = logits_model(model, options)
-    image = tf.TensorSpec(options.input_shape, options.input_dtype, name="image")
 
-    @tf.function(input_signature=[image])
+    @tf.function(input_signature=[tf.TensorSpec(options.input_shape, options.input_dtype, name="image")])
     def network(image):
         return _answer(logits, axis, image, options.output_name)
 
-    frozen = convert_variables_to_constants_v2(network.get_concrete_function())
-
-    # Freezing loses the names of a signature: this function around it has them again.
-    @tf.function(input_signature=[image])
-    def signature(image):
-        return {options.output_name: frozen(image)[0]}
-
-    module = tf.Module()
-    module.signature = signature
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([signature.get_concrete_function()], module)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()], tf.Module())
+    converter.experimental_lower_to_saved_model = False
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if options.precision == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+    return add_signature(converter.convert(), SIGNATURE, "image", options.output_name)
 
 
 def _answer(logits_model, axis, image, output_name):

@@ -68,22 +68,38 @@ def add_metadata(content, metadata):
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-    for buffer in model.buffers:
-        # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
-        # of some years ago look for them inside only.
-        if buffer.size:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
+    model = _unpack(content)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or ()), entry]
-    builder = _aligned_builder(len(content))
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return _pack(model, len(content))
+
+
+def add_signature(content, key, input_name, output_name):
+    """Names what goes into a `.tflite` file and what comes out.
+
+    Args:
+        content: the file, bytes, of one input and one output.
+        key: what the signature is called.
+        input_name: what the input is called.
+        output_name: what the output is called.
+
+    Returns:
+        The new file, bytes.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = _unpack(content)
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = key, 0
+    signature.inputs = [_named(input_name, graph.inputs)]
+    signature.outputs = [_named(output_name, graph.outputs)]
+    model.signatureDefs = [signature]
+    return _pack(model, len(content))
 
 
 def read_metadata(path):
@@ -116,6 +132,33 @@ def read_metadata(path):
         f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that "
         "`export_tflite` wrote. Export the network again."
     )
+
+
+def _unpack(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    for buffer in model.buffers:
+        # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
+        # of some years ago look for them inside only.
+        if buffer.size:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def _pack(model, size):
+    builder = _aligned_builder(size)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _named(name, tensors):
+    from ai_edge_litert import schema_py_generated as schema
+
+    named = schema.TensorMapT()
+    named.name, (named.tensorIndex,) = name, tensors
+    return named
 
 
 def _aligned_builder(size):

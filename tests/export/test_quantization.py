@@ -51,15 +51,15 @@ def ranges(content):
     return calibrate(content, images(), 1)
 
 
-def test_the_range_of_pixels_is_that_of_the_images(ranges):
+def test_the_range_of_pixels_is_that_of_the_images(content, ranges):
     *_, name = [name for name in ranges if layer_path(name) == "net/scale"]
     assert ranges[name] == pytest.approx((images().min() / 127.5 - 1, images().max() / 127.5 - 1))
-    assert ranges["serving_default_image:0"] == (images().min(), images().max())
+    assert ranges[read_graph(content).inputs[0].name] == (images().min(), images().max())
 
 
 def test_a_batch_is_filled_up_with_the_first_images():
     content = convert(network(), TFLiteOptions(SIZE, batch_size=3))
-    assert calibrate(content, images(4), 3)["serving_default_image:0"] == (images().min(), images().max())
+    assert calibrate(content, images(4), 3)[read_graph(content).inputs[0].name] == (images().min(), images().max())
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,16 @@ def test_a_file_that_fails_names_the_layer_that_departs_first():
     comparison = compare(TFLiteModel(content)(images()), expected, options)
     with pytest.raises(RuntimeError, match=r"The layer 'second' departs first"):
         check(comparison, options, lambda: first_departure(model, content, images()[0], options))
+
+
+def test_the_layer_that_departs_first_is_found_in_a_network_of_a_network():
+    variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    model = keras_hrnet.HRNet(variant, 5, head="hierarchical", scales=(0.5, 1.0), ocr_channels=(16, 8))
+    other = keras_hrnet.optimize_for_inference(model)
+    kernel = next(weight for weight in other.weights if "transition3" in weight.path and "kernel" in weight.path)
+    kernel.assign(-kernel.value)
+    options, image = TFLiteOptions((64, 96)), np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    assert first_departure(model, convert(other, options), image, options) == "transition3"
 
 
 def test_a_missing_quantizer_is_named(monkeypatch):
