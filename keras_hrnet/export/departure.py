@@ -20,8 +20,7 @@ def first_departure(model, content, image, options):
         options: a `TFLiteOptions`.
 
     Returns:
-        The name of a layer of `model`, or None if none departs before the answer. What a network in the network
-        computes is not looked at.
+        The name of a layer of `model`, or of a network in it, or None if none departs before the answer.
     """
     network, _ = logits_model(model, options)
     made = _made_tensors(content, image, options)
@@ -36,26 +35,36 @@ def first_departure(model, content, image, options):
 
 def _keras_values(network, image):
     """Yields each layer of a network with its results, channels last, in the order in which they are computed."""
-    layers = [layer for layer in network.layers if _is_connected(layer, network)]
-    every = keras.Model(network.inputs[0], [keras.tree.flatten(layer.output) for layer in layers])
-    answers = every.predict_on_batch(images_for(network, image[np.newaxis]))
+    layers, every = _with_values(network)
+    _, *answers = every.predict_on_batch(images_for(network, image[np.newaxis]))
     channels_first = data_format(network) == "channels_first"
     for layer, values in zip(layers, answers, strict=True):
-        values = [np.asarray(value) for value in values]
-        yield layer, [value for value in values if value.ndim == 4 and value.dtype.kind == "f"]
+        values = [np.asarray(value) for value in keras.tree.flatten(values)]
+        values = [value for value in values if value.ndim == 4 and value.dtype.kind == "f"]
+        yield layer, values
         if channels_first:
             # The layers of this package are channels last inside, others may not be: the file has what fits.
-            yield layer, [np.moveaxis(value, 1, -1) for value in values if value.ndim == 4 and value.dtype.kind == "f"]
+            yield layer, [np.moveaxis(value, 1, -1) for value in values]
 
 
-def _is_connected(layer, network):
-    if isinstance(layer, keras.layers.InputLayer):
-        return False
-    try:
-        keras.Model(network.inputs[0], keras.tree.flatten(layer.output))
-    except (AttributeError, ValueError):  # A layer that is called twice has no output, a network its own inputs.
-        return False
-    return True
+def _with_values(network):
+    """Returns the layers of a network, also of networks in it, and a model that gives its answer and what each gave."""
+    layers, values = [], []
+
+    def call(layer, *args, **kwargs):
+        if isinstance(layer, keras.Model):
+            inner_layers, inner = _with_values(layer)
+            outputs, *inner_values = inner(*args, **kwargs)
+            layers.extend(inner_layers)
+            values.extend(inner_values)
+        else:
+            outputs = layer(*args, **kwargs)
+        layers.append(layer)
+        values.append(outputs)
+        return outputs
+
+    copy = keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
+    return layers, keras.Model(copy.input, [copy.output, *values])
 
 
 def _made_tensors(content, image, options):
