@@ -73,7 +73,8 @@ class FuseLayer(keras.layers.Layer):
         for j, x in enumerate(inputs):
             for name in self.names_between(i, j):
                 x = self.convolutions[name](x)
-            x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
+            if j > i:  # The others have this size; sizes known at run time only cannot tell.
+                x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
             total = x if total is None else total + x
         return total
 

@@ -81,7 +81,7 @@ class PyramidConvolution(keras.layers.Layer):
 
     def call(self, inputs):
         size = spatial_size(inputs[0], self.data_format)
-        first = [self.enlarged(x, size) for x in inputs[: self.num_joined]]
+        first = [inputs[0], *(self.enlarged(x, size) for x in inputs[1 : self.num_joined])]
         x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=channel_axis(self.data_format))
         total = self.joined(x)
         # Each map is enlarged at once: two doublings are not one quadrupling.

@@ -223,8 +223,8 @@ class ResizeConcatenate(keras.layers.Layer):
 
     def call(self, inputs):
         size = spatial_size(inputs[0], self.data_format)
-        maps = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs]
-        return keras.ops.concatenate(maps, axis=channel_axis(self.data_format))
+        coarser = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs[1:]]
+        return keras.ops.concatenate([inputs[0], *coarser], axis=channel_axis(self.data_format))
 
     def compute_output_shape(self, input_shape):
         axis = channel_axis(self.data_format)
