@@ -77,9 +77,10 @@ class TFLiteModel:
             )
         # The last batch is filled up with copies of the last image, whose answers are dropped.
         missing = -len(images) % batch_size
-        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
         answers = [self._run(filled[i : i + batch_size]) for i in range(0, len(filled), batch_size)]
-        return np.concatenate(answers)[: len(images)]
+        # Full-size logits are large: one batch of them is not copied.
+        return (answers[0] if len(answers) == 1 else np.concatenate(answers))[: len(images)]
 
     def latency(self):
         """Measures how long a batch takes: the median of up to five runs or three seconds.

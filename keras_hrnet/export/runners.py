@@ -87,7 +87,8 @@ class OnnxRunner:
     def __call__(self, images):
         step = self.batch_size or len(images)
         batches = (images[i : i + step].astype(self.dtype) for i in range(0, len(images), step))
-        return np.concatenate([self.session.run(None, {self.input.name: batch})[0] for batch in batches])
+        answers = [self.session.run(None, {self.input.name: batch})[0] for batch in batches]
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
 
 class KerasRunner:
