@@ -54,10 +54,11 @@ def classifier_initializer():
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Convolution(keras.layers.Conv2D):
-    """Convolves a map: Keras's layer, with zeros on both sides alike, and in PyTorch's own way where that is faster.
+    """Convolves a map: Keras's layer, with zeros on both sides alike, and in the backend's own way where it is faster.
 
     PyTorch takes a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
-    PyTorch's fast kernels to channels last again.
+    PyTorch's fast kernels to channels last again. TensorFlow adds the zeros while it convolves, without a padded map
+    in between.
 
     Args:
         filters: channels of the result.
@@ -94,11 +95,9 @@ class Convolution(keras.layers.Conv2D):
     def call(self, inputs):
         if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
             return self.activate_on_torch(self.convolve_on_torch(inputs))
-        if self.data_format == "channels_last" or not self.use_bias:
-            return super().call(self.widened(inputs))
-        # Keras 3.15 adds the bias to the wrong axis on TensorFlow where the width of the map is the number of filters.
-        y = self.convolution_op(self.widened(inputs), self.kernel)
-        return self.activation(y + keras.ops.reshape(self.bias, (1, -1, 1, 1)))
+        if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
+            return self.convolve_on_tensorflow(inputs)
+        return super().call(self.widened(inputs))
 
     def widened(self, inputs):
         if self.margin == 0:
@@ -120,6 +119,23 @@ class Convolution(keras.layers.Conv2D):
             dilation=self.dilation_rate,
         )
         return y.permute(0, 2, 3, 1)
+
+    def convolve_on_tensorflow(self, inputs):
+        import tensorflow as tf
+
+        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN, as on recent ones by Intel.
+        is_channels_first = self.data_format == "channels_first"
+        x = tf.transpose(inputs, (0, 2, 3, 1)) if is_channels_first else inputs
+        padding, around = self.padding.upper(), [self.margin, self.margin]
+        if self.margin and padding == "VALID":
+            padding = [[0, 0], around, around, [0, 0]]
+        elif self.margin:
+            x = tf.pad(x, [[0, 0], around, around, [0, 0]])
+        y = tf.nn.conv2d(x, self.kernel.value, self.strides, padding, dilations=self.dilation_rate)
+        if self.use_bias:
+            y = tf.nn.bias_add(y, self.bias.value)
+        y = self.activation(y)
+        return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
 
     def activate_on_torch(self, y):
         # In place: nobody else has seen it, and its memory is at hand.
