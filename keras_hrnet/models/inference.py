@@ -10,6 +10,7 @@ from keras_hrnet.layers import ConvNorm, PyramidConvolution, Rescale, ResizeConc
 from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.folding import transfer_weights
+from keras_hrnet.models.network import InferenceNetwork
 
 # Of the maps of a head's 1x1 convolution, how many it is faster to enlarge before it: by backend, on a CPU.
 # TensorFlow enlarges fast; PyTorch and JAX take longer for more channels than the multiplications would.
@@ -39,7 +40,8 @@ def optimize_for_inference(model):
 
     Returns:
         A functional `keras.Model` of the same inputs and outputs, with copies of all weights: nothing is shared with
-        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend.
+        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend. On TensorFlow
+        on a CPU its `predict` makes constants of its weights; see `InferenceNetwork`.
 
     Raises:
         TypeError: if `model` is not a functional model.
@@ -63,9 +65,10 @@ def optimize_for_inference(model):
             "keras.Model. Pass a network of this package, or wrap yours: keras.Model(inputs, outputs)."
         )
     rewriting = _Rewriting()
-    optimized = keras.models.clone_model(
+    copy = keras.models.clone_model(
         _predicting_part(model), clone_function=rewriting.copy, call_function=rewriting.call, recursive=True
     )
+    optimized = InferenceNetwork(copy.input, copy.output, name=model.name)
     rewriting.transfer_weights()
     optimized.trainable = False
     _check_difference(model, optimized)

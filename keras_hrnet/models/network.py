@@ -1,4 +1,4 @@
-"""Functional models whose files, compiled on one backend, train on the others."""
+"""Functional models: those whose files, compiled on one backend, train on the others, and those that only predict."""
 
 import keras
 
@@ -26,3 +26,44 @@ class Network(Portable, keras.Model):
         outputs: as `keras.Model`.
         name: as `keras.Model`.
     """
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class InferenceNetwork(Network):
+    """A functional model for inference, as `optimize_for_inference` makes it.
+
+    On TensorFlow on a CPU, `predict` computes with constants, as an exported file does: oneDNN lays out a constant
+    kernel once, a variable at every call. They are taken from the weights when it first predicts, and again after
+    `set_weights` and `load_weights`; who assigns to a weight by itself calls `make_predict_function(force=True)`.
+
+    Args:
+        inputs: as `keras.Model`.
+        outputs: as `keras.Model`.
+        name: as `keras.Model`.
+    """
+
+    def predict_step(self, *state_and_data):
+        # JAX's trainer hands the state of the model in too.
+        if keras.config.backend() != "tensorflow" or self.jit_compile or self.run_eagerly:
+            return super().predict_step(*state_and_data)
+        (data,) = state_and_data
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self.predict_by_constants(x)
+
+    def predict_by_constants(self, x):
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        network = tf.function(lambda x: self(x, training=False))
+        with tf.init_scope():
+            traced = network.get_concrete_function(tf.nest.map_structure(tf.TensorSpec.from_tensor, x))
+            frozen = convert_variables_to_constants_v2(traced)
+        return tf.nest.pack_sequence_as(traced.structured_outputs, frozen(*tf.nest.flatten(x)))
+
+    def set_weights(self, weights):
+        super().set_weights(weights)
+        self.predict_function = None
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        self.predict_function = None

@@ -132,6 +132,28 @@ def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined,
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
 
 
+@pytest.mark.parametrize("shape", [SHAPE, (1, 64, 64, 3)])
+def test_predict_gives_what_a_call_gives(shape):
+    images = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
+    fast = keras_hrnet.optimize_for_inference(network())
+    called = keras.ops.convert_to_numpy(fast(images, training=False))
+    np.testing.assert_allclose(fast.predict(images, verbose=0), called, rtol=1e-5, atol=1e-5 * np.abs(called).max())
+
+
+def test_new_weights_count_after_a_prediction(tmp_path):
+    fast, other = keras_hrnet.optimize_for_inference(network()), keras_hrnet.optimize_for_inference(network())
+    images = np.ones(SHAPE, "float32")
+    before = fast.predict_on_batch(images)
+    fast.save_weights(tmp_path / "first.weights.h5")
+    other.set_weights([-weight for weight in fast.get_weights()])
+    fast.set_weights(other.get_weights())
+    expected = other.predict_on_batch(images)
+    assert not np.allclose(expected, before)
+    np.testing.assert_array_equal(fast.predict_on_batch(images), expected)
+    fast.load_weights(tmp_path / "first.weights.h5")
+    np.testing.assert_array_equal(fast.predict_on_batch(images), before)
+
+
 @pytest.mark.heavy
 def test_a_half_precision_network_gives_float32_logits_that_are_near():
     model = network(dtype="mixed_bfloat16")
