@@ -1,0 +1,183 @@
+"""How fast the networks are on each backend and as exported files, beside the published PyTorch code.
+
+Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation reference   (branch HRNet-OCR; any folder)
+          python examples/benchmarks/speed.py inference training building --reference reference --out speed.json
+          On a GPU: --tasks as above with --network HRNetW48 --batch 12 --dtype mixed_bfloat16 --gpu
+Hardware: a CPU with two cores and 12 GB, or a GPU.
+Result:   see examples/speed.md. Each contender has a process of its own; they run in turn, one step each, so that what
+          else the machine does slows all alike. Medians; "of published" is the median over the rounds of the ratio to
+          the published code with channels_last memory.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+YARDSTICK = ("published, channels_last", "torch")
+BACKENDS = ("tensorflow", "torch", "jax")
+FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the networks beside the published code.")
+    parser.add_argument("tasks", nargs="+", choices=("inference", "training", "building"))
+    parser.add_argument("--reference", required=True, help="a checkout of HRNet-Semantic-Segmentation")
+    parser.add_argument("--network", default="HRNetW18SmallV2")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="512x1024; training: 256x512")
+    parser.add_argument("--batch", type=int, help="1; training: 2")
+    parser.add_argument("--dtype", default="float32", help="a dtype policy; the published code then runs under AMP")
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--files", action="store_true", help="measure exported files too")
+    parser.add_argument("--gpu", action="store_true", help="compare with torch.compile, and no TensorFlow")
+    parser.add_argument("--out", type=pathlib.Path, help="a JSON file that the results are added to")
+    options = parser.parse_args()
+    for task in options.tasks:
+        with tempfile.TemporaryDirectory() as folder:
+            measured = measure(task, options, folder)
+        show(task, options, measured)
+        if options.out:
+            known = json.loads(options.out.read_text()) if options.out.exists() else {}
+            known[f"{task} {options.network}"] = [[*name, values] for name, values in measured.items()]
+            options.out.write_text(json.dumps(known, indent=2) + "\n")
+
+
+def contenders(task, options):
+    """Lists (contender, backend)."""
+    backends = [backend for backend in options.backends if not (options.gpu and backend == "tensorflow")]
+    found = [("published", "torch"), YARDSTICK]
+    if options.gpu:
+        found.append(("published, compiled", "torch"))
+    for backend in backends:
+        found.append(("Keras", backend))
+        if task == "inference":
+            found.append(("optimised", backend))
+    if task == "inference" and options.files:
+        found += [(name, "tensorflow") for name in FILES]
+    return found
+
+
+def measure(task, options, folder):
+    """Returns a dict from (contender, backend) to its seconds and bytes."""
+    if task == "inference" and options.files:
+        export(options, folder)
+    names = contenders(task, options)
+    if task == "building":
+        return {name: building(name, task, options, folder) for name in names}
+    measured = {}
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name in names:
+            process = stack.enter_context(start(name, task, options, folder))
+            measured[name] = {**ask(process), "seconds": []}
+            processes[name] = process
+        for _ in range(options.rounds):
+            for name, process in processes.items():
+                measured[name]["seconds"].append(ask(process, "step")["seconds"])
+        for name, process in processes.items():
+            measured[name] |= ask(process, "memory")
+    return measured
+
+
+def building(name, task, options, folder):
+    told = []
+    for _ in range(options.rounds):
+        with start(name, task, options, folder) as process:
+            told.append(ask(process))
+    return {key: statistics.median(x[key] for x in told) for key in told[0]}
+
+
+def start(name, task, options, folder):
+    contender, backend = name
+    size, batch = ((256, 512), 2) if task == "training" else ((512, 1024), 1)
+    worker = {
+        "contender": contender,
+        "network": options.network,
+        "task": task,
+        "size": options.size or size,
+        "batch": options.batch or batch,
+        "dtype": options.dtype,
+        "threads": options.threads,
+        "reference": options.reference,
+        "files": folder,
+    }
+    path = pathlib.Path(__file__).with_name("speed_worker.py")
+    return subprocess.Popen(
+        [sys.executable, str(path), json.dumps(worker)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if os.environ.get("QUIET", "1") == "1" else None,
+        text=True,
+        env=environment(backend, options.threads),
+    )
+
+
+def environment(backend, threads):
+    variables = {
+        "KERAS_BACKEND": backend,
+        "OMP_NUM_THREADS": str(threads),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    if threads < (os.cpu_count() or 1):
+        variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false" if threads == 1 else ""
+    return {**os.environ, **variables}
+
+
+def ask(process, command=None):
+    if command:
+        process.stdin.write(command + "\n")
+        process.stdin.flush()
+    for line in process.stdout:
+        if line.startswith("{"):
+            return json.loads(line)
+    raise RuntimeError(f"{process.args[-1]} ended with status {process.wait()}. Run it by hand to see why.")
+
+
+def export(options, folder):
+    """Writes the network in every format; integers of random weights are not held to a bound, as their speed counts."""
+    code = (
+        "import sys, pathlib, keras_hrnet, numpy as np\n"
+        "from keras_hrnet.export import conversion, options, quantization\n"
+        "name, folder, *size = sys.argv[1:]; size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
+        "model = getattr(keras_hrnet, name)(19)\n"
+        "keras_hrnet.export_saved_model(model, folder / name)\n"
+        "keras_hrnet.export_onnx(model, folder / f'{name}.onnx', image_size=size, batch_size=1)\n"
+        "network = keras_hrnet.optimize_for_inference(model)\n"
+        "content = conversion.convert(network, options.TFLiteOptions(size))\n"
+        "(folder / f'{name}-float32.tflite').write_bytes(content)\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)\n"
+        "ranges = quantization.calibrate(content, noise, 1)\n"
+        "(folder / f'{name}-int8.tflite').write_bytes(quantization.quantize(content, 'int8', ranges))\n"
+    )
+    size = map(str, options.size or (512, 1024))
+    command = [sys.executable, "-c", code, options.network, folder, *size]
+    subprocess.run(command, check=True, env=environment("tensorflow", options.threads), stderr=subprocess.DEVNULL)
+
+
+def show(task, options, measured):
+    print(f"\n{task}, {options.network}, {options.dtype}")
+    if task == "building":
+        print("| | backend | import, s | build, s | of published |\n| --- | --- | ---: | ---: | ---: |")
+        for (contender, backend), told in measured.items():
+            share = told["build"] / measured[YARDSTICK]["build"]
+            print(f"| {contender} | {backend} | {told['import']:.1f} | {told['build']:.2f} | {share:.2f} |")
+        return
+    print("| | backend | first, s | step, ms | of published | memory, GB |\n| --- | --- | ---: | ---: | ---: | ---: |")
+    for (contender, backend), told in measured.items():
+        pairs = zip(told["seconds"], measured[YARDSTICK]["seconds"], strict=True)
+        share = statistics.median(a / b for a, b in pairs)
+        milliseconds = 1000 * statistics.median(told["seconds"])
+        memory = told["bytes"] / 1e9
+        print(f"| {contender} | {backend} | {told['first']:.1f} | {milliseconds:.0f} | {share:.2f} | {memory:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
+
+Started with JSON of: contender, network, task ("inference", "training" or "building"), size, batch, dtype, threads,
+reference (the checkout of the published code) and files (the folder of exported files).
+"""
+
+import json
+import pathlib
+import resource
+import sys
+import time
+
+import numpy as np
+
+NUM_CLASSES = 19
+
+
+def main(options):
+    start = time.perf_counter()
+    prepare, build, make_run = CONTENDERS[options["contender"]](options)
+    prepare()
+    imported, memory = time.perf_counter(), peak_bytes()
+    network = build()
+    built = time.perf_counter()
+    if options["task"] == "building":
+        answer({"import": imported - start, "build": built - imported})
+        return
+    generator = np.random.default_rng(0)
+    shape = (options["batch"], *options["size"])
+    images = generator.integers(0, 256, (*shape, 3), np.uint8)
+    labels = generator.integers(0, NUM_CLASSES, shape, np.uint8)
+    told = {"import": imported - start, "build": built - imported}
+
+    def steps():
+        """Yields before each step, and says how long it took."""
+        begin = time.perf_counter()
+        yield
+        answer({**told, "first": time.perf_counter() - begin})
+        for line in sys.stdin:
+            if line.strip() == "memory":
+                answer({"bytes": peak_bytes() - memory})
+                continue
+            begin = time.perf_counter()
+            yield
+            answer({"seconds": time.perf_counter() - begin})
+
+    make_run(network, images, labels, steps())
+
+
+def answer(values):
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+def peak_bytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def published(options, channels_last, compiled=False):
+    """HRNet-Semantic-Segmentation's own network and loss, in PyTorch; on a GPU under AMP where the dtype is half."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    half = torch.autocast(device, torch.bfloat16, enabled=options["dtype"] != "float32")
+
+    def prepare():
+        torch.set_num_threads(options["threads"])
+        np.int = int  # The published code is older than NumPy 1.24.
+        sys.path.insert(0, str(pathlib.Path(options["reference"], "lib")))
+        import models.seg_hrnet  # noqa: F401 (the published package)
+
+    def build():
+        from models.seg_hrnet import HighResolutionNet
+
+        return HighResolutionNet(published_config(options["network"])).to(device, memory_format=layout)
+
+    def tensors(images, labels):
+        x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype("float32") / 255 - 0.45)
+        x, y = x.to(device, memory_format=layout), torch.from_numpy(labels).long().to(device)
+        return x, y
+
+    def full_size(scores, size):
+        return torch.nn.functional.interpolate(scores.float(), size, mode="bilinear", align_corners=False)
+
+    def infer(network, images, labels, steps):
+        x, _ = tensors(images, labels)
+        network.eval()
+        run = torch.compile(network) if compiled else network
+        with torch.inference_mode(), half:
+            for _ in steps:
+                full_size(run(x), x.shape[2:]).sum().item() if device == "cuda" else full_size(run(x), x.shape[2:])
+
+    def fit(network, images, labels, steps):
+        x, y = tensors(images, labels)
+        optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
+        criterion = torch.nn.CrossEntropyLoss(ignore_index=255)
+        network.train()
+        run = torch.compile(network) if compiled else network
+        for _ in steps:
+            optimizer.zero_grad()
+            with half:
+                loss = criterion(full_size(run(x), y.shape[1:]), y)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+    return prepare, build, infer if options["task"] == "inference" else fit
+
+
+def published_config(network):
+    """Returns what the published constructor reads of its YAML files."""
+    import types
+
+    from keras_hrnet.models.variants import VARIANTS
+
+    variant = VARIANTS[network]
+
+    def stage(modules, branches, block="BASIC", blocks=variant.blocks, widths=variant.widths):
+        return {
+            "NUM_MODULES": modules,
+            "NUM_BRANCHES": branches,
+            "BLOCK": block,
+            "NUM_BLOCKS": [blocks] * branches,
+            "NUM_CHANNELS": list(widths[:branches]),
+            "FUSE_METHOD": "SUM",
+        }
+
+    class Extra(dict):
+        FINAL_CONV_KERNEL = 1  # Read as an attribute, the stages as items.
+
+    extra = Extra(STAGE1=stage(1, 1, "BOTTLENECK", variant.stage1_blocks, (variant.stage1_filters,)))
+    extra.update({f"STAGE{i + 2}": stage(modules, i + 2) for i, modules in enumerate(variant.modules)})
+    model = types.SimpleNamespace(EXTRA=extra, ALIGN_CORNERS=False)
+    return types.SimpleNamespace(MODEL=model, DATASET=types.SimpleNamespace(NUM_CLASSES=NUM_CLASSES))
+
+
+def ours(options, optimized=False):
+    """This package on the backend of KERAS_BACKEND, as its users run it: `predict_on_batch` and `fit`."""
+
+    def prepare():
+        import keras
+
+        import keras_hrnet  # noqa: F401
+
+        if keras.config.backend() == "torch":
+            import torch
+
+            torch.set_num_threads(options["threads"])
+        if options["dtype"] != "float32":
+            keras.config.set_dtype_policy(options["dtype"])
+
+    def build():
+        import keras_hrnet
+
+        model = getattr(keras_hrnet, options["network"])(NUM_CLASSES)
+        return keras_hrnet.optimize_for_inference(model) if optimized else model
+
+    def infer(network, images, labels, steps):
+        x = images.astype("float32")
+        for _ in steps:
+            network.predict_on_batch(x)
+
+    def fit(network, images, labels, steps):
+        import keras
+        import tensorflow as tf
+
+        from keras_hrnet.training import SGD, CrossEntropy
+
+        class Paused(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                if next(steps, self) is self:
+                    self.model.stop_training = True
+
+            def on_train_batch_end(self, batch, logs=None):
+                float(logs["loss"])
+
+        network.compile(SGD(0.01, momentum=0.9, weight_decay=5e-4), CrossEntropy())
+        # As this package's pipeline hands on batches; a generator would slow every allocation of the process.
+        batches = tf.data.Dataset.from_tensors((images, labels)).repeat()
+        network.fit(batches, steps_per_epoch=10**6, verbose=0, callbacks=[Paused()])
+
+    return prepare, build, infer if options["task"] == "inference" else fit
+
+
+def exported(options, file):
+    """An exported file, in what runs it."""
+    path = pathlib.Path(options["files"], f"{options['network']}{file}")
+
+    def build():
+        from keras_hrnet.export.runners import open_runner
+
+        return open_runner(path, options["threads"])
+
+    def infer(runner, images, labels, steps):
+        for _ in steps:
+            runner(images)
+
+    return (lambda: None), build, infer
+
+
+CONTENDERS = {
+    "published": lambda options: published(options, channels_last=False),
+    "published, channels_last": lambda options: published(options, channels_last=True),
+    "published, compiled": lambda options: published(options, channels_last=True, compiled=True),
+    "Keras": ours,
+    "optimised": lambda options: ours(options, optimized=True),
+    "SavedModel": lambda options: exported(options, ""),
+    "ONNX Runtime": lambda options: exported(options, ".onnx"),
+    "LiteRT float32": lambda options: exported(options, "-float32.tflite"),
+    "LiteRT int8": lambda options: exported(options, "-int8.tflite"),
+}
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
