@@ -6,6 +6,7 @@ import random
 import keras
 import numpy as np
 
+from keras_hrnet.layers import in_place
 from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format
 from keras_hrnet.layers.normalization import BatchNorm
 
@@ -94,7 +95,7 @@ class Convolution(keras.layers.Conv2D):
 
     def call(self, inputs):
         if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
-            return self.activate_on_torch(self.convolve_on_torch(inputs))
+            return in_place.activate(self.convolve_on_torch(inputs), self.activation)
         if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
             return self.convolve_on_tensorflow(inputs)
         return super().call(self.widened(inputs))
@@ -136,10 +137,6 @@ class Convolution(keras.layers.Conv2D):
             y = tf.nn.bias_add(y, self.bias.value)
         y = self.activation(y)
         return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
-
-    def activate_on_torch(self, y):
-        # In place: nobody else has seen it, and its memory is at hand.
-        return y.relu_() if self.activation is keras.activations.relu else self.activation(y)
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
@@ -232,7 +229,7 @@ class ConvNorm(keras.layers.Layer):
 
     def call(self, x):
         x = self.conv(x)
-        return x if self.norm is None else self.activate(self.norm(x))
+        return x if self.norm is None else in_place.activate(self.norm(x), self.activate)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)

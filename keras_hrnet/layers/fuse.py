@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
@@ -65,7 +66,9 @@ class FuseLayer(keras.layers.Layer):
         return ConvNorm(widths[j], 3, strides=2, **options)
 
     def call(self, inputs):
-        return [keras.ops.relu(self.fuse(i, inputs)) for i in range(len(inputs))]
+        if len(inputs) == 1:
+            return [keras.ops.relu(inputs[0])]
+        return [in_place.relu(self.fuse(i, inputs)) for i in range(len(inputs))]
 
     def fuse(self, i, inputs):
         size = spatial_size(inputs[i], self.data_format)
@@ -75,7 +78,8 @@ class FuseLayer(keras.layers.Layer):
                 x = self.convolutions[name](x)
             if j > i:  # The others have this size; sizes known at run time only cannot tell.
                 x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
-            total = x if total is None else total + x
+            # The first sum is a new map, as others read branch i too.
+            total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
         return total
 
     def compute_output_shape(self, input_shape):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import Convolution
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
@@ -86,8 +87,8 @@ class PyramidConvolution(keras.layers.Layer):
         total = self.joined(x)
         # Each map is enlarged at once: two doublings are not one quadrupling.
         for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
-            total = total + self.enlarged(convolution(x), size)
-        return self.activate(total)
+            total = in_place.add(total, self.enlarged(convolution(x), size))
+        return in_place.activate(total, self.activate)
 
     def enlarged(self, x, size):
         return resize(x, size, self.interpolation, self.align_corners, self.data_format)

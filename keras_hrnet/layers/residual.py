@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.rematerialization import rematerialize
@@ -46,7 +47,7 @@ class _ResidualBlock(keras.layers.Layer):
         shortcut = x if self.downsample is None else self.downsample(x)
         for convolution in self.convolutions:
             x = convolution(x)
-        return keras.ops.relu(x + shortcut)
+        return in_place.relu(in_place.add(x, shortcut))
 
     def compute_output_shape(self, input_shape):
         return self.convolutions[-1].compute_output_shape(input_shape)
