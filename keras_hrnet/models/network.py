@@ -4,7 +4,7 @@ import keras
 
 
 class Portable:
-    """What makes a compiled model's file no backend's own.
+    """What makes a compiled model's file no backend's own, and its first step on TensorFlow twice as fast.
 
     Keras saves whether the backend that compiled the model compiles its steps as a whole (`jit_compile`). A file of
     TensorFlow on a CPU would train on JAX one operation at a time, and one of JAX on PyTorch through `torch.compile`.
@@ -15,6 +15,12 @@ class Portable:
 
     def compile_from_config(self, config):
         super().compile_from_config({**config, "jit_compile": "auto"})
+
+    def make_train_function(self, force=False):
+        # TensorFlow traces a step twice if the optimizer makes its variables in it, and a step takes long to trace.
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
