@@ -1,12 +1,15 @@
 """How fast the networks are on each backend and as exported files, beside the published PyTorch code.
 
-Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation reference   (branch HRNet-OCR; any folder)
-          python examples/benchmarks/speed.py inference training building --reference reference --out speed.json
-          On a GPU: --tasks as above with --network HRNetW48 --batch 12 --dtype mixed_bfloat16 --gpu
-Hardware: a CPU with two cores and 12 GB, or a GPU.
-Result:   see examples/speed.md. Each contender has a process of its own; they run in turn, one step each, so that what
-          else the machine does slows all alike. Medians; "of published" is the median over the rounds of the ratio to
-          the published code with channels_last memory.
+Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../reference   (its branch HRNet-OCR)
+          python examples/benchmarks/speed.py inference training building --reference ../reference --files
+          python examples/benchmarks/speed.py inference training --reference ../reference --gpu --network HRNetW48
+              --size 512 1024 --batch 12 --dtype mixed_bfloat16
+Hardware: a CPU with two cores and 12 GB; for the second line a GPU.
+Result:   see examples/benchmarks/README.md.
+
+Each contender has a process of its own; they run in turn, one step each, so that what else the machine does slows all
+alike. Medians; "of published" is the median over the rounds of the ratio to the published code with channels_last
+memory.
 """
 
 import argparse
