@@ -14,17 +14,18 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
     "__init__": {"checkpoints", "data", "evaluation", "export", "layers", "models", "training", "version"},
+    "freezing": set(),
     "host_tensorflow": set(),
     "replacing": set(),
     "labels": set(),
     "version": set(),
     "layers": set(),
-    "models": {"layers", "checkpoints"},
+    "models": {"freezing", "layers", "checkpoints"},
     "checkpoints": set(),
     "data": {"host_tensorflow", "labels"},
     "evaluation": {"labels", "layers", "replacing"},
     "training": {"evaluation", "host_tensorflow", "labels", "layers", "replacing", "version"},
-    "export": {"models", "layers", "evaluation", "host_tensorflow", "labels", "version"},
+    "export": {"models", "layers", "evaluation", "freezing", "host_tensorflow", "labels", "version"},
     "hub": {"checkpoints", "labels", "layers", "models"},
     "cli": {
         "checkpoints",
@@ -41,7 +42,7 @@ ARROWS = {
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
 LIBRARIES = {
-    "tensorflow": {"data", "export", "host_tensorflow", "layers", "training"},
+    "tensorflow": {"data", "export", "freezing", "host_tensorflow", "layers", "training"},
     "torch": {"layers", "checkpoints", "training"},
     "jax": {"training"},
     "keras_hub": {"hub"},

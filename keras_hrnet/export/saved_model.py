@@ -4,6 +4,7 @@ import pathlib
 
 from keras_hrnet.export.serving import INPUT_NAME, OUTPUT_NAME, ServingOptions, serving_function
 from keras_hrnet.export.verified import check_folder, export_verified
+from keras_hrnet.freezing import freeze
 from keras_hrnet.host_tensorflow import host_tensorflow
 
 SIGNATURE = "serving_default"
@@ -80,16 +81,15 @@ def write_saved_model(model, options, path):
         path: the folder to make.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     serve = serving_function(model, options)
     # Constants: HRNetW18Small loads in 0.2 s, and in 0.6 s with variables.
-    frozen = convert_variables_to_constants_v2(serve.get_concrete_function())
+    frozen = freeze(serve, *serve.input_signature)
 
     # Freezing loses the names of a signature: this function around it has them again.
     @tf.function(input_signature=serve.input_signature)
     def signature(images):
-        return {OUTPUT_NAME: frozen(images)[0]}
+        return frozen(images)
 
     module = tf.Module()
     module.signature = signature

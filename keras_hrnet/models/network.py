@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_hrnet.freezing import freeze
+
 
 class Portable:
     """What makes a compiled model's file no backend's own, and its first step on TensorFlow twice as fast.
@@ -54,17 +56,7 @@ class InferenceNetwork(Network):
             return super().predict_step(*state_and_data)
         (data,) = state_and_data
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.predict_by_constants(x)
-
-    def predict_by_constants(self, x):
-        import tensorflow as tf
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-        network = tf.function(lambda x: self(x, training=False))
-        with tf.init_scope():
-            traced = network.get_concrete_function(tf.nest.map_structure(tf.TensorSpec.from_tensor, x))
-            frozen = convert_variables_to_constants_v2(traced)
-        return tf.nest.pack_sequence_as(traced.structured_outputs, frozen(*tf.nest.flatten(x)))
+        return freeze(lambda x: self(x, training=False), x)(x)
 
     def set_weights(self, weights):
         super().set_weights(weights)
