@@ -1,0 +1,101 @@
+"""How the time of inference grows with pixels, width, batch and threads.
+
+Command:  python examples/benchmarks/scaling.py --reference ../reference --plot scaling.png
+Hardware: a CPU with two cores and 12 GB; a quarter of an hour.
+Result:   see examples/benchmarks/README.md.
+
+The reference is a checkout as `speed.py` takes it. All run in turn, each in a process of its own; medians. The exponent
+is the slope of the straight line through the logarithms: 1 is time in proportion.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import statistics
+
+import numpy as np
+import speed
+
+from keras_hrnet.models.variants import VARIANTS
+
+CONTENDERS = (speed.YARDSTICK, ("optimised", "tensorflow"), ("optimised", "torch"))
+NETWORKS = [name for name in VARIANTS if name not in ("HRNetW18Small", "HRNetW18SmallV2")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures how inference scales.")
+    parser.add_argument("--reference", required=True, help="a checkout of HRNet-Semantic-Segmentation")
+    parser.add_argument("--network", default="HRNetW18SmallV2", help="of all but the widths")
+    parser.add_argument("--axes", nargs="+", default=["pixels", "width", "batch", "threads"])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--plot", type=pathlib.Path, help="a picture to write")
+    options = parser.parse_args()
+    measured = {}
+    for axis in options.axes:
+        measured[axis] = [(x, seconds(options, **point)) for x, point in points(axis)]
+        show(axis, measured[axis])
+    if options.plot:
+        plot(measured, options.plot)
+
+
+def points(axis):
+    """Lists the values of an axis, each with what it changes."""
+    if axis == "pixels":
+        sizes = [(256 * 2**i, 512 * 2**i) for i in range(4)]
+        return [(height * width, {"size": (height, width)}) for height, width in sizes]
+    if axis == "width":
+        return [(VARIANTS[name].width, {"network": name, "size": (256, 512)}) for name in NETWORKS]
+    if axis == "batch":
+        return [(batch, {"batch": batch, "size": (256, 512)}) for batch in (1, 2, 4, 8)]
+    return [(threads, {"threads": threads}) for threads in range(1, (os.cpu_count() or 1) + 1)]
+
+
+def seconds(options, network=None, **changes):
+    """Returns a dict from contender to its median seconds at a point."""
+    point = {"size": (512, 1024), "batch": 1, "dtype": "float32", "threads": os.cpu_count(), **changes}
+    point = argparse.Namespace(**point, network=network or options.network, reference=options.reference)
+    with contextlib.ExitStack() as stack:
+        processes = {name: stack.enter_context(speed.start(name, "inference", point, "")) for name in CONTENDERS}
+        for process in processes.values():
+            speed.ask(process)
+        rounds = [
+            {name: speed.ask(p, "step")["seconds"] for name, p in processes.items()} for _ in range(options.rounds)
+        ]
+    return {name: statistics.median(told[name] for told in rounds) for name in processes}
+
+
+def exponent(rows, name):
+    x, y = zip(*((x, told[name]) for x, told in rows), strict=True)
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0]) if len(set(x)) > 1 else float("nan")
+
+
+def show(axis, rows):
+    titles = [f"{contender}, {backend}" for contender, backend in CONTENDERS]
+    print(f"\n| {axis} | {' | '.join(titles)} |\n| ---: |{' ---: |' * len(titles)}")
+    for x, told in rows:
+        print(f"| {x} | {' | '.join(f'{told[name]:.3f} s' for name in CONTENDERS)} |")
+    print(f"| exponent | {' | '.join(f'{exponent(rows, name):.2f}' for name in CONTENDERS)} |", flush=True)
+
+
+def plot(measured, path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(
+        1, len(measured), figsize=(4 * len(measured), 4), layout="constrained", squeeze=False
+    )
+    for panel, (axis, rows) in zip(panels[0], measured.items(), strict=True):
+        for name in CONTENDERS:
+            label = f"{', '.join(name)}: {exponent(rows, name):.2f}"
+            panel.loglog([x for x, _ in rows], [told[name] for _, told in rows], marker="o", label=label)
+        panel.set(xlabel=axis, ylabel="seconds")
+        panel.grid(alpha=0.3, which="both")
+        panel.legend(title="exponent", fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
