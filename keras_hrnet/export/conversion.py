@@ -14,8 +14,8 @@ def convert(model, options):
 
     Its weights are float16 if that is the precision, else float32: integers come later (`quantize`).
 
-    The graph goes to the converter as it is. By way of a SavedModel, as it does by default, HRNetW48 takes 66 s and
-    10 GB, not 40 s and 6; only the names of the signature are lost, and put back (two CPU cores, 512x1024).
+    The graph goes to the converter as it is. By way of a SavedModel, as it does by default, HRNetW48 took 64 s and
+    11 GB, not 40 s and 6; only the names of the signature are lost, and put back (timed once, 512x1024, two CPU cores).
 
     Args:
         model: a functional network, on the TensorFlow backend.

@@ -124,7 +124,7 @@ class Convolution(keras.layers.Conv2D):
     def convolve_on_tensorflow(self, inputs):
         import tensorflow as tf
 
-        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN, as on recent ones by Intel.
+        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN.
         is_channels_first = self.data_format == "channels_first"
         x = tf.transpose(inputs, (0, 2, 3, 1)) if is_channels_first else inputs
         padding, around = self.padding.upper(), [self.margin, self.margin]
