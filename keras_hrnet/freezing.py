@@ -25,3 +25,14 @@ def freeze(function, *arguments):
         return tf.nest.pack_sequence_as(traced.structured_outputs, frozen(*tf.nest.flatten(tensors)))
 
     return run
+
+
+def uses_onednn():
+    """Tells whether TensorFlow computes with oneDNN: it chooses so for some processors, TF_ENABLE_ONEDNN_OPTS for all.
+
+    Returns:
+        A bool.
+    """
+    from tensorflow.python.util import _pywrap_util_port
+
+    return _pywrap_util_port.IsMklEnabled()

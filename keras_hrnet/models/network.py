@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.freezing import freeze
+from keras_hrnet.freezing import freeze, uses_onednn
 
 
 class Portable:
@@ -40,9 +40,10 @@ class Network(Portable, keras.Model):
 class InferenceNetwork(Network):
     """A functional model for inference, as `optimize_for_inference` makes it.
 
-    On TensorFlow on a CPU, `predict` computes with constants, as an exported file does: oneDNN lays out a constant
-    kernel once, a variable at every call. They are taken from the weights when it first predicts, and again after
-    `set_weights` and `load_weights`; who assigns to a weight by itself calls `make_predict_function(force=True)`.
+    On TensorFlow on a CPU where it uses oneDNN, `predict` computes with constants, as an exported file does: oneDNN
+    lays out a constant kernel once, a variable at every call. They are taken from the weights when it first predicts,
+    and again after `set_weights` and `load_weights`; who assigns to a weight by itself calls
+    `make_predict_function(force=True)`.
 
     Args:
         inputs: as `keras.Model`.
@@ -52,7 +53,8 @@ class InferenceNetwork(Network):
 
     def predict_step(self, *state_and_data):
         # JAX's trainer hands the state of the model in too.
-        if keras.config.backend() != "tensorflow" or self.jit_compile or self.run_eagerly:
+        plain = keras.config.backend() != "tensorflow" or self.jit_compile or self.run_eagerly
+        if plain or not uses_onednn():
             return super().predict_step(*state_and_data)
         (data,) = state_and_data
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
