@@ -4,17 +4,18 @@ Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../refe
           python examples/benchmarks/speed.py inference training building --reference ../reference --files
           python examples/benchmarks/speed.py inference training --reference ../reference --gpu --network HRNetW48
               --size 512 1024 --batch 12 --dtype mixed_bfloat16
-Hardware: a CPU with two cores and 12 GB; for the second line a GPU.
+Hardware: a CPU with two cores and 12 GB; for the last line a GPU of 100 GB, or a smaller batch.
 Result:   see examples/benchmarks/README.md.
 
 Each contender has a process of its own; they run in turn, one step each, so that what else the machine does slows all
-alike. Medians; "of published" is the median over the rounds of the ratio to the published code with channels_last
-memory.
+alike; on a GPU, ten steps each. Medians; "of published" is the median over the rounds of the ratio to the published
+code with channels_last memory, on a GPU also compiled by `torch.compile`.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -23,6 +24,8 @@ import sys
 import tempfile
 
 YARDSTICK = ("published, channels_last", "torch")
+GPU_YARDSTICK = ("published, compiled", "torch")
+GPU_STEPS = 10
 BACKENDS = ("tensorflow", "torch", "jax")
 FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
 
@@ -39,7 +42,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--files", action="store_true", help="measure exported files too")
-    parser.add_argument("--gpu", action="store_true", help="compare with torch.compile, and no TensorFlow")
+    parser.add_argument("--gpu", action="store_true", help="JAX and PyTorch on a GPU, with torch.compile")
     parser.add_argument("--out", type=pathlib.Path, help="a JSON file that the results are added to")
     options = parser.parse_args()
     for task in options.tasks:
@@ -54,11 +57,12 @@ def main():
 
 def contenders(task, options):
     """Lists (contender, backend)."""
-    backends = [backend for backend in options.backends if not (options.gpu and backend == "tensorflow")]
     found = [("published", "torch"), YARDSTICK]
     if options.gpu:
-        found.append(("published, compiled", "torch"))
-    for backend in backends:
+        found.append(GPU_YARDSTICK)
+    for backend in options.backends:
+        if options.gpu and backend == "tensorflow":
+            continue
         found.append(("Keras", backend))
         if task == "inference":
             found.append(("optimised", backend))
@@ -77,16 +81,23 @@ def measure(task, options, folder):
     measured = {}
     with contextlib.ExitStack() as stack:
         processes = {}
-        for name in names:
-            process = stack.enter_context(start(name, task, options, folder))
-            measured[name] = {**ask(process), "seconds": []}
-            processes[name] = process
+        # Those that compile for minutes begin first, while the others take their first steps one after the other.
+        for name in sorted(names, key=compiles_for_gpu, reverse=True) if options.gpu else names:
+            processes[name] = stack.enter_context(start(name, task, options, folder))
+            if not (options.gpu and compiles_for_gpu(name)):
+                measured[name] = ask(processes[name])
+        measured = {name: measured.get(name) or ask(processes[name]) for name in names}
+        seconds = {name: [] for name in names}
         for _ in range(options.rounds):
-            for name, process in processes.items():
-                measured[name]["seconds"].append(ask(process, "step")["seconds"])
-        for name, process in processes.items():
-            measured[name] |= ask(process, "memory")
+            for name in names:
+                seconds[name].append(ask(processes[name], "step")["seconds"])
+        for name in names:
+            measured[name] |= {"seconds": seconds[name], **ask(processes[name], "memory")}
     return measured
+
+
+def compiles_for_gpu(name):
+    return name == GPU_YARDSTICK or name[1] == "jax"
 
 
 def building(name, task, options, folder):
@@ -99,15 +110,17 @@ def building(name, task, options, folder):
 
 def start(name, task, options, folder):
     contender, backend = name
-    size, batch = ((256, 512), 2) if task == "training" else ((512, 1024), 1)
+    size, batch = size_and_batch(task, options)
     worker = {
         "contender": contender,
         "network": options.network,
         "task": task,
-        "size": options.size or size,
-        "batch": options.batch or batch,
+        "size": size,
+        "batch": batch,
         "dtype": options.dtype,
         "threads": options.threads,
+        "gpu": options.gpu,
+        "steps": GPU_STEPS if options.gpu else 1,
         "reference": options.reference,
         "files": folder,
     }
@@ -122,12 +135,18 @@ def start(name, task, options, folder):
     )
 
 
+def size_and_batch(task, options):
+    size, batch = ((256, 512), 2) if task == "training" else ((512, 1024), 1)
+    return options.size or size, options.batch or batch
+
+
 def environment(backend, threads):
     variables = {
         "KERAS_BACKEND": backend,
         "OMP_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # Several processes share a GPU.
     }
     if threads < (os.cpu_count() or 1):
         variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false" if threads == 1 else ""
@@ -173,13 +192,58 @@ def show(task, options, measured):
             share = told["build"] / measured[YARDSTICK]["build"]
             print(f"| {contender} | {backend} | {told['import']:.1f} | {told['build']:.2f} | {share:.2f} |")
         return
+    if options.gpu:
+        show_gpu(task, options, measured)
+        return
     print("| | backend | first, s | step, ms | of published | memory, GB |\n| --- | --- | ---: | ---: | ---: | ---: |")
     for (contender, backend), told in measured.items():
-        pairs = zip(told["seconds"], measured[YARDSTICK]["seconds"], strict=True)
-        share = statistics.median(a / b for a, b in pairs)
         milliseconds = 1000 * statistics.median(told["seconds"])
+        share = median_ratio(told, measured[YARDSTICK])
         memory = told["bytes"] / 1e9
         print(f"| {contender} | {backend} | {told['first']:.1f} | {milliseconds:.0f} | {share:.2f} | {memory:.2f} |")
+
+
+def show_gpu(task, options, measured):
+    from keras_hrnet.models import VARIANTS
+    from keras_hrnet.models.cost import cost
+
+    size, batch = size_and_batch(task, options)
+    multiplications = batch * cost(VARIANTS[options.network], image_size=tuple(size)).multiplications
+    # The backward pass multiplies twice: for the maps, and for the kernels.
+    operations = 2 * multiplications * (3 if task == "training" else 1)
+    peak = matrix_peak()
+    print(f"A product of matrices of 8192 x 8192 in bfloat16: {peak / 1e12:.0f} TFLOP/s; share of peak: of that")
+    print("| | backend | first, s | step, ms | images a second | of published, compiled | memory, GB | share of peak |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for (contender, backend), told in measured.items():
+        seconds = statistics.median(told["seconds"])
+        row = [
+            contender,
+            backend,
+            f"{told['first']:.1f}",
+            f"{1000 * seconds:.1f}",
+            f"{batch / seconds:.1f}",
+            f"{median_ratio(told, measured[GPU_YARDSTICK]):.2f}",
+            f"{told['bytes'] / 1e9:.1f}",
+            f"{100 * operations / seconds / peak:.0f} %",
+        ]
+        print(f"| {' | '.join(row)} |")
+
+
+def median_ratio(told, yardstick):
+    return statistics.median(a / b for a, b in zip(told["seconds"], yardstick["seconds"], strict=True))
+
+
+def matrix_peak():
+    """Measures the operations a second of a large product of matrices in bfloat16, two for each multiplication."""
+    import torch
+    from torch.utils.benchmark import Timer
+
+    side = 8192 if torch.cuda.is_available() else 512
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    measurement = Timer("a @ b", globals={"a": a, "b": b}).blocked_autorange(min_run_time=1)
+    return 2 * math.pow(side, 3) / measurement.median
 
 
 if __name__ == "__main__":

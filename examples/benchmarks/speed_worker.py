@@ -1,10 +1,13 @@
 """One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
 
 Started with JSON of: contender, network, task ("inference", "training" or "building"), size, batch, dtype, threads,
-reference (the checkout of the published code) and files (the folder of exported files).
+gpu (whether it runs on one), steps (how many are timed at a time), reference (the checkout of the published code) and
+files (the folder of exported files).
 """
 
+import itertools
 import json
+import os
 import pathlib
 import resource
 import sys
@@ -13,6 +16,7 @@ import time
 import numpy as np
 
 NUM_CLASSES = 19
+KERAS_BACKEND = os.environ.get("KERAS_BACKEND")
 
 
 def main(options):
@@ -36,13 +40,20 @@ def main(options):
         begin = time.perf_counter()
         yield
         answer({**told, "first": time.perf_counter() - begin})
+        if options["gpu"]:
+            leave_gpu_memory()
         for line in sys.stdin:
             if line.strip() == "memory":
-                answer({"bytes": peak_bytes() - memory})
+                answer({"bytes": gpu_peak_bytes() if options["gpu"] else peak_bytes() - memory})
                 continue
+            if options["gpu"]:
+                yield  # After a pause its memory is taken anew, and its clock rises.
             begin = time.perf_counter()
-            yield
-            answer({"seconds": time.perf_counter() - begin})
+            for _ in range(options["steps"]):
+                yield
+            answer({"seconds": (time.perf_counter() - begin) / options["steps"]})
+            if options["gpu"]:
+                leave_gpu_memory()
 
     make_run(network, images, labels, steps())
 
@@ -56,6 +67,25 @@ def peak_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def gpu_peak_bytes():
+    """Returns the most that tensors held on the GPU, without what the allocator kept beside them."""
+    if KERAS_BACKEND == "jax":
+        import jax
+
+        return jax.local_devices()[0].memory_stats()["peak_bytes_in_use"]
+    import torch
+
+    return torch.cuda.max_memory_allocated()
+
+
+def leave_gpu_memory():
+    """Gives the memory that PyTorch keeps to the other processes."""
+    if KERAS_BACKEND == "torch":
+        import torch
+
+        torch.cuda.empty_cache()
+
+
 def published(options, channels_last, compiled=False):
     """HRNet-Semantic-Segmentation's own network and loss, in PyTorch; on a GPU under AMP where the dtype is half."""
     import torch
@@ -66,6 +96,7 @@ def published(options, channels_last, compiled=False):
 
     def prepare():
         torch.set_num_threads(options["threads"])
+        torch.backends.cudnn.benchmark = True  # As its configurations ask for.
         np.int = int  # The published code is older than NumPy 1.24.
         sys.path.insert(0, str(pathlib.Path(options["reference"], "lib")))
         import models.seg_hrnet  # noqa: F401 (the published package)
@@ -86,21 +117,30 @@ def published(options, channels_last, compiled=False):
     def infer(network, images, labels, steps):
         x, _ = tensors(images, labels)
         network.eval()
-        run = torch.compile(network) if compiled else network
+
+        def logits_or_labels(x):
+            logits = full_size(network(x), x.shape[2:])
+            return logits.argmax(1) if options["gpu"] else logits
+
+        run = torch.compile(logits_or_labels) if compiled else logits_or_labels
         with torch.inference_mode(), half:
             for _ in steps:
-                full_size(run(x), x.shape[2:]).sum().item() if device == "cuda" else full_size(run(x), x.shape[2:])
+                run(x).cpu()
 
     def fit(network, images, labels, steps):
         x, y = tensors(images, labels)
         optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
         criterion = torch.nn.CrossEntropyLoss(ignore_index=255)
         network.train()
-        run = torch.compile(network) if compiled else network
+
+        def loss_of(x, y):
+            return criterion(full_size(network(x), y.shape[1:]), y)
+
+        run = torch.compile(loss_of) if compiled else loss_of
         for _ in steps:
             optimizer.zero_grad()
             with half:
-                loss = criterion(full_size(run(x), y.shape[1:]), y)
+                loss = run(x, y)
             loss.backward()
             optimizer.step()
             loss.item()
@@ -136,17 +176,21 @@ def published_config(network):
 
 
 def ours(options, optimized=False):
-    """This package on the backend of KERAS_BACKEND, as its users run it: `predict_on_batch` and `fit`."""
+    """This package on the backend of KERAS_BACKEND, as its users run it: `predict_on_batch` and `fit`.
+
+    On a GPU, inference is from pixels there to labels on the host, as logits would take longer to copy than to compute.
+    """
 
     def prepare():
         import keras
 
         import keras_hrnet  # noqa: F401
 
-        if keras.config.backend() == "torch":
+        if KERAS_BACKEND == "torch":
             import torch
 
             torch.set_num_threads(options["threads"])
+            torch.backends.cudnn.benchmark = True
         if options["dtype"] != "float32":
             keras.config.set_dtype_policy(options["dtype"])
 
@@ -157,13 +201,15 @@ def ours(options, optimized=False):
         return keras_hrnet.optimize_for_inference(model) if optimized else model
 
     def infer(network, images, labels, steps):
-        x = images.astype("float32")
-        for _ in steps:
-            network.predict_on_batch(x)
+        if options["gpu"]:
+            infer_labels(network, images, steps)
+        else:
+            x = images.astype("float32")
+            for _ in steps:
+                network.predict_on_batch(x)
 
     def fit(network, images, labels, steps):
         import keras
-        import tensorflow as tf
 
         from keras_hrnet.training import SGD, CrossEntropy
 
@@ -176,11 +222,41 @@ def ours(options, optimized=False):
                 float(logs["loss"])
 
         network.compile(SGD(0.01, momentum=0.9, weight_decay=5e-4), CrossEntropy())
-        # As this package's pipeline hands on batches; a generator would slow every allocation of the process.
-        batches = tf.data.Dataset.from_tensors((images, labels)).repeat()
-        network.fit(batches, steps_per_epoch=10**6, verbose=0, callbacks=[Paused()])
+        if options["gpu"]:
+            batches = (batch for batch in itertools.repeat((images, labels)))
+        else:
+            import tensorflow as tf
+
+            # As this package's pipeline hands on batches; a generator would slow every allocation of the process.
+            batches = tf.data.Dataset.from_tensors((images, labels)).repeat()
+        network.fit(batches, steps_per_epoch=10**6, shuffle=False, verbose=0, callbacks=[Paused()])
 
     return prepare, build, infer if options["task"] == "inference" else fit
+
+
+def infer_labels(network, images, steps):
+    import keras
+
+    def labels(x):
+        return keras.ops.argmax(network(x, training=False), -1)
+
+    x = keras.ops.convert_to_tensor(images)
+    if KERAS_BACKEND == "jax":
+        import jax
+
+        def stateless(trainable, others, x):
+            logits, _ = network.stateless_call(trainable, others, x, training=False)
+            return keras.ops.argmax(logits, -1)
+
+        values = [[v.value for v in vs] for vs in (network.trainable_variables, network.non_trainable_variables)]
+        run, arguments = jax.jit(stateless), (*values, x)
+    else:
+        import torch
+
+        run, arguments = labels, (x,)
+        torch.set_grad_enabled(False)
+    for _ in steps:
+        keras.ops.convert_to_numpy(run(*arguments))
 
 
 def exported(options, file):
