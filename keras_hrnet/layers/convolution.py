@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format
+from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.normalization import BatchNorm
 
 # Every published code base uses PyTorch's epsilon; Keras's momentum is one minus PyTorch's 0.1
@@ -167,6 +168,7 @@ class ConvNorm(keras.layers.Layer):
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / strides), ceil(width / strides), filters)`.
@@ -227,9 +229,11 @@ class ConvNorm(keras.layers.Layer):
         if self.norm is not None:
             self.norm.build(self.conv.compute_output_shape(input_shape))
 
-    def call(self, x):
-        x = self.conv(x)
-        return x if self.norm is None else in_place.activate(self.norm(x), self.activate)
+    def call(self, x, training=None):
+        x = call_inside(self.conv, x)
+        if self.norm is None:
+            return x
+        return in_place.activate(call_inside(self.norm, x, training=training), self.activate)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)

@@ -5,6 +5,7 @@ import keras
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
 
 
@@ -24,6 +25,7 @@ class FuseLayer(keras.layers.Layer):
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
+        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -65,17 +67,17 @@ class FuseLayer(keras.layers.Layer):
             return ConvNorm(widths[i], 3, strides=2, activation=None, **options)
         return ConvNorm(widths[j], 3, strides=2, **options)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         if len(inputs) == 1:
             return [keras.ops.relu(inputs[0])]
-        return [in_place.relu(self.fuse(i, inputs)) for i in range(len(inputs))]
+        return [in_place.relu(self.fuse(i, inputs, training)) for i in range(len(inputs))]
 
-    def fuse(self, i, inputs):
+    def fuse(self, i, inputs, training):
         size = spatial_size(inputs[i], self.data_format)
         total = None
         for j, x in enumerate(inputs):
             for name in self.names_between(i, j):
-                x = self.convolutions[name](x)
+                x = call_inside(self.convolutions[name], x, training=training)
             if j > i:  # The others have this size; sizes known at run time only cannot tell.
                 x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
             # The first sum is a new map, as others read branch i too.

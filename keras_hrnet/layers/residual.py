@@ -5,6 +5,7 @@ import keras
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.rematerialization import rematerialize
 
 
@@ -43,10 +44,10 @@ class _ResidualBlock(keras.layers.Layer):
             convolution.build(input_shape)
             input_shape = convolution.compute_output_shape(input_shape)
 
-    def call(self, x):
-        shortcut = x if self.downsample is None else self.downsample(x)
+    def call(self, x, training=None):
+        shortcut = x if self.downsample is None else call_inside(self.downsample, x, training=training)
         for convolution in self.convolutions:
-            x = convolution(x)
+            x = call_inside(convolution, x, training=training)
         return in_place.relu(in_place.add(x, shortcut))
 
     def compute_output_shape(self, input_shape):
@@ -72,6 +73,7 @@ class BasicBlock(_ResidualBlock):
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
 
     Returns:
         float `(batch, height, width, filters)`, not negative.
@@ -94,6 +96,7 @@ class Bottleneck(_ResidualBlock):
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
 
     Returns:
         float `(batch, height, width, 4 * filters)`, not negative.
@@ -153,7 +156,7 @@ class Branch(keras.layers.Layer):
 
     def call(self, x, training=None):
         for block in self.blocks:
-            x = rematerialize(block, x) if self.remat and training else block(x)
+            x = rematerialize(block, x) if self.remat and training else call_inside(block, x, training=training)
         return x
 
     def compute_output_shape(self, input_shape):

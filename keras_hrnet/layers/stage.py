@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.residual import Branch
 
@@ -73,7 +74,8 @@ class HighResolutionModule(keras.layers.Layer):
         branches = zip(self.branches, inputs, strict=True)
         if self.remat and training:
             return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
-        return self.fuse([branch(x) for branch, x in branches])
+        maps = [call_inside(branch, x, training=training) for branch, x in branches]
+        return call_inside(self.fuse, maps, training=training)
 
     def compute_output_shape(self, input_shape):
         return self.fuse.compute_output_shape(input_shape)
@@ -107,6 +109,7 @@ class Stage(keras.layers.Layer):
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
+        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -151,9 +154,9 @@ class Stage(keras.layers.Layer):
         for module in self.modules_in_order:
             module.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         for module in self.modules_in_order:
-            inputs = module(inputs)
+            inputs = call_inside(module, inputs, training=training)
         return inputs
 
     def compute_output_shape(self, input_shape):

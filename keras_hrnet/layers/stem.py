@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import spatial_axes, standardize_data_format
+from keras_hrnet.layers.inside import call_inside
 
 MIN_SIZE = 17
 """The least height and width, in pixels, of which five halvings (rounded up) still leave each map smaller than the
@@ -21,6 +22,7 @@ class Stem(keras.layers.Layer):
 
     Call arguments:
         x: float `(batch, height, width, channels)`, normalised pixels.
+        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
@@ -53,10 +55,10 @@ class Stem(keras.layers.Layer):
                 "that five halvings leave something to halve. Enlarge the image, or pad it."
             )
 
-    def call(self, x):
+    def call(self, x, training=None):
         self.check_size(x.shape)
         for convolution in self.convolutions:
-            x = convolution(x)
+            x = call_inside(convolution, x, training=training)
         return x
 
     def compute_output_shape(self, input_shape):

@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.inside import call_inside
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -19,6 +20,7 @@ class Transition(keras.layers.Layer):
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
+        training: whether this is a training step.
 
     Returns:
         A list of one map more: `(batch, height_i, width_i, filters[i])`, and last one of half the height and width
@@ -63,9 +65,9 @@ class Transition(keras.layers.Layer):
             name=f"branch_{i}",
         )
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
-        return [x if convolution is None else convolution(x) for convolution, x in maps]
+        return [x if convolution is None else call_inside(convolution, x, training=training) for convolution, x in maps]
 
     def compute_output_shape(self, input_shape):
         shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)
