@@ -1,17 +1,10 @@
 """HRNet for Keras 3: the network that keeps high resolution from first layer to last."""
 
-from keras_hrnet import data, layers, training
+import importlib
+
+from keras_hrnet import layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
-from keras_hrnet.export import (
-    ExportReport,
-    ServingReport,
-    export_onnx,
-    export_saved_model,
-    export_tflite,
-    read_metadata,
-    run_tflite,
-)
 from keras_hrnet.models import (
     HRNet,
     HRNetW18,
@@ -69,3 +62,28 @@ __all__ = [
     "training",
     "with_scales",
 ]
+
+# Pipelines and exports take as long to import as all the rest, and who loads a model to predict needs neither. What the
+# file of a model may name is imported at once: Keras would not find it.
+_IMPORTED_LATER = {
+    "data": "keras_hrnet.data",
+    "export": "keras_hrnet.export",
+    "ExportReport": "keras_hrnet.export",
+    "ServingReport": "keras_hrnet.export",
+    "export_onnx": "keras_hrnet.export",
+    "export_saved_model": "keras_hrnet.export",
+    "export_tflite": "keras_hrnet.export",
+    "read_metadata": "keras_hrnet.export",
+    "run_tflite": "keras_hrnet.export",
+}
+
+
+def __getattr__(name):
+    if name not in _IMPORTED_LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(_IMPORTED_LATER[name])
+    return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
+
+
+def __dir__():
+    return sorted({*globals(), *_IMPORTED_LATER})

@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
-    "__init__": {"checkpoints", "data", "evaluation", "export", "layers", "models", "training", "version"},
+    "__init__": {"checkpoints", "evaluation", "layers", "models", "training", "version"},
     "freezing": set(),
     "host_tensorflow": set(),
     "replacing": set(),
@@ -42,9 +42,9 @@ ARROWS = {
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
 LIBRARIES = {
-    "tensorflow": {"data", "export", "freezing", "host_tensorflow", "layers", "training"},
+    "tensorflow": {"data", "evaluation", "export", "freezing", "host_tensorflow", "layers", "training"},
     "torch": {"layers", "checkpoints", "training"},
-    "jax": {"training"},
+    "jax": {"evaluation", "models", "training"},
     "keras_hub": {"hub"},
     "PIL": {"data", "evaluation", "cli"},
     "typer": {"cli"},

@@ -1,5 +1,6 @@
 """From a network that trains to one that only predicts: the same numbers by fewer operations."""
 
+import functools
 import logging
 import math
 
@@ -20,6 +21,9 @@ NUM_JOINED = {"tensorflow": 1, "jax": 3, "torch": 3}
 # weights, 2.4e-4 in float32 and 5.2e-3 in float16. Without attention it was 2.2e-6; a sharp softmax makes much of
 # little. bfloat16: 1.9e-2 without attention; with it not measured, as much more as in float16 is allowed.
 MAX_DIFFERENCE = {"float32": 2.5e-3, "float16": 0.05, "bfloat16": 0.4}
+
+# Without these, XLA takes twice as long; they are those of JAX's option `jax_disable_most_optimizations`.
+COMPILED_FOR_ONE_RUN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 _IMAGE_SIZE = (64, 96)
 
@@ -160,10 +164,22 @@ def _check_difference(model, optimized):
 def _largest_difference(model, optimized):
     images = _images_for(model)
     shares = []
-    for ours, theirs in zip(*(keras.tree.flatten(m(images, training=False)) for m in (optimized, model)), strict=True):
+    for ours, theirs in zip(*(keras.tree.flatten(_outputs(m, images)) for m in (optimized, model)), strict=True):
         ours, theirs = (keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")) for x in (ours, theirs))
         shares.append(np.max(np.abs(ours - theirs)) / max(np.max(np.abs(theirs)), np.finfo("float32").tiny))
     return float(np.max(shares))
+
+
+def _outputs(model, images):
+    if keras.config.backend() != "jax":
+        return model(images, training=False)
+    # As a whole and for one run alone: a plain call compiles each operation by itself, which takes longer.
+    import jax
+
+    call = functools.partial(model.stateless_call, training=False)
+    variables = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
+    outputs, _ = jax.jit(call, compiler_options=COMPILED_FOR_ONE_RUN)(*variables, images)
+    return outputs
 
 
 def _images_for(model):

@@ -132,15 +132,22 @@ def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined,
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
 
 
+@pytest.fixture(params=[False, True] if keras.config.backend() == "tensorflow" else [False])
+def onednn(request, monkeypatch):
+    """Whether TensorFlow is taken to compute with oneDNN, which the processor decides otherwise."""
+    monkeypatch.setattr(keras_hrnet.models.network, "uses_onednn", lambda: request.param)
+    return request.param
+
+
 @pytest.mark.parametrize("shape", [SHAPE, (1, 64, 64, 3)])
-def test_predict_gives_what_a_call_gives(shape):
+def test_predict_gives_what_a_call_gives(shape, onednn):
     images = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
     fast = keras_hrnet.optimize_for_inference(network())
     called = keras.ops.convert_to_numpy(fast(images, training=False))
     np.testing.assert_allclose(fast.predict(images, verbose=0), called, rtol=1e-5, atol=1e-5 * np.abs(called).max())
 
 
-def test_new_weights_count_after_a_prediction(tmp_path):
+def test_new_weights_count_after_a_prediction(tmp_path, onednn):
     fast, other = keras_hrnet.optimize_for_inference(network()), keras_hrnet.optimize_for_inference(network())
     images = np.ones(SHAPE, "float32")
     before = fast.predict_on_batch(images)
@@ -152,6 +159,17 @@ def test_new_weights_count_after_a_prediction(tmp_path):
     np.testing.assert_array_equal(fast.predict_on_batch(images), expected)
     fast.load_weights(tmp_path / "first.weights.h5")
     np.testing.assert_array_equal(fast.predict_on_batch(images), before)
+
+
+def test_weights_are_constants_for_onednn_alone(onednn):
+    fast = keras_hrnet.optimize_for_inference(network())
+    images = np.ones(SHAPE, "float32")
+    before = fast.predict_on_batch(images)
+    for weight in fast.weights:
+        weight.assign(-weight)
+    assert np.array_equal(fast.predict_on_batch(images), before) == onednn
+    fast.make_predict_function(force=True)
+    assert not np.array_equal(fast.predict_on_batch(images), before)
 
 
 @pytest.mark.heavy
@@ -206,6 +224,30 @@ def test_the_difference_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="keras_hrnet"):
         keras_hrnet.optimize_for_inference(network())
     assert "'Tiny' without 54 normalisations differs by" in caplog.text
+
+
+class Spy(keras.layers.Layer):
+    """Notes what it is called with."""
+
+    seen = []
+
+    def call(self, x):
+        self.seen.append(x)
+        return x
+
+
+def test_jax_compiles_both_networks_as_a_whole_to_compare_them():
+    if keras.config.backend() != "jax":
+        pytest.skip("the others compile no operation by itself")
+    import jax
+
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, Spy()(image))
+    Spy.seen.clear()
+    keras_hrnet.optimize_for_inference(model)
+    computed = [x for x in Spy.seen if not isinstance(x, keras.KerasTensor)]
+    assert len(computed) >= 2
+    assert all(isinstance(x, jax.core.Tracer) for x in computed)
 
 
 @pytest.mark.parametrize("error", [0.1, np.nan])
