@@ -1,18 +1,25 @@
 """How much memory and time a training step takes, with and without recomputing modules in the backward pass.
 
+With `--logits`: how much memory losses and labels take beyond the logits of full size that they are made of.
+
 Command:  python examples/benchmarks/memory.py --network HRNetW48 --size 512 1024 --batch 1 --backend torch
+          python examples/benchmarks/memory.py --logits --size 512 1024 --batch 4 --backend torch
 Hardware: a CPU with Linux, or a GPU; without `remat`, HRNetW48 at this size takes about 8 GiB.
-Result:   see examples/training.md.
+Result:   see examples/training.md; of `--logits`, examples/benchmarks/README.md.
 """
 
 import argparse
 import gc
 import json
+import math
 import os
 import pathlib
 import subprocess
 import sys
 import time
+
+NUM_CLASSES = 19
+PARTS = ("CrossEntropy", "OhemCrossEntropy", "SparseCategoricalCrossentropy", "argmax", "keras.ops.argmax")
 
 
 def main():
@@ -26,7 +33,15 @@ def main():
     parser.add_argument("--compile", action="store_true", help="TensorFlow through XLA")
     parser.add_argument("--seconds", type=int, help="give a setting up after so many")
     parser.add_argument("--remat", choices=("yes", "no"), help="measure this setting alone, in this process")
+    parser.add_argument("--logits", action="store_true", help="measure what is made of logits, without a network")
+    parser.add_argument("--part", choices=PARTS, help="measure this part alone, in this process")
     options = parser.parse_args()
+    if options.part:
+        print(json.dumps(measure_part(options)))
+        return
+    if options.logits:
+        show_parts(options)
+        return
     if options.remat:
         print(json.dumps(measure(options)))
         return
@@ -37,15 +52,19 @@ def main():
 
 
 def measure_in_process(remat, backend, seconds):
-    """Measures one setting in a process of its own, since memory that was freed is not always given back."""
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, __file__, *sys.argv[1:], "--remat", remat]
     try:
-        output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=seconds).stdout
+        result = in_process(backend, seconds, "--remat", remat)
     except subprocess.TimeoutExpired:
         return f"not done after {seconds} s | | "
-    result = json.loads(output.splitlines()[-1])
     return f"{result['mebibytes']:.0f} | {result['first']:.1f} | {result['later']:.1f}"
+
+
+def in_process(backend, seconds, *arguments):
+    """Measures one setting in a process of its own, since memory that was freed is not always given back."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, __file__, *sys.argv[1:], *arguments]
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=seconds).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def measure(options):
@@ -66,7 +85,7 @@ def measure(options):
     model.optimizer.build(model.trainable_variables)
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (options.batch, height, width, 3), "uint8")
-    labels = generator.integers(0, 19, (options.batch, height, width), "uint8")
+    labels = generator.integers(0, NUM_CLASSES, (options.batch, height, width), "uint8")
 
     gc.collect()
     start = start_watching()
@@ -77,6 +96,93 @@ def measure(options):
         seconds.append(time.perf_counter() - begin)
     later = min(seconds[1:], default=seconds[0])
     return {"mebibytes": (peak_bytes() - start) / 2**20, "first": seconds[0], "later": later}
+
+
+def show_parts(options):
+    shape = (options.batch, *options.size, NUM_CLASSES)
+    print(f"{options.backend}, logits of {shape}, {4 * math.prod(shape) / 2**20:.0f} MiB")
+    print("| made of the logits | memory, sizes of the logits | ms |\n| --- | ---: | ---: |", flush=True)
+    for part in PARTS:
+        result = in_process(options.backend, options.seconds, "--part", part)
+        print(f"| {part} | {result['sizes']:.2f} | {1000 * result['seconds']:.0f} |", flush=True)
+
+
+def measure_part(options):
+    """Measures what one part takes beyond the logits, in their sizes; the gradient that a loss returns is one."""
+    import keras
+    import numpy as np
+
+    from keras_hrnet.evaluation.argmax import argmax
+    from keras_hrnet.training import CrossEntropy, OhemCrossEntropy
+
+    function = {
+        "CrossEntropy": CrossEntropy(),
+        "OhemCrossEntropy": OhemCrossEntropy(),
+        "SparseCategoricalCrossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255),
+        "argmax": argmax,
+        "keras.ops.argmax": keras.ops.argmax,
+    }[options.part]
+    shape = (options.batch, *options.size)
+    generator = np.random.default_rng(0)
+    logits = generator.standard_normal((*shape, NUM_CLASSES), "float32")
+    labels = keras.ops.convert_to_tensor(generator.integers(0, NUM_CLASSES, shape, "uint8"))
+    size, logits = logits.nbytes, keras.ops.convert_to_tensor(logits)
+    run = RUN[keras.config.backend()](function, labels, logits)
+    sizes, seconds = [], []
+    for _ in range(options.steps + 1):
+        gc.collect()
+        start = start_watching()
+        begin = time.perf_counter()
+        result = run()
+        seconds.append(time.perf_counter() - begin)
+        sizes.append((peak_bytes() - start) / size)
+        del result
+    # What is compiled, or set up at first, does not count.
+    return {"sizes": min(sizes[1:]), "seconds": min(seconds[1:])}
+
+
+def by_tensorflow(function, labels, logits):
+    import keras
+    import tensorflow as tf
+
+    @tf.function
+    def run(labels, logits):
+        if not isinstance(function, keras.losses.Loss):
+            return function(logits, -1)
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = function(labels, logits)
+        return value, tape.gradient(value, logits)
+
+    return lambda: run(labels, logits)
+
+
+def by_jax(function, labels, logits):
+    import jax
+    import keras
+
+    if isinstance(function, keras.losses.Loss):
+        run = jax.jit(jax.value_and_grad(function, argnums=1))
+        return lambda: jax.block_until_ready(run(labels, logits))
+    return lambda: jax.block_until_ready(function(logits, -1))
+
+
+def by_torch(function, labels, logits):
+    import keras
+
+    if not isinstance(function, keras.losses.Loss):
+        return lambda: function(logits, -1)
+    logits.requires_grad_()
+
+    def run():
+        function(labels, logits).backward()
+        gradient, logits.grad = logits.grad, None
+        return gradient
+
+    return run
+
+
+RUN = {"tensorflow": by_tensorflow, "jax": by_jax, "torch": by_torch}
 
 
 def start_watching():

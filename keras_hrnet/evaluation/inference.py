@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_hrnet.evaluation.argmax import Labels
+
 
 def labels_model(model):
     """Builds a model that gives labels instead of logits, sharing the layers and weights of `model`.
@@ -28,7 +30,7 @@ def labels_model(model):
     # The model as a whole and not its graph: with an auxiliary head, it leaves out what only training needs.
     logits = model(model.inputs[0])
     dtype = label_dtype(num_classes(model))
-    labels = keras.ops.cast(keras.ops.argmax(logits, axis=_channel_axis(model)), dtype)
+    labels = Labels(_channel_axis(model), dtype)(logits)
     return keras.Model(model.inputs[0], labels, name=f"{model.name}_labels")
 
 

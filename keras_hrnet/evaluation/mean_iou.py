@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_hrnet.evaluation.argmax import argmax
 from keras_hrnet.evaluation.confusion import check_num_classes, intersection_over_union
 from keras_hrnet.labels import IGNORE_LABEL
 
@@ -98,7 +99,7 @@ class MeanIoU(keras.metrics.Metric):
 
     def _count(self, truth, logits):
         truth = keras.ops.cast(truth, "int32")
-        prediction = keras.ops.cast(keras.ops.argmax(logits, axis=self.channel_axis), "int32")
+        prediction = argmax(logits, self.channel_axis)
         is_class = (truth >= 0) & (truth < self.num_classes)
         cell = keras.ops.where(is_class, truth * self.num_classes + prediction, self.num_cells - 1)
         is_counted = keras.ops.cast(truth != self.ignore_label, "int32")

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_hrnet.evaluation.argmax import argmax
 from keras_hrnet.evaluation.inference import (
     check_images,
     check_model,
@@ -115,7 +116,7 @@ class Segmenter:
 
     def _labels_of_tile(self, images):
         if self._labeler is None:
-            labels = keras.ops.argmax(self._log_scores(images), axis=-1)
+            labels = argmax(self._log_scores(images))
             return keras.ops.convert_to_numpy(labels).astype(label_dtype(num_classes(self.model)))
         images = images_for(self.model, images)
         labels = self._labeler.predict_on_batch(images)

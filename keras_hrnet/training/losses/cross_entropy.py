@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.training.losses.pixel_cross_entropy import pixel_cross_entropy
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
 
 
@@ -28,9 +29,7 @@ class WeightedSegmentationLoss(SegmentationLoss):
 
     def pixel_losses(self, labels, logits):
         """Computes -log p of the true class of each pixel, p by softmax: float32 `(batch, height, width)`."""
-        # The one operation that makes nothing of the size of the logits on TensorFlow and PyTorch but what its
-        # derivative needs.
-        return keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        return pixel_cross_entropy(labels, logits)
 
     def pixel_weights(self, labels, counts):
         """Gives each pixel the weight of its class, 0 where it does not count: float32 `(batch, height, width)`."""

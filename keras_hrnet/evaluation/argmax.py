@@ -1,0 +1,74 @@
+"""The class of the largest logit, found without a second copy of the logits."""
+
+import keras
+
+
+def argmax(logits, axis=-1):
+    """Finds the class of the largest logit.
+
+    `keras.ops.argmax` does the same, but copies all logits on TensorFlow, and on JAX outside compiled code, to tell
+    -0.0 from 0.0.
+
+    Args:
+        logits: float `(batch, height, width, num_classes)`, or channels first; a tensor.
+        axis: that of the classes.
+
+    Returns:
+        int32 `(batch, height, width)`; the first of equal ones.
+    """
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.argmax(logits, axis, output_type=tf.int32)
+    if keras.config.backend() == "jax":
+        import jax
+
+        return jax.numpy.argmax(logits, axis)
+    return keras.ops.argmax(logits, axis)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Labels(keras.layers.Layer):
+    """The class of the largest logit of each pixel, as a layer.
+
+    Args:
+        axis: that of the classes.
+        label_dtype: of the labels, such as "uint8".
+        **kwargs: what every Keras layer takes.
+
+    Call arguments:
+        logits: float `(batch, height, width, num_classes)`, or channels first.
+
+    Returns:
+        Labels `(batch, height, width)` of `label_dtype`.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_hrnet.evaluation.argmax import Labels
+    >>> keras.ops.convert_to_numpy(Labels()(keras.ops.array([[[[0.5, 2.0, 1.0]]]]))).tolist()
+    [[[1]]]
+    """
+
+    def __init__(self, axis=-1, label_dtype="uint8", **kwargs):
+        # Half-precision logits would be other logits.
+        super().__init__(autocast=False, **kwargs)
+        self.axis = axis
+        self.label_dtype = label_dtype
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, logits):
+        return keras.ops.cast(argmax(logits, self.axis), self.label_dtype)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(input_shape)
+        del shape[self.axis]
+        return tuple(shape)
+
+    def compute_output_spec(self, logits):
+        return keras.KerasTensor(self.compute_output_shape(logits.shape), self.label_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis, "label_dtype": self.label_dtype}
