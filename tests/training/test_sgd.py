@@ -147,6 +147,53 @@ def test_it_is_rebuilt_from_its_configuration():
     np.testing.assert_array_equal(trained(again, gradients()), trained(optimizer, gradients()))
 
 
+def test_an_embedding_moves_by_the_sum_of_its_gradients():
+    embedding = keras.layers.Embedding(3, 2, embeddings_initializer="ones")
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), embedding])
+    model.compile(SGD(0.5, momentum=0.9), "mse")
+    model.train_on_batch(np.array([[0, 0, 1]], "int32"), np.zeros((1, 3, 2), "float32"))
+    # The loss is a mean of 6 squares: g = 2 * 2 / 6 for the first row, 2 / 6 for the second.
+    np.testing.assert_allclose(model.get_weights()[0], [[2 / 3] * 2, [5 / 6] * 2, [1] * 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["graph", "xla", "distributed"])
+def test_a_weight_moves_as_under_torch_however_tensorflow_runs(way):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("the others have one way")
+    import tensorflow as tf
+
+    settings = {"momentum": 0.9, "weight_decay": 0.3, "nesterov": True}
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"]) if way == "distributed" else tf.distribute.get_strategy()
+    with strategy.scope():
+        variable, optimizer = keras.Variable(start()), SGD(0.1, **settings)
+        optimizer.build([variable])
+
+    def update(factors):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(factors * variable.value)
+        optimizer.apply(tape.gradient(loss, [variable.value]))
+
+    step = tf.function(lambda factors: strategy.run(update, (factors,)), jit_compile=way == "xla")
+    for gradient in gradients():
+        step(tf.constant(gradient))
+    expected = trained_by_torch(gradients(), lr=0.1, **settings)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, **MEASURED_TWENTYFOLD)
+
+
+@pytest.mark.parametrize(("momentum", "name"), [(0.9, "ResourceApplyMomentum"), (0.0, "ResourceApplyGradientDescent")])
+def test_tensorflow_updates_a_weight_by_one_operation(momentum, name):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("an operation of TensorFlow's")
+    import tensorflow as tf
+
+    variables, optimizer = [keras.Variable(start()) for _ in range(2)], SGD(0.1, momentum, weight_decay=0.3)
+    optimizer.build(variables)
+    step = tf.function(lambda *gradients: optimizer.apply(gradients))
+    operations = step.get_concrete_function(*[tf.TensorSpec((2, 3))] * 2).graph.get_operations()
+    written = [op.type for op in operations if op.type.startswith(("Resource", "Assign"))]
+    assert sorted(written) == ["AssignVariableOp", *[name] * 2]  # the first counts the updates
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_it_trains_in_mixed_precision(policy):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype=policy)])
