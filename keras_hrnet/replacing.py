@@ -9,7 +9,8 @@ import pathlib
 def replacing(path):
     """Gives a name to write to, and puts what was written in the place of `path` at the end.
 
-    A process that is killed in between leaves `path` as it was, and the other file, which the next one overwrites.
+    A process that is killed in between leaves `path` as it was, and the other file, which the next one overwrites. What
+    was written is on the disk before it has the name: a machine that stops leaves no half file either.
 
     Args:
         path: the file to write; its folder is made.
@@ -22,6 +23,8 @@ def replacing(path):
     part = path.with_name(f".{path.stem}-part{path.suffix}")
     try:
         yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -38,12 +38,17 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Another value: learning_rate=0.02; can be repeated.")
     ] = None,
-    run_dir: Annotated[pathlib.Path | None, typer.Option(help="Folder to write to; a new one in runs/.")] = None,
+    run_dir: Annotated[pathlib.Path | None, typer.Option(help="Folder to write to, or go on in; one in runs/.")] = None,
     seed: Annotated[int, typer.Option(help="What weights, crops and dropout follow from.")] = 0,
+    save_minutes: Annotated[float, typer.Option(help="From one save to the next; 0 saves after each step.")] = 10.0,
+    stop_on_full_disk: Annotated[bool, typer.Option("--stop-on-full-disk", help="Else it is only reported.")] = False,
     repeat: Annotated[pathlib.Path | None, typer.Option(help="The run.json of a run to do once more.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and stop.")] = False,
 ):
-    """Train a network by a recipe; the folder of the run gets weights, curves and all that a repetition needs."""
+    """Train a network by a recipe; the folder of the run gets weights, curves and all that a repetition needs.
+
+    Interrupted, it goes on when the same command is given again; SIGTERM saves first.
+    """
     console = rich.console.Console()
     settings = dict(map(parse_setting, setting or ()))
     if repeat is None:
@@ -77,7 +82,16 @@ def train(
     if repeat is not None:
         _check_same(run, training, validation)
     model = fitting.train(
-        model, training, validation, recipe=recipe, run_dir=run_dir, seed=seed, notes=made, **settings
+        model,
+        training,
+        validation,
+        recipe=recipe,
+        run_dir=run_dir,
+        seed=seed,
+        notes=made,
+        save_minutes=save_minutes,
+        stop_on_full_disk=stop_on_full_disk,
+        **settings,
     )
     console.print(str(evaluate(model, validation)), highlight=False)
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import itertools
-import time
+import math
 
 import keras
 import numpy as np
+import rich.console
 
 from keras_hrnet.evaluation import MeanIoU
 from keras_hrnet.evaluation.inference import data_format, num_classes
@@ -15,23 +16,43 @@ from keras_hrnet.training.callbacks import (
     AveragedWeights,
     Checkpoints,
     Curves,
+    DespiteFullDisk,
     LearningRate,
+    Log,
     PredictionImages,
+    Saves,
     Scalars,
     StopAtNaN,
     TrainingProgress,
 )
+from keras_hrnet.training.callbacks.curves import read_log
 from keras_hrnet.training.checks import batch_size_of, check_loss, check_training, class_names_of
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
-from keras_hrnet.training.run import describe_run, new_folder, write_run
+from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
+from keras_hrnet.training.run import describe_run, open_folder, write_run
+from keras_hrnet.training.state import TrainingState
+from keras_hrnet.training.termination import EXIT_STATUS, noting_termination
 
 # Layers of the backbone, by the names that checkpoints give them; what is behind it has a learning rate of its own.
 HEAD_PATTERN = r"^(?!stem/|layer1/|transition\d/|stage\d/)"
 NUM_PICTURES = 3
+RESUME_FILE = "resume.npz"
 
 
 def train(
-    model, train, val, *, recipe="cityscapes", run_dir=None, loss=None, seed=0, callbacks=(), notes=None, **settings
+    model,
+    train,
+    val,
+    *,
+    recipe="cityscapes",
+    run_dir=None,
+    loss=None,
+    seed=0,
+    callbacks=(),
+    notes=None,
+    save_minutes=10.0,
+    stop_on_full_disk=False,
+    **settings,
 ):
     """Trains a network by a recipe, and gives it the weights with which it scored best.
 
@@ -39,11 +60,18 @@ def train(
     of the run gets
 
     - `best.keras` and `last.keras`: the network with the best validation mIoU, and the one of the last epoch;
+    - `resume.npz`: all that the training needs to go on, as long as it is not complete;
     - `log.csv` and `curves.png`: loss, mIoU and learning rate of each epoch;
     - `tensorboard/`: the same as scalars, and pictures of some validation images with truth and prediction;
     - `run.json`: recipe, versions, data, seed, and in the end the result: what a repetition needs.
 
     Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`.
+
+    A training that was interrupted, however, goes on from its last save when `train` is called with the same arguments
+    again, and ends with the same weights: on one CPU, bit for bit. SIGTERM saves first, and ends the process with
+    status 143. Data sets of `cityscapes` and `folders` go on with the images that were next, and so does a `PyDataset`
+    that follows from its index, or draws its order from a generator of its own in `on_epoch_end`. Other data must come
+    in the same order in each epoch. Further callbacks begin anew, and see two trainings where an epoch was interrupted.
 
     Args:
         model: a network that gives logits, with the weights to start from.
@@ -53,11 +81,14 @@ def train(
         val: batches of the same kind.
         recipe: a name out of `keras_hrnet.training.RECIPES`, or a `Recipe`. Where `train` has batches of another size
             than the recipe, it is the data's that counts; the learning rate stays as it is.
-        run_dir: folder to write to; None for the first free `runs/<network>-<recipe>-<number>`.
+        run_dir: folder to write to, or to go on in; None for the first `runs/<network>-<recipe>-<number>` that is free,
+            or holds this very training unfinished.
         loss: a name as in recipes, or a `keras.losses.Loss` of logits; None for the recipe's.
         seed: what dropout follows from.
         callbacks: further Keras callbacks.
         notes: what to write into `run.json` about how the network and the data were made, a dict of what JSON holds.
+        save_minutes: from one save to the next; 0 saves after each step.
+        stop_on_full_disk: whether to stop when the disk is full; else it is reported, and training goes on.
         **settings: other values of the recipe's fields, such as `epochs=50` or `learning_rate=0.02`.
 
     Returns:
@@ -65,8 +96,11 @@ def train(
 
     Raises:
         TypeError: if an argument is of the wrong kind, or labels are not integers.
-        ValueError: if a setting or the data does not fit the network, or the run's folder holds a training.
+        ValueError: if a setting or the data does not fit the network, or the run's folder holds another training.
+        BlockingIOError: if another process trains in the run's folder.
+        OSError: if something cannot be written, and the disk is not full, or `stop_on_full_disk` is set.
         RuntimeError: if the loss becomes NaN or infinite.
+        SystemExit: after SIGTERM.
 
     Example:
 
@@ -87,45 +121,83 @@ def train(
     recipe = at_batches_of(recipe, batch_size_of(train))
     loss_function = loss or recipe.loss_function(num_classes(model), data_format(model))
     optimizer = recipe.optimizer(len(train), HEAD_PATTERN)
+    if not save_minutes >= 0:
+        raise ValueError(f"Received save_minutes={save_minutes}. Expected at least 0, which saves after each step.")
 
-    folder = new_folder(run_dir, model.name, name)
     run = describe_run(model, train, val, recipe, name=name, given=settings, seed=seed, loss=loss, notes=notes)
-    write_run(folder, run)
-    keras.utils.set_random_seed(seed)
-    if recipe.freeze_norm:
-        freeze_norm(model)
-    metric = MeanIoU(num_classes(model), data_format=data_format(model))
-    model.compile(optimizer, loss_function, metrics=[metric])
-    started = time.perf_counter()
-    own = run_callbacks(folder, model, val)
-    try:
-        history = model.fit(
-            train,
-            validation_data=val,
-            validation_freq=recipe.validate_every,
-            epochs=recipe.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[*own, *callbacks],
-        )
-    finally:
-        # Keras tells its callbacks nothing when `fit` raises: the bar and the log would stay open.
-        for callback in own:
-            if isinstance(callback, TrainingProgress | keras.callbacks.CSVLogger):
-                callback.on_train_end()
-    if (folder / "best.keras").exists():
-        model.load_weights(folder / "best.keras")
-    write_run(folder, {**run, "result": _result(history, time.perf_counter() - started)})
+    with open_folder(run_dir, run) as (folder, run):
+        keras.utils.set_random_seed(seed)
+        if recipe.freeze_norm:
+            freeze_norm(model)
+        metric = MeanIoU(num_classes(model), data_format=data_format(model))
+        model.compile(optimizer, loss_function, metrics=[metric])
+        # What is saved has the optimizer's variables, and can only be loaded into those.
+        model.optimizer.build(model.trainable_variables)
+        if "result" in run:
+            _say(f"The training in {folder} is complete.")
+        else:
+            saves = Saves(
+                folder / RESUME_FILE,
+                TrainingState(model, [metric]),
+                len(train),
+                recipe.epochs,
+                minutes=save_minutes,
+                validate_every=recipe.validate_every,
+                stop_on_full_disk=stop_on_full_disk,
+            )
+            _fit(model, train, val, recipe, folder, saves, callbacks)
+            write_run(folder, {**run, "result": _result(folder, saves.position.seconds)})
+            saves.path.unlink(missing_ok=True)
+            if saves.is_terminated:
+                raise SystemExit(EXIT_STATUS)
+        if (folder / "best.keras").exists():
+            model.load_weights(folder / "best.keras")
     return model
 
 
-def run_callbacks(folder, model, val):
+def _fit(model, train, val, recipe, folder, saves, callbacks):
+    """Trains from the last save on, in one `fit`, or in two where the first ends an epoch."""
+    position = saves.read()
+    if position is not None:
+        _say(f"Goes on in {folder} after {position}.")
+        repeat_epoch_ends(train, position.epoch, position.step)
+    own = run_callbacks(folder, model, val, train, saves)
+    with noting_termination(saves.terminate):
+        while saves.goes_on:
+            data, steps = remaining(train, saves.position.epoch, saves.position.step)
+            saves.keeps_iterator = steps is not None
+            try:
+                model.fit(
+                    data,
+                    validation_data=val,
+                    validation_freq=recipe.validate_every,
+                    initial_epoch=saves.position.epoch,
+                    epochs=recipe.epochs,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*own, *callbacks, saves],
+                )
+            finally:
+                # Keras tells its callbacks nothing when `fit` raises: the bar would stay open.
+                for callback in own:
+                    if isinstance(callback, TrainingProgress):
+                        callback.close()
+
+
+def _say(text):
+    rich.console.Console().print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def run_callbacks(folder, model, val, train, saves):
     """Makes the callbacks that show a run and keep what it leaves.
 
     Args:
         folder: the run's, a `pathlib.Path`.
         model: the network.
         val: validation data, whose first images become pictures.
+        train: training data, which may know the files of its batches.
+        saves: the `Saves` of the run.
 
     Returns:
         A list of `keras.callbacks.Callback`, in the order in which they need one another.
@@ -134,17 +206,28 @@ def run_callbacks(folder, model, val):
     names = class_names_of(val)
     if names is None and num_classes(model) != len(CLASS_NAMES):
         names = tuple(f"class {i}" for i in range(num_classes(model)))
-    return [
-        AveragedWeights(),
-        LearningRate(),
-        StopAtNaN(folder / "last.keras"),
-        keras.callbacks.CSVLogger(folder / "log.csv"),
+    writers = [
+        Log(folder / "log.csv"),
         Curves(folder / "log.csv", folder / "curves.png"),
         Scalars(folder / "tensorboard"),
         PredictionImages(folder / "tensorboard", images, labels, None if names == CLASS_NAMES else names),
-        Checkpoints(folder),
+        Checkpoints(folder, minutes=saves.minutes),
+    ]
+    return [
+        AveragedWeights(),
+        LearningRate(),
+        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
+        *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
         TrainingProgress(f"Training {model.name}"),
     ]
+
+
+def _step(saves, train, epoch, batch):
+    step = saves.position.step + batch
+    name = f"step {step + 1} of epoch {epoch + 1}"
+    if not hasattr(train, "files_of_step"):
+        return name
+    return f"{name}, whose labels are {', '.join(train.files_of_step(epoch * saves.num_steps + step))}"
 
 
 def _first_images(dataset, layout):
@@ -190,8 +273,10 @@ def at_batches_of(recipe, images_at_once):
     return dataclasses.replace(recipe, batch_size=images_at_once * recipe.gradient_accumulation)
 
 
-def _result(history, seconds):
-    scores = history.history.get("val_mean_iou", [])
+def _result(folder, seconds):
+    path = folder / "log.csv"
+    log = read_log(path) if path.is_file() else {}
+    scores = [score for score in log.get("val_mean_iou", []) if math.isfinite(score)]
     best = max(range(len(scores)), key=scores.__getitem__, default=None)
     return {
         "seconds": round(seconds, 1),

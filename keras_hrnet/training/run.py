@@ -1,53 +1,111 @@
 """The folder of a training: what is written to it, and `run.json`, from which the training can be repeated."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
+import itertools
 import json
-import os
 import pathlib
 import platform
 
 import keras
 
+from keras_hrnet.replacing import replacing
 from keras_hrnet.training.checks import batch_size_of, class_names_of
+from keras_hrnet.training.lock import locked
 from keras_hrnet.training.recipes import Recipe
 from keras_hrnet.version import __version__
 
 RUN_FILE = "run.json"
 DEFAULT_FOLDER = "runs"
+# What must be the same for a training to go on; weights are those of the last save.
+SAME = ("settings", "loss", "seed", "network", "train", "val", "backend", "notes")
+MAY_DIFFER = ("network.name", "network.first_weights")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 
 
-def new_folder(run_dir, model_name, recipe_name):
-    """Makes the folder of a training.
+@contextlib.contextmanager
+def open_folder(run_dir, run):
+    """Finds or makes the folder of a training, and keeps other processes out of it.
 
     Args:
-        run_dir: where; None for the first free `runs/<network>-<recipe>-<number>`.
-        model_name: of the network.
-        recipe_name: of the recipe.
+        run_dir: where; None for the first `runs/<network>-<recipe>-<number>` that is free, or holds this very training
+            unfinished.
+        run: what `describe_run` says.
 
-    Returns:
-        The folder, a `pathlib.Path`.
+    Yields:
+        The folder, a `pathlib.Path`, and what its `run.json` says: `run`, or what an earlier start wrote of it.
 
     Raises:
-        ValueError: if a training has been written there.
+        ValueError: if another training has been written there.
         NotADirectoryError: if it is a file.
+        BlockingIOError: if another process trains there.
     """
-    if run_dir is None:
-        stem = pathlib.Path(DEFAULT_FOLDER) / f"{model_name}-{recipe_name}"
-        run_dir = next(path for path in _numbered(stem) if not path.exists())
+    with contextlib.ExitStack() as stack:
+        folder = _free_folder(run, stack) if run_dir is None else _given_folder(run_dir, stack)
+        if (folder / RUN_FILE).exists():
+            known = _read(folder / RUN_FILE)
+            _require_same(folder, known, run)
+        else:
+            known = run
+            write_run(folder, run)
+        yield folder, known
+
+
+def _given_folder(run_dir, stack):
     folder = pathlib.Path(run_dir)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"Received run_dir={str(folder)!r}, a file. Expected a folder. Pass another.")
-    if (folder / RUN_FILE).exists():
-        raise ValueError(
-            f"Received run_dir={str(folder)!r}, which holds a training already. Expected an empty folder, so that "
-            "nothing is lost. Pass another, or delete it."
-        )
     folder.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(locked(folder))
     return folder
+
+
+def _free_folder(run, stack):
+    stem = pathlib.Path(DEFAULT_FOLDER) / f"{run['network']['name']}-{run['recipe']}"
+    for number in itertools.count(1):
+        folder = stem.with_name(f"{stem.name}-{number}")
+        if folder.exists() and not _is_unfinished(folder, run):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another process may train there, or may just have made it.
+        with contextlib.suppress(BlockingIOError):
+            stack.enter_context(locked(folder))
+            return folder
+
+
+def _is_unfinished(folder, run):
+    try:
+        known = _read(folder / RUN_FILE)
+    except (OSError, ValueError):
+        return False
+    return "result" not in known and not _differences(known, run)
+
+
+def _require_same(folder, known, run):
+    differences = _differences(known, run)
+    if differences:
+        name, theirs, ours = differences[0]
+        raise ValueError(
+            f"Received run_dir={str(folder)!r}, which holds a training already, of {name}={theirs!r}, for one of "
+            f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the same training, to go on with "
+            "it. Pass another, or delete it."
+        )
+
+
+def _differences(known, run):
+    """Lists what makes another training of two: name and both values."""
+    # As JSON gives it back.
+    run = json.loads(json.dumps(run))
+    left, right = ({name: value for part in SAME for name, value in _named(part, of.get(part))} for of in (known, run))
+    names = [name for name in dict.fromkeys((*left, *right)) if name not in MAY_DIFFER]
+    return [(name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)]
+
+
+def _named(part, value):
+    return [(f"{part}.{name}", inner) for name, inner in value.items()] if isinstance(value, dict) else [(part, value)]
 
 
 def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
@@ -91,10 +149,8 @@ def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
 
 def write_run(folder, run):
     """Writes `run.json`, whole or not at all."""
-    path = pathlib.Path(folder) / RUN_FILE
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with replacing(pathlib.Path(folder) / RUN_FILE) as part:
+        part.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_run(path):
@@ -115,9 +171,14 @@ def read_run(path):
     path = path / RUN_FILE if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"Received the run {str(path)!r}. Expected a {RUN_FILE} there. Check the path.")
+    run = _read(path)
+    return {**run, "settings": Recipe(**run["settings"])}
+
+
+def _read(path):
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-        run["settings"] = Recipe(**run["settings"])
+        Recipe(**run["settings"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} does not describe a training ({error}). Expected what `train` writes. Take it from a run."
@@ -126,20 +187,13 @@ def read_run(path):
 
 
 def weights_hash(model):
-    """Returns a hash of all weights of a model, in their order: 64 hexadecimal digits."""
+    """Returns a hash of all weights of a model, without its seeds, in their order: 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    for variable in model.variables:
+    for variable in model.weights:
         value = keras.ops.convert_to_numpy(variable)
         digest.update(f"{value.dtype} {value.shape}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
-
-
-def _numbered(stem):
-    number = 1
-    while True:
-        yield stem.with_name(f"{stem.name}-{number}")
-        number += 1
 
 
 def _data(dataset):
@@ -148,11 +202,13 @@ def _data(dataset):
     except TypeError:
         batches = None
     names = class_names_of(dataset)
+    # A `tf.data.Dataset` has a method of that name.
+    fingerprint = getattr(dataset, "fingerprint", None)
     return {
         "batches": batches,
         "batch_size": batch_size_of(dataset),
         "class_names": None if names is None else list(names),
-        "fingerprint": getattr(dataset, "fingerprint", None),
+        "fingerprint": fingerprint if isinstance(fingerprint, str) else None,
     }
 
 

@@ -9,7 +9,9 @@ from PIL import Image
 
 from keras_hrnet import Variant, cli, models
 from keras_hrnet.training import read_run
+from keras_hrnet.training.callbacks import saves
 from keras_hrnet.training.run import weights_hash
+from keras_hrnet.training.state import write_state
 
 pytestmark = pytest.mark.once
 
@@ -102,3 +104,31 @@ def test_a_network_that_is_not_there_is_refused_before_any_file_is_read(run):
 def test_a_run_of_python_code_is_not_repeated_by_the_command(run, own, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"settings": {"source": "x"}, "notes": None}))
     assert "Python code began" in str(run("--repeat", tmp_path).exception)
+
+
+def test_an_interrupted_command_goes_on_when_it_is_given_again(run, own, tmp_path, monkeypatch):
+    settings = "epochs=2 warmup_epochs=0 batch_size=2 gradient_accumulation=1 crop_size=32x32 ema=none"
+    chosen = [argument for setting in settings.split() for argument in ("--set", setting)]
+    command = [*own, "--network", "Tiny", "--recipe", "fine_tuning", *chosen, "--save-minutes", "0"]
+    monkeypatch.chdir(tmp_path)
+
+    def kill(path, *arguments):
+        write_state(path, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saves, "write_state", kill)
+        run(*command)
+    again = run(*command)
+    assert again.exit_code == 0, again.output
+    assert "Goes on in runs/Tiny-fine_tuning-1 after step 1 of epoch 1." in again.output
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["Tiny-fine_tuning-1"]
+    assert read_run(tmp_path / "runs" / "Tiny-fine_tuning-1")["result"]["validations"] == 2
+
+
+def test_a_training_that_stops_for_a_full_disk_is_asked_for(run, own, monkeypatch):
+    given = {}
+    monkeypatch.setattr(cli.train.fitting, "train", lambda *arguments, **options: given.update(options))
+    run(*own, "--network", "Tiny", "--recipe", "fine_tuning", "--stop-on-full-disk", "--set", "crop_size=32x32",
+        "--set", "batch_size=4")  # fmt: skip
+    assert (given["stop_on_full_disk"], given["save_minutes"]) == (True, 10.0)

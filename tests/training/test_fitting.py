@@ -56,7 +56,16 @@ def test_a_run_leaves_the_best_network_and_all_that_a_repetition_needs(tmp_path,
     assert trained is model
     folder = tmp_path / "run"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"best.json", "best.keras", "curves.png", "last.keras", "log.csv", "run.json", "tensorboard"}
+    assert names == {
+        ".lock",
+        "best.json",
+        "best.keras",
+        "curves.png",
+        "last.keras",
+        "log.csv",
+        "run.json",
+        "tensorboard",
+    }
 
     # === What was computed ===
     assert isinstance(model.loss, OhemCrossEntropy)
@@ -102,8 +111,9 @@ class TestBeforeTheFirstStep:
             ({}, "19 numbers, for a network with 2 classes"),
             ({"loss": keras.losses.SparseCategoricalCrossentropy()}, "from_logits=False"),
             ({"recipe": "fine_tuning", "gradient_accumulation": 4, "epochs": 2}, "one update at least"),
+            ({"recipe": "fine_tuning", "save_minutes": -1}, "save_minutes=-1. Expected at least 0"),
         ],
-        ids=range(5),
+        ids=range(6),
     )
     def test_what_cannot_be_trained_is_refused_and_no_folder_made(self, arguments, message, model, tmp_path):
         batches = Batches(1, seed=0)

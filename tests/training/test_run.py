@@ -8,7 +8,7 @@ import pytest
 import keras_hrnet
 from keras_hrnet import Variant
 from keras_hrnet.training import RECIPES, CrossEntropy, read_run
-from keras_hrnet.training.run import describe_run, new_folder, weights_hash, write_run
+from keras_hrnet.training.run import describe_run, open_folder, weights_hash, write_run
 
 pytestmark = pytest.mark.once
 
@@ -16,20 +16,68 @@ TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1
 BATCHES = [(np.zeros((2, 32, 32, 3), "uint8"), np.zeros((2, 32, 32), "uint8"))]
 
 
+def description(**changes):
+    run = {
+        "recipe": "own", "settings": {"source": "x", "epochs": 3, "crop_size": (4, 8)}, "loss": None, "seed": 0,
+        "network": {"name": "Tiny", "num_weights": 9, "first_weights": "ab"}, "train": {"batches": 5},
+        "val": {"batches": 2}, "backend": "torch", "notes": None, "versions": {}, "started": "now",
+    }  # fmt: skip
+    return {**run, **changes}
+
+
+def opened(run_dir, run):
+    with open_folder(run_dir, run) as (folder, known):
+        return folder.as_posix(), known
+
+
 def test_a_folder_is_numbered_where_none_is_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert new_folder(None, "Tiny", "cityscapes").as_posix() == "runs/Tiny-cityscapes-1"
-    assert new_folder(None, "Tiny", "cityscapes").as_posix() == "runs/Tiny-cityscapes-2"
+    (tmp_path / "runs" / "Tiny-own-2").mkdir(parents=True)
+    with open_folder(None, description()) as (folder, known):
+        assert (folder.as_posix(), known) == ("runs/Tiny-own-1", description())
+        assert read_run(folder)["settings"].epochs == 3
+    write_run("runs/Tiny-own-1", {**description(), "result": {}})
+    assert opened(None, description())[0] == "runs/Tiny-own-3"
 
 
-def test_a_folder_with_a_run_is_refused(tmp_path):
-    folder = new_folder(tmp_path / "a", "Tiny", "own")
-    write_run(folder, {})
-    with pytest.raises(ValueError, match=r"holds a training already. Expected an empty folder"):
-        new_folder(folder, "Tiny", "own")
+def test_the_unfinished_run_is_found_where_no_folder_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert opened(None, description(seed=1))[0] == "runs/Tiny-own-1"
+    assert opened(None, description(started="first"))[0] == "runs/Tiny-own-2"
+    folder, known = opened(None, description(started="again"))
+    assert (folder, known["started"]) == ("runs/Tiny-own-2", "first")
+
+
+def test_a_folder_of_the_same_run_is_opened_again(tmp_path):
+    first = description(started="first")
+    assert opened(tmp_path, first) == (tmp_path.as_posix(), first)
+    weights_may_differ = {"name": "Tiny_1", "num_weights": 9, "first_weights": "cd"}
+    _, known = opened(tmp_path, description(network=weights_may_differ, versions={"keras": "4"}))
+    assert known["started"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "of seed=0, for one of seed=1"),
+        ({"settings": {"source": "x", "epochs": 4}}, "of settings.epochs=3, for one of settings.epochs=4"),
+        ({"network": {"num_weights": 8}}, "network.num_weights=9"),
+        ({"train": {"batches": 6}}, "train.batches=5"),
+        ({"loss": {"class_name": "CrossEntropy"}}, "of loss=None, for one of loss=None|loss.class_name"),
+        ({"backend": "jax"}, "of backend='torch', for one of backend='jax'"),
+    ],
+    ids=range(6),
+)
+def test_a_folder_with_another_run_is_refused(change, message, tmp_path):
+    opened(tmp_path, description())
+    with pytest.raises(ValueError, match=rf"holds a training already, .*{message}.*Expected an empty folder"):
+        opened(tmp_path, description(**change))
+
+
+def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match=r"a file. Expected a folder"):
-        new_folder(tmp_path / "file", "Tiny", "own")
+        opened(tmp_path / "file", description())
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
@@ -38,7 +86,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     common = {"name": "fine_tuning", "given": ["epochs"], "seed": 3, "notes": {"network": "Tiny"}}
     run = describe_run(model, BATCHES, BATCHES, recipe, loss=CrossEntropy(), **common)
     write_run(tmp_path, run)
-    assert not list(tmp_path.glob("*.part"))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
     again = read_run(tmp_path / "run.json")
     assert again == read_run(tmp_path)
     assert again["settings"] == recipe

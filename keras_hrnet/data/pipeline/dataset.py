@@ -63,7 +63,9 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
         `class_names` and `fingerprint` say what the classes are called, and which files it reads, wherever they lie;
-        of whole images in order, `image_names` what these are called.
+        of whole images in order, `image_names` what these are called. Of training data, `from_step(step)` gives the
+        batches from a step on, counted over all epochs, epoch after epoch without end, and `files_of_step(step)` the
+        label files of a batch.
 
     Raises:
         ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
@@ -126,8 +128,17 @@ def _training_dataset(reader, options, num_coarse_images):
             to_train_ids=lambda values: reader.train_ids(values, pick.index),
         )
 
-    places = _epochs(_places(num_fine // options.batch_size, options))
-    return _batched(places.map(sample, **_parallel(options)), options)
+    def batches(numbered):
+        return _batched(numbered.map(sample, **_parallel(options)), options)
+
+    num_steps = num_fine // options.batch_size
+    dataset = batches(_epochs(_places(num_steps, options)))
+    dataset.from_step = lambda step: batches(_places_from(step, num_steps, options))
+    dataset.files_of_step = lambda step: [
+        reader.source.names[int(plan.pick(place, epoch).index)]
+        for place, epoch in _places_from(step, num_steps, options).take(options.local_batch_size)
+    ]
+    return dataset
 
 
 def _points(reader, num_fine):
@@ -171,12 +182,21 @@ def _one_size(sizes):
 
 def _places(num_steps, options):
     """The places of this process: in each step, its part of the batch that all processes make up together."""
+    places = host_tensorflow().data.Dataset.range(num_steps * options.local_batch_size)
+    return places if options.shard.count == 1 else places.map(lambda i: _place(i, options))
+
+
+def _places_from(step, num_steps, options):
+    """The places from a step on, counted over all epochs, each with the number of its epoch, without end."""
     tf = host_tensorflow()
-    local, shard = options.local_batch_size, options.shard
-    places = tf.data.Dataset.range(num_steps * local)
-    if shard.count == 1:
-        return places
-    return places.map(lambda i: i // local * options.batch_size + shard.index * local + i % local)
+    size = num_steps * options.local_batch_size
+    counted = tf.data.Dataset.range(step * options.local_batch_size, tf.int64.max)
+    return counted.map(lambda i: (_place(i % size, options), i // size))
+
+
+def _place(i, options):
+    local = options.local_batch_size
+    return i // local * options.batch_size + options.shard.index * local + i % local
 
 
 def _epochs(places):

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import time
 
 import keras
 
@@ -13,7 +14,8 @@ from keras_hrnet.training.callbacks.averaging import averaged_weights
 class Checkpoints(keras.callbacks.Callback):
     """Saves the network after each epoch, and the best one besides.
 
-    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` goes on from it.
+    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` goes on from it, but
+    for seeds, and for the order of the data; see `Saves`.
     `best.keras` is the network of the epoch with the highest score; with an optimizer of `use_ema=True` it holds the
     averaged weights. Its score is in `best.json`, so that a continued run replaces it only by a better one. Each file
     is written under another name first: a process that is killed leaves the one of before.
@@ -21,6 +23,8 @@ class Checkpoints(keras.callbacks.Callback):
     Args:
         folder: where to write; it is made.
         monitor: the name in the logs of a score of which more is better. NaN is never best.
+        minutes: from one `last.keras` to the next at least; the last epoch has one in any case. 0 means all have one.
+        clock: a function that gives a time in seconds.
 
     Raises:
         ValueError: if `monitor` is a loss, if `folder` holds a best network by another score, or, after an epoch, if
@@ -34,7 +38,7 @@ class Checkpoints(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, folder, monitor="val_mean_iou"):
+    def __init__(self, folder, monitor="val_mean_iou", minutes=0.0, clock=time.monotonic):
         super().__init__()
         if "loss" in monitor:
             raise ValueError(
@@ -44,16 +48,24 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.monitor = monitor
         self.best = _best_score(self.folder, monitor)
+        self.minutes = minutes
+        self.clock = clock
+        self.saved = clock()
 
     def on_epoch_end(self, epoch, logs=None):
         score = self._score(logs or {})
-        self._save("last.keras")
+        if self.clock() - self.saved >= 60 * self.minutes or self._is_last(epoch):
+            self._save("last.keras")
+            self.saved = self.clock()
         if score is not None and score > self.best:
             with averaged_weights(self.model):
                 self._save("best.keras")
             with replacing(self.folder / "best.json") as part:
                 part.write_text(json.dumps({"epoch": epoch, self.monitor: score}))
             self.best = score
+
+    def _is_last(self, epoch):
+        return self.model.stop_training or epoch + 1 == self.params["epochs"]
 
     def _score(self, logs):
         if self.monitor in logs:

@@ -22,11 +22,11 @@ DOTS_PER_INCH = 120
 class Curves(keras.callbacks.Callback):
     """Draws loss, mean IoU and learning rate over the epochs, anew after each.
 
-    It draws what `keras.callbacks.CSVLogger` has written, and so all of a run that was continued with `append=True`;
-    it comes after that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
+    It draws what `Log` has written, or `keras.callbacks.CSVLogger`, and so all of a run that was continued; it comes
+    after that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
 
     Args:
-        log_csv: the file of the `CSVLogger`.
+        log_csv: the file of the log.
         png: the picture to write.
 
     Raises:
@@ -35,7 +35,7 @@ class Curves(keras.callbacks.Callback):
     Example:
 
     ```python
-    callbacks = [LearningRate(), keras.callbacks.CSVLogger("log.csv"), Curves("log.csv", "curves.png")]
+    callbacks = [LearningRate(), Log("log.csv"), Curves("log.csv", "curves.png")]
     ```
     """
 
@@ -51,7 +51,7 @@ class Curves(keras.callbacks.Callback):
 
 
 def read_log(path):
-    """Reads what `keras.callbacks.CSVLogger` wrote.
+    """Reads what `Log` or `keras.callbacks.CSVLogger` wrote.
 
     Args:
         path: the CSV file.
@@ -65,8 +65,8 @@ def read_log(path):
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"Received the log {str(path)!r}. Expected a file of keras.callbacks.CSVLogger. Put one with that name "
-            "before Curves in the list of callbacks."
+            f"Received the log {str(path)!r}. Expected a file of keras_hrnet.training.callbacks.Log. Put one with that "
+            "name before Curves in the list of callbacks."
         )
     with path.open(newline="") as file:
         rows = {int(row["epoch"]): row for row in csv.DictReader(file)}

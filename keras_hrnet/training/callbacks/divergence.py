@@ -13,15 +13,18 @@ class StopAtNaN(keras.callbacks.Callback):
     the weights of before are. This one comes before `Checkpoints`, so that no weights of NaN are saved.
 
     Args:
-        checkpoint: the file that `Checkpoints` writes each epoch, for the message. None means that there is none.
+        checkpoint: the file that `Checkpoints` or `Saves` writes, for the message. None means that there is none.
+        describe: a function that says which step it was, by the number of the epoch and that of the batch in it, both
+            from 0. None means that epochs begin with their first step.
 
     Raises:
         RuntimeError: out of `fit`, if the loss is no finite number.
     """
 
-    def __init__(self, checkpoint=None):
+    def __init__(self, checkpoint=None, describe=None):
         super().__init__()
         self.checkpoint = None if checkpoint is None else pathlib.Path(checkpoint)
+        self.describe = describe or (lambda epoch, batch: f"step {batch + 1} of epoch {epoch + 1}")
         self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -29,15 +32,14 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # The mean since the start of the epoch: once it is NaN, it stays NaN.
-        self._check("loss", logs["loss"], f"step {batch + 1} of epoch {self.epoch + 1}")
+        if not math.isfinite(logs["loss"]):
+            self._raise("loss", logs["loss"], self.describe(self.epoch, batch))
 
     def on_epoch_end(self, epoch, logs=None):
-        if "val_loss" in logs:
-            self._check("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")
+        if not math.isfinite(logs.get("val_loss", 0)):
+            self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")
 
-    def _check(self, name, value, moment):
-        if math.isfinite(value):
-            return
+    def _raise(self, name, value, moment):
         raise RuntimeError(
             f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}Lower the learning "
             "rate, lengthen the warm-up or clip gradients (global_clipnorm); in mixed precision, try bfloat16 or "
@@ -47,4 +49,4 @@ class StopAtNaN(keras.callbacks.Callback):
     def _way_back(self):
         if self.checkpoint is None or not self.checkpoint.is_file():
             return "No checkpoint was written before. "
-        return f"The weights of the last good epoch are in {str(self.checkpoint)!r}. "
+        return f"The last good checkpoint is {str(self.checkpoint)!r}. "

@@ -6,7 +6,7 @@ import keras
 class LearningRate(keras.callbacks.Callback):
     """Adds `learning_rate` to the logs of each epoch: that of the step to come, where a schedule gives it.
 
-    It comes before the callbacks that read the logs, such as `keras.callbacks.CSVLogger`.
+    It comes before the callbacks that read the logs, such as `Log`.
     """
 
     def on_epoch_end(self, epoch, logs=None):

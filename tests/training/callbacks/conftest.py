@@ -69,6 +69,7 @@ class SavesAName:
 
     optimizer = None
     trainable_variables = ()
+    stop_training = False
 
     def __init__(self):
         self.name = ""

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.once
 def run(folder, model, scores, **options):
     callback = Checkpoints(folder, **options)
     callback.set_model(model)
+    callback.set_params({"epochs": len(scores)})
     for epoch, score in enumerate(scores):
         model.name = f"epoch {epoch}"
         callback.on_epoch_end(epoch, {"loss": 1.0} if score is None else {"loss": 1.0, "val_mean_iou": score})
@@ -45,6 +46,23 @@ def test_a_score_without_its_network_is_forgotten(tmp_path, saves_a_name):
     (tmp_path / "best.keras").unlink()
     run(tmp_path, saves_a_name, [0.4])
     assert (tmp_path / "best.keras").read_text() == "epoch 0"
+
+
+def test_the_last_network_is_written_at_most_every_so_often_and_at_the_end(tmp_path, saves_a_name):
+    minutes, written = [0], []
+
+    def clock():
+        return 60 * minutes[0]
+
+    callback = Checkpoints(tmp_path, minutes=10, clock=clock)
+    callback.set_model(saves_a_name)
+    callback.set_params({"epochs": 6})
+    for epoch, minutes[0] in enumerate((4, 9, 10, 19, 20, 21)):
+        saves_a_name.name = f"epoch {epoch}"
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+        path = tmp_path / "last.keras"
+        written.append(path.read_text() if path.exists() else None)
+    assert written == [None, None, "epoch 2", "epoch 2", "epoch 4", "epoch 5"]
 
 
 def test_an_end_in_the_middle_of_writing_leaves_the_file_of_before(tmp_path, saves_a_name, monkeypatch):

@@ -23,6 +23,13 @@ def test_the_message_names_the_step_and_the_last_checkpoint(value, tmp_path):
     stop = StopAtNaN(tmp_path / "last.keras")
     stop.on_epoch_begin(1)
     with pytest.raises(
-        RuntimeError, match=r"loss=.* in step 3 of epoch 2\. Expected .* good epoch are in '.*last.keras'"
+        RuntimeError, match=r"loss=.* in step 3 of epoch 2\. Expected .* good checkpoint is '.*last.keras'"
     ):
         stop.on_train_batch_end(2, {"loss": value})
+
+
+def test_the_message_says_of_the_step_what_the_caller_knows():
+    stop = StopAtNaN(describe=lambda epoch, batch: f"batch {batch} of {epoch}, with a.png")
+    stop.on_epoch_begin(1)
+    with pytest.raises(RuntimeError, match=r"loss=nan in batch 2 of 1, with a\.png\. Expected"):
+        stop.on_train_batch_end(2, {"loss": float("nan")})

@@ -1,0 +1,73 @@
+"""What happens when a disk is full: it is said, and training goes on or stops."""
+
+import contextlib
+import errno
+import os
+import warnings
+
+import keras
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def reporting_full_disk(activity, stop=False):
+    """Says that a disk is full where it is, and goes on.
+
+    Args:
+        activity: what is done inside, for the message.
+        stop: whether to raise in place of a warning.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        OSError: if the disk is full and `stop` is set.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        message = f"The disk is full: {activity} failed ({error}). What was written before is kept. Free some space"
+        if stop:
+            raise OSError(errno.ENOSPC, f"{message}, and give the same command again.") from error
+        warnings.warn(f"{message}; training goes on.", stacklevel=3)
+
+
+def _is_full(error):
+    # HDF5 and TensorFlow have errors of their own, with the words of the system in them.
+    return getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
+
+
+class DespiteFullDisk(keras.callbacks.Callback):
+    """Lets another callback fail at the end of an epoch where the disk is full, and says so.
+
+    Args:
+        callback: the other, which writes in `on_epoch_end` and `on_train_end`.
+        stop: whether a full disk stops the training.
+    """
+
+    def __init__(self, callback, stop=False):
+        super().__init__()
+        self.callback = callback
+        self.stop = stop
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def set_params(self, params):
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def on_train_begin(self, logs=None):
+        self.callback.on_train_begin(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with reporting_full_disk(f"{type(self.callback).__name__} in epoch {epoch + 1}", self.stop):
+            self.callback.on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        with reporting_full_disk(f"the end of {type(self.callback).__name__}", self.stop):
+            self.callback.on_train_end(logs)

@@ -1,0 +1,177 @@
+"""Saves a run in the middle of an epoch, and lets it go on from there."""
+
+import pathlib
+import time
+from typing import NamedTuple
+
+import keras
+import rich.console
+
+from keras_hrnet.training.callbacks.full_disk import reporting_full_disk
+from keras_hrnet.training.state import read_state, set_generators, write_state
+from keras_hrnet.training.termination import EXIT_STATUS
+
+
+class Position(NamedTuple):
+    """How much of a training is done.
+
+    Args:
+        epoch: epochs that are complete.
+        step: steps of the next one that are done.
+        seconds: how long it took.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+    def __str__(self):
+        return f"step {self.step} of epoch {self.epoch + 1}"
+
+
+class Saves(keras.callbacks.Callback):
+    """Saves all that a training needs to go on, and puts it back when it begins again: it ends with the same weights.
+
+    It comes last, so that all of an epoch's other files are written before it says that the epoch is complete. An epoch
+    that is begun in its middle has a `fit` of its own, over what is left of the data; `goes_on` says that another
+    follows. Metrics count on, so that the logs of that epoch are those of all of its steps. Before a `fit` whose data
+    has one iterator for all epochs, `keeps_iterator` is to be set.
+
+    Args:
+        path: the file, `.npz`.
+        state: a `TrainingState`.
+        num_steps: of an epoch.
+        num_epochs: of the training.
+        minutes: from one save to the next; 0 saves after each step.
+        validate_every: epochs from one validation to the next.
+        stop_on_full_disk: whether a disk that is full stops the training; else it is reported.
+        clock: a function that gives a time in seconds.
+
+    Raises:
+        OSError: out of `fit`, if the disk is full and `stop_on_full_disk` is set, or for another reason.
+        SystemExit: out of `fit`, with status 143, after `terminate`.
+    """
+
+    def __init__(
+        self,
+        path,
+        state,
+        num_steps,
+        num_epochs,
+        *,
+        minutes=10.0,
+        validate_every=1,
+        stop_on_full_disk=False,
+        clock=time.monotonic,
+    ):
+        super().__init__()
+        self.path = pathlib.Path(path)
+        self.state = state
+        self.num_steps = num_steps
+        self.num_epochs = num_epochs
+        self.minutes = minutes
+        self.validate_every = validate_every
+        self.stop_on_full_disk = stop_on_full_disk
+        self.clock = clock
+        self.position = Position()
+        self.last = None
+        self.arrays = None
+        self.before_last_step = None
+        self.goes_on = True
+        self.keeps_iterator = False
+        self.is_terminated = False
+
+    def read(self):
+        """Reads the last save, if there is one, for the `fit` to come.
+
+        Returns:
+            A `Position`, or None if there is none.
+
+        Raises:
+            ValueError: if it is damaged, or of another network.
+        """
+        if not self.path.is_file():
+            return None
+        self.arrays, position = read_state(self.path)
+        self.position = self.last = Position(**position)
+        self.state.check(self.arrays)
+        return self.position
+
+    def terminate(self):
+        """Asks for a save and the end of the process, after the step that runs."""
+        self.is_terminated = True
+
+    @property
+    def seconds(self):
+        """How long the training took, with what was done before it was interrupted."""
+        return self.position.seconds + self.clock() - self.started
+
+    def on_train_begin(self, logs=None):
+        self.started = self.saved = self.clock()
+        self.goes_on = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras has just set the metrics back.
+        if self.arrays is not None:
+            self.state.put(self.arrays, counts=self.position.step > 0)
+            if self.position.step == 0 and not self.keeps_iterator:
+                self._set_generators()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.arrays is not None:
+            self._set_generators()
+        is_validated = (self.position.epoch + 1) % self.validate_every == 0
+        if is_validated and self.position.step + batch == self.num_steps - 1:
+            # Keras has no epochs without a step. So what is saved in a validation is what was before the last one.
+            self.before_last_step = self.state.take()
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.position.step + batch + 1
+        if step == self.num_steps:
+            self._stop_before_validation()
+        elif self.is_terminated or self._is_due():
+            self._save(self.state.take(), self.position.epoch, step)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._stop_before_validation()
+
+    def on_epoch_end(self, epoch, logs=None):
+        is_rest = self.position.step > 0
+        self.before_last_step = None
+        self.position = Position(epoch + 1, 0, self.seconds)
+        self.started = self.clock()
+        if epoch + 1 == self.num_epochs or self.model.stop_training:
+            return
+        if self.is_terminated or self._is_due():
+            self._save(self.state.take(), epoch + 1, 0)
+        if is_rest:
+            # Averaged weights would be all that the end of a `fit` leaves.
+            self.arrays = self.state.take()
+            self.goes_on = self.model.stop_training = True
+
+    def _set_generators(self):
+        # On PyTorch, an iterator draws from the generator when it begins. What was saved is from before that where each
+        # epoch begins one, and else from after it.
+        set_generators(self.arrays)
+        self.arrays = None
+
+    def _is_due(self):
+        return self.clock() - self.saved >= 60 * self.minutes
+
+    def _stop_before_validation(self):
+        if self.is_terminated and self.before_last_step is not None:
+            self._save(self.before_last_step, self.position.epoch, self.num_steps - 1)
+
+    def _save(self, arrays, epoch, step):
+        position = Position(epoch, step, self.seconds)
+        # A finite loss may have a gradient that is not. The next step's loss tells.
+        if self.state.is_finite(arrays):
+            with reporting_full_disk(f"saving {position} to {str(self.path)!r}", self.stop_on_full_disk):
+                write_state(self.path, arrays, position._asdict())
+                self.last = position
+        self.saved = self.clock()
+        if self.is_terminated:
+            where = "Nothing is saved." if self.last is None else f"{self.last} is saved in {str(self.path)!r}."
+            message = f"Stopped by SIGTERM. {where} The same command goes on from there."
+            rich.console.Console(stderr=True).print(message, soft_wrap=True, markup=False, highlight=False)
+            raise SystemExit(EXIT_STATUS)

@@ -1,0 +1,60 @@
+"""One process at a time in the folder of a training."""
+
+import contextlib
+import os
+import pathlib
+
+LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Keeps other processes out of a folder.
+
+    The system holds the lock for the process, and lets it go however the process ends; the file stays, and says nothing
+    by being there. Processes that were forked do not hold it: a worker that outlives a killed training is no training.
+
+    Args:
+        folder: one that exists.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BlockingIOError: if another process holds the lock.
+    """
+    with (pathlib.Path(folder) / LOCK_FILE).open("a+") as file:
+        if not _lock(file):
+            file.seek(0)
+            raise BlockingIOError(
+                f"Received run_dir={str(folder)!r}, in which process {file.read().strip() or '?'} trains. Expected a "
+                "folder of one training at a time. Wait for its end, or pass another."
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _lock(file):
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return _lock_on_windows(file)
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _lock_on_windows(file):
+    import msvcrt
+
+    # Others cannot read a locked byte: it lies behind the number of the process.
+    file.seek(1024)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True

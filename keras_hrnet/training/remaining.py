@@ -1,0 +1,81 @@
+"""What is left of the training data from a step on."""
+
+import itertools
+
+import keras
+
+
+def remaining(dataset, epoch, step):
+    """Gives the batches of a training from a step on, as those of the whole training are.
+
+    Data sets of `cityscapes` and `folders` know the batches of every step, and go on through all epochs. A `PyDataset`
+    that draws its order in `on_epoch_end` draws it as often as there were epochs. Of any other data, the first batches
+    of an epoch are left out: it must give the same ones in each epoch, or in each epoch in which random generators are
+    as they were.
+
+    Args:
+        dataset: the training data, of known length.
+        epoch: epochs that are complete.
+        step: steps of the next one that are done.
+
+    Returns:
+        What `fit` takes, and its `steps_per_epoch`: what is left of one epoch, or None where the data says it.
+    """
+    length = len(dataset)
+    if hasattr(dataset, "from_step"):
+        return dataset.from_step(epoch * length + step), length - step
+    if not step:
+        return dataset, None
+    if isinstance(dataset, keras.utils.PyDataset):
+        return _Rest(dataset, step), None
+    if hasattr(dataset, "skip"):
+        return dataset.skip(step), None
+    if getattr(dataset, "batch_sampler", None) is not None:
+        return _rest_of_loader(dataset, step), None
+    # Keras takes generators, and of tuples only.
+    return (tuple(batch) for batch in itertools.islice(iter(dataset), step, None)), length - step
+
+
+def repeat_epoch_ends(dataset, epoch, step):
+    """Lets a `PyDataset` do what it does at the end of an epoch as often as it did in a training until a step.
+
+    Args:
+        dataset: the training data.
+        epoch: epochs that are complete.
+        step: steps of the next one that are done.
+    """
+    if not isinstance(dataset, keras.utils.PyDataset):
+        return
+    # Each `fit` calls it once more, before its first epoch; but the one that ends an epoch has a `_Rest`.
+    for _ in range(epoch + (step > 0)):
+        dataset.on_epoch_end()
+
+
+def _rest_of_loader(loader, step):
+    """A PyTorch `DataLoader` without its first batches, which are not loaded."""
+    import torch
+
+    return torch.utils.data.DataLoader(
+        loader.dataset,
+        batch_sampler=list(loader.batch_sampler)[step:],
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        pin_memory=loader.pin_memory,
+        worker_init_fn=loader.worker_init_fn,
+        generator=loader.generator,
+    )
+
+
+class _Rest(keras.utils.PyDataset):
+    """A `PyDataset` without its first batches, for one epoch."""
+
+    def __init__(self, dataset, first):
+        super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)
+        self.dataset = dataset
+        self.first = first
+
+    def __len__(self):
+        return len(self.dataset) - self.first
+
+    def __getitem__(self, index):
+        return self.dataset[self.first + index]

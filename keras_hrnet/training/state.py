@@ -1,0 +1,157 @@
+"""All that the steps of a training change, as arrays in memory and as a file."""
+
+import json
+import random
+import zipfile
+
+import keras
+import numpy as np
+
+from keras_hrnet.replacing import replacing
+
+
+class TrainingState:
+    """Takes what the steps of a training change out of a model, and puts it back, to the last bit.
+
+    That is the weights, the moving statistics and the seeds of a network, the optimizer with its step, velocities,
+    averages and accumulated gradients, what the metrics have counted, and the generators of random numbers of Python,
+    NumPy and PyTorch. A `.keras` file has neither seeds nor counts.
+
+    Args:
+        model: a compiled network; its optimizer is built.
+        metrics: those that it was compiled with.
+    """
+
+    def __init__(self, model, metrics):
+        self.model = model
+        self.metrics = metrics
+
+    def take(self):
+        """Returns a copy of all: a dict of arrays by name."""
+        if keras.config.backend() == "jax":
+            # Within an epoch, JAX's trainer keeps the values to itself.
+            self.model.jax_state_sync()
+        values = {name: _host_value(variable) for name, variable in self._variables().items()}
+        return {**values, **_generators()}
+
+    def check(self, arrays):
+        """Refuses what was taken of another model.
+
+        Args:
+            arrays: what `take` returned.
+
+        Raises:
+            ValueError: if numbers or shapes of variables differ.
+        """
+        variables = self._variables()
+        theirs = {name: array.shape for name, array in arrays.items() if "/" in name}
+        if theirs != {name: tuple(variable.shape) for name, variable in variables.items()}:
+            raise ValueError(
+                f"Received the state of a training with {len(theirs)} variables for one with {len(variables)}, or of "
+                "other shapes. Expected that of the same network and optimizer. Delete it, to begin anew."
+            )
+
+    def put(self, arrays, counts=True):
+        """Puts everything back but the generators of random numbers: see `set_generators`.
+
+        Args:
+            arrays: what `take` returned.
+            counts: whether the metrics go on counting too, as they do in the middle of an epoch.
+        """
+        for name, variable in self._variables().items():
+            if counts or not name.startswith("metrics/"):
+                variable.assign(arrays[name])
+
+    def is_finite(self, arrays):
+        """Returns whether no weight in what `take` returned is NaN or infinite."""
+        return all(np.isfinite(array).all() for name, array in arrays.items() if name.startswith("network/"))
+
+    def _variables(self):
+        model = self.model
+        # Keras lists compiled metrics only once they have counted, which on TensorFlow is not before the first step.
+        counts = [variable for metric in (*self.metrics, *model.metrics) for variable in metric.variables]
+        groups = {
+            "network": model.variables,
+            "optimizer": model.optimizer.variables,
+            "metrics": {id(variable): variable for variable in counts}.values(),
+        }
+        return {f"{group}/{i}": variable for group, found in groups.items() for i, variable in enumerate(found)}
+
+
+def set_generators(arrays):
+    """Puts the generators of random numbers of Python, NumPy and PyTorch back.
+
+    Args:
+        arrays: what `TrainingState.take` returned.
+    """
+    states = json.loads(str(arrays["generators"]))
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(states["numpy"]))
+    if "torch" in arrays:
+        import torch
+
+        torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))
+        for i in range(torch.cuda.device_count()):
+            if f"cuda {i}" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays[f"cuda {i}"].copy()), i)
+
+
+def write_state(path, arrays, position):
+    """Writes a state, whole or not at all.
+
+    Args:
+        path: the file, `.npz`.
+        arrays: what `TrainingState.take` returned.
+        position: where in the training that was, of what JSON holds.
+
+    Raises:
+        OSError: if it cannot be written; the file of before is as it was.
+    """
+    with replacing(path) as part:
+        np.savez(part, position=json.dumps(position), **arrays)
+
+
+def read_state(path):
+    """Reads what `write_state` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The arrays, a dict by name, and the position.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged.
+    """
+    try:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(str(arrays.pop("position")))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"Received {str(path)!r}, which is damaged ({error}). Expected what a training saved. Put it back from a "
+            "copy, or delete it, to begin anew."
+        ) from error
+
+
+def _host_value(variable):
+    # A copy: what `convert_to_numpy` gives may share memory with the variable.
+    value = np.array(keras.ops.convert_to_numpy(variable))
+    # NumPy's files do not know bfloat16; float32 holds all of its values.
+    return value.astype("float32") if value.dtype.kind == "V" else value
+
+
+def _generators():
+    name, keys, *rest = np.random.get_state()
+    states = {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}
+    arrays = {"generators": np.array(json.dumps(states))}
+    if keras.config.backend() == "torch":
+        import torch
+
+        # Dropout without a seed of its own draws from these.
+        arrays["torch"] = torch.get_rng_state().numpy().copy()
+        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ()
+        arrays.update({f"cuda {i}": state.numpy().copy() for i, state in enumerate(devices)})
+    return arrays
