@@ -28,7 +28,7 @@ def freeze(function, *arguments):
 
 
 def uses_onednn():
-    """Tells whether TensorFlow computes with oneDNN: it chooses so for some processors, TF_ENABLE_ONEDNN_OPTS for all.
+    """Tells whether TensorFlow computes with oneDNN: it decides so itself, unless TF_ENABLE_ONEDNN_OPTS does.
 
     Returns:
         A bool.
