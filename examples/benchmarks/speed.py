@@ -1,7 +1,7 @@
 """How fast the networks are on each backend and as exported files, beside the published PyTorch code.
 
 Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../reference   (its branch HRNet-OCR)
-          python examples/benchmarks/speed.py inference training building --reference ../reference --files
+          python examples/benchmarks/speed.py inference training --reference ../reference --files
           python examples/benchmarks/speed.py inference training --reference ../reference --gpu --network HRNetW48
               --size 512 1024 --batch 12 --dtype mixed_bfloat16
 Hardware: a CPU with two cores and 12 GB; for the last line a GPU of 100 GB, or a smaller batch.
@@ -32,7 +32,7 @@ FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
 
 def main():
     parser = argparse.ArgumentParser(description="Measures the networks beside the published code.")
-    parser.add_argument("tasks", nargs="+", choices=("inference", "training", "building"))
+    parser.add_argument("tasks", nargs="+", choices=("inference", "training"))
     parser.add_argument("--reference", required=True, help="a checkout of HRNet-Semantic-Segmentation")
     parser.add_argument("--network", default="HRNetW18SmallV2")
     parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="512x1024; training: 256x512")
@@ -76,8 +76,6 @@ def measure(task, options, folder):
     if task == "inference" and options.files:
         export(options, folder)
     names = contenders(task, options)
-    if task == "building":
-        return {name: building(name, task, options, folder) for name in names}
     measured = {}
     with contextlib.ExitStack() as stack:
         processes = {}
@@ -98,14 +96,6 @@ def measure(task, options, folder):
 
 def compiles_for_gpu(name):
     return name == GPU_YARDSTICK or name[1] == "jax"
-
-
-def building(name, task, options, folder):
-    told = []
-    for _ in range(options.rounds):
-        with start(name, task, options, folder) as process:
-            told.append(ask(process))
-    return {key: statistics.median(x[key] for x in told) for key in told[0]}
 
 
 def start(name, task, options, folder):
@@ -186,12 +176,6 @@ def export(options, folder):
 
 def show(task, options, measured):
     print(f"\n{task}, {options.network}, {options.dtype}")
-    if task == "building":
-        print("| | backend | import, s | build, s | of published |\n| --- | --- | ---: | ---: | ---: |")
-        for (contender, backend), told in measured.items():
-            share = told["build"] / measured[YARDSTICK]["build"]
-            print(f"| {contender} | {backend} | {told['import']:.1f} | {told['build']:.2f} | {share:.2f} |")
-        return
     if options.gpu:
         show_gpu(task, options, measured)
         return

@@ -1,6 +1,6 @@
 """One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
 
-Started with JSON of: contender, network, task ("inference", "training" or "building"), size, batch, dtype, threads,
+Started with JSON of: contender, network, task ("inference" or "training"), size, batch, dtype, threads,
 gpu (whether it runs on one), steps (how many are timed at a time), reference (the checkout of the published code) and
 files (the folder of exported files).
 """
@@ -20,26 +20,20 @@ KERAS_BACKEND = os.environ.get("KERAS_BACKEND")
 
 
 def main(options):
-    start = time.perf_counter()
     prepare, build, make_run = CONTENDERS[options["contender"]](options)
     prepare()
-    imported, memory = time.perf_counter(), peak_bytes()
+    memory = peak_bytes()
     network = build()
-    built = time.perf_counter()
-    if options["task"] == "building":
-        answer({"import": imported - start, "build": built - imported})
-        return
     generator = np.random.default_rng(0)
     shape = (options["batch"], *options["size"])
     images = generator.integers(0, 256, (*shape, 3), np.uint8)
     labels = generator.integers(0, NUM_CLASSES, shape, np.uint8)
-    told = {"import": imported - start, "build": built - imported}
 
     def steps():
         """Yields before each step, and says how long it took."""
         begin = time.perf_counter()
         yield
-        answer({**told, "first": time.perf_counter() - begin})
+        answer({"first": time.perf_counter() - begin})
         if options["gpu"]:
             leave_gpu_memory()
         for line in sys.stdin:

@@ -7,7 +7,7 @@ def call_inside(layer, *args, **kwargs):
     """Calls a layer from the `call` of the layer that made it, with the same dtype policy.
 
     Keras converts arguments, and looks for `training`, masks and layouts, at every call: 0.15 ms, a thousand times in a
-    forward pass of HRNetW48. The outer call has done so already. TensorFlow and JAX only do it while they trace, and
+    forward pass of HRNetW18. The outer call has done so already. TensorFlow and JAX only do it while they trace, and
     name operations by it.
 
     Args:

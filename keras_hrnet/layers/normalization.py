@@ -21,12 +21,12 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         is_training = bool(training and self.trainable)
-        backend = keras.config.backend()
-        if self.is_fusable(inputs, mask) and backend == "torch":
-            return self.call_on_torch(inputs, is_training)
-        # In inference TensorFlow would fuse it into the convolution before, which takes ten times as long by oneDNN.
-        if self.is_fusable(inputs, mask) and backend == "tensorflow" and is_training:
-            return self.train_on_tensorflow(inputs)
+        if self.is_fusable(inputs, mask):
+            if keras.config.backend() == "torch":
+                return self.call_on_torch(inputs, is_training)
+            # In inference, TensorFlow would fuse it into the convolution before: ten times as long by oneDNN.
+            if keras.config.backend() == "tensorflow" and is_training:
+                return self.train_on_tensorflow(inputs)
         return super().call(inputs, training=training, mask=mask)
 
     def is_fusable(self, inputs, mask):

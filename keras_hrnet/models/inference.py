@@ -44,8 +44,8 @@ def optimize_for_inference(model):
 
     Returns:
         A functional `keras.Model` of the same inputs and outputs, with copies of all weights: nothing is shared with
-        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend. On TensorFlow
-        on a CPU its `predict` makes constants of its weights; see `InferenceNetwork`.
+        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend. Where
+        TensorFlow uses oneDNN, its `predict` makes constants of its weights; see `InferenceNetwork`.
 
     Raises:
         TypeError: if `model` is not a functional model.

@@ -20,7 +20,7 @@ from keras_hrnet.version import __version__
 
 RUN_FILE = "run.json"
 DEFAULT_FOLDER = "runs"
-# What must be the same for a training to go on; weights are those of the last save.
+# What must be the same for a training to go on in a folder that was named; weights are those of the last save.
 SAME = ("settings", "loss", "seed", "network", "train", "val", "backend", "notes")
 MAY_DIFFER = ("network.name", "network.first_weights")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
@@ -81,7 +81,9 @@ def _is_unfinished(folder, run):
         known = _read(folder / RUN_FILE)
     except (OSError, ValueError):
         return False
-    return "result" not in known and not _differences(known, run)
+    # Who names no folder and begins with other weights means another training.
+    begins_alike = known["network"]["first_weights"] == run["network"]["first_weights"]
+    return "result" not in known and begins_alike and not _differences(known, run)
 
 
 def _require_same(folder, known, run):

@@ -46,6 +46,8 @@ def test_the_unfinished_run_is_found_where_no_folder_is_given(tmp_path, monkeypa
     assert opened(None, description(started="first"))[0] == "runs/Tiny-own-2"
     folder, known = opened(None, description(started="again"))
     assert (folder, known["started"]) == ("runs/Tiny-own-2", "first")
+    other_weights = {"name": "Tiny", "num_weights": 9, "first_weights": "cd"}
+    assert opened(None, description(network=other_weights))[0] == "runs/Tiny-own-3"
 
 
 def test_a_folder_of_the_same_run_is_opened_again(tmp_path):
