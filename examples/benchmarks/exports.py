@@ -67,9 +67,9 @@ def rows(folder, keys):
     table = json.loads(path.read_text()) if path.exists() else {}
     for network, head, precision in keys:
         key = ",".join((network, head, precision))
-        if key not in table:
+        if len(table.get(key, ())) < len(COLUMNS):  # None, or the last line of an error.
             if not (folder / f"{network}-{head}.keras").exists():
-                in_process(f"{network},{head}")
+                print(in_process(f"{network},{head}"), file=sys.stderr, flush=True)
             table[key] = in_process(key)
             path.write_text(json.dumps(table, indent=2) + "\n")
     return table
@@ -145,7 +145,7 @@ def export(folder, network, head, precision, size):
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     coverage = report.delegates["xnnpack"]
-    in_floats = f", {len(report.float_layers)} layers in floats" if report.float_layers else ""
+    in_floats = f", {len(report.float_layers)} of the layers in floats" if report.float_layers else ""
     return [
         f"{report.size_bytes / 1e6:.1f}{in_floats}",
         f"{conversion_seconds(model, size):.0f}" if precision == "float32" else "",
