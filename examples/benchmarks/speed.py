@@ -26,6 +26,7 @@ import tempfile
 YARDSTICK = ("published, channels_last", "torch")
 GPU_YARDSTICK = ("published, compiled", "torch")
 GPU_STEPS = 10
+NUM_OPERATORS = 6
 BACKENDS = ("tensorflow", "torch", "jax")
 FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
 
@@ -43,15 +44,22 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--files", action="store_true", help="measure exported files too")
     parser.add_argument("--gpu", action="store_true", help="JAX and PyTorch on a GPU, with torch.compile")
+    parser.add_argument("--profile", action="store_true", help="say where the time of a step goes")
+    parser.add_argument("--plot", type=pathlib.Path, help="a picture to write, one a task: NAME-inference.png")
     parser.add_argument("--out", type=pathlib.Path, help="a JSON file that the results are added to")
     options = parser.parse_args()
     for task in options.tasks:
         with tempfile.TemporaryDirectory() as folder:
-            measured = measure(task, options, folder)
-        show(task, options, measured)
+            measured, peak = measure(task, options, folder)
+        show(task, options, measured, peak)
+        if options.profile:
+            show_operators(measured)
+        if options.plot:
+            plot(measured, task, options)
         if options.out:
             known = json.loads(options.out.read_text()) if options.out.exists() else {}
-            known[f"{task} {options.network}"] = [[*name, values] for name, values in measured.items()]
+            rows = [[*name, values] for name, values in measured.items()]
+            known[f"{task} {options.network}"] = {"peak": peak, "rows": rows}
             options.out.write_text(json.dumps(known, indent=2) + "\n")
 
 
@@ -85,13 +93,16 @@ def measure(task, options, folder):
             if not (options.gpu and compiles_for_gpu(name)):
                 measured[name] = ask(processes[name])
         measured = {name: measured.get(name) or ask(processes[name]) for name in names}
-        seconds = {name: [] for name in names}
+        seconds, peaks = {name: [] for name in names}, []
         for _ in range(options.rounds):
             for name in names:
                 seconds[name].append(ask(processes[name], "step")["seconds"])
+            peaks.append(matrix_peak(options))
         for name in names:
             measured[name] |= {"seconds": seconds[name], **ask(processes[name], "memory")}
-    return measured
+            if options.profile and name[0] not in FILES:
+                measured[name]["operators"] = ask(processes[name], "profile")
+    return measured, statistics.median(peaks)
 
 
 def compiles_for_gpu(name):
@@ -174,20 +185,7 @@ def export(options, folder):
     subprocess.run(command, check=True, env=environment("tensorflow", options.threads), stderr=subprocess.DEVNULL)
 
 
-def show(task, options, measured):
-    print(f"\n{task}, {options.network}, {options.dtype}")
-    if options.gpu:
-        show_gpu(task, options, measured)
-        return
-    print("| | backend | first, s | step, ms | of published | memory, GB |\n| --- | --- | ---: | ---: | ---: | ---: |")
-    for (contender, backend), told in measured.items():
-        milliseconds = 1000 * statistics.median(told["seconds"])
-        share = median_ratio(told, measured[YARDSTICK])
-        memory = told["bytes"] / 1e9
-        print(f"| {contender} | {backend} | {told['first']:.1f} | {milliseconds:.0f} | {share:.2f} | {memory:.2f} |")
-
-
-def show_gpu(task, options, measured):
+def show(task, options, measured, peak):
     from keras_hrnet.models import VARIANTS
     from keras_hrnet.models.cost import cost
 
@@ -195,39 +193,78 @@ def show_gpu(task, options, measured):
     multiplications = batch * cost(VARIANTS[options.network], image_size=tuple(size)).multiplications
     # The backward pass multiplies twice: for the maps, and for the kernels.
     operations = 2 * multiplications * (3 if task == "training" else 1)
-    peak = matrix_peak()
-    print(f"A product of matrices of 8192 x 8192 in bfloat16: {peak / 1e12:.0f} TFLOP/s; share of peak: of that")
-    print("| | backend | first, s | step, ms | images a second | of published, compiled | memory, GB | share of peak |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    side, dtype = matrix(options)
+    print(f"\n{task}, {options.network}, {batch} x {size[0]}x{size[1]}, {options.dtype}, {options.threads} threads")
+    print(f"A product of matrices of {side} x {side} in {dtype}: {peak / 1e9:.0f} GFLOP/s; share of peak: of that\n")
+    titles = ("first, s", "step, ms", "images a second", "of published", "memory, GB", "share of peak")
+    print(f"| | backend | {' | '.join(titles)} |\n| --- | --- |{' ---: |' * len(titles)}")
     for (contender, backend), told in measured.items():
         seconds = statistics.median(told["seconds"])
         row = [
             contender,
             backend,
             f"{told['first']:.1f}",
-            f"{1000 * seconds:.1f}",
+            f"{1000 * seconds:.1f}" if options.gpu else f"{1000 * seconds:.0f}",
             f"{batch / seconds:.1f}",
-            f"{median_ratio(told, measured[GPU_YARDSTICK]):.2f}",
-            f"{told['bytes'] / 1e9:.1f}",
+            f"{median_ratio(told, measured[GPU_YARDSTICK if options.gpu else YARDSTICK]):.2f}",
+            f"{told['bytes'] / 1e9:.2f}",
             f"{100 * operations / seconds / peak:.0f} %",
         ]
         print(f"| {' | '.join(row)} |")
+
+
+def show_operators(measured):
+    print("\n| | backend | seconds by operator, over all threads |\n| --- | --- | --- |")
+    for (contender, backend), told in measured.items():
+        if operators := told.get("operators"):
+            total = sum(operators.values())
+            parts = [f"{kind} {100 * seconds / total:.0f} %" for kind, seconds in operators.items()]
+            print(f"| {contender} | {backend} | {total:.2f}: {', '.join(parts[:NUM_OPERATORS])} |")
+
+
+def plot(measured, task, options):
+    """Draws a bar for each contender, as long as its median step, over a line from its fastest to its slowest one."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panel = pyplot.subplots(figsize=(8, 0.4 * len(measured) + 1.2), layout="constrained")
+    names = [f"{contender} ({backend})" for contender, backend in measured]
+    steps = [[1000 * seconds for seconds in told["seconds"]] for told in measured.values()]
+    medians = [statistics.median(milliseconds) for milliseconds in steps]
+    colors = ["0.7" if contender.startswith("published") else "tab:blue" for contender, _ in measured]
+    panel.barh(names, medians, color=colors)
+    panel.hlines(names, [min(x) for x in steps], [max(x) for x in steps], color="0.2", linewidth=1)
+    yardstick = measured[GPU_YARDSTICK if options.gpu else YARDSTICK]
+    panel.axvline(1000 * statistics.median(yardstick["seconds"]), color="0.4", linestyle=":")
+    panel.invert_yaxis()
+    size, batch = size_and_batch(task, options)
+    panel.set(xlabel="ms a step", title=f"{task}, {options.network}, {batch} x {size[0]}x{size[1]}, {options.dtype}")
+    path = options.plot.with_name(f"{options.plot.stem}-{task}{options.plot.suffix}")
+    figure.savefig(path, dpi=120)
+    print(f"\nThe picture is in {path}.")
 
 
 def median_ratio(told, yardstick):
     return statistics.median(a / b for a, b in zip(told["seconds"], yardstick["seconds"], strict=True))
 
 
-def matrix_peak():
-    """Measures the operations a second of a large product of matrices in bfloat16, two for each multiplication."""
+def matrix(options):
+    """Returns the side and the dtype of the matrices that say what the hardware can do."""
+    return (8192, "bfloat16") if options.gpu else (2048, "float32")
+
+
+def matrix_peak(options):
+    """Measures the operations a second of a large product of matrices, two for each multiplication."""
     import torch
     from torch.utils.benchmark import Timer
 
-    side = 8192 if torch.cuda.is_available() else 512
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
-    measurement = Timer("a @ b", globals={"a": a, "b": b}).blocked_autorange(min_run_time=1)
-    return 2 * math.pow(side, 3) / measurement.median
+    side, dtype = matrix(options)
+    device = "cuda" if options.gpu else "cpu"
+    a, b = (torch.randn(side, side, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
+    timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=options.threads)
+    return 2 * math.pow(side, 3) / timer.blocked_autorange(min_run_time=0.5).median
 
 
 if __name__ == "__main__":

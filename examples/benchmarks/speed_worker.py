@@ -2,7 +2,7 @@
 
 Started with JSON of: contender, network, task ("inference" or "training"), size, batch, dtype, threads,
 gpu (whether it runs on one), steps (how many are timed at a time), reference (the checkout of the published code) and
-files (the folder of exported files).
+files (the folder of exported files). The lines are "step", "memory" and "profile".
 """
 
 import itertools
@@ -14,6 +14,7 @@ import sys
 import time
 
 import numpy as np
+from operators import operator_seconds
 
 NUM_CLASSES = 19
 KERAS_BACKEND = os.environ.get("KERAS_BACKEND")
@@ -39,6 +40,11 @@ def main(options):
         for line in sys.stdin:
             if line.strip() == "memory":
                 answer({"bytes": gpu_peak_bytes() if options["gpu"] else peak_bytes() - memory})
+                continue
+            if line.strip() == "profile":
+                with operator_seconds(KERAS_BACKEND) as seconds:
+                    yield
+                answer(seconds)
                 continue
             if options["gpu"]:
                 yield  # After a pause its memory is taken anew, and its clock rises.

@@ -1,0 +1,88 @@
+"""Where the time of a step goes, by kind of operator, as the profiler of each backend sees it; for `speed.py`."""
+
+import contextlib
+import pathlib
+import re
+import tempfile
+
+# Lines of a trace on which operators run: TensorFlow's and XLA's threads, and the streams of a GPU.
+RUNNING = re.compile(r"tf_Compute|tf_XLA|Stream")
+NOT_OPERATORS = re.compile(r"Threadpool|ThunkExecutor|ExecutorState|^end: ")
+
+
+@contextlib.contextmanager
+def operator_seconds(backend):
+    """Profiles what runs inside.
+
+    Args:
+        backend: "tensorflow", "jax" or "torch".
+
+    Yields:
+        A dict, which in the end holds seconds by kind of operator, over all threads, the longest first. What an
+        operator hands on to other threads counts once, as the time that it waits for them.
+    """
+    seconds = {}
+    with (torch_events if backend == "torch" else xla_events)(backend) as events:
+        yield seconds
+    for kind, duration in events:
+        seconds[kind] = seconds.get(kind, 0) + duration
+    ordered = sorted(seconds.items(), key=lambda item: -item[1])
+    seconds.clear()
+    seconds.update(ordered)
+
+
+@contextlib.contextmanager
+def torch_events(_):
+    import torch
+
+    events = []
+    with torch.profiler.profile() as profile:
+        yield events
+    on_gpu = torch.cuda.is_available()
+    for event in profile.key_averages():
+        microseconds = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        events.append((event.key.removeprefix("aten::"), microseconds / 1e6))
+
+
+@contextlib.contextmanager
+def xla_events(backend):
+    """TensorFlow and JAX write traces of one format, which JAX reads."""
+    import jax
+
+    events = []
+    with tempfile.TemporaryDirectory() as folder:
+        if backend == "tensorflow":
+            import tensorflow as tf
+
+            with tf.profiler.experimental.Profile(folder):
+                yield events
+        else:
+            options = jax.profiler.ProfileOptions()
+            options.python_tracer_level = 0
+            with jax.profiler.trace(folder, profiler_options=options):
+                yield events
+        (path,) = pathlib.Path(folder).rglob("*.xplane.pb")
+        trace = jax.profiler.ProfileData.from_file(str(path))
+    for plane in trace.planes:
+        for line in plane.lines:
+            if RUNNING.search(line.name):
+                events += own_seconds([event for event in line.events if not NOT_OPERATORS.search(event.name)])
+
+
+def own_seconds(events):
+    """Returns pairs of the kind of an operator and its seconds, without those of the operators inside it."""
+    stack, found = [], []
+    for event in sorted(events, key=lambda event: (event.start_ns, -event.duration_ns)):
+        end = event.start_ns + event.duration_ns
+        while stack and stack[-1][0] <= event.start_ns:
+            stack.pop()
+        if stack:
+            found[stack[-1][1]][1] -= event.duration_ns / 1e9
+        stack.append((end, len(found)))
+        found.append([kind_of(event.name), event.duration_ns / 1e9])
+    return found
+
+
+def kind_of(name):
+    """Takes the kind out of TensorFlow's "layer/name:Kind" and XLA's "kind.12"."""
+    return re.sub(r"(\.clone|[.\d])+$", "", name.rsplit(":", 1)[-1])
