@@ -1,7 +1,7 @@
-"""Sums and ReLU of maps that nobody else holds: on PyTorch into their own memory, as the published code does.
+"""Sums and ReLU of maps that nobody else holds: in inference on PyTorch into their own memory.
 
-The other backends compile a network, and find such maps themselves. What computed the map must not need it for its
-gradient: convolution, normalisation, resizing and sum do not, and PyTorch raises where something does.
+The other backends compile a network, and find such maps themselves. In training, a map here is a view in another order
+of what PyTorch computed, and the gradient of writing into a view copies the whole of it, twice.
 """
 
 import keras
@@ -17,7 +17,7 @@ def add(total, x):
     Returns:
         Their sum.
     """
-    return total.add_(x) if keras.config.backend() == "torch" else total + x
+    return total.add_(x) if is_writable(total) and not x.requires_grad else total + x
 
 
 def relu(x):
@@ -29,7 +29,7 @@ def relu(x):
     Returns:
         A float tensor of the same shape, not negative.
     """
-    return x.relu_() if keras.config.backend() == "torch" else keras.ops.relu(x)
+    return x.relu_() if is_writable(x) else keras.ops.relu(x)
 
 
 def activate(x, activation):
@@ -43,3 +43,8 @@ def activate(x, activation):
         A float tensor of the same shape.
     """
     return relu(x) if activation is keras.activations.relu else activation(x)
+
+
+def is_writable(x):
+    """Returns whether a map can be overwritten at no cost: on PyTorch, where no gradient is taken."""
+    return keras.config.backend() == "torch" and not x.requires_grad

@@ -54,3 +54,20 @@ def test_pytorch_calls_few_layers_through_keras(monkeypatch):
     inner = [layer for layer in called if isinstance(layer, convolution.ConvNorm | convolution.Convolution)]
     assert len(inner) <= 2  # Those of the head.
     assert len(called) < 20
+
+
+def test_gradients_write_into_no_views():
+    if keras.config.backend() != "torch":
+        pytest.skip("the others compile their gradients")
+    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    logits = model(np.zeros((1, 32, 48, 3), "float32"), training=True)
+    found, waiting = set(), [logits.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    kinds = {type(node).__name__ for node in found}
+    assert any("BatchNorm" in kind for kind in kinds)
+    # Each would copy a map in the backward pass.
+    assert not {"CopySlices", "AsStridedBackward0"} & kinds
