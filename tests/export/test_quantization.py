@@ -156,3 +156,23 @@ def test_a_missing_quantizer_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ai_edge_quantizer", None)
     with pytest.raises(ImportError, match=r"pip install keras-hrnet\[export\]"):
         keras_hrnet.export.quantization.check_quantizer()
+
+
+def test_layers_in_floats_are_one_rule_however_many(content, ranges, monkeypatch):
+    from ai_edge_quantizer import quantizer
+
+    rules = []
+    update = quantizer.Quantizer.update_quantization_recipe
+
+    def noted(self, regex, *args, **kwargs):
+        rules.append(regex)
+        return update(self, regex, *args, **kwargs)
+
+    monkeypatch.setattr(quantizer.Quantizer, "update_quantization_recipe", noted)
+    counts = []
+    for layers in ((), ("net/first",), ("net/first", "net/second", "net/third", "net/fourth")):
+        rules.clear()
+        quantize(content, "int8", ranges, float_layers=layers)
+        counts.append(len(rules))
+    # Each rule is a pattern that is searched for every operator, and compiled anew beyond 512 of them.
+    assert counts[0] == counts[1] == counts[2]
