@@ -5,6 +5,11 @@ import pathlib
 
 import keras
 
+ADVICE = (
+    "Lower the learning rate, lengthen the warm-up or clip gradients (global_clipnorm); in mixed precision, try "
+    "bfloat16 or float32."
+)
+
 
 class StopAtNaN(keras.callbacks.Callback):
     """Raises as soon as the loss of training or validation is NaN or infinite.
@@ -40,11 +45,7 @@ class StopAtNaN(keras.callbacks.Callback):
             self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")
 
     def _raise(self, name, value, moment):
-        raise RuntimeError(
-            f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}Lower the learning "
-            "rate, lengthen the warm-up or clip gradients (global_clipnorm); in mixed precision, try bfloat16 or "
-            "float32."
-        )
+        raise RuntimeError(f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}{ADVICE}")
 
     def _way_back(self):
         if self.checkpoint is None or not self.checkpoint.is_file():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 import rich.console
 
+from keras_hrnet.training.callbacks.divergence import ADVICE
 from keras_hrnet.training.callbacks.full_disk import reporting_full_disk
 from keras_hrnet.training.state import read_state, set_generators, write_state
 from keras_hrnet.training.termination import EXIT_STATUS
@@ -49,6 +50,7 @@ class Saves(keras.callbacks.Callback):
 
     Raises:
         OSError: out of `fit`, if the disk is full and `stop_on_full_disk` is set, or for another reason.
+        RuntimeError: out of `fit`, if a weight to save is NaN or infinite.
         SystemExit: out of `fit`, with status 143, after `terminate`.
     """
 
@@ -164,14 +166,20 @@ class Saves(keras.callbacks.Callback):
 
     def _save(self, arrays, epoch, step):
         position = Position(epoch, step, self.seconds)
-        # A finite loss may have a gradient that is not. The next step's loss tells.
-        if self.state.is_finite(arrays):
-            with reporting_full_disk(f"saving {position} to {str(self.path)!r}", self.stop_on_full_disk):
-                write_state(self.path, arrays, position._asdict())
-                self.last = position
+        # A finite loss may have a gradient that is not, and the next loss need not tell: some ReLUs make 0 of NaN.
+        if not self.state.is_finite(arrays):
+            raise RuntimeError(
+                f"Received weights that are NaN or infinite after {position}. Expected finite numbers. "
+                f"{self._last_save()} {ADVICE}"
+            )
+        with reporting_full_disk(f"saving {position} to {str(self.path)!r}", self.stop_on_full_disk):
+            write_state(self.path, arrays, position._asdict())
+            self.last = position
         self.saved = self.clock()
         if self.is_terminated:
-            where = "Nothing is saved." if self.last is None else f"{self.last} is saved in {str(self.path)!r}."
-            message = f"Stopped by SIGTERM. {where} The same command goes on from there."
+            message = f"Stopped by SIGTERM. {self._last_save()} The same command goes on from there."
             rich.console.Console(stderr=True).print(message, soft_wrap=True, markup=False, highlight=False)
             raise SystemExit(EXIT_STATUS)
+
+    def _last_save(self):
+        return "Nothing is saved." if self.last is None else f"{self.last} is saved in {str(self.path)!r}."
