@@ -12,7 +12,8 @@ from keras_hrnet.cli.info import parse_numbers
 from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
 from keras_hrnet.evaluation import evaluate
-from keras_hrnet.training import RECIPES, fitting, parse_setting, read_run, resolve_recipe
+from keras_hrnet.processes import num_devices
+from keras_hrnet.training import RECIPES, distributed, fitting, parse_setting, read_run, resolve_recipe
 
 COUNTED_WEIGHTS = ("enet", "median_frequency")
 
@@ -42,6 +43,9 @@ def train(
     seed: Annotated[int, typer.Option(help="What weights, crops and dropout follow from.")] = 0,
     save_minutes: Annotated[float, typer.Option(help="From one save to the next; 0 saves after each step.")] = 10.0,
     stop_on_full_disk: Annotated[bool, typer.Option("--stop-on-full-disk", help="Else it is only reported.")] = False,
+    devices: Annotated[int, typer.Option(help="Of this machine, that share each batch; 0 for all.")] = 1,
+    hosts: Annotated[str | None, typer.Option(help="Or processes that do: host:port of each, by comma.")] = None,
+    process: Annotated[int | None, typer.Option(help="Which of --hosts this one is, from 0.")] = None,
     repeat: Annotated[pathlib.Path | None, typer.Option(help="The run.json of a run to do once more.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and stop.")] = False,
 ):
@@ -73,26 +77,35 @@ def train(
         raise ValueError(
             f"Received --network {made['network']!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}."
         )
-    keras.utils.set_random_seed(seed)
     data_sets = DataSets(made)
     if counted in COUNTED_WEIGHTS:
         settings["class_weights"] = data_sets.class_weights(counted)
-    training, validation = data_sets.training(chosen, seed), data_sets.validation()
-    model = _network(made, len(validation.class_names))
-    if repeat is not None:
-        _check_same(run, training, validation)
-    model = fitting.train(
-        model,
-        training,
-        validation,
-        recipe=recipe,
-        run_dir=run_dir,
-        seed=seed,
-        notes=made,
-        save_minutes=save_minutes,
-        stop_on_full_disk=stop_on_full_disk,
-        **settings,
-    )
+    together = {"hosts": hosts.split(","), "process": process} if hosts else {"devices": devices, "process": process}
+    with distributed(**together):
+        keras.utils.set_random_seed(seed)
+        training, validation = data_sets.training(chosen, seed), data_sets.validation()
+        model = _network(made, len(validation.class_names))
+        if repeat is not None:
+            _check_same(run, training, validation)
+        model = fitting.train(
+            model,
+            training,
+            validation,
+            recipe=recipe,
+            run_dir=run_dir,
+            seed=seed,
+            notes=made,
+            save_minutes=save_minutes,
+            stop_on_full_disk=stop_on_full_disk,
+            **settings,
+        )
+        weights = model.get_weights()
+    if process:
+        return
+    if hosts or devices != 1:
+        # The network and the data of before are parts of what is over.
+        model, validation = _network(made, len(validation.class_names)), data_sets.validation()
+        model.set_weights(weights)
     console.print(str(evaluate(model, validation)), highlight=False)
 
 
@@ -120,8 +133,8 @@ class DataSets:
         return self._dataset("train", seed=seed, cache=self.made["cache"], **recipe.data_arguments())
 
     def validation(self):
-        """Makes the validation data: whole images."""
-        return self._dataset("val", augment=False)
+        """Makes the validation data: whole images, as many at once as devices share them."""
+        return self._dataset("val", augment=False, batch_size=num_devices())
 
     def class_weights(self, method):
         """Counts the classes of the training labels, and weighs them: see `keras_hrnet.data.class_weights`."""

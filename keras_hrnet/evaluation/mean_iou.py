@@ -6,6 +6,7 @@ import numpy as np
 from keras_hrnet.evaluation.argmax import argmax
 from keras_hrnet.evaluation.confusion import check_num_classes, intersection_over_union
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.replicas import sum_over_replicas
 
 # Counts are kept as two words of 30 bits: JAX has no int64, and the sum of a word and a batch must fit into int32.
 WORD = 2**30
@@ -56,8 +57,10 @@ class MeanIoU(keras.metrics.Metric):
         self.channel_axis = 3 if self.data_format == "channels_last" else 1
         # A cell for each pair, and one for labels beyond the classes. "int" is what TensorFlow keeps on a GPU.
         self.num_cells = num_classes**2 + 1
-        self.low = self.add_variable((self.num_cells,), "zeros", "int", name="low")
-        self.high = self.add_variable((self.num_cells,), "zeros", "int", name="high")
+        # Each replica counts what all have, so that a read need not add up.
+        options = {"dtype": "int", "aggregation": "only_first_replica"}
+        self.low = self.add_variable((self.num_cells,), "zeros", name="low", **options)
+        self.high = self.add_variable((self.num_cells,), "zeros", name="high", **options)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
@@ -67,7 +70,8 @@ class MeanIoU(keras.metrics.Metric):
             )
         truth, logits = keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_pred)
         self._check_labels_and_logits(truth, logits)
-        total = self.low + keras.ops.cast(self._count(truth, logits), self.low.dtype)
+        counts = sum_over_replicas(self._count(truth, logits))
+        total = self.low + keras.ops.cast(counts, self.low.dtype)
         self.low.assign(total % WORD)
         self.high.assign(self.high + total // WORD)
 

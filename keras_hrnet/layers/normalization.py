@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_hrnet.replicas import num_replicas, sum_over_replicas
+
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class BatchNorm(keras.layers.BatchNormalization):
@@ -10,6 +12,9 @@ class BatchNorm(keras.layers.BatchNormalization):
     It computes what `keras.layers.BatchNormalization` does, and takes the same arguments. With channels last,
     TensorFlow (in training) and PyTorch do so in one operation where Keras uses a dozen: a step is faster, and on
     TensorFlow sooner traced.
+
+    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), the statistics are those of all of
+    it, on every backend, with the option `synchronized` and without.
 
     Call arguments:
         inputs: float `(batch, height, width, channels)`.
@@ -21,6 +26,8 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         is_training = bool(training and self.trainable)
+        if is_training and num_replicas() > 1:
+            return self.train_over_replicas(inputs, mask)
         if self.is_fusable(inputs, mask):
             if keras.config.backend() == "torch":
                 return self.call_on_torch(inputs, is_training)
@@ -68,6 +75,33 @@ class BatchNorm(keras.layers.BatchNormalization):
             mean, variance = self.moving_mean.value, self.moving_variance.value
             y = torch.nn.functional.batch_norm(x, mean, variance, gamma, beta, False, 0.0, self.epsilon)
         return y.permute(0, 2, 3, 1).to(getattr(torch, self.compute_dtype))
+
+    def train_over_replicas(self, inputs, mask):
+        if mask is not None or self.renorm:
+            raise ValueError(
+                f"`{self.name}` received {'a mask' if mask is not None else 'renorm=True'} on {num_replicas()} "
+                "replicas. Expected neither, where their statistics are put together. Leave it out, or train on one "
+                "device."
+            )
+        ops = keras.ops
+        x = ops.cast(inputs, self.variable_dtype)
+        channels = self.axis % len(x.shape)
+        axes = [axis for axis in range(len(x.shape)) if axis != channels]
+        own_mean, own_variance = ops.moments(x, axes)
+        # Of differences from a mean that all replicas know: squares of means would lose the digits of a variance.
+        own_mean = own_mean - self.moving_mean
+        count = ops.cast(ops.size(x) // ops.shape(x)[channels], x.dtype)
+        sums = ops.stack([own_mean, own_variance + own_mean**2, ops.ones_like(own_mean)]) * count
+        sums = sum_over_replicas(sums)
+        mean, square = sums[0] / sums[2], sums[1] / sums[2]
+        variance = ops.maximum(square - mean**2, 0)
+        mean = mean + self.moving_mean
+        factor = ops.rsqrt(variance + self.epsilon) * (self.gamma if self.scale else 1)
+        offset = (self.beta if self.center else 0) - mean * factor
+        shape = [-1 if axis == channels else 1 for axis in range(len(x.shape))]
+        y = x * ops.reshape(factor, shape) + ops.reshape(offset, shape)
+        self.move_statistics(ops.stop_gradient(mean), ops.stop_gradient(variance))
+        return ops.cast(y, self.compute_dtype)
 
     def move_statistics(self, mean, variance):
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):

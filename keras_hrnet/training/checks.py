@@ -5,6 +5,9 @@ import numpy as np
 
 from keras_hrnet.evaluation.inference import check_model, data_format, gives_labels, image_size, num_classes
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.layers import BatchNorm
+from keras_hrnet.layers.sublayers import sublayers
+from keras_hrnet.processes import num_devices, this_process
 
 MOST_LISTED = 5
 
@@ -65,9 +68,55 @@ def class_names_of(dataset):
 
 
 def batch_size_of(dataset):
-    """Returns the number of images in a batch of a `tf.data` data set, or None where it does not say."""
+    """Returns the number of images in a batch of a `tf.data` data set, or None where it does not say.
+
+    It is the batch of all processes together, of which each has an equal part.
+    """
     spec = getattr(dataset, "element_spec", None)
-    return spec[0].shape[0] if isinstance(spec, tuple) else None
+    size = spec[0].shape[0] if isinstance(spec, tuple) else None
+    return None if size is None else size * this_process().count
+
+
+def check_devices(model, train, val, freezes_norm):
+    """Refuses what several devices would not train as one does.
+
+    Args:
+        model: the network.
+        train: training data.
+        val: validation data.
+        freezes_norm: whether batch normalisation will be frozen.
+
+    Raises:
+        ValueError: if a layer knows the statistics of one replica alone, the policy scales losses, or batches cannot be
+            shared.
+    """
+    count = num_devices()
+    if count == 1:
+        return
+    for name, dataset in (("train", train), ("val", val)):
+        size = batch_size_of(dataset)
+        if size is not None and size % count:
+            raise ValueError(
+                f"Received batches of {size} images in `{name}` for {count} devices. Expected a multiple of their "
+                f"number, as each batch is shared. Make the data with batch_size={max(1, size // count) * count}."
+            )
+    # What JAX computes is of the whole batch.
+    if keras.config.backend() == "jax":
+        return
+    if model.dtype_policy.name == "mixed_float16":
+        raise ValueError(
+            f"Received a network of mixed_float16 for {count} devices. Expected float32 or mixed_bfloat16: whether a "
+            "gradient overflowed is looked at on each device alone. Build it with dtype='mixed_bfloat16'."
+        )
+    on_tensorflow = keras.config.backend() == "tensorflow"
+    for layer in [] if freezes_norm else sublayers(model):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        is_whole = isinstance(layer, BatchNorm) or (is_norm and on_tensorflow and layer.synchronized)
+        if is_norm and not is_whole:
+            raise ValueError(
+                f"Received the layer {layer.name!r}, a keras.layers.BatchNormalization, for {count} devices. Expected "
+                "normalisation over the whole batch. Use keras_hrnet.layers.BatchNorm, or freeze_norm=True."
+            )
 
 
 def _check_length(train):

@@ -9,9 +9,10 @@ import numpy as np
 import rich.console
 
 from keras_hrnet.evaluation import MeanIoU
-from keras_hrnet.evaluation.inference import data_format, num_classes
-from keras_hrnet.labels import CLASS_NAMES
+from keras_hrnet.evaluation.inference import data_format, image_size, num_classes
+from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
 from keras_hrnet.layers.sublayers import sublayers
+from keras_hrnet.processes import num_devices, texts_of_all, this_process
 from keras_hrnet.training.callbacks import (
     AveragedWeights,
     Checkpoints,
@@ -26,16 +27,18 @@ from keras_hrnet.training.callbacks import (
     TrainingProgress,
 )
 from keras_hrnet.training.callbacks.curves import read_log
-from keras_hrnet.training.checks import batch_size_of, check_loss, check_training, class_names_of
+from keras_hrnet.training.checks import batch_size_of, check_devices, check_loss, check_training, class_names_of
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
 from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
-from keras_hrnet.training.run import describe_run, open_folder, write_run
+from keras_hrnet.training.run import describe_run, open_folder_together, write_run
 from keras_hrnet.training.state import TrainingState
 from keras_hrnet.training.termination import EXIT_STATUS, noting_termination
 
 # Layers of the backbone, by the names that checkpoints give them; what is behind it has a learning rate of its own.
 HEAD_PATTERN = r"^(?!stem/|layer1/|transition\d/|stage\d/)"
 NUM_PICTURES = 3
+# Height and width of the labels that losses are built with: room for a neighbourhood of any usual radius.
+SIZE_TO_BUILD = 64
 RESUME_FILE = "resume.npz"
 
 
@@ -65,7 +68,8 @@ def train(
     - `tensorboard/`: the same as scalars, and pictures of some validation images with truth and prediction;
     - `run.json`: recipe, versions, data, seed, and in the end the result: what a repetition needs.
 
-    Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`.
+    Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`. Several devices or
+    processes train together inside of `keras_hrnet.training.distributed`.
 
     A training that was interrupted, however, goes on from its last save when `train` is called with the same arguments
     again, and ends with the same weights: on one CPU, bit for bit. SIGTERM saves first, and ends the process with
@@ -118,6 +122,7 @@ def train(
     check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
+    check_devices(model, train, val, recipe.freeze_norm)
     recipe = at_batches_of(recipe, batch_size_of(train))
     loss_function = loss or recipe.loss_function(num_classes(model), data_format(model))
     optimizer = recipe.optimizer(len(train), HEAD_PATTERN)
@@ -125,7 +130,8 @@ def train(
         raise ValueError(f"Received save_minutes={save_minutes}. Expected at least 0, which saves after each step.")
 
     run = describe_run(model, train, val, recipe, name=name, given=settings, seed=seed, loss=loss, notes=notes)
-    with open_folder(run_dir, run) as (folder, run):
+    is_first = this_process().is_first
+    with open_folder_together(run_dir, run) as (folder, run):
         keras.utils.set_random_seed(seed)
         if recipe.freeze_norm:
             freeze_norm(model)
@@ -133,6 +139,8 @@ def train(
         model.compile(optimizer, loss_function, metrics=[metric])
         # What is saved has the optimizer's variables, and can only be loaded into those.
         model.optimizer.build(model.trainable_variables)
+        if num_devices() > 1 and keras.config.backend() == "tensorflow":
+            _build_loss_and_metrics(model)
         if "result" in run:
             _say(f"The training in {folder} is complete.")
         else:
@@ -141,13 +149,15 @@ def train(
                 TrainingState(model, [metric]),
                 len(train),
                 recipe.epochs,
-                minutes=save_minutes,
+                minutes=save_minutes if is_first else math.inf,
                 validate_every=recipe.validate_every,
                 stop_on_full_disk=stop_on_full_disk,
             )
             _fit(model, train, val, recipe, folder, saves, callbacks)
-            write_run(folder, {**run, "result": _result(folder, saves.position.seconds)})
-            saves.path.unlink(missing_ok=True)
+            if is_first:
+                write_run(folder, {**run, "result": _result(folder, saves.position.seconds)})
+                saves.path.unlink(missing_ok=True)
+            texts_of_all("written")
             if saves.is_terminated:
                 raise SystemExit(EXIT_STATUS)
         if (folder / "best.keras").exists():
@@ -155,14 +165,25 @@ def train(
     return model
 
 
+def _build_loss_and_metrics(model):
+    # Keras would build them with the mean of the first labels of all replicas, which is no integer.
+    shape = [1, *(size or SIZE_TO_BUILD for size in model.output_shape[1:])]
+    labels = np.full([1, *image_size(model, np.empty(shape, "bool"))], IGNORE_LABEL, "uint8")
+    with keras.StatelessScope():
+        model.compute_loss(None, labels, keras.ops.zeros(shape))
+        model.compute_metrics(None, labels, keras.ops.zeros(shape))
+
+
 def _fit(model, train, val, recipe, folder, saves, callbacks):
     """Trains from the last save on, in one `fit`, or in two where the first ends an epoch."""
     position = saves.read()
+    _check_same_position(position, saves.path)
     if position is not None:
         _say(f"Goes on in {folder} after {position}.")
         repeat_epoch_ends(train, position.epoch, position.step)
     own = run_callbacks(folder, model, val, train, saves)
-    with noting_termination(saves.terminate):
+    # The others must not end before the first has saved, and have nothing to save.
+    with noting_termination(saves.terminate if this_process().is_first else lambda: None):
         while saves.goes_on:
             data, steps = remaining(train, saves.position.epoch, saves.position.step)
             saves.keeps_iterator = steps is not None
@@ -185,7 +206,18 @@ def _fit(model, train, val, recipe, folder, saves, callbacks):
                         callback.close()
 
 
+def _check_same_position(position, path):
+    for i, text in enumerate(texts := texts_of_all(str(position))):
+        if text != texts[0]:
+            raise ValueError(
+                f"Received {str(path)!r}, where process {i} reads {text}, and the first {texts[0]} (None: no file). "
+                "Expected one folder for all processes. Pass a run_dir on a disk that they share."
+            )
+
+
 def _say(text):
+    if not this_process().is_first:
+        return
     rich.console.Console().print(text, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -202,24 +234,38 @@ def run_callbacks(folder, model, val, train, saves):
     Returns:
         A list of `keras.callbacks.Callback`, in the order in which they need one another.
     """
-    images, labels = _first_images(val, data_format(model))
-    names = class_names_of(val)
-    if names is None and num_classes(model) != len(CLASS_NAMES):
-        names = tuple(f"class {i}" for i in range(num_classes(model)))
+    always = [
+        AveragedWeights(),
+        LearningRate(),
+        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
+    ]
+    checkpoints = Checkpoints(folder, minutes=saves.minutes)
+    if not this_process().is_first:
+        # On JAX, all processes put averaged weights into the network, or none.
+        return [*always, checkpoints]
     writers = [
         Log(folder / "log.csv"),
         Curves(folder / "log.csv", folder / "curves.png"),
         Scalars(folder / "tensorboard"),
-        PredictionImages(folder / "tensorboard", images, labels, None if names == CLASS_NAMES else names),
-        Checkpoints(folder, minutes=saves.minutes),
+        *_pictures(folder, model, val),
+        checkpoints,
     ]
     return [
-        AveragedWeights(),
-        LearningRate(),
-        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
+        *always,
         *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
         TrainingProgress(f"Training {model.name}"),
     ]
+
+
+def _pictures(folder, model, val):
+    # There, no device has the network for itself: it predicts on all of them, in all processes, or not at all.
+    if num_devices() > 1 and keras.config.backend() != "torch":
+        return []
+    images, labels = _first_images(val, data_format(model))
+    names = class_names_of(val)
+    if names is None and num_classes(model) != len(CLASS_NAMES):
+        names = tuple(f"class {i}" for i in range(num_classes(model)))
+    return [PredictionImages(folder / "tensorboard", images, labels, None if names == CLASS_NAMES else names)]
 
 
 def _step(saves, train, epoch, batch):

@@ -12,6 +12,7 @@ import platform
 
 import keras
 
+from keras_hrnet.processes import num_devices, texts_of_all, this_process
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training.checks import batch_size_of, class_names_of
 from keras_hrnet.training.lock import locked
@@ -20,10 +21,60 @@ from keras_hrnet.version import __version__
 
 RUN_FILE = "run.json"
 DEFAULT_FOLDER = "runs"
-# What must be the same for a training to go on in a folder that was named; weights are those of the last save.
+# What must be the same for a training to go on in a folder that was named; weights are those of the last save, and
+# several devices validate larger batches than one.
 SAME = ("settings", "loss", "seed", "network", "train", "val", "backend", "notes")
-MAY_DIFFER = ("network.name", "network.first_weights")
+MAY_DIFFER = ("network.name", "network.first_weights", "val.batches", "val.batch_size")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
+
+
+@contextlib.contextmanager
+def open_folder_together(run_dir, run):
+    """Does what `open_folder` does, in the first of the processes that train together, and lets the others know.
+
+    Args:
+        run_dir: as `open_folder`; what the first process was given counts.
+        run: as `open_folder`.
+
+    Yields:
+        What `open_folder` does.
+
+    Raises:
+        ValueError: if another process has another training, or the first one's folder holds another.
+        RuntimeError: in the others, if the first process raises.
+    """
+    process = this_process()
+    if process.count == 1:
+        with open_folder(run_dir, run) as found:
+            yield found
+        return
+    _require_same_everywhere(run)
+    if not process.is_first:
+        found = json.loads(texts_of_all("")[0])
+        if isinstance(found, str):
+            raise RuntimeError(f"The first process stopped before the training began: {found}")
+        yield pathlib.Path(found[0]), found[1]
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            folder, run = stack.enter_context(open_folder(run_dir, run))
+        except Exception as error:
+            texts_of_all(json.dumps(str(error)))
+            raise
+        texts_of_all(json.dumps([str(folder), run]))
+        yield folder, run
+
+
+def _require_same_everywhere(run):
+    runs = [json.loads(text) for text in texts_of_all(json.dumps(run))]
+    for i, other in enumerate(runs):
+        # A network that has another name in one process is the same network.
+        for name, ours, theirs in _differences(runs[0], other, may_differ=("network.name",)):
+            raise ValueError(
+                f"Received a training of {name}={ours!r} in the first process, and of {name}={theirs!r} in process "
+                f"{i}. Expected one training. Run the same code in each process, with the same files and seeds, and "
+                "make the network inside of `distributed`."
+            )
 
 
 @contextlib.contextmanager
@@ -97,12 +148,12 @@ def _require_same(folder, known, run):
         )
 
 
-def _differences(known, run):
+def _differences(known, run, may_differ=MAY_DIFFER):
     """Lists what makes another training of two: name and both values."""
     # As JSON gives it back.
     run = json.loads(json.dumps(run))
     left, right = ({name: value for part in SAME for name, value in _named(part, of.get(part))} for of in (known, run))
-    names = [name for name in dict.fromkeys((*left, *right)) if name not in MAY_DIFFER]
+    names = [name for name in dict.fromkeys((*left, *right)) if name not in may_differ]
     return [(name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)]
 
 
@@ -143,6 +194,7 @@ def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
         "train": _data(train),
         "val": _data(val),
         "backend": keras.config.backend(),
+        "devices": num_devices(),
         "versions": {"python": platform.python_version(), "keras_hrnet": __version__, **_versions()},
         "notes": notes,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

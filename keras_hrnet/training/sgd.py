@@ -4,6 +4,8 @@ import re
 
 import keras
 
+from keras_hrnet.replicas import gradients_of_all
+
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SGD(keras.optimizers.Optimizer):
@@ -17,6 +19,10 @@ class SGD(keras.optimizers.Optimizer):
 
     With `gradient_accumulation_steps`, everything counts the updates and not the batches: the schedule of the learning
     rate and the average of the weights go on as with one batch that is as many times larger.
+
+    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), their gradients are put together
+    before anything else: clipping and accumulation are those of the whole batch. Keras's optimizers clip the gradient
+    of each replica, accumulate on one TensorFlow device only, and know nothing of PyTorch's processes.
 
     Args:
         learning_rate: a float, or a `keras.optimizers.schedules.LearningRateSchedule` of the number of updates.
@@ -75,6 +81,22 @@ class SGD(keras.optimizers.Optimizer):
         self.factors = [self._rate_factor(variable.path) for variable in variables]
         self._check_patterns([variable.path for variable in variables])
 
+    def apply(self, grads, trainable_variables=None):
+        super().apply(gradients_of_all(grads), trainable_variables)
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Unlike in Keras, which on TensorFlow adds the gradients of the replicas up here, after they were clipped. They
+        # are the same on all replicas by now, and each updates its own copy of the weights.
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
+    def _backend_increment_gradient_accumulators(self, grads, acc_grads):
+        if keras.config.backend() == "torch":
+            return super()._backend_increment_gradient_accumulators(grads, acc_grads)
+        # Unlike in Keras, which on TensorFlow leaves the replica to do so, and may not within a condition.
+        for gradient, accumulator in zip(grads, acc_grads, strict=True):
+            accumulator.assign(accumulator + gradient)
+
     @property
     def learning_rate(self):
         # Unlike in Keras, a schedule counts updates: under accumulation it would run as many times too fast.
@@ -123,6 +145,7 @@ class SGD(keras.optimizers.Optimizer):
         # The same by one operation after the decay, which halves the time to trace it.
         import tensorflow as tf
 
+        variable = variable.value
         dtype = variable.dtype
         step = tf.cast(tf.convert_to_tensor(gradient), dtype)
         if self.decays[i]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.replacing import replacing
+from keras_hrnet.replicas import num_replicas
 
 
 class TrainingState:
@@ -15,7 +16,8 @@ class TrainingState:
 
     That is the weights, the moving statistics and the seeds of a network, the optimizer with its step, velocities,
     averages and accumulated gradients, what the metrics have counted, and the generators of random numbers of Python,
-    NumPy and PyTorch. A `.keras` file has neither seeds nor counts.
+    NumPy and PyTorch. A `.keras` file has neither seeds nor counts. It is the same from however many devices and
+    processes, of which any takes it, and all put it back.
 
     Args:
         model: a compiled network; its optimizer is built.
@@ -60,7 +62,7 @@ class TrainingState:
         """
         for name, variable in self._variables().items():
             if counts or not name.startswith("metrics/"):
-                variable.assign(arrays[name])
+                variable.assign(arrays[name] / _times(variable) if _times(variable) > 1 else arrays[name])
 
     def is_finite(self, arrays):
         """Returns whether no weight in what `take` returned is NaN or infinite."""
@@ -139,8 +141,16 @@ def read_state(path):
 def _host_value(variable):
     # A copy: what `convert_to_numpy` gives may share memory with the variable.
     value = np.array(keras.ops.convert_to_numpy(variable))
+    if _times(variable) > 1:
+        value *= _times(variable)
     # NumPy's files do not know bfloat16; float32 holds all of its values.
     return value.astype("float32") if value.dtype.kind == "V" else value
+
+
+def _times(variable):
+    """How often all processes have what a variable of a metric holds: PyTorch's know nothing of one another."""
+    is_part = variable.aggregation == "sum" and keras.config.backend() == "torch"
+    return num_replicas() if is_part else 1
 
 
 def _generators():

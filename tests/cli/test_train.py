@@ -1,5 +1,6 @@
 """`keras-hrnet train`: from a command to a run, and the same run once more."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -132,3 +133,40 @@ def test_a_training_that_stops_for_a_full_disk_is_asked_for(run, own, monkeypatc
     run(*own, "--network", "Tiny", "--recipe", "fine_tuning", "--stop-on-full-disk", "--set", "crop_size=32x32",
         "--set", "batch_size=4")  # fmt: skip
     assert (given["stop_on_full_disk"], given["save_minutes"]) == (True, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--devices", "0"], {"devices": 0, "process": None}),
+        (["--hosts", "a:1,b:1", "--process", "1"], {"hosts": ["a:1", "b:1"], "process": 1}),
+        ([], {"devices": 1, "process": None}),
+    ],
+    ids=" ".join,
+)
+def test_devices_and_processes_are_asked_for(options, expected, run, own, monkeypatch):
+    asked, trained, scored = [], [], []
+
+    @contextlib.contextmanager
+    def distributed(**arguments):
+        asked.append(arguments)
+        yield
+        asked.append("over")
+
+    def train(model, *arguments, **options):
+        trained.append(model)
+        assert asked == [expected]
+        return model
+
+    monkeypatch.setattr(cli.train, "distributed", distributed)
+    monkeypatch.setattr(cli.train.fitting, "train", train)
+    monkeypatch.setattr(cli.train, "evaluate", lambda model, data: scored.append((model, len(asked))))
+    settings = ["--set", "crop_size=32x32", "--set", "batch_size=4"]
+    result = run(*own, "--network", "Tiny", "--recipe", "fine_tuning", *settings, *options)
+    assert result.exit_code == 0, result.output
+    # The first process scores, when the others may have gone, the weights that were trained.
+    assert len(scored) == (0 if "--process" in options else 1)
+    for model, moment in scored:
+        assert moment == 2
+        assert (model is trained[0]) == (not options)
+        assert weights_hash(model) == weights_hash(trained[0])

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet.layers import BatchNorm
+from keras_hrnet.layers import BatchNorm, normalization
 
 
 def pair(**options):
@@ -63,3 +63,26 @@ def test_what_cannot_be_fused_is_left_to_keras():
     np.testing.assert_allclose(
         *(keras.ops.convert_to_numpy(value) for value in (layer(x, training=True), expected)), atol=2e-5
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"axis": 1}, {"scale": False, "center": False}, {"dtype": "mixed_bfloat16"}])
+def test_two_replicas_with_the_same_maps_are_one(options, monkeypatch):
+    monkeypatch.setattr(normalization, "sum_over_replicas", lambda x: 2 * x)
+    moved = []
+    for count in (1, 2):
+        monkeypatch.setattr(normalization, "num_replicas", lambda count=count: count)
+        layer = BatchNorm(**options)
+        model = keras.Sequential([keras.Input((6, 6, 6)), layer, keras.layers.Conv2D(2, 3, kernel_initializer="ones")])
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        model.train_on_batch(100 + maps(2, 6, 6, 6), maps(2, 4, 4, 2))
+        moved.append(model.get_weights())
+    for ours, theirs in zip(*moved, strict=True):
+        tolerance = 2e-2 if options.get("dtype") else 1e-4
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("options", "mask"), [({"renorm": True}, None), ({}, np.ones((2, 5), "bool"))])
+def test_what_replicas_cannot_put_together_is_refused(options, mask, monkeypatch):
+    monkeypatch.setattr(normalization, "num_replicas", lambda: 2)
+    with pytest.raises(ValueError, match=r"on 2 replicas\. Expected neither"):
+        BatchNorm(**options)(maps(2, 5, 7, 3), training=True, mask=mask)

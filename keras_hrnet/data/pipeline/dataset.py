@@ -11,6 +11,7 @@ from keras_hrnet.data.pipeline.sampling import EpochPlan
 from keras_hrnet.data.transforms.augmentation import augmented
 from keras_hrnet.host_tensorflow import host_tensorflow
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.processes import num_devices
 
 MOST_PARALLEL_CALLS = 32
 """What many cores prepare at a time by default: a decoded pair of 2048x1024 takes 8 MiB, and its crops some more."""
@@ -84,7 +85,7 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
     else:
         dataset = _evaluation_dataset(reader, options)
     dataset.class_names = classes.names
-    if not options.augment and options.shard.count == 1:
+    if not options.augment and num_devices() == options.shard.count == 1:
         dataset.image_names = tuple(source.image_names)
     dataset.fingerprint = hashlib.sha256(f"{source.identity} {classes.reading}".encode()).hexdigest()
     return dataset
@@ -150,13 +151,13 @@ def _points(reader, num_fine):
 def _evaluation_dataset(reader, options):
     """Whole images in their order.
 
-    Processes that share them must make equally many steps of one shape, so there what is missing in the last batch is
-    filled up with black images whose labels are ignored, which no score and no loss counts.
+    Devices and processes that share them must make equally many steps of one shape, so there what is missing in the
+    last batch is filled up with black images whose labels are ignored, which no score and no cross-entropy counts.
     """
     tf = host_tensorflow()
     sizes = reader.source.sizes
     height, width = _one_size(sizes) or (None, None)
-    is_shared = options.shard.count > 1
+    is_shared = max(options.shard.count, num_devices()) > 1
 
     def read(index):
         image, label = reader.read(index)

@@ -4,6 +4,8 @@ import sys
 from numbers import Integral
 from typing import NamedTuple
 
+from keras_hrnet.processes import this_process
+
 
 class Shard(NamedTuple):
     """One process among those that train together.
@@ -32,7 +34,7 @@ def shard_of(shard=None):
         ValueError: if there is no such share, or if Keras would share out the data once more.
     """
     if shard is None:
-        shard = _of_jax() or _of_torch() or _of_tensorflow() or Shard(0, 1)
+        shard = Shard(*this_process())
         _require_no_second_sharding(shard)
         return shard
     try:
@@ -47,32 +49,6 @@ def shard_of(shard=None):
             f"{max(count, 1)}), or the number of this process and that of all."
         )
     return Shard(int(index), int(count))
-
-
-def _of_jax():
-    jax = sys.modules.get("jax")
-    # Asking for the number of processes starts JAX's devices, which must not happen before the processes have met.
-    if jax is None or not jax.distributed.is_initialized():
-        return None
-    return Shard(jax.process_index(), jax.process_count())
-
-
-def _of_torch():
-    torch = sys.modules.get("torch")
-    if torch is None or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return None
-    return Shard(torch.distributed.get_rank(), torch.distributed.get_world_size())
-
-
-def _of_tensorflow():
-    tf = sys.modules.get("tensorflow")
-    resolver = tf and getattr(tf.distribute.get_strategy(), "cluster_resolver", None)
-    if not resolver or not resolver.cluster_spec():
-        return None
-    jobs = resolver.cluster_spec().as_dict()
-    workers = [(job, task) for job in ("chief", "worker") for task in range(len(jobs.get(job, ())))]
-    task = (resolver.task_type, resolver.task_id)
-    return Shard(workers.index(task), len(workers)) if task in workers else None
 
 
 def _require_no_second_sharding(shard):

@@ -7,7 +7,9 @@ import time
 
 import keras
 
+from keras_hrnet.processes import this_process
 from keras_hrnet.replacing import replacing
+from keras_hrnet.replicas import undistributed
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 
 
@@ -18,7 +20,8 @@ class Checkpoints(keras.callbacks.Callback):
     for seeds, and for the order of the data; see `Saves`.
     `best.keras` is the network of the epoch with the highest score; with an optimizer of `use_ema=True` it holds the
     averaged weights. Its score is in `best.json`, so that a continued run replaces it only by a better one. Each file
-    is written under another name first: a process that is killed leaves the one of before.
+    is written under another name first: a process that is killed leaves the one of before. Where several processes
+    train together, it belongs into each, and the first writes.
 
     Args:
         folder: where to write; it is made.
@@ -60,8 +63,9 @@ class Checkpoints(keras.callbacks.Callback):
         if score is not None and score > self.best:
             with averaged_weights(self.model):
                 self._save("best.keras")
-            with replacing(self.folder / "best.json") as part:
-                part.write_text(json.dumps({"epoch": epoch, self.monitor: score}))
+            if this_process().is_first:
+                with replacing(self.folder / "best.json") as part:
+                    part.write_text(json.dumps({"epoch": epoch, self.monitor: score}))
             self.best = score
 
     def _is_last(self, epoch):
@@ -79,8 +83,9 @@ class Checkpoints(keras.callbacks.Callback):
         return None
 
     def _save(self, name):
-        with replacing(self.folder / name) as part:
-            self.model.save(part)
+        if this_process().is_first:
+            with replacing(self.folder / name) as part, undistributed():
+                self.model.save(part)
 
 
 def _best_score(folder, monitor):

@@ -1,5 +1,6 @@
 """Saves a run in the middle of an epoch, and lets it go on from there."""
 
+import math
 import pathlib
 import time
 from typing import NamedTuple
@@ -123,7 +124,7 @@ class Saves(keras.callbacks.Callback):
         if self.arrays is not None:
             self._set_generators()
         is_validated = (self.position.epoch + 1) % self.validate_every == 0
-        if is_validated and self.position.step + batch == self.num_steps - 1:
+        if is_validated and self.minutes < math.inf and self.position.step + batch == self.num_steps - 1:
             # Keras has no epochs without a step. So what is saved in a validation is what was before the last one.
             self.before_last_step = self.state.take()
 

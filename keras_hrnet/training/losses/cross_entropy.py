@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.replicas import mean_over_replicas
 from keras_hrnet.training.losses.pixel_cross_entropy import pixel_cross_entropy
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
 
@@ -117,4 +118,5 @@ class CrossEntropy(WeightedSegmentationLoss):
     def of_pixels(self, labels, counts, logits):
         weights = self.pixel_weights(labels, counts)
         weighted = weights * self.pixel_losses(labels, logits)
-        return keras.ops.divide_no_nan(mean_over_pixels(weighted), mean_over_pixels(weights))
+        # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+        return keras.ops.divide_no_nan(mean_over_pixels(weighted), mean_over_replicas(mean_over_pixels(weights)))

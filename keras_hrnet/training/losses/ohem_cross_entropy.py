@@ -19,8 +19,9 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     Args:
         threshold: probability below which a pixel is hard, in (0, 1].
-        min_kept: how many pixels of a batch are kept at least, as long as so many count. All images that one process
-            computes together are one batch: the published number is for three crops of 512x1024 on each GPU.
+        min_kept: how many pixels of a batch are kept at least, as long as so many count. All images that one process,
+            or one device under a TensorFlow strategy, computes together are one batch, on JAX those of all: the
+            published number is for three crops of 512x1024 on each GPU.
         class_weights: a number of at least 0 for each class, or None for 1.
         ignore_label: the label of pixels that do not count.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's

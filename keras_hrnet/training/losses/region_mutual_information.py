@@ -3,6 +3,7 @@
 import keras
 
 from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.replicas import mean_over_replicas, num_replicas
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy
 from keras_hrnet.training.losses.residual_log_determinant import residual_log_determinant
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
@@ -124,8 +125,9 @@ class RegionMutualInformation(SegmentationLoss):
 def _binary_cross_entropy(truth, counts, logits):
     ops = keras.ops
     losses = ops.sum(ops.softplus(ops.where(truth, -logits, logits)), axis=-1)
-    pixels = ops.cast(ops.size(counts), "float32")
-    return mean_over_pixels(counts * losses) / (mean_over_pixels(counts) + 1 / pixels)
+    pixels = ops.cast(ops.size(counts), "float32") * num_replicas()
+    # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+    return mean_over_pixels(counts * losses) / (mean_over_replicas(mean_over_pixels(counts)) + 1 / pixels)
 
 
 def _pool(maps):

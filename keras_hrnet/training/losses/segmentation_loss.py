@@ -4,6 +4,7 @@ import keras
 
 from keras_hrnet.labels import IGNORE_LABEL
 from keras_hrnet.layers.data_format import standardize_data_format
+from keras_hrnet.replicas import mean_over_replicas, num_replicas
 
 
 class SegmentationLoss(keras.losses.Loss):
@@ -13,7 +14,8 @@ class SegmentationLoss(keras.losses.Loss):
     a label image holds is not known then: a label beyond the classes makes the loss NaN, which
     `keras.callbacks.TerminateOnNaN` looks for, and its pixel has no gradient, so that the weights stay as they were.
 
-    Under a `tf.distribute` strategy, the number is the mean of those of the replicas.
+    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), the number is the mean of theirs,
+    on each of them; its gradient is that of the replica's own part of the batch.
 
     Args:
         ignore_label: the label of pixels that do not count, an integer.
@@ -72,6 +74,10 @@ class SegmentationLoss(keras.losses.Loss):
         counts = ops.logical_and(counts, is_class)
         loss = self.of_pixels(ops.where(counts, labels, 0), counts, logits)
         loss += ops.where(unknown, float("nan"), 0.0)
+        if num_replicas() > 1:
+            # The value is that of all replicas, and the gradient its own: the optimizer puts gradients together.
+            own = ops.stop_gradient(loss)
+            loss = mean_over_replicas(own) + (loss - own)
         # Of shape (1,): Keras divides that by the number of replicas, and leaves a scalar alone.
         return ops.reshape(loss, (1,))
 
