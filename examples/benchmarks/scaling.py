@@ -54,7 +54,7 @@ def points(axis):
 def seconds(options, network=None, **changes):
     """Returns a dict from contender to its median seconds at a point."""
     point = {"size": (512, 1024), "batch": 1, "dtype": "float32", "threads": os.cpu_count(), **changes}
-    point = argparse.Namespace(**point, network=network or options.network, reference=options.reference)
+    point = argparse.Namespace(**point, network=network or options.network, reference=options.reference, gpu=False)
     with contextlib.ExitStack() as stack:
         processes = {name: stack.enter_context(speed.start(name, "inference", point, "")) for name in CONTENDERS}
         for process in processes.values():
