@@ -82,7 +82,7 @@ def plot(measured, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, panels = pyplot.subplots(
         1, len(measured), figsize=(4 * len(measured), 4), layout="constrained", squeeze=False
@@ -92,6 +92,12 @@ def plot(measured, path):
             label = f"{', '.join(name)}: {exponent(rows, name):.2f}"
             panel.loglog([x for x, _ in rows], [told[name] for _, told in rows], marker="o", label=label)
         panel.set(xlabel=axis, ylabel="seconds")
+        values = [x for x, _ in rows]
+        panel.set_xticks(values, [f"{x / 1e6:.2g} M" if axis == "pixels" else str(x) for x in values], fontsize=8)
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        for direction in (panel.xaxis, panel.yaxis):
+            direction.set_minor_locator(ticker.NullLocator())
         panel.grid(alpha=0.3, which="both")
         panel.legend(title="exponent", fontsize=8)
     figure.savefig(path, dpi=120)
