@@ -87,12 +87,17 @@ def check_devices(model, train, val, freezes_norm):
         freezes_norm: whether batch normalisation will be frozen.
 
     Raises:
-        ValueError: if a layer knows the statistics of one replica alone, the policy scales losses, or batches cannot be
-            shared.
+        ValueError: if a layer knows the statistics of one replica alone, the policy scales losses, batches cannot be
+            shared, or a TensorFlow strategy has several processes.
     """
     count = num_devices()
     if count == 1:
         return
+    if keras.config.backend() == "tensorflow" and this_process().count > 1:
+        raise ValueError(
+            f"Received a TensorFlow strategy of {this_process().count} processes. Expected one process, as Keras's "
+            "`fit` fails under that. Use the devices of one machine, or KERAS_BACKEND=jax or torch with `distributed`."
+        )
     for name, dataset in (("train", train), ("val", val)):
         size = batch_size_of(dataset)
         if size is not None and size % count:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet import replicas
+from keras_hrnet import processes, replicas
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.training import SGD, checks, distributed, sgd
 
@@ -91,6 +91,13 @@ class TestCheckDevices:
             return
         with pytest.raises(ValueError, match=message):
             checks.check_devices(model, None, None, False)
+
+    def test_several_processes_of_tensorflow_are_refused(self, monkeypatch):
+        if BACKEND != "tensorflow":
+            pytest.skip("the others have several processes")
+        monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
+        with pytest.raises(ValueError, match="strategy of 2 processes. Expected one process"):
+            checks.check_devices(network(BatchNorm), None, None, False)
 
     def test_frozen_and_whole_normalisation_is_not(self):
         checks.check_devices(network(keras.layers.BatchNormalization), None, None, True)
