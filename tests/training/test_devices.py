@@ -96,7 +96,7 @@ class TestCheckDevices:
         if BACKEND != "tensorflow":
             pytest.skip("the others have several processes")
         monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
-        with pytest.raises(ValueError, match="strategy of 2 processes. Expected one process"):
+        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected one process"):
             checks.check_devices(network(BatchNorm), None, None, False)
 
     def test_frozen_and_whole_normalisation_is_not(self):
