@@ -22,7 +22,7 @@ def operator_seconds(backend):
         operator hands on to other threads counts once, as the time that it waits for them.
     """
     seconds = {}
-    with (torch_events if backend == "torch" else xla_events)(backend) as events:
+    with torch_events() if backend == "torch" else xla_events(backend) as events:
         yield seconds
     for kind, duration in events:
         seconds[kind] = seconds.get(kind, 0) + duration
@@ -32,7 +32,7 @@ def operator_seconds(backend):
 
 
 @contextlib.contextmanager
-def torch_events(_):
+def torch_events():
     import torch
 
     events = []

@@ -137,7 +137,7 @@ def run(backend, way, task, cores=(None, None)):
         environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
         options = [{"devices": 2}]
     if way == "processes":
-        hosts = [f"localhost:{port}" for port in free_ports(2)]
+        hosts = two_hosts()
         options = [{"hosts": hosts, "process": i} for i in range(2)]
     processes = []
     for option, of_process in zip(options, cores, strict=False):
@@ -153,14 +153,11 @@ def run(backend, way, task, cores=(None, None)):
     return json.loads(outputs[0][0].splitlines()[-1])
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def two_hosts():
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    # Only at the first one's port is anyone waited for.
+    return [f"localhost:{port}", f"localhost:{port + 1}"]
 
 
 def work(root, result, added, crop_size, together, cores=None, reverses=False, is_narrow=False):

@@ -1,7 +1,7 @@
 """How the time of inference grows with pixels, width, batch and threads.
 
-Command:  python examples/benchmarks/scaling.py --reference ../reference --plot scaling.png
-Hardware: a CPU with two cores and 12 GB; a quarter of an hour.
+Command:  python examples/benchmarks/scaling.py --reference ../reference --rounds 3 --plot scaling.png
+Hardware: a CPU with two cores and 12 GB; ten minutes with three rounds.
 Result:   see examples/benchmarks/README.md.
 
 The reference is a checkout as `speed.py` takes it. All run in turn, each in a process of its own; medians. The exponent

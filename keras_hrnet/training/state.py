@@ -62,7 +62,8 @@ class TrainingState:
         """
         for name, variable in self._variables().items():
             if counts or not name.startswith("metrics/"):
-                variable.assign(arrays[name] / _times(variable) if _times(variable) > 1 else arrays[name])
+                times = _times(variable)
+                variable.assign(arrays[name] / times if times > 1 else arrays[name])
 
     def is_finite(self, arrays):
         """Returns whether no weight in what `take` returned is NaN or infinite."""
@@ -141,8 +142,9 @@ def read_state(path):
 def _host_value(variable):
     # A copy: what `convert_to_numpy` gives may share memory with the variable.
     value = np.array(keras.ops.convert_to_numpy(variable))
-    if _times(variable) > 1:
-        value *= _times(variable)
+    times = _times(variable)
+    if times > 1:
+        value *= times
     # NumPy's files do not know bfloat16; float32 holds all of its values.
     return value.astype("float32") if value.dtype.kind == "V" else value
 

@@ -105,7 +105,7 @@ def start(way, *arguments):
         environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
         options = [{"devices": 2}]
     else:
-        hosts = [f"localhost:{port}" for port in free_ports(2)]
+        hosts = two_hosts()
         options = [{"hosts": hosts, "process": i} for i in range(2)]
     commands = [
         [sys.executable, __file__, json.dumps([*map(str, arguments[:2]), *arguments[2:]]), json.dumps(option)]
@@ -123,14 +123,11 @@ def start(way, *arguments):
     return [(process.returncode, text) for process, text in zip(processes, texts, strict=True)]
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def two_hosts():
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    # Only at the first one's port is anyone waited for.
+    return [f"localhost:{port}", f"localhost:{port + 1}"]
 
 
 def check_ended(ends):
