@@ -1,28 +1,29 @@
-"""TensorFlow functions whose weights are constants: faster to load, and to run where oneDNN lays kernels out once."""
+"""Networks whose weights are constants on TensorFlow: faster to load, and to run where oneDNN lays kernels out once."""
+
+import keras
 
 
-def freeze(function, *arguments):
-    """Traces a function, and makes constants of the variables that it reads.
+def freeze(model):
+    """Makes a function of a model in which constants stand for its weights.
 
     Args:
-        function: a function of tensors, on the TensorFlow backend.
-        arguments: what it is called with: tensors, or a `tf.TensorSpec` for each.
+        model: a Keras model on the TensorFlow backend.
 
     Returns:
-        A function of such tensors that returns what `function` does, with the values that the variables have now.
+        A function from `inputs` to `model(inputs, training=False)`, to be called where a `tf.function` is traced. The
+        constants are the values that the weights have then.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    def spec(argument):
-        return argument if isinstance(argument, tf.TensorSpec) else tf.TensorSpec.from_tensor(argument)
+    def constant(variable):
+        with tf.init_scope():  # In the graph that is traced, a variable has no value.
+            value = keras.ops.convert_to_numpy(variable)
+        return tf.constant(value)
 
-    with tf.init_scope():  # Also where another function is being traced.
-        traced = tf.function(function).get_concrete_function(*tf.nest.map_structure(spec, arguments))
-        frozen = convert_variables_to_constants_v2(traced)
-
-    def run(*tensors):
-        return tf.nest.pack_sequence_as(traced.structured_outputs, frozen(*tf.nest.flatten(tensors)))
+    def run(inputs):
+        # TensorFlow's own way, `convert_variables_to_constants_v2`, copies the graph with all weights several times.
+        with keras.StatelessScope(state_mapping=[(variable, constant(variable)) for variable in model.variables]):
+            return model(inputs, training=False)
 
     return run
 

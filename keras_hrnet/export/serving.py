@@ -1,9 +1,11 @@
 """The TensorFlow function that SavedModels and ONNX files are made of: from images to logits."""
 
 import dataclasses
+import functools
 
 from keras_hrnet.evaluation.inference import data_format
 from keras_hrnet.export.network import check_network
+from keras_hrnet.freezing import freeze
 from keras_hrnet.models import optimize_for_inference
 
 INPUT_DTYPES = ("float32", "uint8")
@@ -82,12 +84,13 @@ class ServingOptions:
         return dataclasses.replace(self, image_size=size, batch_size=self.batch_size or batch)
 
 
-def serving_function(model, options):
+def serving_function(model, options, freezes=False):
     """Builds the function that a file is made of, from the network as `optimize_for_inference` leaves it.
 
     Args:
         model: a functional network on the TensorFlow backend.
         options: `ServingOptions` for the model.
+        freezes: whether the weights are constants.
 
     Returns:
         A `tf.function` from "images", of `options.input_shape`, to `{"logits": float32}`, channels last.
@@ -95,6 +98,7 @@ def serving_function(model, options):
     import tensorflow as tf
 
     network = optimize_for_inference(model)
+    predict = freeze(network) if freezes else functools.partial(network, training=False)
     is_channels_first = data_format(network) == "channels_first"
     images = tf.TensorSpec(options.input_shape, options.input_dtype, name=INPUT_NAME)
 
@@ -103,7 +107,7 @@ def serving_function(model, options):
         x = tf.cast(images, tf.float32)
         if is_channels_first:
             x = tf.transpose(x, (0, 3, 1, 2))
-        logits = network(x, training=False)
+        logits = predict(x)
         if is_channels_first and len(logits.shape) == 4:
             logits = tf.transpose(logits, (0, 2, 3, 1))
         return {OUTPUT_NAME: logits}

@@ -58,7 +58,7 @@ class InferenceNetwork(Network):
             return super().predict_step(*state_and_data)
         (data,) = state_and_data
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return freeze(lambda x: self(x, training=False), x)(x)
+        return freeze(self)(x)
 
     def set_weights(self, weights):
         super().set_weights(weights)
