@@ -46,18 +46,24 @@ class BatchNorm(keras.layers.BatchNormalization):
         import tensorflow as tf
 
         x = tf.cast(inputs, tf.float32)  # As Keras does: sums of squares overflow half precision.
+        none = tf.zeros([0])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=self.gamma.value,
             offset=self.beta.value,
-            mean=tf.zeros([0]),
-            variance=tf.zeros([0]),
+            mean=none,
+            variance=none,
             epsilon=self.epsilon,
             is_training=True,
         )
         # The operation answers with the variance of the population, n / (n - 1) times that of the batch.
-        count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
-        variance *= tf.maximum(count - 1, 1) / count
+        if x.shape.is_fully_defined():
+            # A graph of HRNetW18SmallV2 has a sixth fewer operations than by the way below.
+            count = x.shape.num_elements() // x.shape[-1]
+            variance *= max(count - 1, 1) / count
+        else:
+            count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
+            variance *= tf.maximum(count - 1, 1) / count
         self.move_statistics(mean, variance)
         return tf.cast(y, self.compute_dtype)
 
