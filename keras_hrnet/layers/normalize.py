@@ -17,30 +17,38 @@ class Normalize(keras.layers.Layer):
 
     Args:
         data_format: "channels_last", "channels_first", or None for Keras's setting.
+        divides: whether to divide by the deviation; not where the kernel of the convolution behind it does, as
+            `optimize_for_inference` has it.
 
     Call arguments:
         x: any dtype `(batch, height, width, 3)`, RGB in [0, 255].
 
     Returns:
-        float `(batch, height, width, 3)`, about -2.2 to 2.7, of the layer's compute dtype.
+        float `(batch, height, width, 3)`, about -2.2 to 2.7, of the layer's compute dtype; without the division, -124
+        to 152.
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, data_format=None, divides=True, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.data_format = standardize_data_format(data_format)
+        self.divides = divides
 
     def build(self, input_shape):
         pass
 
     def call(self, x):
-        shape = [1, 1, 1, 1]
-        shape[channel_axis(self.data_format)] = 3
-        mean = keras.ops.reshape(keras.ops.convert_to_tensor(MEAN_RGB_255, dtype="float32"), shape)
-        deviation = keras.ops.reshape(keras.ops.convert_to_tensor(STD_RGB_255, dtype="float32"), shape)
-        return keras.ops.cast((keras.ops.cast(x, "float32") - mean) / deviation, self.compute_dtype)
+        def of_channels(values):
+            shape = [1, 1, 1, 1]
+            shape[channel_axis(self.data_format)] = 3
+            return keras.ops.reshape(keras.ops.convert_to_tensor(values, dtype="float32"), shape)
+
+        x = keras.ops.cast(x, "float32") - of_channels(MEAN_RGB_255)
+        if self.divides:
+            x = x / of_channels(STD_RGB_255)
+        return keras.ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
 
     def get_config(self):
-        return {**super().get_config(), "data_format": self.data_format}
+        return {**super().get_config(), "data_format": self.data_format, "divides": self.divides}

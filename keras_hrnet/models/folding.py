@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.layers import ConvNorm, PyramidConvolution
+from keras_hrnet.layers.normalize import STD_RGB_255
 from keras_hrnet.layers.sublayers import children
 
 
@@ -54,6 +55,18 @@ def transfer_weights(source, target):
             transfer_weights(inner_source, inner_target)
     else:
         target.set_weights(source.get_weights())
+
+
+def divide_by_deviation(stem):
+    """Lets a stem take pixels that were not divided by their deviation: the kernel of its first convolution divides.
+
+    What a convolution fills the border with is 0 before the division and after it.
+
+    Args:
+        stem: a built `Stem` for images of three channels; its kernel is changed.
+    """
+    kernel = stem.convolutions[0].conv.kernel
+    kernel.assign(_float64(kernel) / np.array(STD_RGB_255)[:, None])
 
 
 def _float64(variable):

@@ -7,10 +7,10 @@ import math
 import keras
 import numpy as np
 
-from keras_hrnet.layers import ConvNorm, PyramidConvolution, Rescale, ResizeConcatenate, Supervision
+from keras_hrnet.layers import ConvNorm, Normalize, PyramidConvolution, Rescale, ResizeConcatenate, Stem, Supervision
 from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.models.folding import transfer_weights
+from keras_hrnet.models.folding import divide_by_deviation, transfer_weights
 from keras_hrnet.models.network import InferenceNetwork
 
 # Of the maps of a head's 1x1 convolution, how many it is faster to enlarge before it: by backend, on a CPU.
@@ -31,9 +31,10 @@ _IMAGE_SIZE = (64, 96)
 def optimize_for_inference(model):
     """Builds a model that predicts what `model` does, faster.
 
-    Batch normalisation is folded into the convolution before it, and the 1x1 convolution that a head starts with is
-    done before the coarse maps are enlarged, not after. Logits that only training needs are left out. Both models are
-    then run on two small images; the difference, which is one of rounding, is logged by the logger "keras_hrnet".
+    Batch normalisation is folded into the convolution before it, and the division of pixels by their deviation into
+    the one behind it; the 1x1 convolution that a head starts with is done before the coarse maps are enlarged, not
+    after. Logits that only training needs are left out. Both models are then run on two small images; the difference,
+    which is one of rounding, is logged by the logger "keras_hrnet".
 
     The result is for inference only. It has no normalisation to train and is not trainable; train `model`, and
     optimise it again. It is a plain functional model, without the preprocessing of a KerasHub task.
@@ -88,6 +89,10 @@ class _Rewriting:
         self.pyramids = {}
         # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that it is unique.
         self.joined = {}
+        # Layers that normalise pixels, and the pixels, by the identity of the normalised tensor, kept likewise.
+        self.normalized = {}
+        # Stems whose first kernel is to divide by the deviation of the pixels, by their identity.
+        self.stems = {}
 
     def copy(self, layer):
         config = layer.get_config()
@@ -101,7 +106,16 @@ class _Rewriting:
         if args and id(args[0]) in self.joined and self.is_pointwise(layer):
             join, maps, _ = self.joined[id(args[0])]
             return self.pyramid(layer, join)(maps)
+        if isinstance(layer, Stem) and id(args[0]) in self.normalized:
+            normalize, pixels, _ = self.normalized[id(args[0])]
+            self.stems[id(layer)] = layer
+            # Another name, as by its name a layer is looked for that gives the same.
+            name = f"{normalize.name}_mean"
+            centered = Normalize.from_config({**normalize.get_config(), "divides": False, "name": name})
+            args = [centered(pixels), *args[1:]]
         outputs = layer(*args, **kwargs)
+        if isinstance(layer, Normalize) and layer.divides:
+            self.normalized[id(outputs)] = layer, args[0], outputs
         if isinstance(layer, ResizeConcatenate):
             self.joined[id(outputs)] = layer, args[0], outputs
         return outputs
@@ -130,6 +144,8 @@ class _Rewriting:
         for source, target in self.pairs.values():
             if isinstance(target, keras.layers.Layer):
                 transfer_weights(source, target)
+        for stem in self.stems.values():
+            divide_by_deviation(stem)
 
 
 def _predicting_part(model):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.layers import BatchNorm, PyramidConvolution
+from keras_hrnet.layers import BatchNorm, Normalize, PyramidConvolution
 from keras_hrnet.models import folding
 
 TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
@@ -96,6 +96,7 @@ def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, s
     assert optimized.output_shape == model.output_shape
     assert_equal_but_for_rounding(outputs_of(optimized), expected)
     assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
+    assert not any(isinstance(layer, Normalize) and layer.divides for layer in sublayers(optimized))
     assert not optimized.trainable_weights
     # The original is what it was, and shares nothing.
     for weight, value in zip(model.weights, before, strict=True):
