@@ -57,6 +57,8 @@ def texts_of_all(text):
         return [text]
     if _of_jax():
         return _gathered_by_jax(text)
+    if _of_tensorflow():
+        return _gathered_by_tensorflow(text, process)
     import torch
 
     texts = [None] * process.count
@@ -72,6 +74,28 @@ def _gathered_by_jax(text):
     lengths = gather(np.array([len(content)], "int32")).reshape(-1)
     padded = gather(np.pad(content, (0, lengths.max() - len(content))))
     return [row[:length].tobytes().decode() for row, length in zip(padded, lengths, strict=True)]
+
+
+def _gathered_by_tensorflow(text, process):
+    import numpy as np
+
+    tf = sys.modules["tensorflow"]
+    strategy = tf.distribute.get_strategy()
+    first_device = process.index * (strategy.num_replicas_in_sync // process.count)
+
+    def gather(row):
+        # A sum over all devices, where each row is one's own: `strategy.gather` is traced anew, and warns of it.
+        own, others = np.zeros([2, process.count, len(row)], "int64")
+        own[process.index] = row
+        parts = strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(own if context.replica_id_in_sync_group == first_device else others)
+        )
+        return strategy.reduce("SUM", parts, axis=None).numpy()
+
+    content = list(text.encode())
+    lengths = gather([len(content)])[:, 0]
+    padded = gather(np.pad(content, (0, lengths.max() - len(content))))
+    return [bytes(row[:length].tolist()).decode() for row, length in zip(padded, lengths, strict=True)]
 
 
 def _of_jax():

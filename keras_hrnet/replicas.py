@@ -5,6 +5,7 @@ JAX there are none: what a program computes is of the whole batch, on however ma
 wherever a single replica trains, all functions give back what they get.
 """
 
+import concurrent.futures
 import contextlib
 
 import keras
@@ -80,19 +81,38 @@ def gradients_of_all(gradients):
 
 @contextlib.contextmanager
 def undistributed():
-    """Lets one process make variables of its own while JAX's processes train together.
+    """Lets one process make variables of its own while several of JAX or of TensorFlow train together.
 
-    Keras would place them on the devices of all processes, each of which would have to do the same.
+    Keras would place them on the devices of all processes, and TensorFlow's strategy would send them the first values:
+    each process would have to do the same.
 
     Yields:
         Nothing.
     """
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with (
+            tf.variable_creator_scope(_variable_of_no_strategy)
+            if tf.distribute.has_strategy()
+            else contextlib.nullcontext()
+        ):
+            yield
+        return
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:
         yield
     finally:
         keras.distribution.set_distribution(distribution)
+
+
+def _variable_of_no_strategy(next_creator, **options):
+    import tensorflow as tf
+
+    # A strategy is left by no public way; but it is that of one thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(tf.Variable, **options).result()
 
 
 def _context_of_tensorflow():

@@ -28,7 +28,7 @@ import tempfile
 import time
 
 BACKENDS = ("tensorflow", "jax", "torch")
-WAYS = {"tensorflow": ("devices",), "jax": ("devices", "processes"), "torch": ("processes",)}
+WAYS = {"tensorflow": ("devices", "processes"), "jax": ("devices", "processes"), "torch": ("processes",)}
 NUM_STEPS, BATCH_SIZE, CROP_SIZE = 10, 4, (128, 256)
 # Quick to compile: a block in each branch.
 NARROW = {"width": 4, "stage1_blocks": 1, "stage1_filters": 8, "modules": (1, 1, 1), "blocks": 1}
@@ -154,10 +154,8 @@ def run(backend, way, task, cores=(None, None)):
 
 
 def two_hosts():
-    with socket.create_server(("localhost", 0)) as server:
-        port = server.getsockname()[1]
-    # Only at the first one's port is anyone waited for.
-    return [f"localhost:{port}", f"localhost:{port + 1}"]
+    with socket.create_server(("localhost", 0)) as first, socket.create_server(("localhost", 0)) as second:
+        return [f"localhost:{server.getsockname()[1]}" for server in (first, second)]
 
 
 def work(root, result, added, crop_size, together, cores=None, reverses=False, is_narrow=False):

@@ -78,11 +78,12 @@ def train(
             f"Received --network {made['network']!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}."
         )
     data_sets = DataSets(made)
-    if counted in COUNTED_WEIGHTS:
-        settings["class_weights"] = data_sets.class_weights(counted)
     together = {"hosts": hosts.split(","), "process": process} if hosts else {"devices": devices, "process": process}
     with distributed(**together):
         keras.utils.set_random_seed(seed)
+        # Not before: TensorFlow's processes meet before anything else is computed.
+        if counted in COUNTED_WEIGHTS:
+            settings["class_weights"] = data_sets.class_weights(counted)
         training, validation = data_sets.training(chosen, seed), data_sets.validation()
         model = _network(made, len(validation.class_names))
         if repeat is not None:
@@ -138,7 +139,7 @@ class DataSets:
 
     def class_weights(self, method):
         """Counts the classes of the training labels, and weighs them: see `keras_hrnet.data.class_weights`."""
-        dataset = self._dataset("train", augment=False)
+        dataset = self._dataset("train", augment=False, shard=(0, 1))
         return tuple(float(w) for w in class_weights(class_shares(dataset, len(dataset.class_names)), method))
 
     def _dataset(self, split, **arguments):

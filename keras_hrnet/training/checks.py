@@ -8,6 +8,7 @@ from keras_hrnet.labels import IGNORE_LABEL
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.processes import num_devices, this_process
+from keras_hrnet.training.workers import in_strategy_of_workers
 
 MOST_LISTED = 5
 
@@ -88,15 +89,16 @@ def check_devices(model, train, val, freezes_norm):
 
     Raises:
         ValueError: if a layer knows the statistics of one replica alone, the policy scales losses, batches cannot be
-            shared, or a TensorFlow strategy has several processes.
+            shared, or a TensorFlow strategy of several processes is not that of `distributed`.
     """
     count = num_devices()
     if count == 1:
         return
-    if keras.config.backend() == "tensorflow" and this_process().count > 1:
+    on_tensorflow = keras.config.backend() == "tensorflow"
+    if on_tensorflow and this_process().count > 1 and not in_strategy_of_workers():
         raise ValueError(
-            f"Received a TensorFlow strategy of {this_process().count} processes. Expected one process, as Keras's "
-            "`fit` fails under that. Use the devices of one machine, or KERAS_BACKEND=jax or torch with `distributed`."
+            f"Received a TensorFlow strategy of {this_process().count} processes. Expected that of `distributed`, as "
+            "Keras's `fit` fails under others. Enter keras_hrnet.training.distributed(hosts=..., process=...) instead."
         )
     for name, dataset in (("train", train), ("val", val)):
         size = batch_size_of(dataset)
@@ -113,7 +115,6 @@ def check_devices(model, train, val, freezes_norm):
             f"Received a network of mixed_float16 for {count} devices. Expected float32 or mixed_bfloat16: whether a "
             "gradient overflowed is looked at on each device alone. Build it with dtype='mixed_bfloat16'."
         )
-    on_tensorflow = keras.config.backend() == "tensorflow"
     for layer in [] if freezes_norm else sublayers(model):
         is_norm = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         is_whole = isinstance(layer, BatchNorm) or (is_norm and on_tensorflow and layer.synchronized)

@@ -3,11 +3,14 @@
 import contextlib
 import os
 import random
+import signal
 import sys
+import threading
 
 import keras
 
 from keras_hrnet.processes import texts_of_all
+from keras_hrnet.training.workers import strategy_of_workers
 
 
 @contextlib.contextmanager
@@ -21,15 +24,18 @@ def distributed(devices=None, hosts=None, process=None):
 
     - `devices` are of this process: `tf.distribute.MirroredStrategy` on TensorFlow, `keras.distribution.DataParallel`
       on JAX. PyTorch takes a process for each device.
-    - `hosts` are processes, on one machine or on several, which all run the same code with another `process`: JAX's,
-      each with all devices that it sees, and a process group on PyTorch, each with one GPU, or with the CPU. They wait
-      here until all have come, and get one seed. The first writes all files, and needs the others until it is done; on
-      JAX, a `SystemExit` such as that after SIGTERM ends a process without anything that is left to do in it.
+    - `hosts` are processes, on one machine or on several, which all run the same code with another `process`:
+      `tf.distribute.MultiWorkerMirroredStrategy` and JAX's, each with all GPUs that it sees, or with the CPU, and a
+      process group on PyTorch, each with one GPU, or with the CPU. They wait here until all have come, and get one
+      seed. The first writes all files, and needs the others until it is done; when one ends early, the others fail.
+      TensorFlow's must meet before it computes anything. On JAX, a `SystemExit` such as that after SIGTERM ends a
+      process without anything that is left to do in it.
 
     Args:
         devices: how many devices of this process; 0 means all. Not with `hosts`.
         hosts: addresses "host:port" of the processes, a list that is the same in each; the first waits for the others
-            at its port. Processes on one machine have the same host and different ports.
+            at its port, and TensorFlow's all listen at theirs. Processes on one machine have the same host and
+            different ports.
         process: which of `hosts` this process is, from 0.
 
     Yields:
@@ -38,6 +44,8 @@ def distributed(devices=None, hosts=None, process=None):
     Raises:
         TypeError: if `devices` or `process` is no integer, or `hosts` no list of strings.
         ValueError: if there are not so many devices, or not such a process, or the backend has no such distribution.
+        OSError: if TensorFlow cannot listen at the port of this process.
+        RuntimeError: if TensorFlow has computed something before its processes meet.
 
     Example:
 
@@ -59,19 +67,15 @@ def distributed(devices=None, hosts=None, process=None):
     backend = keras.config.backend()
     if hosts is not None:
         _check_hosts(hosts, process)
-        several = {"torch": _processes_of_torch, "jax": _processes_of_jax}.get(backend)
-        if several is None:
-            raise ValueError(
-                f"Received hosts={hosts} on {backend}. Expected JAX or PyTorch, where Keras trains in several "
-                "processes. Set KERAS_BACKEND=jax or torch, or pass devices, for those of one machine."
-            )
-        context = several(list(hosts), process)
+        several = {"tensorflow": _processes_of_tensorflow, "jax": _processes_of_jax, "torch": _processes_of_torch}
+        context = several[backend](list(hosts), process)
     elif devices is None or devices == 1:
         context = contextlib.nullcontext()
     else:
         context = _devices(backend, _checked_count(devices))
     with context:
         if hosts is not None:
+            _take_back_sigterm()
             _draw_seed()
         yield
 
@@ -130,6 +134,14 @@ def _devices(backend, count):
 
 
 @contextlib.contextmanager
+def _processes_of_tensorflow(hosts, process):
+    with strategy_of_workers(hosts, process).scope():
+        yield
+        # The first process answers the others until they are done.
+        texts_of_all("done")
+
+
+@contextlib.contextmanager
 def _processes_of_torch(hosts, process):
     import torch
 
@@ -163,6 +175,12 @@ def _processes_of_jax(hosts, process):
         sys.stderr.flush()
         os._exit(stop.code if isinstance(stop.code, int) else 1)
     jax.distributed.shutdown()
+
+
+def _take_back_sigterm():
+    """Lets SIGTERM do what it did: TensorFlow and JAX have handlers of their own by now, which do nothing."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 
 
 def _draw_seed():

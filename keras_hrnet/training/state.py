@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 
+from keras_hrnet.processes import this_process
 from keras_hrnet.replacing import replacing
 from keras_hrnet.replicas import num_replicas
 
@@ -140,6 +141,12 @@ def read_state(path):
 
 
 def _host_value(variable):
+    if _is_shared_out(variable):
+        import tensorflow as tf
+
+        # TensorFlow would add up over all processes, where only one may be reading. Each has as much.
+        parts = tf.distribute.get_strategy().experimental_local_results(variable.value)
+        return np.array(sum(part.numpy() for part in parts) * this_process().count)
     # A copy: what `convert_to_numpy` gives may share memory with the variable.
     value = np.array(keras.ops.convert_to_numpy(variable))
     times = _times(variable)
@@ -153,6 +160,11 @@ def _times(variable):
     """How often all processes have what a variable of a metric holds: PyTorch's know nothing of one another."""
     is_part = variable.aggregation == "sum" and keras.config.backend() == "torch"
     return num_replicas() if is_part else 1
+
+
+def _is_shared_out(variable):
+    """Whether TensorFlow's processes hold parts of a variable of a metric, which it puts together."""
+    return variable.aggregation == "sum" and keras.config.backend() == "tensorflow" and this_process().count > 1
 
 
 def _generators():

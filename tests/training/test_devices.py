@@ -7,6 +7,7 @@ import pytest
 from keras_hrnet import processes, replicas
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.training import SGD, checks, distributed, sgd
+from keras_hrnet.training.workers import shared_out
 
 BACKEND = keras.config.backend()
 
@@ -39,9 +40,29 @@ def test_what_the_backend_has_not_is_refused():
         expected = rf"devices=99. Expected at most \d, as {BACKEND} sees .*pu:0. Pass \d"
     with pytest.raises(ValueError, match=f"(?i){expected}"), distributed(99):
         pass
-    if BACKEND == "tensorflow":
-        with pytest.raises(ValueError, match=r"on tensorflow\. Expected JAX or PyTorch"), distributed(None, ["a:1"], 0):
-            pass
+
+
+def test_processes_of_tensorflow_must_meet_before_it_computes():
+    if BACKEND != "tensorflow":
+        pytest.skip("the others may compute before")
+    keras.ops.ones(1)
+    message = r"hosts=\['a:1', 'b:1'\] where TensorFlow has computed something already .*inside of `distributed`"
+    with pytest.raises(RuntimeError, match=message), distributed(None, ["a:1", "b:1"], 0):
+        pass
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("rows", [4, None], ids=["known", "unknown"])
+def test_each_device_of_a_process_gets_its_part_of_a_batch(rows):
+    import tensorflow as tf
+
+    images, labels = np.arange(16).reshape(2, 4, 2), np.arange(8).reshape(2, 4)
+    signature = tf.TensorSpec((rows, 2), "int64"), tf.TensorSpec((rows,), "int64")
+    batches = tf.data.Dataset.from_generator(lambda: zip(images, labels, strict=True), output_signature=signature)
+    parts = shared_out(batches, 2)
+    assert parts.element_spec[0].shape.as_list() == [rows and 2, 2]
+    for found, expected in zip(zip(*parts, strict=True), (images.reshape(4, 2, 2), labels.reshape(4, 2)), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_one_device_is_no_distribution():
@@ -92,11 +113,11 @@ class TestCheckDevices:
         with pytest.raises(ValueError, match=message):
             checks.check_devices(model, None, None, False)
 
-    def test_several_processes_of_tensorflow_are_refused(self, monkeypatch):
+    def test_a_strategy_of_several_processes_that_fit_fails_under_is_refused(self, monkeypatch):
         if BACKEND != "tensorflow":
-            pytest.skip("the others have several processes")
+            pytest.skip("the others have no strategies")
         monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
-        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected one process"):
+        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected that of `distributed`"):
             checks.check_devices(network(BatchNorm), None, None, False)
 
     def test_frozen_and_whole_normalisation_is_not(self):

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ RUNS = {"whole": {}}
 if BACKEND != "jax":
     # Its losses are of the whole batch in any case.
     RUNS["rmi"] = {"loss": "rmi", "class_weights": None, "epochs": 1, "warmup_epochs": 0, "gradient_accumulation": 1}
-WAYS = {"torch": ["processes"], "tensorflow": ["devices"], "jax": ["devices", "processes"]}[BACKEND]
+WAYS = {"torch": ["processes"], "tensorflow": ["devices", "processes"], "jax": ["devices", "processes"]}[BACKEND]
 SECONDS = 240
 
 
@@ -70,7 +71,14 @@ class Kill(keras.callbacks.Callback):
 
 def work(root, folder, runs, devices=None, hosts=None, process=None):
     """Trains as `runs` say: settings by name of the run. What the network has in the end goes to a file."""
+    terminated = []
+    if hosts:
+        # TensorFlow and JAX take SIGTERM for themselves while their processes meet.
+        signal.signal(signal.SIGTERM, lambda *_: terminated.append("SIGTERM"))
     with distributed(devices, hosts, process):
+        if hosts:
+            os.kill(os.getpid(), signal.SIGTERM)
+            (pathlib.Path(folder) / f"begun {process}").write_text(f"{random.random()} {terminated}")
         for name, settings in runs.items():
             settings = dict(settings)
             kill, add = settings.pop("kill", None), settings.pop("add_to_weights", 0)
@@ -124,10 +132,8 @@ def start(way, *arguments):
 
 
 def two_hosts():
-    with socket.create_server(("localhost", 0)) as server:
-        port = server.getsockname()[1]
-    # Only at the first one's port is anyone waited for.
-    return [f"localhost:{port}", f"localhost:{port + 1}"]
+    with socket.create_server(("localhost", 0)) as first, socket.create_server(("localhost", 0)) as second:
+        return [f"localhost:{server.getsockname()[1]}" for server in (first, second)]
 
 
 def check_ended(ends):
@@ -165,7 +171,10 @@ def test_two_train_as_one_and_go_on_where_one_stopped(way, root, alone, tmp_path
     if BACKEND == "jax":
         # Compiling takes long: devices go on with a training, and processes begin one.
         runs = {"killed": {}} if way == "devices" else RUNS
-    if BACKEND == "torch":
+    if BACKEND == "tensorflow":
+        # Tracing does: processes go on with a training; they begin the one that is stopped.
+        runs = {"killed": {}, **({} if way == "processes" else {"rmi": RUNS["rmi"]})}
+    if way == "processes" and BACKEND != "jax":
         # JAX itself compares what its processes put into a variable.
         runs["other weights"] = {"add_to_weights": 1e-3}
     if "killed" in runs:
@@ -177,8 +186,13 @@ def test_two_train_as_one_and_go_on_where_one_stopped(way, root, alone, tmp_path
         if way == "processes":
             first, second = (weights_in(tmp_path / name / f"{i}.npz") for i in range(2))
             assert all((one == other).all() for one, other in zip(first, second, strict=True))
-    if BACKEND == "torch":
+    if "other weights" in runs:
         assert len(list((tmp_path / "other weights").glob("refused ?"))) == 2
+    if way == "processes":
+        # Networks that draw their own weights are alike, and what was to be done on SIGTERM is done.
+        begun = [(tmp_path / f"begun {i}").read_text() for i in range(2)]
+        assert begun[0] == begun[1]
+        assert begun[0].endswith("['SIGTERM']")
 
 
 def test_one_goes_on_where_two_were_stopped(root, alone, tmp_path):

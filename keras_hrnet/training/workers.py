@@ -1,0 +1,85 @@
+"""TensorFlow's strategy of several processes, as `fit` of Keras and data that is shared out already need it."""
+
+
+def strategy_of_workers(hosts, process):
+    """Starts this process's server, waits for those of the others, and makes the strategy of all of them.
+
+    It is a `tf.distribute.MultiWorkerMirroredStrategy` of all GPUs that this process sees, or of its CPU, but for what
+    Keras asks of it: data sets hold the batches of this process alone, where TensorFlow would take them for those of
+    all; and `fit` asks for means that TensorFlow has not, without which it fails (as of Keras 3.15).
+
+    Args:
+        hosts: addresses "host:port", a list of strings; each process answers the others at its own.
+        process: which of them this process is, from 0.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        OSError: if this process cannot be reached at its address.
+        RuntimeError: if TensorFlow has computed something before.
+    """
+    import tensorflow as tf
+
+    class Workers(tf.distribute.MultiWorkerMirroredStrategy):
+        answers_fit = True
+
+        def experimental_distribute_dataset(self, dataset, options=None):
+            count = self.num_replicas_in_sync // len(hosts)
+            if count > 1:
+                dataset = shared_out(dataset, count)
+            return self.distribute_datasets_from_function(lambda _: dataset, options)
+
+        def reduce(self, reduce_op, value, axis):
+            if tf.nest.is_nested(value):
+                # Keras asks for the mean of images and labels, to look at shapes; TensorFlow has none of a structure.
+                return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
+            if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:
+                # Keras asks for the mean over the rows of a metric, which has none.
+                axis = None
+            return super().reduce(reduce_op, value, axis)
+
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": hosts}),
+        task_type="worker",
+        task_id=process,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
+    try:
+        return Workers(resolver)
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"Received hosts={hosts} where TensorFlow has computed something already ({error}). Expected nothing: its "
+            "processes meet before. Make networks and data inside of `distributed`."
+        ) from error
+    except tf.errors.UnknownError as error:
+        raise OSError(
+            f"Received the host {hosts[process]!r} for process {process}, where no server could be started "
+            f"({error.message}). Expected a free port of this machine. Pass another to all processes."
+        ) from error
+
+
+def in_strategy_of_workers():
+    """Returns whether the strategy in scope is one that `strategy_of_workers` has made."""
+    import tensorflow as tf
+
+    return getattr(tf.distribute.get_strategy(), "answers_fit", False)
+
+
+def shared_out(dataset, count):
+    """Cuts each batch into one for each of several devices.
+
+    Args:
+        dataset: a `tf.data.Dataset` whose batches have a number of rows that is a multiple of `count`.
+        count: how many devices there are.
+
+    Returns:
+        A `tf.data.Dataset` of as many batches more, which come in the order of the rows.
+    """
+    import tensorflow as tf
+
+    def cut(x):
+        return tf.reshape(x, [count, -1 if x.shape[0] is None else x.shape[0] // count, *x.shape[1:]])
+
+    return dataset.map(lambda *batch: tf.nest.map_structure(cut, batch)).unbatch()
