@@ -6,6 +6,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.layers import convolution, fuse, residual, stage, stem, transition
+from keras_hrnet.layers.inside import call_inside
 
 VARIANT = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -21,6 +22,7 @@ def plain_calls(monkeypatch):
     return install
 
 
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="the others call layers inside layers plainly")
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("remat", [False, True])
 def test_training_and_inference_are_those_of_plain_calls(policy, remat, plain_calls):
@@ -36,6 +38,18 @@ def test_training_and_inference_are_those_of_plain_calls(policy, remat, plain_ca
         results.append([model.predict_on_batch(images), *model.get_weights()])
     for ours, expected in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, expected)
+
+
+def test_a_call_inside_is_a_plain_one_but_on_pytorch(monkeypatch):
+    layer, called = keras.layers.Activation("relu"), []
+    layer.build((1, 3))
+    plain = keras.layers.Layer.__call__
+    monkeypatch.setattr(
+        keras.layers.Layer, "__call__", lambda layer, *args, **kwargs: called.append(layer) or plain(layer, *args)
+    )
+    result = call_inside(layer, keras.ops.convert_to_tensor([[-1.0, 0.0, 2.0]]))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(result), [[0, 0, 2]])
+    assert called == ([] if keras.config.backend() == "torch" else [layer])
 
 
 def test_pytorch_calls_few_layers_through_keras(monkeypatch):
