@@ -1,5 +1,6 @@
 """What the commands' tests share: running a command, and a small saved network of Cityscapes' classes."""
 
+import keras
 import pytest
 import typer.testing
 
@@ -24,4 +25,28 @@ def saved_network(tmp_path_factory):
     tiny = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
     path = tmp_path_factory.mktemp("saved network") / "w18_small.keras"
     keras_hrnet.HRNet(tiny, name="HRNetW18Small").save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_network():
+    """Returns a function that builds what stands for a network whose own layers a test does not ask about.
+
+    TensorFlow takes seconds to trace the hundred convolutions of the smallest HRNet, once for each command.
+    """
+
+    def build(num_classes=19, name="HRNetW18Small"):
+        image = keras.Input((None, None, 3))
+        options = {"padding": "same", "data_format": "channels_last"}
+        x = keras.layers.Conv2D(8, 3, activation="relu", **options)(keras.layers.Rescaling(1 / 255)(image))
+        x = keras.layers.BatchNormalization(axis=-1)(x)
+        return keras.Model(image, keras.layers.Conv2D(num_classes, 3, **options)(x), name=name)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def saved_small_network(small_network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("small network") / "w18_small.keras"
+    small_network().save(path)
     return path

@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet import Variant, cli
+from keras_hrnet import cli
 from keras_hrnet.cli import demo as demo_module
-
-TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
 def test_info_lists_every_network_with_its_cost(invoke):
@@ -52,11 +50,11 @@ def test_every_command_of_readme_exists(invoke):
         assert invoke(*command.split(), "--help").exit_code == 0, command
 
 
-def test_the_demo_goes_from_streets_to_the_phone_file(invoke, tmp_path, monkeypatch):
+def test_the_demo_goes_from_streets_to_the_phone_file(invoke, small_network, tmp_path, monkeypatch):
     monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))
     monkeypatch.setattr(demo_module, "CROP_SIZE", (32, 64))
     monkeypatch.setattr(demo_module, "NUM_VAL", 4)
-    monkeypatch.setattr(demo_module, "HRNetW18Small", lambda: keras_hrnet.HRNet(TINY))
+    monkeypatch.setattr(demo_module, "HRNetW18Small", small_network)
     result = invoke("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
     assert result.exit_code == 0, result.output
     assert f"keras-hrnet predict '{tmp_path / 'my demo' / 'w18_small.keras'}' PHOTO.jpg" in result.output

@@ -20,13 +20,15 @@ def streets(tmp_path):
 
 
 def test_a_network_is_scored_as_in_python_and_its_page_and_numbers_are_written(
-    invoke, saved_network, streets, tmp_path
+    invoke, saved_small_network, streets, tmp_path
 ):
     json_file, page = tmp_path / "scores.json", tmp_path / "report.html"
     options = ("--flip", "--scales", "0.5,1", "--json", json_file, "--html", page)
-    result = invoke("evaluate", saved_network, "--data", streets, *options)
+    result = invoke("evaluate", saved_small_network, "--data", streets, *options)
     assert result.exit_code == 0, result.output
-    expected = evaluate(keras.models.load_model(saved_network), cityscapes(streets, "val"), scales=(0.5, 1), flip=True)
+    expected = evaluate(
+        keras.models.load_model(saved_small_network), cityscapes(streets, "val"), scales=(0.5, 1), flip=True
+    )
     written = json.loads(json_file.read_text())
     assert written["confusion"] == expected.confusion.tolist()
     assert list(written["images"]) == ["birkenau_000000_000019_leftImg8bit", "marienthor_000000_000019_leftImg8bit"]
@@ -37,9 +39,8 @@ def test_a_network_is_scored_as_in_python_and_its_page_and_numbers_are_written(
 
 
 @pytest.mark.once
-def test_ones_own_images_and_masks_are_scored(invoke, tmp_path):
-    tiny = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-    keras_hrnet.HRNet(tiny, 2).save(tmp_path / "two.keras")
+def test_ones_own_images_and_masks_are_scored(invoke, small_network, tmp_path):
+    small_network(2).save(tmp_path / "two.keras")
     for folder, shape in (("photos", (40, 50, 3)), ("masks", (40, 50))):
         (tmp_path / folder).mkdir()
         pixels = np.random.default_rng(0).integers(0, 2, shape, dtype="uint8")
@@ -95,9 +96,9 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, tmp_path, mo
 
 
 @pytest.mark.once
-def test_a_network_needs_data(invoke, saved_network):
-    assert "Expected --data, or the three others" in str(invoke("evaluate", saved_network).exception)
-    result = invoke("evaluate", saved_network, "--data", ".", "--images", ".", "--masks", ".", "--classes", "a")
+def test_a_network_needs_data(invoke, saved_small_network):
+    assert "Expected --data, or the three others" in str(invoke("evaluate", saved_small_network).exception)
+    result = invoke("evaluate", saved_small_network, "--data", ".", "--images", ".", "--masks", ".", "--classes", "a")
     assert "Expected --data, or the three others" in str(result.exception)
 
 

@@ -13,10 +13,12 @@ from keras_hrnet.layers.normalization import BatchNorm
 pytestmark = pytest.mark.once
 
 
-def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_network, tmp_path):
+def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_network, tmp_path):
     targets = [tmp_path / name for name in ("w18.tflite", "w18.onnx", "saved model", "fast.keras")]
     for target in targets:
-        result = invoke("export", saved_network, target, *(("--size", "32x48") if target.suffix == ".tflite" else ()))
+        result = invoke(
+            "export", saved_small_network, target, *(("--size", "32x48") if target.suffix == ".tflite" else ())
+        )
         assert result.exit_code == 0, result.output
     options = ("--size", "32x48", "--runs", 2, "--json", tmp_path / "times.json")
     result = invoke("benchmark", *targets, *options)
@@ -36,10 +38,18 @@ def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_pa
 
 
 @pytest.mark.slow
-def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, saved_network, tmp_path):
+def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, saved_small_network, tmp_path):
     streets = synthesize(tmp_path / "streets", num_train=4, num_val=1, num_test=0, size=(64, 128)).root
     result = invoke(
-        "export", saved_network, tmp_path / "a.tflite", "--size", "32x64", "--precision", "int8", "--data", streets
+        "export",
+        saved_small_network,
+        tmp_path / "a.tflite",
+        "--size",
+        "32x64",
+        "--precision",
+        "int8",
+        "--data",
+        streets,
     )
     assert result.exit_code == 0, result.exception
     (tmp_path / "photos").mkdir()
@@ -47,7 +57,7 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         photo = np.random.default_rng(i).integers(0, 256, (*shape, 3), dtype="uint8")
         Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.png")
     options = ("--precision", "mixed", "--photos", tmp_path / "photos", "--answer", "probabilities")
-    result = invoke("export", saved_network, tmp_path / "b.tflite", "--size", "32x64", *options)
+    result = invoke("export", saved_small_network, tmp_path / "b.tflite", "--size", "32x64", *options)
     assert result.exit_code == 0, result.exception
 
 

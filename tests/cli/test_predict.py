@@ -27,11 +27,11 @@ def read(path):
 
 
 @pytest.mark.parametrize("show", ["overlay", "color", "labels", "label-ids"])
-def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_network, photo):
-    result = invoke("predict", saved_network, photo, "--show", show)
+def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_small_network, photo):
+    result = invoke("predict", saved_small_network, photo, "--show", show)
     assert result.exit_code == 0, result.output
     written = read(photo.with_name("photo_segmented.png"))
-    expected = keras_hrnet.predict(keras.models.load_model(saved_network), photo)
+    expected = keras_hrnet.predict(keras.models.load_model(saved_small_network), photo)
     if show == "overlay":
         assert written.shape == (37, 51, 3)
         return
@@ -40,8 +40,8 @@ def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_network, ph
 
 
 @pytest.mark.once
-def test_probabilities_are_written_as_numpy_reads_them(invoke, saved_network, photo):
-    result = invoke("predict", saved_network, photo, "--show", "probabilities", "--flip")
+def test_probabilities_are_written_as_numpy_reads_them(invoke, saved_small_network, photo):
+    result = invoke("predict", saved_small_network, photo, "--show", "probabilities", "--flip")
     assert result.exit_code == 0, result.output
     probabilities = np.load(photo.with_name("photo_segmented.npy"))
     assert probabilities.shape == (37, 51, 19)
@@ -76,9 +76,9 @@ def album(tmp_path):
 
 
 @pytest.mark.once
-def test_a_folder_becomes_a_folder_beside_it_with_the_same_tree(invoke, saved_network, album):
+def test_a_folder_becomes_a_folder_beside_it_with_the_same_tree(invoke, saved_small_network, album):
     for _ in range(2):  # A second run over the first one's output changes nothing.
-        result = invoke("predict", saved_network, album)
+        result = invoke("predict", saved_small_network, album)
         assert result.exit_code == 0, result.output
         written = album.with_name("my photos_segmented")
         names = sorted(str(path.relative_to(written)) for path in written.rglob("*.png"))
@@ -87,10 +87,10 @@ def test_a_folder_becomes_a_folder_beside_it_with_the_same_tree(invoke, saved_ne
 
 
 @pytest.mark.once
-def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_network, album):
+def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_small_network, album):
     (album / "a.jpg").write_bytes(b"no photo")
     output = album.parent / "out"
-    result = invoke("predict", saved_network, album, "--output", output, "--batch-size", 2)
+    result = invoke("predict", saved_small_network, album, "--output", output, "--batch-size", 2)
     assert result.exit_code == 1
     assert "1 of 3 photos could not be segmented" in str(result.exception)
     assert "a.jpg', which Pillow cannot read" in str(result.exception)
@@ -108,12 +108,12 @@ def test_a_photo_that_is_too_small_stops_no_other_and_is_named(invoke, saved_net
 
 
 @pytest.mark.once
-def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, saved_network, album):
+def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, saved_small_network, album):
     photos = (album / "a.png", album / "summer" / "b.png")
-    assert invoke("predict", saved_network, *photos).exit_code == 0
+    assert invoke("predict", saved_small_network, *photos).exit_code == 0
     assert (album / "summer" / "b_segmented.png").is_file()
     output = album.parent / "out"
-    assert invoke("predict", saved_network, *photos, "--output", output).exit_code == 0
+    assert invoke("predict", saved_small_network, *photos, "--output", output).exit_code == 0
     assert sorted(path.name for path in output.iterdir()) == ["a.png", "b.png"]
 
 
@@ -135,9 +135,9 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         ((".", "--submission", "out.zip", "--split", "all"), "Received the split 'all'"),
     ],
 )
-def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_network, photo, monkeypatch):
+def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_network, photo, monkeypatch):
     monkeypatch.chdir(photo.parent)
-    assert message in str(invoke("predict", saved_network, *arguments).exception)
+    assert message in str(invoke("predict", saved_small_network, *arguments).exception)
     assert [path.name for path in photo.parent.iterdir()] == ["photo.png"]
 
 
@@ -155,9 +155,9 @@ def streets(tmp_path):
 
 
 @pytest.mark.once
-def test_a_submission_is_a_zip_of_label_ids_that_the_evaluator_finds(invoke, saved_network, streets, tmp_path):
+def test_a_submission_is_a_zip_of_label_ids_that_the_evaluator_finds(invoke, saved_small_network, streets, tmp_path):
     path = tmp_path / "val.zip"
-    result = invoke("predict", saved_network, streets, "--submission", path, "--split", "val", "--partial")
+    result = invoke("predict", saved_small_network, streets, "--submission", path, "--split", "val", "--partial")
     assert result.exit_code == 0, result.output
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -165,28 +165,28 @@ def test_a_submission_is_a_zip_of_label_ids_that_the_evaluator_finds(invoke, sav
         archive.extractall(tmp_path / "unpacked")
     assert sorted(names) == ["birkenau_000000_000019_labelIds.png", "marienthor_000000_000019_labelIds.png"]
     scores = score_predictions(tmp_path / "unpacked", streets)
-    report = evaluate(keras.models.load_model(saved_network), cityscapes(streets, "val"))
+    report = evaluate(keras.models.load_model(saved_small_network), cityscapes(streets, "val"))
     np.testing.assert_array_equal(
         scores.confusion[np.ix_(labels.ID_OF_TRAIN_ID, labels.ID_OF_TRAIN_ID)], report.confusion
     )
 
 
 @pytest.mark.once
-def test_a_submission_of_too_few_images_is_refused_unless_it_is_a_trial(invoke, saved_network, streets, tmp_path):
+def test_a_submission_of_too_few_images_is_refused_unless_it_is_a_trial(invoke, saved_small_network, streets, tmp_path):
     path = tmp_path / "test.zip"
-    result = invoke("predict", saved_network, streets, "--submission", path)
+    result = invoke("predict", saved_small_network, streets, "--submission", path)
     assert "has 3 images of the split 'test'. Expected the published 1525" in str(result.exception)
     assert not path.exists()
-    assert invoke("predict", saved_network, streets, "--submission", path, "--partial").exit_code == 0
+    assert invoke("predict", saved_small_network, streets, "--submission", path, "--partial").exit_code == 0
     assert len(zipfile.ZipFile(path).namelist()) == 3
 
 
 @pytest.mark.once
-def test_a_damaged_image_leaves_no_submission(invoke, saved_network, streets, tmp_path, monkeypatch):
+def test_a_damaged_image_leaves_no_submission(invoke, saved_small_network, streets, tmp_path, monkeypatch):
     monkeypatch.setitem(ANNOTATIONS["fine"].published, "test", 3)
     image = sorted(streets.glob("leftImg8bit/test/*/*.png"))[-1]
     image.write_bytes(image.read_bytes()[:2000])
-    result = invoke("predict", saved_network, streets, "--submission", tmp_path / "test.zip")
+    result = invoke("predict", saved_small_network, streets, "--submission", tmp_path / "test.zip")
     assert "which Pillow cannot read" in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["my streets"]
 

@@ -20,8 +20,13 @@ TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(monkeypatch, small_network):
+    def build(variant, num_classes, **options):
+        assert variant is TINY
+        return small_network(num_classes, name=variant.name)
+
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(models, "HRNet", build)
     monkeypatch.setattr(models, "VARIANTS", {**models.VARIANTS, "Tiny": TINY})
 
     def run(*arguments):
