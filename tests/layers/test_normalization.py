@@ -91,6 +91,27 @@ def test_two_replicas_with_the_same_maps_are_one(options, monkeypatch):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
+def test_pytorchs_own_operations_over_processes_are_those_of_all_backends(monkeypatch):
+    if keras.config.backend() != "torch":
+        pytest.skip("the others have one way")
+    import torch
+
+    monkeypatch.setattr(normalization, "num_replicas", lambda: 2)
+    # Another process, whose sums are three times those of this one.
+    monkeypatch.setattr(normalization, "sum_over_replicas", lambda x: 4 * x)
+    results = []
+    for is_fusable in (True, False):
+        monkeypatch.setattr(BatchNorm, "is_fusable", lambda *_, answer=is_fusable: answer)
+        layer, _ = pair()
+        x = torch.tensor(maps(2, 5, 7, 3), requires_grad=True)
+        y = layer(x, training=True)
+        (y * torch.tensor(maps(7, 2, 5, 3).reshape(y.shape))).sum().backward()
+        tensors = (y, x.grad, layer.gamma.value.grad, layer.beta.value.grad, *(w.value for w in layer.weights))
+        results.append([tensor.detach().numpy() for tensor in tensors])
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)  # measured 4e-7 of the largest
+
+
 @pytest.mark.parametrize(("options", "mask"), [({"renorm": True}, None), ({}, np.ones((2, 5), "bool"))])
 def test_what_replicas_cannot_put_together_is_refused(options, mask, monkeypatch):
     monkeypatch.setattr(normalization, "num_replicas", lambda: 2)
