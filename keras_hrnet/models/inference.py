@@ -69,6 +69,9 @@ def optimize_for_inference(model):
             f"`optimize_for_inference` received {model!r} of type {type(model).__name__}. Expected a functional "
             "keras.Model. Pass a network of this package, or wrap yours: keras.Model(inputs, outputs)."
         )
+    if isinstance(model, keras.Sequential):
+        # It has inputs and outputs, but no `output`.
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     rewriting = _Rewriting()
     copy = keras.models.clone_model(
         _predicting_part(model), clone_function=rewriting.copy, call_function=rewriting.call, recursive=True

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.layers import BatchNorm, Normalize, PyramidConvolution
+from keras_hrnet.layers import BatchNorm, ConvNorm, Normalize, PyramidConvolution
 from keras_hrnet.models import folding
 
 TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
@@ -219,6 +219,13 @@ def test_an_optimized_network_and_one_without_normalisation_are_only_copied():
     twice = keras_hrnet.optimize_for_inference(once)
     for x, y in zip(outputs_of(twice), outputs_of(once), strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_a_sequential_model_is_folded_too(sublayers):
+    model = keras.Sequential([keras.Input((35, 52, 3)), ConvNorm(4, 3), ConvNorm(2, 1)])
+    optimized = keras_hrnet.optimize_for_inference(model)
+    assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
+    assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
 
 
 def test_the_difference_is_logged(caplog):
