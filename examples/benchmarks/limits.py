@@ -1,0 +1,230 @@
+"""What stands behind two numbers of `speed.py`: the time of an int8 file, and the memory of a training step.
+
+Command:  python examples/benchmarks/limits.py int8
+          python examples/benchmarks/limits.py memory --reference ../reference
+Hardware: a CPU with Linux and the C library of GNU.
+Result:   tables in Markdown; see examples/benchmarks/README.md.
+
+`int8` counts what an exported file multiplies: as the network has it, and with channels filled up to the tiles of
+XNNPACK's kernel for AVX-512 with VNNI, by which a convolution's time goes. Beside it stands a file of one size of
+convolution that fills the tiles: the most that the kernel reaches here.
+
+`memory` trains HRNetW18SmallV2 on two images of 256x512, each backend in a process of its own, and says what the
+process holds after each part of it: as it is, and once the C library has given back what is free.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import json
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+BACKENDS = ("tensorflow", "jax", "torch")
+NETWORK, NUM_CLASSES = "HRNetW18SmallV2", 19
+INT8_SIZE, STEP_SIZE, STEP_BATCH = (512, 1024), (256, 512), 2
+# Its name ends in 7x16c8: pixels, filters, and channels that it takes at a time.
+TILE_FILTERS, TILE_CHANNELS = 16, 8
+NUM_STEPS = 10
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Shows the limits behind measured numbers.")
+    parser.add_argument("part", choices=("int8", "memory"))
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--reference", help="a checkout of HRNet-Semantic-Segmentation, whose tensors are counted too")
+    parser.add_argument("--worker", choices=("ours", "published"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        print(json.dumps(measure_step(options)))
+    elif options.part == "int8":
+        show_int8(options.rounds)
+    else:
+        show_memory(options)
+
+
+def show_int8(rounds):
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+
+    import keras_hrnet
+
+    full = keras.Sequential([keras.Input((128, 128, 3))])
+    for _ in range(8):
+        full.add(keras.layers.Conv2D(256, 3, padding="same"))
+    full.add(keras.layers.Conv2D(NUM_CLASSES, 1))
+    files = {
+        f"{NETWORK}, {INT8_SIZE[0]}x{INT8_SIZE[1]}": int8_file(getattr(keras_hrnet, NETWORK)(NUM_CLASSES), INT8_SIZE),
+        "3x3 convolutions of 256 channels": int8_file(full, (128, 128)),
+    }
+    interpreters = {name: opened(content) for name, content in files.items()}
+    seconds = {name: [] for name in files}
+    for _ in range(rounds):
+        for name, interpreter in interpreters.items():
+            begin = time.process_time()
+            interpreter.invoke()
+            seconds[name].append(time.process_time() - begin)
+    print(f"CPU time on one thread, medians of {rounds}, in turn\n")
+    print("| int8 file | multiplications, G | in full tiles, G | ms | in full tiles, G a second |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, interpreter in interpreters.items():
+        count, filled = multiplications(interpreter)
+        median = statistics.median(seconds[name])
+        cells = [f"{count / 1e9:.1f}", f"{filled / 1e9:.1f}", f"{1e3 * median:.0f}", f"{filled / 1e9 / median:.0f}"]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def int8_file(model, size):
+    """Returns the file of a network, with ranges from noise: they count for no time."""
+    import keras_hrnet
+    from keras_hrnet.export import conversion, options, quantization
+
+    noise = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+    network = keras_hrnet.optimize_for_inference(model)
+    content = conversion.convert(network, options.TFLiteOptions(size))
+    return quantization.quantize(content, "int8", quantization.calibrate(content, noise, 1))
+
+
+def opened(content):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    return interpreter
+
+
+def multiplications(interpreter):
+    """Returns the multiplications of all convolutions, and those of the tiles that they are computed in."""
+    tensors = {tensor["index"]: tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()}
+    count = filled = 0
+    for operator in interpreter._get_ops_details():  # There is no public list of operators.
+        if operator["op_name"] == "CONV_2D":
+            filters, height, width, channels = tensors[operator["inputs"][1]]
+            positions = math.prod(tensors[operator["outputs"][0]][1:3]) * height * width
+            count += positions * filters * channels
+            full_filters = math.ceil(filters / TILE_FILTERS) * TILE_FILTERS
+            filled += positions * full_filters * math.ceil(channels / TILE_CHANNELS) * TILE_CHANNELS
+    return count, filled
+
+
+def show_memory(options):
+    print(f"{NETWORK}, {STEP_BATCH} images of {STEP_SIZE[0]}x{STEP_SIZE[1]}: MB beyond the imports\n")
+    print("| | backend | after | most | held | held, once what is free is given back |")
+    print("| --- | --- | --- | ---: | ---: | ---: |", flush=True)
+    notes = []
+    tasks = [("ours", backend) for backend in options.backends]
+    if options.reference:
+        tasks.insert(0, ("published", "torch"))
+    for worker, backend in tasks:
+        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, __file__, "memory", "--worker", worker]
+        command += ["--reference", options.reference] if options.reference else []
+        output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+        result = json.loads(output.splitlines()[-1])
+        for after, *megabytes in result["parts"]:
+            cells = " | ".join(f"{value:.0f}" for value in megabytes)
+            print(f"| {worker} | {backend} | {after} | {cells} |", flush=True)
+        notes.append(f"{worker}, {backend}: {result['note']}")
+    print("\n" + "\n".join(notes))
+
+
+def measure_step(options):
+    from speed_worker import CONTENDERS
+
+    worker = {
+        "network": NETWORK,
+        "task": "training",
+        "size": STEP_SIZE,
+        "batch": STEP_BATCH,
+        "dtype": "float32",
+        "threads": os.cpu_count(),
+        "gpu": False,
+        "reference": options.reference,
+    }
+    contender = "Keras" if options.worker == "ours" else "published, channels_last"
+    prepare, build, fit = CONTENDERS[contender](worker)
+    prepare()
+    start, parts = resident("VmRSS"), []
+
+    def note_part(after):
+        most, held = resident("VmHWM"), resident("VmRSS")
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        parts.append((after, *((value - start) / 1e6 for value in (most, held, resident("VmRSS")))))
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # The most is counted anew.
+
+    network = build()
+    note_part("building")
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (STEP_BATCH, *STEP_SIZE, 3), np.uint8)
+    labels = generator.integers(0, NUM_CLASSES, (STEP_BATCH, *STEP_SIZE), np.uint8)
+    tensor_peaks = []
+
+    def steps():
+        yield
+        note_part("the first step")
+        for _ in range(NUM_STEPS):
+            yield
+        note_part(f"{NUM_STEPS} more")
+        if os.environ["KERAS_BACKEND"] == "torch":
+            with counting_tensors(tensor_peaks):
+                yield
+
+    fit(network, images, labels, steps())
+    if os.environ["KERAS_BACKEND"] == "torch":
+        return {"parts": parts, "note": f"tensors of a step {tensor_peaks[0] / 1e6:.0f} MB at most"}
+    note = {"tensorflow": traced_operations, "jax": planned_by_xla}[os.environ["KERAS_BACKEND"]]
+    return {"parts": parts, "note": note(network, images, labels)}
+
+
+def traced_operations(network, images, labels):
+    import tensorflow as tf
+
+    step = tf.function(lambda *batch: network.train_step(batch), autograph=False)
+    graph = step.get_concrete_function(tf.constant(images), tf.constant(labels)).graph
+    return f"a step has {len(graph.get_operations())} operations"
+
+
+def planned_by_xla(network, images, labels):
+    import jax
+
+    lists = (
+        network.trainable_variables,
+        network.non_trainable_variables,
+        network.optimizer.variables,
+        network.metrics_variables,
+    )
+    state = tuple([variable.value for variable in variables] for variables in lists)
+    compiled = jax.jit(network.train_step, donate_argnums=0).lower(state, (images, labels)).compile()
+    return f"XLA plans {compiled.memory_analysis().temp_size_in_bytes / 1e6:.0f} MB for what a step computes"
+
+
+@contextlib.contextmanager
+def counting_tensors(peaks):
+    """Appends the most bytes that tensors held beyond those of before, by PyTorch's profiler."""
+    import torch
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        yield
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    events.sort(key=lambda event: event.start_ns())
+    peaks.append(int(np.max(np.cumsum([event.nbytes() for event in events]))))
+
+
+def resident(name):
+    status = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(status.split(f"{name}:")[1].split()[0])
+
+
+if __name__ == "__main__":
+    main()
