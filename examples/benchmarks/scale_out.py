@@ -10,7 +10,8 @@ Result:   tables in Markdown; see examples/training.md.
 two batches added up, and compares weights and moving statistics. The first row of a backend is one process whose
 batches have their images in reverse order: what rounding alone makes of the same training.
 
-`--throughput` times the steps of two processes on a core each, of one on one core, and of one on both, in turn.
+`--throughput` times the steps of two processes on a core each, of one on one core, and of one on both, in turn, and on
+PyTorch an all-reduce of 64 numbers, of which a step has two for each normalisation.
 
 `--paper` computes what a step of HRNetW48 on 8 and on 64 GPUs sends, and what that takes by the speeds that are given.
 """
@@ -34,6 +35,7 @@ NUM_STEPS, BATCH_SIZE, CROP_SIZE = 10, 4, (128, 256)
 NARROW = {"width": 4, "stage1_blocks": 1, "stage1_filters": 8, "modules": (1, 1, 1), "blocks": 1}
 TIMED_STEPS, TIMED_CROP_SIZE = 12, (128, 256)
 FIRST_TIMED = 4
+NUM_MESSAGES = 400
 
 
 def main():
@@ -114,23 +116,26 @@ def show_throughput(folder, backends, rounds):
     synthesize(root, num_train=TIMED_STEPS * BATCH_SIZE, num_val=2, num_test=0, size=TIMED_CROP_SIZE)
     height, width = TIMED_CROP_SIZE
     print(f"\nHRNetW18Small, {BATCH_SIZE} images of {height}x{width} a step: seconds, medians of {rounds} rounds\n")
-    print("| backend | one process, one core | one process, two cores | two processes, a core each |")
-    print("| --- | ---: | ---: | ---: |", flush=True)
+    print("| backend | one process, one core | one process, two cores | two processes, a core each | message, ms |")
+    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
     settings = {"one core": ("one", [[0]]), "two cores": ("one", [[0, 1]]), "processes": ("processes", [[0], [1]])}
     for backend in backends:
-        seconds = {name: [] for name in settings if name != "processes" or "processes" in WAYS[backend]}
+        seconds, messages = {name: [] for name in settings}, []
         for i in range(rounds):
             for name in seconds:
                 way, cores = settings[name]
                 result = folder / f"{backend}-{name}-{i}.npz"
                 task = {"root": str(root), "result": str(result), "added": 1, "crop_size": TIMED_CROP_SIZE}
-                seconds[name].append(run(backend, way, task, cores))
-        cells = [f"{statistics.median(seconds[name]):.2f}" if name in seconds else "" for name in settings]
+                step, message = run(backend, way, task, cores)
+                seconds[name].append(step)
+                messages += [message] if message else []
+        cells = [f"{statistics.median(seconds[name]):.2f}" for name in settings]
+        cells.append(f"{1e3 * statistics.median(messages):.2f}" if messages else "")
         print(f"| {backend} | {' | '.join(cells)} |", flush=True)
 
 
 def run(backend, way, task, cores=(None, None)):
-    """Starts the processes of a training, and returns the median seconds of a step of the first."""
+    """Starts the processes of a training, and returns what the first measured: seconds of a step, and of a message."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
     options = [{}]
     if way == "devices":
@@ -200,8 +205,24 @@ def work(root, result, added, crop_size, together, cores=None, reverses=False, i
         if not together.get("process"):
             values = zip(model.weights, model.get_weights(), strict=True)
             np.savez(result, **{variable.path: value for variable, value in values})
+        message = message_seconds() if together.get("hosts") else None
     steps = np.diff(times.moments)[FIRST_TIMED - 1 :]
-    print(json.dumps(float(np.median(steps))))
+    print(json.dumps([float(np.median(steps)), message]))
+
+
+def message_seconds():
+    """Returns the mean seconds of adding up 64 numbers over the processes; None where no function does it alone."""
+    import keras
+
+    from keras_hrnet.replicas import sum_over_replicas
+
+    if keras.config.backend() != "torch":
+        return None
+    numbers = keras.ops.ones(64)
+    begin = time.perf_counter()
+    for _ in range(NUM_MESSAGES):
+        sum_over_replicas(numbers)
+    return (time.perf_counter() - begin) / NUM_MESSAGES
 
 
 def show_paper(image, link, network, message, far_message):
