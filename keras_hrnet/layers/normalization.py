@@ -116,8 +116,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         return mean + self.moving_mean, ops.maximum(square - mean**2, 0), sums[2]
 
     def train_over_processes_of_torch(self, inputs):
-        # The same in PyTorch's own operations, forward and backward: of the 0.47 s of CPU time that each of two processes
-        # took for a step of HRNetW18Small, 0.38 are left.
+        # The same in PyTorch's own operations, forward and backward: of the 0.47 s of CPU time that a step of
+        # HRNetW18Small took each of two processes, 0.38 are left.
         import torch
 
         x = inputs.permute(0, 3, 1, 2).to(torch.float32)
