@@ -1,7 +1,8 @@
-"""What stands behind two numbers of `speed.py`: the time of an int8 file, and the memory of a training step.
+"""What stands behind numbers of `speed.py`: the time of an int8 file, the memory of a step, what JAX compiles.
 
 Command:  python examples/benchmarks/limits.py int8
           python examples/benchmarks/limits.py memory --reference ../reference
+          python examples/benchmarks/limits.py repeated
 Hardware: a CPU with Linux and the C library of GNU.
 Result:   tables in Markdown; see examples/benchmarks/README.md.
 
@@ -11,6 +12,9 @@ convolution that fills the tiles: the most that the kernel reaches here.
 
 `memory` trains HRNetW18SmallV2 on two images of 256x512, each backend in a process of its own, and says what the
 process holds after each part of it: as it is, and once the C library has given back what is free.
+
+`repeated` compiles a branch of twelve equal groups of residual blocks with its gradient by JAX: as it is written, and
+as a loop over their kernels, whose body is compiled once.
 """
 
 import argparse
@@ -38,7 +42,7 @@ NUM_STEPS = 10
 
 def main():
     parser = argparse.ArgumentParser(description="Shows the limits behind measured numbers.")
-    parser.add_argument("part", choices=("int8", "memory"))
+    parser.add_argument("part", choices=("int8", "memory", "repeated"))
     parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--reference", help="a checkout of HRNet-Semantic-Segmentation, whose tensors are counted too")
@@ -48,8 +52,10 @@ def main():
         print(json.dumps(measure_step(options)))
     elif options.part == "int8":
         show_int8(options.rounds)
-    else:
+    elif options.part == "memory":
         show_memory(options)
+    else:
+        show_repeated(min(options.rounds, 5))
 
 
 def show_int8(rounds):
@@ -115,6 +121,41 @@ def multiplications(interpreter):
             full_filters = math.ceil(filters / TILE_FILTERS) * TILE_FILTERS
             filled += positions * full_filters * math.ceil(channels / TILE_CHANNELS) * TILE_CHANNELS
     return count, filled
+
+
+def show_repeated(rounds):
+    import jax
+    import jax.numpy as jnp
+
+    def convolved(x, kernel):
+        return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def blocks(x, kernels):
+        for first, second in kernels:
+            x = jax.nn.relu(x + convolved(jax.nn.relu(convolved(x, first)), second))
+        return x
+
+    def written_out(kernels, x):
+        for part in kernels:
+            x = blocks(x, part)
+        return x.sum()
+
+    def as_loop(kernels, x):
+        return jax.lax.scan(lambda x, part: (blocks(x, part), None), x, kernels)[0].sum()
+
+    kernels = jnp.asarray(np.random.default_rng(0).normal(0, 0.05, (12, 4, 2, 3, 3, 32, 32)), "float32")
+    x = jnp.ones((1, 64, 128, 32))
+    print("| | compiling, s | a step, s |\n| --- | ---: | ---: |", flush=True)
+    for name, function in (("as written", written_out), ("as a loop", as_loop)):
+        lowered = jax.jit(jax.value_and_grad(function)).lower(kernels, x)
+        begin = time.perf_counter()
+        compiled = lowered.compile()
+        compiling, seconds = time.perf_counter() - begin, []
+        for _ in range(rounds + 1):
+            begin = time.perf_counter()
+            jax.block_until_ready(compiled(kernels, x))
+            seconds.append(time.perf_counter() - begin)
+        print(f"| {name} | {compiling:.1f} | {statistics.median(seconds[1:]):.2f} |", flush=True)
 
 
 def show_memory(options):
