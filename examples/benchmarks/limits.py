@@ -31,6 +31,7 @@ import sys
 import time
 
 import numpy as np
+from memory import resident_bytes
 
 BACKENDS = ("tensorflow", "jax", "torch")
 NETWORK, NUM_CLASSES = "HRNetW18SmallV2", 19
@@ -195,13 +196,13 @@ def measure_step(options):
     contender = "Keras" if options.worker == "ours" else "published, channels_last"
     prepare, build, fit = CONTENDERS[contender](worker)
     prepare()
-    start, parts = resident("VmRSS"), []
+    start, parts = resident_bytes("VmRSS"), []
 
     def note_part(after):
-        most, held = resident("VmHWM"), resident("VmRSS")
+        most, held = resident_bytes("VmHWM"), resident_bytes("VmRSS")
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
-        parts.append((after, *((value - start) / 1e6 for value in (most, held, resident("VmRSS")))))
+        parts.append((after, *((value - start) / 1e6 for value in (most, held, resident_bytes("VmRSS")))))
         pathlib.Path("/proc/self/clear_refs").write_text("5")  # The most is counted anew.
 
     network = build()
@@ -260,11 +261,6 @@ def counting_tensors(peaks):
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
     events.sort(key=lambda event: event.start_ns())
     peaks.append(int(np.max(np.cumsum([event.nbytes() for event in events]))))
-
-
-def resident(name):
-    status = pathlib.Path("/proc/self/status").read_text()
-    return 1024 * int(status.split(f"{name}:")[1].split()[0])
 
 
 if __name__ == "__main__":
