@@ -45,7 +45,7 @@ def main():
     parser = argparse.ArgumentParser(description="Shows the limits behind measured numbers.")
     parser.add_argument("part", choices=("int8", "memory", "repeated"))
     parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--reference", help="a checkout of HRNet-Semantic-Segmentation, whose tensors are counted too")
     parser.add_argument("--worker", choices=("ours", "published"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -56,7 +56,7 @@ def main():
     elif options.part == "memory":
         show_memory(options)
     else:
-        show_repeated(min(options.rounds, 5))
+        show_repeated(options.rounds)
 
 
 def show_int8(rounds):
