@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.data import CLASS_NAMES, cityscapes
-from keras_hrnet.labels import CLASSES
+from keras_hrnet.data_sets.cityscapes import CLASSES
 
 
 def shares(dataset, epochs):

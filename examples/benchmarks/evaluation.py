@@ -23,8 +23,8 @@ import time
 import numpy as np
 import PIL.Image
 
-from keras_hrnet.data.synthetic import synthesize
 from keras_hrnet.evaluation.official import score_predictions
+from keras_hrnet.streets.synthesis import synthesize
 
 SIZE = (1024, 2048)
 NUM_STREETS = 5

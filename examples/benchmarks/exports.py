@@ -118,8 +118,8 @@ def crop_at(generator, images, labels, crop):
 def streets(size, name, number):
     import numpy as np
 
-    from keras_hrnet.data.scene import draw_street
-    from keras_hrnet.labels import TRAIN_ID_OF_ID
+    from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID
+    from keras_hrnet.streets import draw_street
 
     pictures = [draw_street([2 * length for length in size], f"exports/{name}/{i}", i) for i in range(number)]
     train_ids = np.asarray(TRAIN_ID_OF_ID, np.uint8)

@@ -112,7 +112,7 @@ def measure_part(options):
     import keras
     import numpy as np
 
-    from keras_hrnet.evaluation.argmax import argmax
+    from keras_hrnet.layers.labels import argmax
     from keras_hrnet.training import CrossEntropy, OhemCrossEntropy
 
     function = {

@@ -172,7 +172,7 @@ def work(root, result, added, crop_size, together, cores=None, reverses=False, i
 
     import keras_hrnet
     from keras_hrnet.data import cityscapes
-    from keras_hrnet.processes import num_devices
+    from keras_hrnet.distributed.processes import num_devices
 
     if keras.config.backend() == "tensorflow" and "devices" in together:
         import tensorflow as tf
@@ -214,7 +214,7 @@ def message_seconds():
     """Returns the mean seconds of adding up 64 numbers over the processes; None where no function does it alone."""
     import keras
 
-    from keras_hrnet.replicas import sum_over_replicas
+    from keras_hrnet.distributed.replicas import sum_over_replicas
 
     if keras.config.backend() != "torch":
         return None

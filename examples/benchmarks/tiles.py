@@ -65,7 +65,7 @@ def seams(options):
     import numpy as np
 
     import keras_hrnet
-    from keras_hrnet.data.scene import paint_street
+    from keras_hrnet.streets import paint_street
 
     keras.utils.set_random_seed(0)
     model = getattr(keras_hrnet, options.network)(data_format="channels_last")

@@ -12,9 +12,10 @@ import typer
 
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes, synthesize
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict, write_html
 from keras_hrnet.export import export_tflite
-from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
 from keras_hrnet.models import HRNetW18Small
 from keras_hrnet.training.callbacks import TrainingProgress
 

@@ -11,8 +11,8 @@ from keras_hrnet import models
 from keras_hrnet.cli.info import parse_numbers
 from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
+from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.evaluation import evaluate
-from keras_hrnet.processes import num_devices
 from keras_hrnet.training import RECIPES, distributed, fitting, parse_setting, read_run, resolve_recipe
 
 COUNTED_WEIGHTS = ("enet", "median_frequency")

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL, PALETTE, TRAIN_ID_OF_ID, UNKNOWN_ID
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE, TRAIN_ID_OF_ID, UNKNOWN_ID
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 MAX_CLASSES = UNKNOWN_ID
 """Train ids are uint8, and two of their values are taken: 254 says that a value has no class, 255 is ignored."""

@@ -4,8 +4,8 @@ import statistics
 import time
 from typing import NamedTuple
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label
-from keras_hrnet.host_tensorflow import host_tensorflow
 
 
 class Throughput(NamedTuple):

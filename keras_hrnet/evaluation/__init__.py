@@ -3,7 +3,6 @@
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
 from keras_hrnet.evaluation.html import write_html
-from keras_hrnet.evaluation.inference import labels_model
 from keras_hrnet.evaluation.mean_iou import MeanIoU
 from keras_hrnet.evaluation.official import CityscapesScores, score_predictions
 from keras_hrnet.evaluation.photos import read_image
@@ -12,6 +11,7 @@ from keras_hrnet.evaluation.prediction import predict
 from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.report import EvaluationReport, Example
 from keras_hrnet.evaluation.scoring import evaluate
+from keras_hrnet.models.interface import labels_model
 
 __all__ = [
     "BoundaryCounts",

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.confusion import check_labels
-from keras_hrnet.labels import IGNORE_LABEL
 
 # bowenc0221/boundary-iou-api, tools/cityscapes_instance_evaluation.py and tools/cityscapes_panoptic_evaluation.py,
 # `--dilation-ratio`: 11 pixels of 1024 by 2048.

@@ -5,7 +5,7 @@ Counts are int64: the training images of Cityscapes have 6.2e9 pixels, more than
 
 import numpy as np
 
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 
 def confusion_matrix(truth, prediction, num_classes):

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.argmax import argmax
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.replicas import sum_over_replicas
 from keras_hrnet.evaluation.confusion import check_num_classes, intersection_over_union
-from keras_hrnet.labels import IGNORE_LABEL
-from keras_hrnet.replicas import sum_over_replicas
+from keras_hrnet.layers.labels import argmax
 
 # Counts are kept as two words of 30 bits: JAX has no int64, and the sum of a word and a batch must fit into int32.
 WORD = 2**30

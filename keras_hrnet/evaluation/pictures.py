@@ -3,8 +3,9 @@
 import numpy as np
 import PIL.Image
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.sheet import Sample, draw_sheet
-from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL, PALETTE
 
 
 def colorize(labels, palette=None):

@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
-from keras_hrnet.evaluation.inference import gives_labels, num_classes
+from keras_hrnet.data_sets.cityscapes import CLASSES, ID_OF_TRAIN_ID
 from keras_hrnet.evaluation.photos import find_photos, read_ahead, read_image
 from keras_hrnet.evaluation.pictures import colorize, overlay
 from keras_hrnet.evaluation.segmenter import Segmenter
-from keras_hrnet.labels import CLASSES, ID_OF_TRAIN_ID
+from keras_hrnet.models.interface import gives_labels, num_classes
 
 OUTPUTS = ("labels", "label_ids", "color", "overlay", "probabilities")
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASSES
 from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.confusion import intersection_over_union
 from keras_hrnet.evaluation.protocol import Protocol
-from keras_hrnet.labels import CLASS_NAMES, CLASSES
 from keras_hrnet.replacing import replacing
 
 

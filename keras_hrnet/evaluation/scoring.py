@@ -6,13 +6,13 @@ import time
 
 import numpy as np
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.evaluation.boundary import BOUNDARY_RATIO
 from keras_hrnet.evaluation.confusion import check_num_classes
-from keras_hrnet.evaluation.inference import gives_labels, num_classes
 from keras_hrnet.evaluation.report import EvaluationReport
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.evaluation.tally import Tally
-from keras_hrnet.labels import CLASS_NAMES
+from keras_hrnet.models.interface import gives_labels, num_classes
 
 # Batches that wait to be counted while the network goes on.
 NUM_WAITING = 2

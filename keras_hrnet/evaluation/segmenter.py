@@ -3,8 +3,14 @@
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.argmax import argmax
-from keras_hrnet.evaluation.inference import (
+from keras_hrnet.evaluation.log_scores import log_add, log_join, log_resize, log_softmax, mean_of_flips
+from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.evaluation.tiles import tiles, window_starts
+from keras_hrnet.layers import Rescale
+from keras_hrnet.layers.labels import argmax
+from keras_hrnet.layers.resize import resize
+from keras_hrnet.layers.stem import MIN_SIZE, Stem
+from keras_hrnet.models.interface import (
     check_images,
     check_model,
     check_size,
@@ -16,12 +22,6 @@ from keras_hrnet.evaluation.inference import (
     labels_model,
     num_classes,
 )
-from keras_hrnet.evaluation.log_scores import log_add, log_join, log_resize, log_softmax, mean_of_flips
-from keras_hrnet.evaluation.protocol import Protocol
-from keras_hrnet.evaluation.tiles import tiles, window_starts
-from keras_hrnet.layers import Rescale
-from keras_hrnet.layers.resize import resize
-from keras_hrnet.layers.stem import MIN_SIZE, Stem
 
 
 class Segmenter:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
 from keras_hrnet.evaluation.report import Example
-from keras_hrnet.labels import IGNORE_LABEL
 
 
 class Tally:

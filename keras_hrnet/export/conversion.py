@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_hrnet.evaluation.inference import data_format, label_dtype
 from keras_hrnet.export.metadata import add_signature
 from keras_hrnet.export.options import logits_model
+from keras_hrnet.models.interface import data_format, label_dtype
 
 SIGNATURE = "serving_default"
 

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.inference import data_format, images_for
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.options import logits_model
 from keras_hrnet.export.quantization import is_inside, open_with_tensors, tensor_values
 from keras_hrnet.export.verification import LARGEST_SHARE, MEAN_SHARE, relative_error
+from keras_hrnet.models.interface import data_format, images_for
 
 
 def first_departure(model, content, image, options):

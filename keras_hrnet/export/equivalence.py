@@ -6,8 +6,8 @@ import math
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.inference import data_format, images_for
 from keras_hrnet.export.images import check_range, noise_and_gradients
+from keras_hrnet.models.interface import data_format, images_for
 
 NUM_IMAGES = 4
 # Where the size may vary: one that five halvings leave whole, and an odd one. A scale of 0.25 still has 17 pixels.

@@ -7,8 +7,8 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.inference import data_format
-from keras_hrnet.labels import CLASS_NAMES, PALETTE
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
+from keras_hrnet.models.interface import data_format
 from keras_hrnet.version import __version__
 
 METADATA_NAME = "keras_hrnet"

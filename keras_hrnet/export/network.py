@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.evaluation.inference import data_format
+from keras_hrnet.models.interface import data_format
 
 
 def check_network(model):

@@ -4,8 +4,8 @@ import dataclasses
 
 import keras
 
-from keras_hrnet.evaluation.inference import data_format
 from keras_hrnet.export.network import check_network
+from keras_hrnet.models.interface import data_format
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
 OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")

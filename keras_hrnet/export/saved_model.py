@@ -2,9 +2,9 @@
 
 import pathlib
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.export.serving import INPUT_NAME, OUTPUT_NAME, ServingOptions, serving_function
 from keras_hrnet.export.verified import check_folder, export_verified
-from keras_hrnet.host_tensorflow import host_tensorflow
 
 SIGNATURE = "serving_default"
 # What may be in the folder of a SavedModel.

@@ -3,10 +3,10 @@
 import dataclasses
 import functools
 
-from keras_hrnet.evaluation.inference import data_format
+from keras_hrnet.backends.freezing import freeze
 from keras_hrnet.export.network import check_network
-from keras_hrnet.freezing import freeze
 from keras_hrnet.models import optimize_for_inference
+from keras_hrnet.models.interface import data_format
 
 INPUT_DTYPES = ("float32", "uint8")
 INPUT_NAME = "images"

@@ -5,11 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
-from keras_hrnet.evaluation.inference import images_for
 from keras_hrnet.export.conversion import answer_from_logits
 from keras_hrnet.export.options import logits_model
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.models.interface import images_for
 
 # The largest difference that one logit may have, as a share of the largest logit. Measured: float32 2.4e-6 where Keras
 # runs on the CPU (HRNetW18Small, 256x512), float16 1.5e-3. The rest is for GPUs, whose products have ten bits by

@@ -4,11 +4,11 @@ import keras
 import keras_hub
 
 from keras_hrnet.checkpoints import download, load_checkpoint
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.hub.backbone import HRNetBackbone
 from keras_hrnet.hub.channels_first import ChannelsFirstCrossentropy, ChannelsFirstMeanIoU
 from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
 from keras_hrnet.hub.published import find_published
-from keras_hrnet.labels import IGNORE_LABEL
 from keras_hrnet.layers import Supervision
 from keras_hrnet.layers.data_format import channel_axis
 from keras_hrnet.models.segmentation import SEGMENTATION_HEADS, segmentation_logits

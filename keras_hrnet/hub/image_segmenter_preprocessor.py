@@ -4,9 +4,9 @@ import keras
 import keras_hub
 import numpy as np
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.hub.backbone import HRNetBackbone
 from keras_hrnet.hub.image_converter import HRNetImageConverter
-from keras_hrnet.labels import IGNORE_LABEL
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

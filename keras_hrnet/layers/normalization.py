@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.replicas import num_replicas, sum_over_replicas
+from keras_hrnet.distributed.replicas import num_replicas, sum_over_replicas
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

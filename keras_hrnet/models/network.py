@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.freezing import freeze, uses_onednn
+from keras_hrnet.backends.freezing import freeze, uses_onednn
 
 
 class Portable:

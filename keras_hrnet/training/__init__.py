@@ -1,6 +1,6 @@
 """Training as published: losses, optimizer, schedule, recipes, and `train`, which puts them into Keras's `fit`."""
 
-from keras_hrnet.training.distribution import distributed
+from keras_hrnet.distributed.distribution import distributed
 from keras_hrnet.training.fitting import freeze_norm, train
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.recipes import RECIPES, Recipe, parse_setting, resolve_recipe

@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.inference import check_model, data_format, gives_labels, image_size, num_classes
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.processes import num_devices, this_process
+from keras_hrnet.distributed.workers import in_strategy_of_workers
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.processes import num_devices, this_process
-from keras_hrnet.training.workers import in_strategy_of_workers
+from keras_hrnet.models.interface import check_model, data_format, gives_labels, image_size, num_classes
 
 MOST_LISTED = 5
 

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import rich.console
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.processes import num_devices, texts_of_all, this_process
 from keras_hrnet.evaluation import MeanIoU
-from keras_hrnet.evaluation.inference import data_format, image_size, num_classes
-from keras_hrnet.labels import CLASS_NAMES, IGNORE_LABEL
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.processes import num_devices, texts_of_all, this_process
+from keras_hrnet.models.interface import data_format, image_size, num_classes
 from keras_hrnet.training.callbacks import (
     AveragedWeights,
     Checkpoints,

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 
-from keras_hrnet.labels import CLASS_WEIGHTS
+from keras_hrnet.data_sets.cityscapes import CLASS_WEIGHTS
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.settings import parsed, require, suggestion, typed

@@ -12,7 +12,7 @@ import platform
 
 import keras
 
-from keras_hrnet.processes import num_devices, texts_of_all, this_process
+from keras_hrnet.distributed.processes import num_devices, texts_of_all, this_process
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training.checks import batch_size_of, class_names_of
 from keras_hrnet.training.lock import locked

@@ -5,7 +5,7 @@ import re
 
 import keras
 
-from keras_hrnet.replicas import gradients_of_all
+from keras_hrnet.distributed.replicas import gradients_of_all
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

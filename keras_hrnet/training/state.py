@@ -7,9 +7,9 @@ import zipfile
 import keras
 import numpy as np
 
-from keras_hrnet.processes import this_process
+from keras_hrnet.distributed.processes import this_process
+from keras_hrnet.distributed.replicas import num_replicas
 from keras_hrnet.replacing import replacing
-from keras_hrnet.replicas import num_replicas
 
 
 class TrainingState:

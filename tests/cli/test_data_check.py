@@ -6,7 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from keras_hrnet.cli import app
-from keras_hrnet.data.synthetic import synthesize
+from keras_hrnet.streets.synthesis import synthesize
 
 pytestmark = pytest.mark.once
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import keras_hrnet
-from keras_hrnet import labels
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.data.files.cityscapes import ANNOTATIONS
+from keras_hrnet.data_sets import cityscapes as labels
 from keras_hrnet.evaluation import evaluate
 from keras_hrnet.evaluation.official import score_predictions
 

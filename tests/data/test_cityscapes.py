@@ -12,12 +12,12 @@ import tensorflow as tf
 from PIL import Image
 
 import keras_hrnet.data
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.cityscapes import cityscapes
 from keras_hrnet.data.classes import CITYSCAPES
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.pipeline.decoding import train_ids
-from keras_hrnet.host_tensorflow import host_tensorflow
-from keras_hrnet.labels import CLASS_NAMES, CLASS_WEIGHTS
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASS_WEIGHTS
 
 SIZE = (24, 40)
 

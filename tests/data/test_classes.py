@@ -1,7 +1,7 @@
 import pytest
 
 from keras_hrnet.data.classes import CITYSCAPES, classes_of
-from keras_hrnet.labels import CLASS_NAMES, PALETTE
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 
 pytestmark = pytest.mark.once
 

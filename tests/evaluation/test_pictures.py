@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from keras_hrnet.data_sets.cityscapes import PALETTE
 from keras_hrnet.evaluation import colorize, comparison, overlay
-from keras_hrnet.labels import PALETTE
 
 pytestmark = pytest.mark.once
 

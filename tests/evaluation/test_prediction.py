@@ -6,8 +6,8 @@ import PIL.Image
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID
 from keras_hrnet.evaluation import colorize, labels_model, overlay, predict, read_image
-from keras_hrnet.labels import ID_OF_TRAIN_ID
 
 RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
 IMAGE = np.array([[RED, RED, GREEN, GREEN], [BLUE, BLUE, GREEN, RED]], dtype=np.uint8)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.evaluation import EvaluationReport, Protocol, evaluate, labels_model
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
-from keras_hrnet.labels import CLASS_NAMES
 
 RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
 NAMES = ("red", "green", "blue")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 from keras_hrnet.export import run_tflite
 from keras_hrnet.export.metadata import add_metadata, describe, read_metadata, weights_hash
 from keras_hrnet.export.options import TFLiteOptions
-from keras_hrnet.labels import CLASS_NAMES, PALETTE
 
 
 def network(num_classes=3):

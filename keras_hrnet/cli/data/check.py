@@ -18,7 +18,7 @@ from keras_hrnet.data.files.folders import match_folders
 from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
 from keras_hrnet.data.files.survey import check as check_cityscapes
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
 

@@ -8,7 +8,7 @@ from PIL import Image
 from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE
 from keras_hrnet.data.files.png import GREY, NUM_HEADER_BYTES, PALETTE, RGB, check_chunks, png_header
 from keras_hrnet.data.files.reading import RESTORE, UnusableFileError, read_file
-from keras_hrnet.labels import TRAIN_ID_OF_ID, UNKNOWN_ID
+from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID, UNKNOWN_ID
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_hrnet.host_tensorflow import host_tensorflow
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 
 MEMORY = "memory"
 ALIGNMENT = 64

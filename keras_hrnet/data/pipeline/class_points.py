@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_hrnet.host_tensorflow import host_tensorflow
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 
 TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""

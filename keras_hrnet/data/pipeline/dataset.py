@@ -4,14 +4,14 @@ import hashlib
 import itertools
 import os
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
 from keras_hrnet.data.pipeline.sampling import EpochPlan
 from keras_hrnet.data.transforms.augmentation import augmented
-from keras_hrnet.host_tensorflow import host_tensorflow
-from keras_hrnet.labels import IGNORE_LABEL
-from keras_hrnet.processes import num_devices
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.processes import num_devices
 
 MOST_PARALLEL_CALLS = 32
 """What many cores prepare at a time by default: a decoded pair of 2048x1024 takes 8 MiB, and its crops some more."""

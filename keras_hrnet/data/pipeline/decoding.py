@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.label_values import in_words
 from keras_hrnet.data.transforms.lookup import looked_up
-from keras_hrnet.host_tensorflow import host_tensorflow
-from keras_hrnet.labels import UNKNOWN_ID
+from keras_hrnet.data_sets.cityscapes import UNKNOWN_ID
 
 GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""

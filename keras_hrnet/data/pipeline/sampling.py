@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_hrnet.host_tensorflow import host_tensorflow
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 
 NO_FOCUS = (-1, -1)
 """The crop may lie anywhere."""

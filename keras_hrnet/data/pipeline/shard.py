@@ -4,7 +4,7 @@ import sys
 from numbers import Integral
 from typing import NamedTuple
 
-from keras_hrnet.processes import this_process
+from keras_hrnet.distributed.processes import this_process
 
 
 class Shard(NamedTuple):

@@ -8,7 +8,7 @@ when they are moved), and `contents(index)`. This one reads single files; packed
 import hashlib
 import os
 
-from keras_hrnet.host_tensorflow import host_tensorflow
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 
 
 class Files:

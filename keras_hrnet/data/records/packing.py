@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
 from keras_hrnet.data.files.pairs import examine_pairs
 from keras_hrnet.data.files.reading import read_file
@@ -20,7 +21,6 @@ from keras_hrnet.data.records.manifest import (
 )
 from keras_hrnet.data.records.plan import plan_shards
 from keras_hrnet.data.records.resumption import undamaged_shards
-from keras_hrnet.host_tensorflow import host_tensorflow
 
 FRAMING_BYTES = 16
 """Length and checksum before a record, checksum behind it: 8, 4 and 4 bytes (TFRecord)."""

@@ -4,10 +4,10 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.listing import described
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
-from keras_hrnet.host_tensorflow import host_tensorflow
 
 PACK_AGAIN = "Run `keras-hrnet data pack` as before: it keeps what is sound, and writes the rest."
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from numbers import Real
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.transforms import geometry, placement, rotation
 from keras_hrnet.data.transforms.photometric import recoloured
-from keras_hrnet.host_tensorflow import host_tensorflow
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 # mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`: so often a better window is looked for.
 FURTHER_WINDOWS = 10

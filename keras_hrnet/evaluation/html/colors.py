@@ -2,8 +2,8 @@
 
 import colorsys
 
+from keras_hrnet.data_sets.cityscapes import PALETTE
 from keras_hrnet.evaluation.html.wording import escape
-from keras_hrnet.labels import PALETTE
 
 # Each hue is as far as can be from those before it, however many follow: the golden ratio's fraction.
 HUE_STEP = 0.618033988749895

@@ -6,8 +6,8 @@ import io
 import numpy as np
 import PIL.Image
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.pictures import colorize
-from keras_hrnet.labels import IGNORE_LABEL
 
 LARGEST_WIDTH = 1024
 JPEG_QUALITY = 85

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.html.colors import named
 from keras_hrnet.evaluation.html.encoding import (
     IGNORED_COLOR,
@@ -12,7 +13,6 @@ from keras_hrnet.evaluation.html.encoding import (
     shown_size,
 )
 from keras_hrnet.evaluation.html.wording import count, escape, percent
-from keras_hrnet.labels import IGNORE_LABEL
 
 VIEWS = {
     "compare": "Compare",

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_hrnet.data_sets.cityscapes import LABELS
 from keras_hrnet.evaluation.official.values import check_values, mapping
-from keras_hrnet.labels import LABELS
 
 NUM_IDS = 1 + max(label.id for label in LABELS)
 """Label ids are 0 to 33; the license plate, −1, stands in no label image."""

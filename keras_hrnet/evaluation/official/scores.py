@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from keras_hrnet.data_sets.cityscapes import LABELS
 from keras_hrnet.evaluation.official.pair import AVERAGE_INSTANCE_PIXELS, InstanceCounts
-from keras_hrnet.labels import LABELS
 from keras_hrnet.replacing import replacing
 
 IDENTIFIED = tuple(label for label in LABELS if label.id >= 0)

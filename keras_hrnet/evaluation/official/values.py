@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_hrnet.labels import ID_OF_TRAIN_ID, IGNORE_LABEL, LABELS
+from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID, LABELS
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 LAST_ID = max(label.id for label in LABELS)
 LAST_TRAIN_ID = len(ID_OF_TRAIN_ID) - 1
@@ -71,7 +72,7 @@ def check_not_train_ids(confusion):
     raise ValueError(
         f"Received predictions of which {100 * num_ignored / num_pixels:.0f} % have a label that no score counts, and "
         f"none has a value above {LAST_TRAIN_ID}: they look like train ids. Expected label ids, 0 to {LAST_ID}. Say "
-        "`train_ids=True` (`--train-ids`), or write the ids of `keras_hrnet.labels.CLASSES`."
+        "`train_ids=True` (`--train-ids`), or write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`."
     )
 
 
@@ -82,6 +83,6 @@ def _advice(strange):
             "`train_ids=True` (`--train-ids`)."
         )
     return (
-        "Write the ids of `keras_hrnet.labels.CLASSES`; if the files hold train ids, say `train_ids=True` "
-        "(`--train-ids`)."
+        "Write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`; if the files hold train ids, say "
+        "`train_ids=True` (`--train-ids`)."
     )

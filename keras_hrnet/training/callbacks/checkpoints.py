@@ -7,9 +7,9 @@ import time
 
 import keras
 
-from keras_hrnet.processes import this_process
+from keras_hrnet.distributed.processes import this_process
+from keras_hrnet.distributed.replicas import undistributed
 from keras_hrnet.replacing import replacing
-from keras_hrnet.replicas import undistributed
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 
 

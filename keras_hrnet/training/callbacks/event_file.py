@@ -5,7 +5,7 @@ import pathlib
 import socket
 import time
 
-from keras_hrnet.host_tensorflow import host_tensorflow
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 
 # What TensorBoard's reader expects in the first record of a file.
 FILE_VERSION = "brain.Event:2"

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_hrnet.labels import IGNORE_LABEL
-from keras_hrnet.replicas import mean_over_replicas
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.replicas import mean_over_replicas
 from keras_hrnet.training.losses.pixel_cross_entropy import pixel_cross_entropy
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
 

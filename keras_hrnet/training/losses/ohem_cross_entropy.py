@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy, WeightedSegmentationLoss
 from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
 

@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_hrnet.labels import IGNORE_LABEL
-from keras_hrnet.replicas import mean_over_replicas, num_replicas
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.replicas import mean_over_replicas, num_replicas
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy
 from keras_hrnet.training.losses.residual_log_determinant import residual_log_determinant
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels

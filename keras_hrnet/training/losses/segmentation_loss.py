@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_hrnet.labels import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.replicas import mean_over_replicas, num_replicas
 from keras_hrnet.layers.data_format import standardize_data_format
-from keras_hrnet.replicas import mean_over_replicas, num_replicas
 
 
 class SegmentationLoss(keras.losses.Loss):

@@ -8,7 +8,7 @@ from keras_hrnet.data.files.cityscapes import ANNOTATIONS, BROKEN_IMAGE, find_pa
 from keras_hrnet.data.files.findings import Finding, Survey
 from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.files.survey import check, check_folders, count_pairs
-from keras_hrnet.data.synthetic import synthesize
+from keras_hrnet.streets.synthesis import synthesize
 
 pytestmark = pytest.mark.once
 

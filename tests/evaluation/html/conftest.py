@@ -5,10 +5,10 @@ import types
 import numpy as np
 import pytest
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.evaluation.html import write_html
 from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.report import EvaluationReport, Example
-from keras_hrnet.labels import CLASS_NAMES
 
 
 def street(name, mean_iou, size=(96, 192), seed=0):

@@ -292,8 +292,8 @@ def test_without_scripts_pictures_and_tables_are_there(page, written):
 
 
 def test_names_with_markup_run_nothing(driver, make_report, tmp_path):
+    from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
     from keras_hrnet.evaluation.html import write_html
-    from keras_hrnet.labels import CLASS_NAMES
 
     evil = "<img/src=x/onerror=\"document.title='run'\"><script>document.title='run'</script>" + 60 * "x"
     path = write_html(make_report(class_names=(evil, *CLASS_NAMES[1:])), tmp_path / "evil.html", title="safe")

@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.html import write_html
 from keras_hrnet.evaluation.html.colors import class_colors
@@ -22,7 +23,6 @@ from keras_hrnet.evaluation.html.confusion import largest_confusions, level
 from keras_hrnet.evaluation.html.encoding import errors_uri, labels_uri, photo_uri
 from keras_hrnet.evaluation.html.wording import short_count
 from keras_hrnet.evaluation.report import EvaluationReport, Example
-from keras_hrnet.labels import CLASS_NAMES, PALETTE
 
 pytestmark = pytest.mark.once
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_hrnet.data_sets.cityscapes import LABELS
 from keras_hrnet.evaluation.official import count_pair
-from keras_hrnet.labels import LABELS
 
 pytestmark = pytest.mark.once
 

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.evaluation.official import CityscapesScores, InstanceCounts
-from keras_hrnet.labels import CLASS_NAMES
 
 pytestmark = pytest.mark.once
 

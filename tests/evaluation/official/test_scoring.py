@@ -12,9 +12,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from keras_hrnet.data.synthetic import synthesize
+from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID
 from keras_hrnet.evaluation.official import score_predictions, scoring
-from keras_hrnet.labels import TRAIN_ID_OF_ID
+from keras_hrnet.streets.synthesis import synthesize
 
 pytestmark = pytest.mark.once
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from keras_hrnet.data_sets.cityscapes import CLASSES
 from keras_hrnet.evaluation.official.values import check_not_train_ids, mapping
-from keras_hrnet.labels import CLASSES
 
 pytestmark = pytest.mark.once
 

@@ -6,8 +6,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.evaluation import comparison, predict
-from keras_hrnet.host_tensorflow import host_tensorflow
 from keras_hrnet.training.callbacks import PredictionImages, Scalars
 
 pytestmark = pytest.mark.once

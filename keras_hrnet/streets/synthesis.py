@@ -1,7 +1,7 @@
 """Writes a synthetic street set with the folders, names and file formats of Cityscapes.
 
 It stands in where the real set, which may not be redistributed, is not at hand: for trying the package out, for
-tests and for demonstrations. `keras_hrnet.data.scene` draws the pictures.
+tests and for demonstrations. `keras_hrnet.streets` draws the pictures.
 """
 
 import collections
@@ -15,8 +15,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from keras_hrnet.data.scene import paint_street
-from keras_hrnet.labels import LABELS
+from keras_hrnet.data_sets.cityscapes import LABELS
+from keras_hrnet.streets import paint_street
 
 CITIES = {
     "train": ("aldenbruck", "fernhafen", "kronweiler", "lindmark", "ostermoor", "steinfurten"),

@@ -1,5 +1,5 @@
 """Pictures of streets in perspective, drawn with their labels."""
 
-from keras_hrnet.data.scene.picture import Painting, Picture, draw_street, paint_street
+from keras_hrnet.streets.picture import Painting, Picture, draw_street, paint_street
 
 __all__ = ["Painting", "Picture", "draw_street", "paint_street"]

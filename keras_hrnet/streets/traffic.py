@@ -2,9 +2,9 @@
 
 import math
 
-from keras_hrnet.data.scene import cars, figures, vehicles
-from keras_hrnet.data.scene.shadows import rectangle
-from keras_hrnet.data.scene.solid import Pose
+from keras_hrnet.streets import cars, figures, vehicles
+from keras_hrnet.streets.shadows import rectangle
+from keras_hrnet.streets.solid import Pose
 
 AWAY, TOWARDS, TO_THE_RIGHT = 0.0, math.pi, math.pi / 2
 TRAM_MODULE_METRES = 7.0

@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from keras_hrnet.data.scene.facade import Facade
-from keras_hrnet.data.scene.furniture import LEFTWARDS, RIGHTWARDS
+from keras_hrnet.streets.facade import Facade
+from keras_hrnet.streets.furniture import LEFTWARDS, RIGHTWARDS
 
 PLASTER = (
     (206, 196, 176), (222, 216, 204), (186, 176, 160), (196, 168, 128), (210, 184, 140), (172, 160, 150),

@@ -1,8 +1,8 @@
 """What stands and walks on the sidewalks, and what regulates the traffic."""
 
-from keras_hrnet.data.scene import figures, furniture, signals
-from keras_hrnet.data.scene.lots import add_hedge, add_tree
-from keras_hrnet.data.scene.shadows import rectangle
+from keras_hrnet.streets import figures, furniture, signals
+from keras_hrnet.streets.lots import add_hedge, add_tree
+from keras_hrnet.streets.shadows import rectangle
 
 BETWEEN_LANES = 1.65
 

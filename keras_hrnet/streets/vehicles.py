@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_hrnet.data.scene.solid import DARK, GLASS, PLATE, Solid
+from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Solid
 
 
 def box_profile(length, low, high, slope=0.0):

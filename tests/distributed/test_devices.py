@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet import processes, replicas
+from keras_hrnet.distributed import processes, replicas
+from keras_hrnet.distributed.workers import shared_out
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.training import SGD, checks, distributed, sgd
-from keras_hrnet.training.workers import shared_out
 
 BACKEND = keras.config.backend()
 

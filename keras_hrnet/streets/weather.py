@@ -2,7 +2,7 @@
 
 import math
 
-from keras_hrnet.data.scene.canvas import Light
+from keras_hrnet.streets.canvas import Light
 
 # name: (share, ambient, sun, elevation of the sun in degrees, colour of haze, colour of the zenith, clouds, metres)
 WEATHERS = {

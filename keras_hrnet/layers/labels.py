@@ -45,7 +45,7 @@ class Labels(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_hrnet.evaluation.argmax import Labels
+    >>> from keras_hrnet.layers.labels import Labels
     >>> keras.ops.convert_to_numpy(Labels()(keras.ops.array([[[[0.5, 2.0, 1.0]]]]))).tolist()
     [[[1]]]
     """

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_hrnet.labels import LABELS
+from keras_hrnet.data_sets.cityscapes import LABELS
 
 NEAREST_METRES = 0.6
 LABEL_OF_NAME = {label.name: label for label in LABELS}

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hrnet.data import synthetic
-from keras_hrnet.data.scene import draw_street
-from keras_hrnet.data.scene.canvas import Camera, Canvas
-from keras_hrnet.data.scene.shadows import ShadowPlane, rectangle
-from keras_hrnet.data.scene.weather import choose_light
-from keras_hrnet.data.synthetic import synthesize
-from keras_hrnet.labels import CLASSES, LABELS
+from keras_hrnet.data_sets.cityscapes import CLASSES, LABELS
+from keras_hrnet.streets import draw_street, synthesis
+from keras_hrnet.streets.canvas import Camera, Canvas
+from keras_hrnet.streets.shadows import ShadowPlane, rectangle
+from keras_hrnet.streets.synthesis import synthesize
+from keras_hrnet.streets.weather import choose_light
 
 pytestmark = pytest.mark.once
 
@@ -261,7 +260,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        synthetic._write_atomically(tmp_path / "a.png", fail)
+        synthesis._write_atomically(tmp_path / "a.png", fail)
     assert list(tmp_path.iterdir()) == []
 
 

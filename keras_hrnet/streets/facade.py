@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_hrnet.data.scene.texture import band, fractal, stripes
+from keras_hrnet.streets.texture import band, fractal, stripes
 
 PANE = (26, 30, 36)
 INSIDE_BY_DAY, INSIDE_AT_NIGHT = (176, 168, 152), (255, 214, 140)

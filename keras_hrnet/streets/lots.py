@@ -1,7 +1,7 @@
 """What lies beyond the sidewalks: houses, trees behind walls and fences, and what closes the end of a street."""
 
-from keras_hrnet.data.scene import buildings, furniture, plants
-from keras_hrnet.data.scene.shadows import rectangle
+from keras_hrnet.streets import buildings, furniture, plants
+from keras_hrnet.streets.shadows import rectangle
 
 STONE = ((150, 146, 138), (120, 112, 104), (176, 168, 152), (140, 92, 76), (96, 70, 50))
 WOOD = ((122, 88, 58), (150, 120, 84), (206, 204, 196))

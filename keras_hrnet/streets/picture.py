@@ -7,12 +7,12 @@ import random as python_random
 import numpy as np
 from PIL import Image, ImageFilter
 
-from keras_hrnet.data.scene import backdrop, texture
-from keras_hrnet.data.scene.canvas import Camera, Canvas
-from keras_hrnet.data.scene.facade import Facade, facade_pixels
-from keras_hrnet.data.scene.shadows import ShadowPlane
-from keras_hrnet.data.scene.street import build_street
-from keras_hrnet.data.scene.weather import choose_light
+from keras_hrnet.streets import backdrop, texture
+from keras_hrnet.streets.canvas import Camera, Canvas
+from keras_hrnet.streets.facade import Facade, facade_pixels
+from keras_hrnet.streets.shadows import ShadowPlane
+from keras_hrnet.streets.street import build_street
+from keras_hrnet.streets.weather import choose_light
 
 BONNET_COLORS = ((22, 24, 28), (60, 64, 70), (150, 154, 158), (34, 44, 72), (90, 24, 26))
 RECTIFICATION_BORDER, OUT_OF_ROI = 2, 3

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_hrnet.evaluation.argmax import Labels
+from keras_hrnet.layers.labels import Labels
 
 
 def labels_model(model):

@@ -9,8 +9,8 @@ import threading
 
 import keras
 
-from keras_hrnet.processes import texts_of_all
-from keras_hrnet.training.workers import strategy_of_workers
+from keras_hrnet.distributed.processes import texts_of_all
+from keras_hrnet.distributed.workers import strategy_of_workers
 
 
 @contextlib.contextmanager

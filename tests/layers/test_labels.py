@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet.evaluation.argmax import Labels, argmax
+from keras_hrnet.layers.labels import Labels, argmax
 
 SHAPE = (2, 3, 4, 5)
 

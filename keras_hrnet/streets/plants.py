@@ -2,7 +2,7 @@
 
 import math
 
-from keras_hrnet.data.scene.texture import Leaves, foliage
+from keras_hrnet.streets.texture import Leaves, foliage
 
 GREENS = ((74, 104, 44), (92, 118, 50), (58, 88, 46), (110, 122, 52), (134, 116, 48), (70, 96, 60), (150, 104, 44))
 BARK = (78, 64, 52)

@@ -1,6 +1,6 @@
 """What stands along a street: poles, lamps, walls, fences, bridges, and the things that nobody names."""
 
-from keras_hrnet.data.scene.facade import Facade
+from keras_hrnet.streets.facade import Facade
 
 STEEL = ((96, 100, 102), (140, 144, 146), (62, 74, 66), (44, 46, 48), (120, 112, 100))
 LEFTWARDS, RIGHTWARDS, UPWARDS = (-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
-from keras_hrnet.data.scene import lots, sidewalks
-from keras_hrnet.data.scene.backdrop import Ground, Surface
-from keras_hrnet.data.scene.traffic import Traffic
+from keras_hrnet.streets import lots, sidewalks
+from keras_hrnet.streets.backdrop import Ground, Surface
+from keras_hrnet.streets.traffic import Traffic
 
 LANE_METRES = 3.3
 PARKING_METRES = 2.4

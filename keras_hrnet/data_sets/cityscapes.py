@@ -6,8 +6,7 @@ those of `cityscapesscripts/helpers/labels.py` (version 2.2.4).
 
 import dataclasses
 
-IGNORE_LABEL = 255
-"""The train id of pixels that neither the loss nor the score looks at."""
+from keras_hrnet.data_sets.classes import Classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +84,9 @@ ID_OF_TRAIN_ID = tuple(label.id for label in CLASSES)
 
 PALETTE = tuple(label.color for label in CLASSES)
 """Red, green and blue of the 19 classes, by train id."""
+
+CITYSCAPES = Classes(CLASS_NAMES, PALETTE)
+"""The 19 classes."""
 
 # HRNet-Semantic-Segmentation, lib/datasets/cityscapes.py.
 CLASS_WEIGHTS = (

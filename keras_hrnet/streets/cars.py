@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_hrnet.data.scene.solid import DARK, GLASS, PLATE, Solid
+from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Solid
 
 REAR_LAMP, REAR_LAMP_LIT = (150, 16, 18), (235, 40, 30)
 HEADLAMP, HEADLAMP_LIT = (224, 228, 230), (255, 248, 220)

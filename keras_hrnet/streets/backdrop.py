@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_hrnet.data.scene.texture import band, fractal, speckle, stripes
+from keras_hrnet.streets.texture import band, fractal, speckle, stripes
 
 CLOUD = (250, 250, 252)
 

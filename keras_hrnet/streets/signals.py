@@ -2,7 +2,7 @@
 
 import math
 
-from keras_hrnet.data.scene.furniture import STEEL, pole
+from keras_hrnet.streets.furniture import STEEL, pole
 
 
 def traffic_light(canvas, x, z, mast, over_road):

@@ -1,0 +1,1 @@
+"""The one place that knows TensorFlow by name where another backend may be Keras's."""

@@ -1,0 +1,144 @@
+"""The classes that a network tells apart: what they are called, what they are painted in, and what is none of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+IGNORE_LABEL = 255
+"""The train id of pixels that neither the loss nor the score looks at."""
+
+Color = tuple[int, int, int]
+"""Red, green and blue, each in [0, 255]."""
+
+# Black marks ignored pixels, and greys look like it or like asphalt: colours must be lighter and more colourful.
+_MIN_LIGHTNESS, _MIN_CHROMA = 25, 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The classes of a network or a data set.
+
+    Args:
+        names: what the classes are called, by train id.
+        colors: what they are painted in, by train id; None for `palette(len(names))`.
+        ignore_label: the train id of pixels that are no class.
+
+    Raises:
+        TypeError: if a name is not text.
+        ValueError: if there is no name, a name occurs twice, or there is not one colour for each class.
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[Color, ...] | None = None
+    ignore_label: int = IGNORE_LABEL
+
+    def __post_init__(self):
+        if isinstance(self.names, str) or not all(isinstance(name, str) for name in self.names):
+            raise TypeError(
+                f"Received class names {self.names!r}. Expected a sequence of texts. Pass one such as ('sky', 'road')."
+            )
+        names = tuple(self.names)
+        if not names:
+            raise ValueError("Received no class names. Expected one for each class. Pass a name for each logit.")
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(
+                f"Received the class name {', '.join(map(repr, twice))} more than once. Expected each name once. "
+                "Rename one of them."
+            )
+        colors = palette(len(names)) if self.colors is None else checked_colors(self.colors, len(names))
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "colors", colors)
+
+    @classmethod
+    def unnamed(cls, count: int) -> Classes:
+        """Returns classes that nobody has named: "class 0", "class 1", and so on."""
+        return cls(tuple(f"class {i}" for i in range(count)))
+
+    @property
+    def are_named(self) -> bool:
+        """Whether somebody has named them."""
+        return self.names != tuple(f"class {i}" for i in range(len(self.names)))
+
+    def to_dict(self) -> dict:
+        """Returns what `Classes(**...)` takes, in the types that JSON has."""
+        return {
+            "names": list(self.names),
+            "colors": [list(color) for color in self.colors],
+            "ignore_label": self.ignore_label,
+        }
+
+
+def checked_colors(colors: Sequence[Sequence[int]], count: int) -> tuple[Color, ...]:
+    """Returns colours as tuples of integers.
+
+    Args:
+        colors: red, green and blue of each class.
+        count: how many classes there are.
+
+    Raises:
+        ValueError: if there is another number of them, or one is no colour.
+    """
+    checked = tuple(tuple(map(int, color)) for color in colors)
+    if len(checked) != count:
+        raise ValueError(
+            f"Received a palette of {len(checked)} colours for {count} classes. Expected one colour for each class. "
+            f"Pass {count} colours, or None."
+        )
+    for color in checked:
+        if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
+            raise ValueError(
+                f"Received the colour {color}. Expected red, green and blue, each from 0 to 255. Correct the palette."
+            )
+    return checked
+
+
+@functools.cache
+def palette(count: int) -> tuple[Color, ...]:
+    """Returns a colour for each class: all distinct, as far apart as they can be, and none black or grey.
+
+    Each colour is the one that differs most from all before it, by its distance in CIELAB. The first colours are
+    therefore the same for any number of classes up to 700.
+
+    Args:
+        count: how many colours.
+
+    Example:
+
+    >>> palette(2)
+    ((209, 24, 70), (24, 255, 24))
+    """
+    steps = 11
+    candidates = _candidates(steps)
+    while len(candidates) < count:
+        steps *= 2
+        candidates = _candidates(steps)
+    lab = _lab(candidates)
+    # A red to begin with.
+    chosen = [int(np.argmin(np.sum((candidates - np.array([220, 20, 60])) ** 2, axis=1)))]
+    distance = np.full(len(candidates), np.inf)
+    while len(chosen) < count:
+        distance = np.minimum(distance, np.sum((lab - lab[chosen[-1]]) ** 2, axis=1))
+        chosen.append(int(distance.argmax()))
+    return tuple(tuple(int(channel) for channel in candidates[i]) for i in chosen[:count])
+
+
+def _candidates(steps: int) -> np.ndarray:
+    levels = np.round(np.linspace(24, 255, steps)).astype("int64")
+    colors = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = _lab(colors)
+    return colors[(lab[:, 0] > _MIN_LIGHTNESS) & (np.hypot(lab[:, 1], lab[:, 2]) > _MIN_CHROMA)]
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    """Turns sRGB in [0, 255] into CIELAB (IEC 61966-2-1; CIE 15:2004), with the white of D65."""
+    share = rgb / 255
+    linear = np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=-1)

@@ -1,0 +1,1 @@
+"""What is computed in several processes, or on several devices."""
