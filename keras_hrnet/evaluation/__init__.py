@@ -11,7 +11,7 @@ from keras_hrnet.evaluation.prediction import predict
 from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.report import EvaluationReport, Example
 from keras_hrnet.evaluation.scoring import evaluate
-from keras_hrnet.models.interface import labels_model
+from keras_hrnet.models.network import labels_model
 
 __all__ = [
     "BoundaryCounts",

@@ -19,9 +19,9 @@ from keras_hrnet.models.interface import (
     image_size,
     images_for,
     label_dtype,
-    labels_model,
     num_classes,
 )
+from keras_hrnet.models.network import labels_model
 
 
 class Segmenter:

@@ -16,6 +16,7 @@ from keras_hrnet.models.hrnet import (
     HRNetW64,
 )
 from keras_hrnet.models.inference import optimize_for_inference
+from keras_hrnet.models.network import classes_of
 from keras_hrnet.models.supervised import SupervisedModel
 from keras_hrnet.models.variants import VARIANTS, Variant
 
@@ -35,6 +36,7 @@ __all__ = [
     "HRNetW64",
     "SupervisedModel",
     "Variant",
+    "classes_of",
     "cost",
     "optimize_for_inference",
     "with_scales",

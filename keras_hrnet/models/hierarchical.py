@@ -50,7 +50,9 @@ def with_scales(model, scales):
     network = model.get_layer("network")
     data_format = "channels_first" if "to_channels_last" in names else "channels_last"
     attention = model.get_layer("scale_attn")
-    return hierarchical_model(network, attention, scales, model.input_shape[1:], data_format, model.name)
+    scaled = hierarchical_model(network, attention, scales, model.input_shape[1:], data_format, model.name)
+    scaled.classes = model.classes
+    return scaled
 
 
 def hierarchical_model(network, attention, scales, input_shape, data_format, name):

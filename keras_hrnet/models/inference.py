@@ -77,6 +77,8 @@ def optimize_for_inference(model):
         _predicting_part(model), clone_function=rewriting.copy, call_function=rewriting.call, recursive=True
     )
     optimized = InferenceNetwork(copy.input, copy.output, name=model.name)
+    if getattr(model, "classes", None):
+        optimized.classes = model.classes
     rewriting.transfer_weights()
     optimized.trainable = False
     _check_difference(model, optimized)

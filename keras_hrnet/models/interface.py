@@ -1,37 +1,7 @@
-"""Runs a network on batches of images, and turns its logits into labels."""
+"""What a network takes and gives: the layout of its images, the number of its classes, the sizes that fit."""
 
 import keras
 import numpy as np
-
-from keras_hrnet.layers.labels import Labels
-
-
-def labels_model(model):
-    """Builds a model that gives labels instead of logits, sharing the layers and weights of `model`.
-
-    The largest logit is found where the network runs, so that one byte a pixel comes to the host and not one float a
-    class. Make it once where the same network is evaluated many times: it keeps what it compiled.
-
-    Args:
-        model: a functional model, float32 logits `(batch, height, width, num_classes)` out; or channels first. A
-            model that gives labels already is returned as it is.
-
-    Returns:
-        A model from the same images to labels `(batch, height, width)`, train ids: uint8, or int32 if there are more
-        than 255 classes.
-
-    Raises:
-        TypeError: if `model` is not a built Keras model with one input and one output.
-        ValueError: if its input is not RGB images, or its output not a map of logits.
-    """
-    check_model(model)
-    if gives_labels(model):
-        return model
-    # The model as a whole and not its graph: with an auxiliary head, it leaves out what only training needs.
-    logits = model(model.inputs[0])
-    dtype = label_dtype(num_classes(model))
-    labels = Labels(_channel_axis(model), dtype)(logits)
-    return keras.Model(model.inputs[0], labels, name=f"{model.name}_labels")
 
 
 def check_model(model):
@@ -85,12 +55,13 @@ def gives_labels(model):
 
 
 def num_classes(model):
-    """Returns how many logits a pixel has in a model's output.
+    """Returns how many logits a model gives for a pixel, or for an image.
 
     Raises:
         ValueError: if the model does not say.
     """
-    count = model.outputs[0].shape[_channel_axis(model)]
+    shape = model.outputs[0].shape
+    count = shape[channel_axis_of(model) if len(shape) == 4 else -1]
     if count is None:
         raise ValueError(
             f"Received the model {model.name!r} with an output of shape {tuple(model.outputs[0].shape)}. Expected a "
@@ -170,5 +141,5 @@ def check_size(model, labels, size):
         )
 
 
-def _channel_axis(model):
+def channel_axis_of(model):
     return -1 if data_format(model) == "channels_last" else 1

@@ -1,8 +1,127 @@
-"""Functional models: those whose files, compiled on one backend, train on the others, and those that only predict."""
+"""Functional models that know their classes, train on any backend wherever they were saved, or only predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_hrnet.backends.freezing import freeze, uses_onednn
+from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.layers.labels import Labels
+from keras_hrnet.models import interface
+
+
+class ClassAware:
+    """What makes a functional model know its classes, and keep them in its file.
+
+    A class of models names it before the class that it builds on: `class Network(ClassAware, keras.Model)`.
+    """
+
+    @property
+    def classes(self) -> Classes | None:
+        """The classes: their names, colors and ignore label; None for a network without a head.
+
+        Until somebody names them, they are "class 0", "class 1", and so on. `fit` and `keras_hrnet.train` take them
+        from a data set that has an attribute `classes`, as those of `keras_hrnet.data` have. Assign a `Classes`, a
+        sequence of names, or the name of a data set.
+        """
+        known = self.__dict__.get("known_classes")
+        if known is not None or len(self.outputs) != 1:
+            return known
+        return Classes.unnamed(interface.num_classes(self))
+
+    @classes.setter
+    def classes(self, classes: Classes | Sequence[str] | str) -> None:
+        classes = standardize_classes(classes)
+        if len(self.outputs) != 1:
+            raise ValueError(
+                f"Received class names for {self.name!r}, which has no head. Leave them out, or add a head."
+            )
+        if not interface.gives_labels(self) and len(classes.names) != interface.num_classes(self):
+            raise ValueError(
+                f"Received {len(classes.names)} class names for {self.name!r}, which has {interface.num_classes(self)} "
+                "classes. Expected one name for each class. Pass as many names, or build the network with "
+                f"num_classes={len(classes.names)}."
+            )
+        self.known_classes = classes
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What the classes are called, by train id."""
+        return self.classes and self.classes.names
+
+    @property
+    def class_colors(self) -> tuple[tuple[int, int, int], ...] | None:
+        """Red, green and blue of each class, each in [0, 255], by train id."""
+        return self.classes and self.classes.colors
+
+    @property
+    def ignore_label(self) -> int | None:
+        """The train id of pixels that are no class."""
+        return self.classes and self.classes.ignore_label
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        classes = getattr(x, "classes", None)
+        if isinstance(classes, Classes) and "known_classes" not in self.__dict__:
+            self.classes = classes
+        return super().fit(x, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        known = self.__dict__.get("known_classes")
+        return config if known is None else {**config, "classes": known.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> ClassAware:
+        config = dict(config)
+        classes = config.pop("classes", None)
+        model = super().from_config(config, custom_objects)
+        if classes is not None:
+            model.classes = Classes(**classes)
+        return model
+
+
+def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
+    """Returns the classes that an argument stands for.
+
+    Args:
+        classes: a `Classes`; the names of the classes, by train id; or the name of a data set in
+            `keras_hrnet.data_sets.DATA_SETS`.
+
+    Raises:
+        TypeError: if it is none of these.
+        ValueError: if there is no such data set, or the names do not differ.
+    """
+    if isinstance(classes, Classes):
+        return classes
+    if isinstance(classes, str):
+        if classes not in DATA_SETS:
+            raise ValueError(
+                f"Received the classes {classes!r}. Expected names, or a data set: {', '.join(DATA_SETS)}. Pass a "
+                "sequence of names, by train id."
+            )
+        return DATA_SETS[classes]
+    if not isinstance(classes, Sequence):
+        raise TypeError(
+            f"Received classes of type {type(classes).__name__}. Expected a sequence of names, the name of a data set, "
+            "or a `keras_hrnet.data_sets.Classes`. Pass a list of names, by train id."
+        )
+    return Classes(tuple(classes))
+
+
+def classes_of(model: keras.Model) -> Classes:
+    """Returns the classes of any model that gives logits: its own, or unnamed ones.
+
+    Args:
+        model: a functional model.
+
+    Raises:
+        ValueError: if the model does not say how many classes it has.
+    """
+    classes = getattr(model, "classes", None)
+    return classes if isinstance(classes, Classes) else Classes.unnamed(interface.num_classes(model))
 
 
 class Portable:
@@ -12,7 +131,7 @@ class Portable:
     TensorFlow on a CPU would train on JAX one operation at a time, and one of JAX on PyTorch through `torch.compile`.
     The backend that loads the file decides anew, as `compile` does where it is not told.
 
-    A class of models names it before the class that it builds on: `class Network(Portable, keras.Model)`.
+    A class of models names it before the class that it builds on.
     """
 
     def compile_from_config(self, config):
@@ -26,8 +145,10 @@ class Portable:
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Network(Portable, keras.Model):
-    """A functional `keras.Model` that is saved compiled on one backend, and trains on the others: see `Portable`.
+class Network(ClassAware, Portable, keras.Model):
+    """A functional `keras.Model` that knows its classes, and whose file trains on any backend.
+
+    See `ClassAware` and `Portable`.
 
     Args:
         inputs: as `keras.Model`.
@@ -67,3 +188,33 @@ class InferenceNetwork(Network):
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         self.predict_function = None
+
+
+def labels_model(model: keras.Model) -> keras.Model:
+    """Builds a model that gives labels instead of logits, sharing the layers and weights of `model`.
+
+    The largest logit is found where the network runs, so that one byte a pixel comes to the host and not one float a
+    class. Make it once where the same network is evaluated many times: it keeps what it compiled.
+
+    Args:
+        model: a functional model, float32 logits `(batch, height, width, num_classes)` out; or channels first. A
+            model that gives labels already is returned as it is.
+
+    Returns:
+        A model from the same images to labels `(batch, height, width)`, train ids: uint8, or int32 if there are more
+        than 255 classes.
+
+    Raises:
+        TypeError: if `model` is not a built Keras model with one input and one output.
+        ValueError: if its input is not RGB images, or its output not a map of logits.
+    """
+    interface.check_model(model)
+    if interface.gives_labels(model):
+        return model
+    # The model as a whole and not its graph: with an auxiliary head, it leaves out what only training needs.
+    logits = model(model.inputs[0])
+    dtype = interface.label_dtype(interface.num_classes(model))
+    labels = Labels(interface.channel_axis_of(model), dtype)(logits)
+    of_labels = Network(model.inputs[0], labels, name=f"{model.name}_labels")
+    of_labels.classes = classes_of(model)
+    return of_labels

@@ -6,7 +6,7 @@ import contextvars
 import keras
 
 from keras_hrnet.layers import Supervision
-from keras_hrnet.models.network import Portable
+from keras_hrnet.models.network import ClassAware, Portable
 
 # Yuan et al., "Object-Contextual Representations for Semantic Segmentation", 2020, section 4.1; NVIDIA's `OCR_ALPHA`.
 AUXILIARY_LOSS_WEIGHT = 0.4
@@ -87,7 +87,7 @@ class Supervised:
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class SupervisedModel(Supervised, Portable, keras.Model):
+class SupervisedModel(ClassAware, Supervised, Portable, keras.Model):
     """A functional model that trains further logits on the same labels, and gives only the first: see `Supervised`.
 
     Args:

@@ -2,8 +2,11 @@
 
 import keras
 import numpy as np
+import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.models.network import labels_model
 
 VARIANT = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -23,3 +26,69 @@ def test_a_step_is_traced_once_with_its_optimizer_built():
     assert calls[-1]
     if keras.config.backend() == "tensorflow":
         assert calls == [True]  # JAX and PyTorch ask for shapes before they build.
+
+
+def test_a_network_that_nobody_named_has_numbered_classes():
+    model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
+    assert model.class_names[:2] == ("class 0", "class 1")
+    assert not model.classes.are_named
+    assert model.ignore_label == 255
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_file_keeps_names_colors_and_ignore_label(data_format, tmp_path):
+    model = keras_hrnet.HRNet(VARIANT, 3, head="ocr", ocr_channels=(8, 4), data_format=data_format)
+    model.classes = Classes(("sky", "road", "tree"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)), ignore_label=254)
+    model.save(tmp_path / "named.keras")
+    loaded = keras.models.load_model(tmp_path / "named.keras")
+    assert loaded.class_names == ("sky", "road", "tree")
+    assert loaded.class_colors == ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    assert loaded.ignore_label == 254
+
+
+def test_models_made_of_a_network_keep_its_classes():
+    model = keras_hrnet.HRNet(VARIANT, 2, head="hierarchical", ocr_channels=(8, 4), data_format="channels_last")
+    model.classes = ["sky", "road"]
+    optimized = keras_hrnet.optimize_for_inference(model)
+    assert optimized.class_names == labels_model(model).class_names == ("sky", "road")
+    assert keras_hrnet.with_scales(model, (1.0,)).class_names == ("sky", "road")
+
+
+def test_a_network_takes_its_classes_from_the_data_that_it_is_fitted_to():
+    class Batches(keras.utils.PyDataset):
+        classes = Classes(("sky", "road", "tree"))
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return np.zeros((1, 32, 48, 3), "float32"), np.zeros((1, 32, 48), "uint8")
+
+    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(Batches(), verbose=0)
+    assert model.class_names == ("sky", "road", "tree")
+
+
+def test_a_data_set_names_the_classes_only_where_it_is_asked_for():
+    model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
+    model.classes = "cityscapes"
+    assert model.class_names[0] == "road"
+    assert model.class_colors[0] == (128, 64, 128)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        (["sky"], ValueError, "1 class names for 'Tiny', which has 3 classes"),
+        ("citiscapes", ValueError, "the classes 'citiscapes'. Expected names, or a data set: cityscapes"),
+        (7, TypeError, "classes of type int"),
+        (["sky", "sky", "road"], ValueError, "the class name 'sky' more than once"),
+        ([1, 2, 3], TypeError, "Expected a sequence of texts"),
+    ],
+    ids=range(5),
+)
+def test_classes_that_do_not_fit_are_refused(classes, error, message):
+    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    with pytest.raises(error, match=message):
+        model.classes = classes
