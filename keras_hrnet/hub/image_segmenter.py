@@ -205,9 +205,7 @@ def _trained_logits(backbone, num_classes, head, activation, head_options):
 
 def _head_options(row):
     """Returns the arguments of the constructor that build the head of a published file."""
-    options = {"ocr_channels": row.ocr_channels, "head_kernel_size": row.head_kernel_size}
-    stated = {name: value for name, value in options.items() if value is not None}
-    return {"num_classes": row.num_classes, "head": row.head, **stated}
+    return {"num_classes": row.num_classes, "head": row.head, **row.head_options}
 
 
 def _check_arguments(backbone, num_classes, head, activation):

@@ -112,7 +112,7 @@ def test_imagenet_weights_fill_the_backbone_of_a_segmentation_network(
 ):
     facts = {"name": "tiny", "variant": "Tiny", "file": "published.pth", "url": None, "sha256_start": None}
     row = dataclasses.replace(ROWS["timm_w48"], **facts)
-    monkeypatch.setattr("keras_hrnet.checkpoints.published.lookup.imagenet_rows", lambda: (row,))
+    monkeypatch.setattr("keras_hrnet.checkpoints.published.lookup.published_weights", lambda: (row,))
     weights = official_weights(tiny(head="classification"))
     target = cache_folder() / "tiny" / "published.pth"
     target.parent.mkdir(parents=True)

@@ -1,19 +1,23 @@
 """Finds a published weight file: by what it is for, by its name, or by what a file on disk is."""
 
 import difflib
+import functools
 import hashlib
+import importlib.resources
 import pathlib
 
-from keras_hrnet.checkpoints.published.imagenet import imagenet_rows
-from keras_hrnet.checkpoints.published.mmsegmentation import mmsegmentation_rows
-from keras_hrnet.checkpoints.published.segmentation import segmentation_rows
+from keras_hrnet.checkpoints.published.row import PublishedWeights
+from keras_hrnet.checkpoints.published.table import read_table
+
+TABLES = ("segmentation.toml", "mmsegmentation.toml", "imagenet.toml")
 
 
-def published_weights():
+@functools.cache
+def published_weights() -> tuple[PublishedWeights, ...]:
     """Lists the published weight files that the networks of this package load.
 
     Returns:
-        A tuple of `PublishedWeights`, for segmentation first.
+        Those for segmentation first.
 
     Example:
 
@@ -21,7 +25,8 @@ def published_weights():
     >>> [row.score for row in published_weights() if row.name == "mmseg_ocr_hr48_cityscapes_160k"]
     ['81.35 mIoU, val']
     """
-    return (*segmentation_rows(), *mmsegmentation_rows(), *imagenet_rows())
+    folder = importlib.resources.files("keras_hrnet.checkpoints.published")
+    return tuple(row for name in TABLES for row in read_table(folder.joinpath(name).read_text(encoding="utf-8"), name))
 
 
 def find(weights, variant, head, num_classes):

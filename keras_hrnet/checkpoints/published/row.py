@@ -10,8 +10,10 @@ class PublishedWeights:
     Args:
         name: what it is called here.
         variant: the network it fits, such as "HRNetW48".
-        head: the head whose weights it holds, such as "fcn"; None if of the backbone alone it is known.
-        num_classes: classes of that head.
+        head: the head whose weights it holds, such as "fcn"; None if only its backbone is known.
+        head_options: arguments of the constructor that build this head, such as `{"ocr_channels": (512, 256)}`; what is
+            left out has its default.
+        num_classes: the number of classes of that head.
         dataset: what it was trained on last, such as "cityscapes".
         file: what the file is called where it is published.
         url: where the file itself is.
@@ -23,21 +25,20 @@ class PublishedWeights:
             sets have terms of their own, which no row repeats.
         source: the repository, and the file in it, that these facts are from.
         score: what it reaches, and on what; at a single scale and not flipped unless it says so.
-        interpolation: how the network that it was trained in enlarges maps: "nearest" or "bilinear".
-        align_corners: whether that aligns the centres of the corner pixels.
-        channel_order: order of the colours in the pixels it was trained on, "RGB" or "BGR".
-        head_kernel_size: the argument of that name to build the network with.
-        ocr_channels: the argument of that name, of heads that have it.
+        interpolation: how the network that it was trained in resizes maps: "nearest" or "bilinear".
+        align_corners: whether bilinear resizing aligns the centres of the corner pixels.
+        channel_order: the order of the channels in the pixels it was trained on, "RGB" or "BGR".
     """
 
     name: str
     variant: str
-    head: str | None
-    num_classes: int | None
     dataset: str
     file: str
     page: str
     source: str
+    head: str | None = None
+    head_options: dict = dataclasses.field(default_factory=dict, hash=False)
+    num_classes: int | None = None
     url: str | None = None
     size: int | None = None
     sha256: str | None = None
@@ -47,12 +48,10 @@ class PublishedWeights:
     interpolation: str | None = None
     align_corners: bool | None = None
     channel_order: str = "RGB"
-    head_kernel_size: int | None = None
-    ocr_channels: tuple[int, int] | None = None
 
     @property
-    def verification(self):
-        """By what a copy of the file is told from another: "SHA-256", "8 digits of SHA-256" or "nothing"."""
+    def verification(self) -> str:
+        """What a copy of the file can be verified by: "SHA-256", "8 digits of SHA-256" or "nothing"."""
         if self.sha256:
             return "SHA-256"
         return "8 digits of SHA-256" if self.sha256_start else "nothing"

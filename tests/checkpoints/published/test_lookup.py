@@ -6,7 +6,6 @@ import pytest
 
 from keras_hrnet.checkpoints import identify, published_weights
 from keras_hrnet.checkpoints.published import find
-from keras_hrnet.checkpoints.published.lookup import imagenet_rows
 from keras_hrnet.models import VARIANTS
 
 pytestmark = pytest.mark.once
@@ -24,7 +23,7 @@ def test_a_row_is_of_a_network_of_this_package_and_says_where_it_is_from(row):
     assert row.variant in VARIANTS
     assert row.head in ("fcn", "ocr", "hierarchical", "classification", None)
     assert (row.num_classes is None) == (row.head is None)
-    assert (row.ocr_channels is not None) == (row.head in ("ocr", "hierarchical"))
+    assert ("ocr_channels" in row.head_options) == (row.head in ("ocr", "hierarchical"))
     assert row.page.startswith("https://")
     assert row.source
     assert row.url is None or row.url.startswith("https://")
@@ -58,12 +57,19 @@ def test_the_stated_digits_are_those_in_the_address(row):
                 "sha256": None,
             },
         ),
-        ("official_w48_ocr_cityscapes", {"align_corners": True, "ocr_channels": (512, 256)}),
+        ("official_w48_ocr_cityscapes", {"align_corners": True, "head_options": {"ocr_channels": (512, 256)}}),
         ("official_w48_ocr_lip", {"align_corners": None, "num_classes": 20}),
         ("official_w48_ade20k", {"align_corners": True, "num_classes": 150}),
         ("official_small_v1_cityscapes", {"variant": "HRNetW18Small", "url": None}),
         ("nvidia_w48_cityscapes", {"head": "hierarchical", "align_corners": False, "url": None}),
-        ("openseg_w48_ocr_lip", {"channel_order": "BGR", "head_kernel_size": 3, "align_corners": True}),
+        (
+            "openseg_w48_ocr_lip",
+            {
+                "channel_order": "BGR",
+                "head_options": {"ocr_channels": (512, 256), "head_kernel_size": 3},
+                "align_corners": True,
+            },
+        ),
         (
             "mmseg_ocr_hr18s_cityscapes_160k",
             {
@@ -202,7 +208,7 @@ def test_a_renamed_file_is_known_by_its_sha256(size, known, tmp_path, monkeypatc
     path.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
     row = dataclasses.replace(ROWS["timm_w48"], sha256_start=digest[:8], size=size)
-    monkeypatch.setattr("keras_hrnet.checkpoints.published.lookup.imagenet_rows", lambda: (*imagenet_rows(), row))
+    monkeypatch.setattr("keras_hrnet.checkpoints.published.lookup.published_weights", lambda: (*ROWS.values(), row))
     assert identify(path) == (row if known else None)
 
 
