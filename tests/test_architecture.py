@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 ARROWS = {
     "__init__": {"checkpoints", "evaluation", "layers", "models", "training", "version"},
     "backends": set(),
-    "checkpoints": {"replacing"},
+    "checkpoints": {"data_sets", "replacing"},
     "cli": {
         "checkpoints",
         "data",

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from keras_hrnet.data_sets import DATA_SETS, Classes
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PublishedWeights:
@@ -48,6 +50,12 @@ class PublishedWeights:
     interpolation: str | None = None
     align_corners: bool | None = None
     channel_order: str = "RGB"
+
+    @property
+    def classes(self) -> Classes | None:
+        """The names and colours of its classes; None if this package does not know them."""
+        classes = DATA_SETS.get(self.dataset)
+        return classes if classes and len(classes.names) == self.num_classes else None
 
     @property
     def verification(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from keras_hrnet.checkpoints import identify, published_weights
 from keras_hrnet.checkpoints.published import find
+from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.models import VARIANTS
 
 pytestmark = pytest.mark.once
@@ -112,6 +113,18 @@ def test_the_stated_digits_are_those_in_the_address(row):
 )
 def test_a_row_says_what_its_publishers_state(name, facts):
     assert {fact: getattr(ROWS[name], fact) for fact in facts} == facts
+
+
+@pytest.mark.parametrize("name", ["official_w48_cityscapes", "mmseg_ocr_hr18s_cityscapes_40k"])
+def test_a_file_of_a_known_data_set_has_its_classes(name):
+    assert ROWS[name].classes is DATA_SETS["cityscapes"]
+
+
+def test_a_file_of_another_data_set_or_number_of_classes_has_none():
+    row = ROWS["official_w48_cityscapes"]
+    assert dataclasses.replace(row, num_classes=20).classes is None
+    assert dataclasses.replace(row, dataset="my_streets").classes is None
+    assert dataclasses.replace(row, head=None, num_classes=None).classes is None
 
 
 @pytest.mark.parametrize(
