@@ -1,0 +1,149 @@
+"""Files are there whole or not at all, whoever fails, is killed, or lies in wait."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+import keras_hrnet.replacing
+from keras_hrnet.replacing import DAY, remove_parts, replacing
+
+pytestmark = pytest.mark.once
+
+OLD_PART, NEW_PART = ".a-part-0123abcd.txt", ".a-part-4567cdef.txt"
+
+# Without the package around it, whose import takes seconds.
+CODE = f"""
+import runpy, sys, time
+replacing = runpy.run_path({keras_hrnet.replacing.__file__!r})["replacing"]
+with replacing(sys.argv[1]) as part:
+    part.write_text("half")
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _as_in_another_process():
+    keras_hrnet.replacing._clean_once.cache_clear()
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A file that was left two days ago, and one of an hour ago."""
+    for name, age in ((OLD_PART, 2 * DAY), (NEW_PART, DAY / 24)):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    return tmp_path
+
+
+def test_what_was_written_takes_the_place_of_the_file(tmp_path):
+    path = tmp_path / "new" / "a.tar.gz"
+    for text in ("first", "second"):
+        with replacing(str(path)) as part:
+            assert (part.parent, part.suffix, part.read_text()) == (path.parent, ".gz", "")
+            part.write_text(text)
+        assert path.read_text() == text
+    assert names(path.parent) == ["a.tar.gz"]
+
+
+def test_the_name_is_another_each_time(tmp_path):
+    with replacing(tmp_path / "a.txt") as first, replacing(tmp_path / "a.txt") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_no_link_is_followed(tmp_path, monkeypatch):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / OLD_PART).symlink_to(tmp_path / "precious")
+    monkeypatch.setattr("secrets.token_hex", lambda count: "0123abcd")
+    with pytest.raises(FileExistsError), replacing(tmp_path / "a.txt"):
+        pass
+    (tmp_path / OLD_PART).unlink()
+    (tmp_path / "a.txt").symlink_to(tmp_path / "precious")
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_text("new")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "a.txt").is_symlink()
+
+
+@pytest.mark.parametrize("fails", ["writing", "fsync", "replace"])
+def test_a_failure_leaves_the_file_of_before_and_nothing_else(tmp_path, monkeypatch, fails):
+    def fail(*arguments):
+        raise OSError("disk full")
+
+    (tmp_path / "a.txt").write_text("before")
+    if fails != "writing":
+        monkeypatch.setattr(os, fails, fail)
+    with pytest.raises(OSError, match="disk full"), replacing(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        if fails == "writing":
+            fail()
+    assert (names(tmp_path), (tmp_path / "a.txt").read_text()) == (["a.txt"], "before")
+
+
+def test_an_interruption_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.txt"):
+        raise KeyboardInterrupt
+    assert names(tmp_path) == []
+
+
+def test_the_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "other").touch()
+    with replacing(tmp_path / "a.txt"):
+        pass
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".png", "街" * 83 + ".png"])
+def test_the_longest_names_can_be_written(tmp_path, name):
+    with replacing(tmp_path / name) as part:
+        part.write_text("whole")
+    assert names(tmp_path) == [name]
+
+
+def test_what_a_killed_process_left_can_be_removed(tmp_path):
+    command = [sys.executable, "-c", CODE, str(tmp_path / "a.txt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "written\n"
+        process.send_signal(signal.SIGKILL)
+    (part,) = tmp_path.iterdir()
+    assert part.read_text() == "half"
+    with replacing(tmp_path / "a.txt"):
+        pass
+    assert names(tmp_path) == [part.name, "a.txt"]
+    remove_parts(tmp_path)
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_only_parts_are_removed(tmp_path):
+    others = [".a-part-0123.txt", ".hidden", "a-part-0123abcd.txt", "a.part"]
+    for name in (*others, OLD_PART):
+        (tmp_path / name).touch()
+    remove_parts(tmp_path)
+    assert names(tmp_path) == others
+
+
+def test_a_day_later_the_next_write_to_the_folder_removes_what_was_left(parts):
+    with replacing(parts / "b.txt"):
+        assert OLD_PART not in names(parts)
+    assert names(parts) == [NEW_PART, "b.txt"]
+
+
+def test_a_folder_is_looked_through_once_a_process(parts, monkeypatch):
+    listed, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    for name in ("b.txt", "c.txt"):
+        with replacing(parts / name):
+            pass
+    assert listed == [parts]
