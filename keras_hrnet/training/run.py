@@ -13,7 +13,7 @@ import platform
 import keras
 
 from keras_hrnet.distributed.processes import num_devices, texts_of_all, this_process
-from keras_hrnet.replacing import replacing
+from keras_hrnet.replacing import remove_parts, replacing
 from keras_hrnet.training.checks import batch_size_of, class_names_of
 from keras_hrnet.training.lock import locked
 from keras_hrnet.training.recipes import Recipe
@@ -99,6 +99,7 @@ def open_folder(run_dir, run):
         if (folder / RUN_FILE).exists():
             known = _read(folder / RUN_FILE)
             _require_same(folder, known, run)
+            remove_parts(folder)
         else:
             known = run
             write_run(folder, run)

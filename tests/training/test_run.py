@@ -58,6 +58,13 @@ def test_a_folder_of_the_same_run_is_opened_again(tmp_path):
     assert known["started"] == "first"
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    opened(tmp_path, description())
+    (tmp_path / ".resume-part-0123abcd.npz").touch()
+    opened(tmp_path, description())
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["run.json"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
