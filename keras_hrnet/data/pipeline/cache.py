@@ -3,12 +3,12 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.replacing import replacing
 
 MEMORY = "memory"
 ALIGNMENT = 64
@@ -75,21 +75,11 @@ class DecodedCache:
         path = folder / f"decoded_{key}.bin"
         if not (path.is_file() and path.stat().st_size == num_bytes):
             _require_disk(folder, num_bytes)
-            self._write(path, decode, num_bytes)
+            with replacing(path) as part:
+                pixels = np.memmap(part, np.uint8, mode="w+", shape=(num_bytes,))
+                self._fill(decode, pixels)
+                pixels.flush()
         return np.memmap(path, np.uint8, mode="r")
-
-    def _write(self, path, decode, num_bytes):
-        # Only a whole file gets the name that is looked for, whatever happens on the way.
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            pixels = np.memmap(name, np.uint8, mode="w+", shape=(num_bytes,))
-            self._fill(decode, pixels)
-            pixels.flush()
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
 
 
 def _starts(sizes):

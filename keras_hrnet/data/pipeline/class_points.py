@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.replacing import replacing
 
 TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
@@ -37,7 +37,8 @@ def class_points(source, read_train_ids, classes, *, tile_size=TILE_SIZE, folder
         found = np.load(path, allow_pickle=False)
     else:
         found = _find(source, read_train_ids, num_classes, tile_size)
-        _save(path, found)
+        with replacing(path) as part:
+            np.save(part, found)
     return [found[found[:, 0] == train_id, 1:] for train_id in range(num_classes)]
 
 
@@ -94,11 +95,3 @@ def _find(source, read_train_ids, num_classes, tile_size):
     found = indices.map(find, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
     rows = [np.insert(points, 1, index, axis=1) for index, points in enumerate(found)]
     return np.concatenate(rows)
-
-
-def _save(path, array):
-    # Another process must never find half of it.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy", delete=False) as file:
-        np.save(file, array)
-    os.replace(file.name, path)

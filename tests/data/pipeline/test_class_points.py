@@ -92,6 +92,15 @@ class TestClassPoints:
         self.find(tmp_path)
         assert self.find(tmp_path, **change)[1]
 
+    def test_a_failed_save_leaves_nothing_behind(self, tmp_path, monkeypatch):
+        def save(file, array):
+            raise OSError("disk full")
+
+        monkeypatch.setattr(np, "save", save)
+        with pytest.raises(OSError, match="disk full"):
+            self.find(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
     def test_points_are_kept_in_the_keras_folder(self, tmp_path, monkeypatch):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         self.find(None)
