@@ -2,14 +2,15 @@
 
 A folder of records holds shards (`records-00000-of-00026.tfrecord`, …) and `manifest.json`, which is written last.
 While packing is under way, each finished shard has a manifest of its own (`records-00000-of-00026.tfrecord.json`), from
-which packing goes on; what is being written ends in `.part`.
+which packing is resumed.
 """
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
+
+from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START = "manifest.json", "records-"
 FORMAT, VERSION = "keras_hrnet records", 1
@@ -53,9 +54,9 @@ def own_manifest_of(shard):
     return f"{shard}.json"
 
 
-def part_of(path):
-    """Names the file that is written before it becomes the one at `path`."""
-    return path.with_name(f"{path.name}.part")
+def earlier_part_of(name):
+    """Names the half-written file that a killed process of an earlier version left behind."""
+    return f"{name}.part"
 
 
 def read_manifest(path):
@@ -88,7 +89,7 @@ def read_manifest(path):
 
 
 def write_manifest(path, shards):
-    """Writes a manifest: the file is there with all of it, or as it was.
+    """Writes a manifest, whole or not at all.
 
     Args:
         path: a `pathlib.Path`.
@@ -100,21 +101,8 @@ def write_manifest(path, shards):
         "num_samples": sum(len(shard.records) for shard in shards),
         "shards": [_fields(shard) for shard in shards],
     }
-    part = part_of(path)
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    put_in_place(part, path)
-
-
-def put_in_place(part, path):
-    """Gives a finished file its name, once its content is on the disk.
-
-    Args:
-        part: the finished file.
-        path: what it is called from now on.
-    """
-    with open(part, "r+b") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def shard_fault(folder, shard, *, contents):

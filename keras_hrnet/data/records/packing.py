@@ -13,14 +13,14 @@ from keras_hrnet.data.records.manifest import (
     MANIFEST_NAME,
     Record,
     Shard,
+    earlier_part_of,
     own_manifest_of,
-    part_of,
-    put_in_place,
     sha256_of,
     write_manifest,
 )
 from keras_hrnet.data.records.plan import plan_shards
 from keras_hrnet.data.records.resumption import undamaged_shards
+from keras_hrnet.replacing import remove_parts, replacing
 
 FRAMING_BYTES = 16
 """Length and checksum before a record, checksum behind it: 8, 4 and 4 bytes (TFRecord)."""
@@ -98,22 +98,18 @@ def _free_bytes(folder):
 def _write_shard(folder, planned, known, on_sample):
     tf = host_tensorflow()
     path = folder / planned.name
-    part = part_of(path)
     try:
-        records = _write_records(part, planned, known, on_sample)
-        shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records)
-        _require_whole(part, shard)
-        # Its manifest first: a shard without one would not be known as ours when packing goes on.
-        write_manifest(folder / own_manifest_of(planned.name), [shard])
-        put_in_place(part, path)
+        with replacing(path) as part:
+            records = _write_records(part, planned, known, on_sample)
+            shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records)
+            # Its manifest first: a shard without one would not be known as ours when packing is resumed.
+            write_manifest(folder / own_manifest_of(planned.name), [shard])
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
-            f"{part} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room "
-            f"for {planned.num_bytes:,} bytes, and for the shards behind it. Make room, and pack again: finished "
+            f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room "
+            f"for {planned.num_bytes:,} bytes, and for the shards after it. Make room, and pack again: finished "
             f"shards are kept, and you are told what the others need."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return shard
 
 
@@ -166,14 +162,10 @@ def _read_unchanged(path, num_bytes):
     return content
 
 
-def _require_whole(part, shard):
-    last = shard.records[-1]
-    expected = last.offset + last.length + FRAMING_BYTES
-    if shard.size != expected:
-        raise OSError(f"{shard.size} bytes arrived instead of {expected}; does another process pack to {part.parent}?")
-
-
 def _close(folder, shards):
     write_manifest(folder / MANIFEST_NAME, shards)
     for shard in shards:
-        Path(folder, own_manifest_of(shard.name)).unlink(missing_ok=True)
+        own = own_manifest_of(shard.name)
+        for name in (own, earlier_part_of(own), earlier_part_of(shard.name)):
+            Path(folder, name).unlink(missing_ok=True)
+    remove_parts(folder)

@@ -3,7 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from keras_hrnet.data.files.listing import entries
-from keras_hrnet.data.records.manifest import MANIFEST_NAME, own_manifest_of, part_of, read_manifest, shard_fault
+from keras_hrnet.data.records.manifest import (
+    MANIFEST_NAME,
+    earlier_part_of,
+    own_manifest_of,
+    read_manifest,
+    shard_fault,
+)
 
 
 def undamaged_shards(folder, plan):
@@ -57,10 +63,9 @@ def _described(sample):
 
 
 def _require_nothing_else(folder, plan, listed):
-    own = [folder / name for name in (MANIFEST_NAME, *(own_manifest_of(shard.name) for shard in plan))]
-    shards = [folder / shard.name for shard in plan]
-    allowed = {*own, *map(part_of, own), *map(part_of, shards), *(path for path in shards if path.name in listed)}
-    foreign = [path for path in entries(folder) if path not in allowed]
+    own = {MANIFEST_NAME, *(own_manifest_of(shard.name) for shard in plan)}
+    allowed = {*own, *listed, *map(earlier_part_of, (*own, *(shard.name for shard in plan)))}
+    foreign = [path for path in entries(folder) if path.name not in allowed]
     if foreign:
         raise ValueError(
             f"{folder} holds {foreign[0].name}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}, which "

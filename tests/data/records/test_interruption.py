@@ -18,6 +18,7 @@ def test_packing_killed_at_any_step_or_moment_goes_on_to_the_same_bytes(root, tm
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    # Three records. Of each of two shards: its manifest (writing, syncing, renaming), itself (syncing, renaming), and
-    # no part left. The manifest of all (writing, syncing, renaming), and that of each shard removed.
-    assert result.stdout == f"{3 + 2 * (3 + 2 + 1) + 3 + 2} killed at a step\n"
+    # Three records. Of each of two shards: its manifest (writing, syncing, renaming, removing the part), and itself
+    # (syncing, renaming, removing the part). The manifest of all (as that of a shard), and of each shard three names
+    # removed: its manifest, and what an earlier version may have left of both.
+    assert result.stdout == f"{3 + 2 * (4 + 3) + 4 + 2 * 3} killed at a step\n"
