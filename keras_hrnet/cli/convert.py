@@ -1,9 +1,7 @@
 """`keras-hrnet convert`: a published weight file in, a network saved by Keras out."""
 
 import dataclasses
-import os
 import pathlib
-import tempfile
 from typing import Annotated
 
 import rich.console
@@ -11,6 +9,7 @@ import typer
 
 from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
 from keras_hrnet.models import VARIANTS, HRNet, Variant
+from keras_hrnet.replacing import replacing
 
 
 def convert(
@@ -41,7 +40,8 @@ def convert(
 
     model = HRNet(_variant(network.variant), **options)
     report = load_checkpoint(model, checkpoint)
-    _save(model, output)
+    with replacing(output) as part:
+        model.save(part)
     console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
     console.print(str(report))
     console.print(f"Wrote {output}")
@@ -60,11 +60,3 @@ def _variant(row):
     """Finds the published network of these widths and depths, or makes one's own."""
     own = Variant("HRNet", **row)
     return next((variant for variant in VARIANTS.values() if dataclasses.replace(variant, name=own.name) == own), own)
-
-
-def _save(model, output):
-    """Saves beside the output and moves it there at once, so that what is there is never half a file."""
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as folder:
-        part = pathlib.Path(folder) / output.name
-        model.save(part)
-        os.replace(part, output)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.data_sets.cityscapes import LABELS
+from keras_hrnet.replacing import replacing
 from keras_hrnet.streets import paint_street
 
 CITIES = {
@@ -166,8 +167,8 @@ def _claim(written):
                 f"{root / folder} holds files that are no synthetic set (there is no {MARKER} beside it), and is left "
                 "alone. Choose an empty folder, or a new one."
             )
-    root.mkdir(parents=True, exist_ok=True)
-    _write_atomically(marker, lambda file: file.write(json.dumps(arguments, indent=2).encode() + b"\n"))
+    with replacing(marker) as part:
+        part.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
 
 
 def _arguments(written):
@@ -211,17 +212,5 @@ def _color_table():
 
 
 def _save(pixels, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(pixels)
-    _write_atomically(path, lambda file: image.save(file, format="PNG", compress_level=1, compress_type=RUN_LENGTH))
-
-
-def _write_atomically(path, write):
-    """Writes beside `path` and moves the finished file there, so that no half-written one is ever found."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(unfinished, "wb") as file:
-            write(file)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as part:
+        Image.fromarray(pixels).save(part, format="PNG", compress_level=1, compress_type=RUN_LENGTH)

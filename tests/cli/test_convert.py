@@ -45,7 +45,7 @@ def convert(run, monkeypatch):
 
     def convert(*arguments):
         saved = []
-        monkeypatch.setattr(cli.convert, "_save", lambda model, output: saved.append(model))
+        monkeypatch.setattr(keras.Model, "save", lambda self, path: saved.append(self))
         result = run(*arguments)
         assert result.exit_code == 0, result.exception
         return saved[0], result.output

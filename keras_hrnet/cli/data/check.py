@@ -19,6 +19,7 @@ from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
 from keras_hrnet.data.files.survey import check as check_cityscapes
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.replacing import replacing
 
 STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
 
@@ -48,7 +49,8 @@ def check(
     survey = survey_root(root, quick) if root is not None else survey_folders(images, masks, classes, quick)
     print_survey(survey)
     if json_file is not None:
-        json_file.write_text(json.dumps(survey.as_dict(), indent=2) + "\n", encoding="utf-8")
+        with replacing(json_file) as part:
+            part.write_text(json.dumps(survey.as_dict(), indent=2) + "\n", encoding="utf-8")
     if not survey.ok:
         raise typer.Exit(1)
 
