@@ -1,22 +1,18 @@
 """Brings a published weight file into Keras's cache, and lets none in that is cut short or altered."""
 
-import contextlib
 import http.client
 import logging
 import os
 import pathlib
 import sys
-import time
 import urllib.error
-import uuid
 
 import keras
 
 from keras_hrnet.checkpoints.published import PublishedWeights, published_weights
 from keras_hrnet.checkpoints.published.lookup import sha256_of
 from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING
-
-_STALE_SECONDS = 3600
+from keras_hrnet.replacing import replacing
 
 # What is raised once there is a connection; that there is none is a `URLError`.
 _INTERRUPTIONS = (urllib.error.ContentTooShortError, http.client.HTTPException, ConnectionError, TimeoutError)
@@ -46,7 +42,6 @@ def download(weights):
         return target
     if row.url is None:
         raise _cannot_be_fetched(row, target)
-    _prepare_folder(target.parent)
     return _fetch_whole(row, target)
 
 
@@ -67,38 +62,28 @@ def _row_of(weights):
     return row
 
 
-def _prepare_folder(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_left_overs(folder)
-    except OSError as error:
-        raise OSError(
-            f"The cache {str(folder)!r} cannot be written to ({error}). Expected a folder of one's own. Set the "
-            "environment variable KERAS_HOME to another, before Keras is imported."
-        ) from error
-
-
-def _remove_left_overs(folder):
-    """Removes what killed downloads left behind: one that is under way is written to all the time."""
-    for part in folder.glob("*.part"):
-        with contextlib.suppress(FileNotFoundError):  # Another process may be done with it.
-            if time.time() - part.stat().st_mtime > _STALE_SECONDS:
-                part.unlink()
+class _NotThePublishedFileError(Exception):
+    """What arrived is another file, or a part of it; the message says why."""
 
 
 def _fetch_whole(row, target):
-    """Fetches a file until it is whole, twice at most, under another name that no one else uses."""
+    """Fetches a file under another name until it is whole, at most twice."""
     fault = None
     for _ in range(2):
-        part = target.with_name(f"{row.file}.{uuid.uuid4().hex}.part")
         try:
-            fault = _fetch(row, part) or _fault_of(part, row)
-            if fault is None:
-                os.replace(part, target)
-                _say_if_unverified(row)
-                return target
-        finally:
-            part.unlink(missing_ok=True)
+            with replacing(target) as part:
+                _fetch(row, part)
+            _say_if_unverified(row)
+            return target
+        except _NotThePublishedFileError as error:
+            fault = error
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise OSError(
+                f"The cache {str(target.parent)!r} cannot be written to ({error}). Expected a folder of one's own. Set "
+                "the environment variable KERAS_HOME to another, before Keras is imported."
+            ) from error
     raise ValueError(
         f"What arrived from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "
         f"later, or get it by hand: download {row.file} from {row.page}, and put it at {str(target)!r}."
@@ -106,20 +91,21 @@ def _fetch_whole(row, target):
 
 
 def _fetch(row, part):
-    """Writes what is at the address to a file; says what is wrong with it if it is cut short."""
+    """Writes what is at the address to a file, which must be the published one."""
     try:
-        keras.utils.get_file(part.name, row.url, cache_subdir=str(part.parent))
+        keras.utils.get_file(part.name, row.url, cache_subdir=str(part.parent), force_download=True)
     except Exception as error:
         # Keras raises a bare `Exception` from urllib's, which tells a file cut short from one that is not there.
         cause = error.__context__ if type(error) is Exception else error
         if isinstance(cause, _INTERRUPTIONS):
-            return "it is cut short"
+            raise _NotThePublishedFileError("it is cut short") from error
         if not isinstance(cause, OSError):
             raise
         if isinstance(cause, urllib.error.HTTPError):
             cause.close()  # It holds the connection.
         raise _cannot_be_fetched(row, part.parent / row.file, cause) from error
-    return None
+    if fault := _fault_of(part, row):
+        raise _NotThePublishedFileError(fault)
 
 
 def _fault_of(path, row):
