@@ -1,49 +1,53 @@
 """Training on several devices, or in several processes: the public context manager `distributed`."""
 
+from __future__ import annotations
+
+import concurrent.futures
 import contextlib
 import os
 import random
 import signal
 import sys
 import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
-from keras_hrnet.distributed.processes import texts_of_all
+from keras_hrnet.distributed.processes import gather_texts
 from keras_hrnet.distributed.workers import strategy_of_workers
 
 
 @contextlib.contextmanager
-def distributed(devices=None, hosts=None, process=None):
-    """Lets what is made and trained inside share each batch among devices, or among processes.
+def distributed(
+    devices: int | None = None, hosts: Sequence[str] | None = None, process: int | None = None
+) -> Iterator[None]:
+    """Shares each batch among devices, or among processes, in everything that is built and trained inside.
 
-    Network, data and training belong inside. A batch of `cityscapes` or `folders`, with the `batch_size` that they are
-    given, is the one of all devices together, and each step is that of one device with the same batch: statistics of
+    Network, data and training belong inside. The `batch_size` given to `cityscapes` or `folders` is that of all devices
+    together, and each step equals that of one device with the same batch: statistics of
     `keras_hrnet.layers.BatchNorm`, losses, clipping, accumulation and scores are those of the whole. Dropout draws
-    differently, and `OhemCrossEntropy` keeps pixels of each replica's part, on JAX of the whole.
+    differently, and `OhemCrossEntropy` chooses among the pixels of each replica's part, on JAX of the whole.
 
-    - `devices` are of this process: `tf.distribute.MirroredStrategy` on TensorFlow, `keras.distribution.DataParallel`
-      on JAX. PyTorch takes a process for each device.
-    - `hosts` are processes, on one machine or on several, which all run the same code with another `process`:
+    - `devices` belong to this process: `tf.distribute.MirroredStrategy` on TensorFlow,
+      `keras.distribution.DataParallel` on JAX. PyTorch needs a process for each device.
+    - `hosts` are processes, on one machine or on several, which all run the same code with a different `process`:
       `tf.distribute.MultiWorkerMirroredStrategy` and JAX's, each with all GPUs that it sees, or with the CPU, and a
       process group on PyTorch, each with one GPU, or with the CPU. They wait here until all have come, and get one
       seed. The first writes all files, and needs the others until it is done; when one ends early, the others fail.
-      TensorFlow's must meet before it computes anything. On JAX, a `SystemExit` such as that after SIGTERM ends a
-      process without anything that is left to do in it.
+      TensorFlow's must meet before it computes anything. On JAX, a `SystemExit` such as that after SIGTERM ends the
+      process at once: none of its exit handlers runs.
 
     Args:
-        devices: how many devices of this process; 0 means all. Not with `hosts`.
-        hosts: addresses "host:port" of the processes, a list that is the same in each; the first waits for the others
-            at its port, and TensorFlow's all listen at theirs. Processes on one machine have the same host and
-            different ports.
+        devices: number of devices of this process; 0 means all. Not with `hosts`.
+        hosts: addresses "host:port" of the processes, the same list in each; the first waits for the others at its
+            port, and TensorFlow's all listen at theirs. Processes on one machine have the same host and different
+            ports.
         process: which of `hosts` this process is, from 0.
 
-    Yields:
-        Nothing.
-
     Raises:
-        TypeError: if `devices` or `process` is no integer, or `hosts` no list of strings.
-        ValueError: if there are not so many devices, or not such a process, or the backend has no such distribution.
+        TypeError: if `devices` or `process` is not an integer, or `hosts` not a list of strings.
+        ValueError: if there are not that many devices, there is no such process, or the backend does not support it.
         OSError: if TensorFlow cannot listen at the port of this process.
         RuntimeError: if TensorFlow has computed something before its processes meet.
 
@@ -64,23 +68,51 @@ def distributed(devices=None, hosts=None, process=None):
         )
     if hosts is None and process is not None:
         raise ValueError(f"Received process={process} without hosts. Expected both, or none. Pass hosts.")
-    backend = keras.config.backend()
-    if hosts is not None:
-        _check_hosts(hosts, process)
-        several = {"tensorflow": _processes_of_tensorflow, "jax": _processes_of_jax, "torch": _processes_of_torch}
-        context = several[backend](list(hosts), process)
-    elif devices is None or devices == 1:
-        context = contextlib.nullcontext()
-    else:
-        context = _devices(backend, _checked_count(devices))
-    with context:
-        if hosts is not None:
-            _take_back_sigterm()
-            _draw_seed()
+    if hosts is None:
+        with _scope_of_devices(devices):
+            yield
+        return
+    _check_hosts(hosts, process)
+    with _scope_of_processes(list(hosts), process):
+        _restore_sigterm()
+        # Networks begin with the same weights everywhere.
+        keras.utils.set_random_seed(int(gather_texts(str(random.randrange(2**31)))[0]))
         yield
+        # The first process answers the others until they are done.
+        gather_texts("done")
 
 
-def _check_hosts(hosts, process):
+@contextlib.contextmanager
+def undistributed() -> Iterator[None]:
+    """Lets one process create variables of its own while several of JAX or of TensorFlow train together.
+
+    Keras would place them on the devices of all processes, and TensorFlow's strategy would send them the first values:
+    each process would have to do the same.
+    """
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        is_needed = tf.distribute.has_strategy()
+        with tf.variable_creator_scope(_variable_of_no_strategy) if is_needed else contextlib.nullcontext():
+            yield
+        return
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def _variable_of_no_strategy(next_creator, **options):
+    import tensorflow as tf
+
+    # There is no public way out of a strategy; but a strategy is that of one thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(tf.Variable, **options).result()
+
+
+def _check_hosts(hosts: Any, process: Any) -> None:
     if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
         raise TypeError(f'Received hosts={hosts!r}. Expected a list of strings. Pass ["host0:2222", "host1:2222"].')
     for host in hosts:
@@ -92,57 +124,59 @@ def _check_hosts(hosts, process):
             f"Received hosts={hosts}, one of them twice. Expected an address for each process. Give processes on one "
             "machine different ports."
         )
-    if isinstance(process, bool) or not hasattr(process, "__index__"):
-        raise TypeError(f"Received process={process!r}. Expected an integer. Pass one from 0 to {len(hosts) - 1}.")
+    remedy = f"Pass one from 0 to {len(hosts) - 1}."
+    _check_integer("process", process, remedy)
     if not 0 <= process < len(hosts):
-        raise ValueError(
-            f"Received process={process} for {len(hosts)} hosts. Expected one of them. Pass one from 0 to "
-            f"{len(hosts) - 1}."
-        )
+        raise ValueError(f"Received process={process} for {len(hosts)} hosts. Expected one of them. {remedy}")
 
 
-def _checked_count(devices):
-    if isinstance(devices, bool) or not hasattr(devices, "__index__"):
-        raise TypeError(f"Received devices={devices!r}. Expected an integer. Pass a number, or 0 for all.")
-    if devices < 0:
-        raise ValueError(f"Received devices={devices}. Expected at least 0. Pass a number, or 0 for all.")
-    return int(devices)
+def _check_integer(name: str, value: Any, remedy: str) -> None:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"Received {name}={value!r}. Expected an integer. {remedy}")
 
 
-def _devices(backend, count):
+def _scope_of_devices(count: int | None) -> contextlib.AbstractContextManager:
+    if count is not None:
+        _check_integer("devices", count, "Pass a number, or 0 for all.")
+    if count in (None, 1):
+        return contextlib.nullcontext()
+    if count < 0:
+        raise ValueError(f"Received devices={count}. Expected at least 0. Pass a number, or 0 for all.")
+    backend = keras.config.backend()
     if backend == "torch":
         raise ValueError(
             f"Received devices={count} on PyTorch. Expected hosts, as there each device has a process of its own. "
             'Start one for each with hosts=["localhost:2222", "localhost:2223"] and process=0, and with process=1.'
         )
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        known = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
-        known = known or [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("CPU")]
-    else:
-        known = keras.distribution.list_devices()
+    known = keras.distribution.list_devices() if backend == "jax" else _devices_of_tensorflow()
     if count > len(known):
         raise ValueError(
-            f"Received devices={count}. Expected at most {len(known)}, as {keras.config.backend()} sees "
-            f"{', '.join(known)}. Pass {len(known)}, or 0 for all."
+            f"Received devices={count}. Expected at most {len(known)}, as {backend} sees {', '.join(known)}. Pass "
+            f"{len(known)}, or 0 for all."
         )
     chosen = known[: count or len(known)]
-    if backend == "tensorflow":
-        return tf.distribute.MirroredStrategy(chosen).scope()
-    return keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False).scope()
+    if backend == "jax":
+        return keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False).scope()
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(chosen).scope()
+
+
+def _devices_of_tensorflow() -> list[str]:
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name.removeprefix("/device:") for device in devices]
+
+
+def _scope_of_processes(hosts: list[str], process: int) -> contextlib.AbstractContextManager:
+    if keras.config.backend() == "tensorflow":
+        return strategy_of_workers(hosts, process).scope()
+    return {"jax": _processes_of_jax, "torch": _processes_of_torch}[keras.config.backend()](hosts, process)
 
 
 @contextlib.contextmanager
-def _processes_of_tensorflow(hosts, process):
-    with strategy_of_workers(hosts, process).scope():
-        yield
-        # The first process answers the others until they are done.
-        texts_of_all("done")
-
-
-@contextlib.contextmanager
-def _processes_of_torch(hosts, process):
+def _processes_of_torch(hosts: list[str], process: int) -> Iterator[None]:
     import torch
 
     kinds = "gloo"
@@ -154,14 +188,12 @@ def _processes_of_torch(hosts, process):
     torch.distributed.init_process_group(kinds, init_method=f"tcp://{hosts[0]}", rank=process, world_size=len(hosts))
     try:
         yield
-        # The first process answers the others until they are done.
-        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
 
 
 @contextlib.contextmanager
-def _processes_of_jax(hosts, process):
+def _processes_of_jax(hosts: list[str], process: int) -> Iterator[None]:
     import jax
 
     # A process that fails waits so long for the others, in vain.
@@ -177,12 +209,7 @@ def _processes_of_jax(hosts, process):
     jax.distributed.shutdown()
 
 
-def _take_back_sigterm():
+def _restore_sigterm() -> None:
     """Lets SIGTERM do what it did: TensorFlow and JAX have handlers of their own by now, which do nothing."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
-
-
-def _draw_seed():
-    """Seeds all processes alike, from the generator of the first one: networks begin with the same weights."""
-    keras.utils.set_random_seed(int(texts_of_all(str(random.randrange(2**31)))[0]))

@@ -1,7 +1,12 @@
-"""Which of the processes that train together this one is, and how many devices share a batch."""
+"""Which of the processes that train together this one is, and what they tell one another."""
+
+from __future__ import annotations
 
 import sys
+from types import ModuleType
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Process(NamedTuple):
@@ -16,25 +21,23 @@ class Process(NamedTuple):
     count: int
 
     @property
-    def is_first(self):
+    def is_first(self) -> bool:
         """Whether it is the one that writes files."""
         return self.index == 0
 
 
-def this_process():
-    """Finds out which process this is: of JAX's, of PyTorch's process group, or of the TensorFlow strategy in scope.
+def this_process() -> Process:
+    """Returns which process this is: of JAX's, of PyTorch's process group, or of the TensorFlow strategy in scope.
 
-    Returns:
-        A `Process`; without any distribution, the first of one.
+    Without any distribution, it is the first of one.
     """
     return _of_jax() or _of_torch() or _of_tensorflow() or Process(0, 1)
 
 
-def num_devices():
-    """Counts the devices that share a batch, in all processes together.
+def num_devices() -> int:
+    """Returns how many devices share a batch, in all processes together.
 
-    Returns:
-        An integer: of the TensorFlow strategy in scope, of Keras's distribution, or a device for each process.
+    They are those of the TensorFlow strategy in scope, those of Keras's distribution, or one in each process.
     """
     tf, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
     replicas = getattr(tf.distribute.get_strategy(), "num_replicas_in_sync", 1) if tf else 1
@@ -43,62 +46,49 @@ def num_devices():
     return max(replicas, on_mesh, this_process().count)
 
 
-def texts_of_all(text):
-    """Lets each process know a text of each, and waits until all have come here.
+def torch_group() -> ModuleType | None:
+    """Returns `torch.distributed` if this process is in its process group, else None."""
+    torch = sys.modules.get("torch")
+    group = torch and torch.distributed
+    return group if group and group.is_available() and group.is_initialized() else None
 
-    Args:
-        text: of this process.
 
-    Returns:
-        A list of strings, in the order of the processes.
-    """
+def gather_texts(text: str) -> list[str]:
+    """Waits until every process has come here with a text, and returns all of them, in the order of the processes."""
     process = this_process()
     if process.count == 1:
         return [text]
-    if _of_jax():
-        return _gathered_by_jax(text)
-    if _of_tensorflow():
-        return _gathered_by_tensorflow(text, process)
-    import torch
-
-    texts = [None] * process.count
-    torch.distributed.all_gather_object(texts, text)
-    return texts
-
-
-def _gathered_by_jax(text):
-    import numpy as np
-    from jax.experimental.multihost_utils import process_allgather as gather
-
+    if torch_group():
+        texts = [None] * process.count
+        torch_group().all_gather_object(texts, text)
+        return texts
+    gather = _gather_on_jax if _of_jax() else _gather_on_tensorflow
     content = np.frombuffer(text.encode(), "uint8")
-    lengths = gather(np.array([len(content)], "int32")).reshape(-1)
-    padded = gather(np.pad(content, (0, lengths.max() - len(content))))
-    return [row[:length].tobytes().decode() for row, length in zip(padded, lengths, strict=True)]
-
-
-def _gathered_by_tensorflow(text, process):
-    import numpy as np
-
-    tf = sys.modules["tensorflow"]
-    strategy = tf.distribute.get_strategy()
-    first_device = process.index * (strategy.num_replicas_in_sync // process.count)
-
-    def gather(row):
-        # A sum over all devices, where each row is one's own: `strategy.gather` is traced anew, and warns of it.
-        own, others = np.zeros([2, process.count, len(row)], "int64")
-        own[process.index] = row
-        parts = strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(own if context.replica_id_in_sync_group == first_device else others)
-        )
-        return strategy.reduce("SUM", parts, axis=None).numpy()
-
-    content = list(text.encode())
-    lengths = gather([len(content)])[:, 0]
-    padded = gather(np.pad(content, (0, lengths.max() - len(content))))
+    lengths = gather(np.array([len(content)], "int32"), process)[:, 0]
+    padded = gather(np.pad(content, (0, lengths.max() - len(content))), process)
     return [bytes(row[:length].tolist()).decode() for row, length in zip(padded, lengths, strict=True)]
 
 
-def _of_jax():
+def _gather_on_jax(row: np.ndarray, process: Process) -> np.ndarray:
+    from jax.experimental.multihost_utils import process_allgather
+
+    return process_allgather(row).reshape(process.count, -1)
+
+
+def _gather_on_tensorflow(row: np.ndarray, process: Process) -> np.ndarray:
+    tf = sys.modules["tensorflow"]
+    strategy = tf.distribute.get_strategy()
+    first_device = process.index * (strategy.num_replicas_in_sync // process.count)
+    # A sum over all devices, where each row is one's own: `strategy.gather` is traced anew, and warns of it.
+    own, others = np.zeros([2, process.count, len(row)], "int64")
+    own[process.index] = row
+    parts = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(own if context.replica_id_in_sync_group == first_device else others)
+    )
+    return strategy.reduce("SUM", parts, axis=None).numpy()
+
+
+def _of_jax() -> Process | None:
     jax = sys.modules.get("jax")
     # Asking for the number of processes starts JAX's devices, which must not happen before the processes have met.
     if jax is None or not jax.distributed.is_initialized():
@@ -106,14 +96,12 @@ def _of_jax():
     return Process(jax.process_index(), jax.process_count())
 
 
-def _of_torch():
-    torch = sys.modules.get("torch")
-    if torch is None or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return None
-    return Process(torch.distributed.get_rank(), torch.distributed.get_world_size())
+def _of_torch() -> Process | None:
+    group = torch_group()
+    return Process(group.get_rank(), group.get_world_size()) if group else None
 
 
-def _of_tensorflow():
+def _of_tensorflow() -> Process | None:
     tf = sys.modules.get("tensorflow")
     resolver = tf and getattr(tf.distribute.get_strategy(), "cluster_resolver", None)
     if not resolver or not resolver.cluster_spec():

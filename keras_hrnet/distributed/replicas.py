@@ -1,40 +1,43 @@
 """Sums over the replicas of a network, the copies that compute a part of each batch, on TensorFlow and PyTorch.
 
 On TensorFlow, a replica is what a `tf.distribute` strategy runs on one device; on PyTorch, a process of the group. On
-JAX there are none: what a program computes is of the whole batch, on however many devices and processes. There, as
-wherever a single replica trains, all functions give back what they get.
+JAX there are none: a program computes the whole batch, on however many devices and processes. There, as wherever a
+single replica trains, all functions return what they are given.
 """
 
-import concurrent.futures
-import contextlib
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
+
+from keras_hrnet.distributed.processes import torch_group
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import torch
 
 # Numbers that PyTorch sends at a time: 64 MiB of float32. Each time costs a round of messages, and as much memory.
 NUMBERS_AT_A_TIME = 2**24
 
 
-def num_replicas():
-    """Returns how many replicas compute parts of the batch that is being computed, an integer."""
+def num_replicas() -> int:
+    """Returns how many replicas compute parts of the batch that is being computed."""
     if keras.config.backend() == "torch":
-        import torch
-
-        group = torch.distributed
-        return group.get_world_size() if group.is_available() and group.is_initialized() else 1
+        group = torch_group()
+        return group.get_world_size() if group else 1
     if keras.config.backend() == "tensorflow":
         context = _context_of_tensorflow()
         return context.num_replicas_in_sync if context else 1
     return 1
 
 
-def sum_over_replicas(x):
-    """Adds up a tensor over the replicas. The derivative, likewise, is the sum of those on all replicas.
+def sum_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Adds up a tensor over the replicas; its derivative, likewise, is the sum of those on all replicas.
 
     Args:
-        x: a tensor, of one shape on all replicas.
-
-    Returns:
-        The sum, of the same shape, on each replica.
+        x: of one shape on all replicas.
     """
     if num_replicas() == 1:
         return x
@@ -43,30 +46,24 @@ def sum_over_replicas(x):
     return _context_of_tensorflow().all_reduce("SUM", x)
 
 
-def mean_over_replicas(x):
-    """Averages a tensor over the replicas.
+def mean_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Averages a float tensor over the replicas.
 
     Args:
-        x: a float tensor, of one shape on all replicas.
-
-    Returns:
-        The mean, of the same shape, on each replica.
+        x: of one shape on all replicas.
     """
     count = num_replicas()
     return x if count == 1 else sum_over_replicas(x) / count
 
 
-def gradients_of_all(gradients):
-    """Gives the gradients of the whole batch.
+def gradients_of_all(gradients: Sequence[keras.KerasTensor | None]) -> Sequence[keras.KerasTensor | None]:
+    """Returns the gradients of the whole batch.
 
-    That is the mean over PyTorch's processes, of which each has the loss of its part of the batch; and the sum over
+    That is the mean over PyTorch's processes, each of which has the loss of its part of the batch; and the sum over
     TensorFlow's replicas, whose losses Keras divides by their number.
 
     Args:
-        gradients: a list of tensors, with None where there is no gradient; the same on all replicas.
-
-    Returns:
-        A list of tensors of the same shapes.
+        gradients: those of this replica, with None where there is no gradient; the same on all replicas.
     """
     if num_replicas() == 1:
         return gradients
@@ -79,43 +76,7 @@ def gradients_of_all(gradients):
     return [None if gradient is None else next(reduced) for gradient in gradients]
 
 
-@contextlib.contextmanager
-def undistributed():
-    """Lets one process make variables of its own while several of JAX or of TensorFlow train together.
-
-    Keras would place them on the devices of all processes, and TensorFlow's strategy would send them the first values:
-    each process would have to do the same.
-
-    Yields:
-        Nothing.
-    """
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with (
-            tf.variable_creator_scope(_variable_of_no_strategy)
-            if tf.distribute.has_strategy()
-            else contextlib.nullcontext()
-        ):
-            yield
-        return
-    distribution = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(distribution)
-
-
-def _variable_of_no_strategy(next_creator, **options):
-    import tensorflow as tf
-
-    # A strategy is left by no public way; but it is that of one thread.
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        return thread.submit(tf.Variable, **options).result()
-
-
-def _context_of_tensorflow():
+def _context_of_tensorflow() -> tf.distribute.ReplicaContext | None:
     """Where one replica of several is being traced; None outside of them, and where there is one."""
     import tensorflow as tf
 
@@ -136,7 +97,7 @@ def _sum_on_torch(x):
     return total(x), lambda x, upstream: total(upstream)
 
 
-def _mean_on_torch(gradients):
+def _mean_on_torch(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
     import torch
 
     means, bucket, size = [], [], 0

@@ -1,7 +1,14 @@
 """TensorFlow's strategy of several processes, as `fit` of Keras and data that is shared out already need it."""
 
+from __future__ import annotations
 
-def strategy_of_workers(hosts, process):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strategy:
     """Starts this process's server, waits for those of the others, and makes the strategy of all of them.
 
     It is a `tf.distribute.MultiWorkerMirroredStrategy` of all GPUs that this process sees, or of its CPU, but for what
@@ -9,11 +16,8 @@ def strategy_of_workers(hosts, process):
     all; and `fit` asks for means that TensorFlow has not, without which it fails (as of Keras 3.15).
 
     Args:
-        hosts: addresses "host:port", a list of strings; each process answers the others at its own.
+        hosts: addresses "host:port"; each process answers the others at its own.
         process: which of them this process is, from 0.
-
-    Returns:
-        A `tf.distribute.Strategy`.
 
     Raises:
         OSError: if this process cannot be reached at its address.
@@ -60,22 +64,19 @@ def strategy_of_workers(hosts, process):
         ) from error
 
 
-def in_strategy_of_workers():
+def in_strategy_of_workers() -> bool:
     """Returns whether the strategy in scope is one that `strategy_of_workers` has made."""
     import tensorflow as tf
 
     return getattr(tf.distribute.get_strategy(), "answers_fit", False)
 
 
-def shared_out(dataset, count):
-    """Cuts each batch into one for each of several devices.
+def shared_out(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Cuts each batch into one for each of several devices, in the order of the rows.
 
     Args:
-        dataset: a `tf.data.Dataset` whose batches have a number of rows that is a multiple of `count`.
+        dataset: batches whose number of rows is a multiple of `count`.
         count: how many devices there are.
-
-    Returns:
-        A `tf.data.Dataset` of as many batches more, which come in the order of the rows.
     """
     import tensorflow as tf
 

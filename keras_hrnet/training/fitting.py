@@ -10,7 +10,7 @@ import rich.console
 
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
-from keras_hrnet.distributed.processes import num_devices, texts_of_all, this_process
+from keras_hrnet.distributed.processes import gather_texts, num_devices, this_process
 from keras_hrnet.evaluation import MeanIoU
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.interface import data_format, image_size, num_classes
@@ -158,7 +158,7 @@ def train(
             if is_first:
                 write_run(folder, {**run, "result": _result(folder, saves.position.seconds)})
                 saves.path.unlink(missing_ok=True)
-            texts_of_all("written")
+            gather_texts("written")
             if saves.is_terminated:
                 raise SystemExit(EXIT_STATUS)
         if (folder / "best.keras").exists():
@@ -208,7 +208,7 @@ def _fit(model, train, val, recipe, folder, saves, callbacks):
 
 
 def _check_same_position(position, path):
-    for i, text in enumerate(texts := texts_of_all(str(position))):
+    for i, text in enumerate(texts := gather_texts(str(position))):
         if text != texts[0]:
             raise ValueError(
                 f"Received {str(path)!r}, where process {i} reads {text}, and the first {texts[0]} (None: no file). "

@@ -12,7 +12,7 @@ import platform
 
 import keras
 
-from keras_hrnet.distributed.processes import num_devices, texts_of_all, this_process
+from keras_hrnet.distributed.processes import gather_texts, num_devices, this_process
 from keras_hrnet.replacing import remove_parts, replacing
 from keras_hrnet.training.checks import batch_size_of, class_names_of
 from keras_hrnet.training.lock import locked
@@ -50,7 +50,7 @@ def open_folder_together(run_dir, run):
         return
     _require_same_everywhere(run)
     if not process.is_first:
-        found = json.loads(texts_of_all("")[0])
+        found = json.loads(gather_texts("")[0])
         if isinstance(found, str):
             raise RuntimeError(f"The first process stopped before the training began: {found}")
         yield pathlib.Path(found[0]), found[1]
@@ -59,14 +59,14 @@ def open_folder_together(run_dir, run):
         try:
             folder, run = stack.enter_context(open_folder(run_dir, run))
         except Exception as error:
-            texts_of_all(json.dumps(str(error)))
+            gather_texts(json.dumps(str(error)))
             raise
-        texts_of_all(json.dumps([str(folder), run]))
+        gather_texts(json.dumps([str(folder), run]))
         yield folder, run
 
 
 def _require_same_everywhere(run):
-    runs = [json.loads(text) for text in texts_of_all(json.dumps(run))]
+    runs = [json.loads(text) for text in gather_texts(json.dumps(run))]
     for i, other in enumerate(runs):
         # A network that has another name in one process is the same network.
         for name, ours, theirs in _differences(runs[0], other, may_differ=("network.name",)):

@@ -1,229 +1,66 @@
-"""Two devices, and two processes, train as one does: weights, statistics, logs, files, and what is refused.
-
-This file is also the program of the processes: it is run with JSON of what `work` takes.
-"""
-
-import csv
-import json
-import os
-import pathlib
-import random
-import signal
-import socket
-import subprocess
-import sys
+"""`distributed`: which devices and processes it takes, and what it refuses."""
 
 import keras
 import numpy as np
 import pytest
 
-import keras_hrnet
-from keras_hrnet.data import cityscapes, synthesize
-from keras_hrnet.layers import ConvNorm
-from keras_hrnet.training import distributed
-
-pytestmark = pytest.mark.slow
+from keras_hrnet.distributed import replicas
+from keras_hrnet.training import SGD, distributed, sgd
 
 BACKEND = keras.config.backend()
-BATCH_SIZE = 4
-# Three steps an epoch: accumulated gradients of one batch are left at the end of each.
-SETTINGS = {
-    "recipe": "fine_tuning", "epochs": 3, "learning_rate": 0.05, "warmup_epochs": 0.5, "batch_size": 8,
-    "head_rate": 1.0, "gradient_accumulation": 2, "ema": 0.7, "clip_norm": 0.5,
-    "class_weights": tuple(np.linspace(0.2, 2, 19)),
-}  # fmt: skip
-RUNS = {"whole": {}}
-if BACKEND != "jax":
-    # Its losses are of the whole batch in any case.
-    RUNS["rmi"] = {"loss": "rmi", "class_weights": None, "epochs": 1, "warmup_epochs": 0, "gradient_accumulation": 1}
-WAYS = {"torch": ["processes"], "tensorflow": ["devices", "processes"], "jax": ["devices", "processes"]}[BACKEND]
-SECONDS = 240
 
 
-def network():
-    keras.utils.set_random_seed(7)
-    image = keras.Input((None, None, 3))
-    x = keras.layers.Rescaling(1 / 127.5, -1)(image)
-    x = ConvNorm(6, 3, strides=2)(x)
-    x = ConvNorm(6, 3)(x)
-    x = keras.layers.UpSampling2D(2)(x)
-    return keras.Model(image, keras.layers.Conv2D(19, 1, kernel_initializer="he_normal")(x), name="small")
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"devices": 2, "hosts": ["a:1"]}, ValueError, r"devices=2 and hosts=\['a:1'\]. Expected one of them"),
+        ({"process": 1}, ValueError, "process=1 without hosts"),
+        ({"hosts": "a:1,b:1", "process": 0}, TypeError, "Expected a list of strings"),
+        ({"hosts": ["a"], "process": 0}, ValueError, r"host 'a'. Expected host:port. Pass one such as a:2222"),
+        ({"hosts": ["a:1", "a:1"], "process": 0}, ValueError, "one of them twice"),
+        ({"hosts": ["a:1", "b:1"]}, TypeError, "process=None. Expected an integer. Pass one from 0 to 1"),
+        ({"hosts": ["a:1", "b:1"], "process": 2}, ValueError, "process=2 for 2 hosts"),
+        ({"devices": 1.5}, TypeError, "devices=1.5. Expected an integer"),
+        ({"devices": -1}, ValueError, "devices=-1. Expected at least 0"),
+    ],
+    ids=range(9),
+)
+def test_what_cannot_be_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message), distributed(**arguments):
+        pass
 
 
-class KilledError(Exception):
-    """Stands for SIGKILL: nothing of what follows in the process happens."""
-
-
-class Kill(keras.callbacks.Callback):
-    """Ends the first process after the fourth step: without a word, or by SIGTERM."""
-
-    def __init__(self, by):
-        super().__init__()
-        self.by, self.count = by, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.count += 1
-        if self.count == 4 and self.by == "sigterm":
-            os.kill(os.getpid(), signal.SIGTERM)
-        if self.count == 5 and self.by == "error":
-            raise KilledError
-
-
-def work(root, folder, runs, devices=None, hosts=None, process=None):
-    """Trains as `runs` say: settings by name of the run. What the network has in the end goes to a file."""
-    terminated = []
-    if hosts:
-        # TensorFlow and JAX take SIGTERM for themselves while their processes meet.
-        signal.signal(signal.SIGTERM, lambda *_: terminated.append("SIGTERM"))
-    with distributed(devices, hosts, process):
-        if hosts:
-            os.kill(os.getpid(), signal.SIGTERM)
-            (pathlib.Path(folder) / f"begun {process}").write_text(f"{random.random()} {terminated}")
-        for name, settings in runs.items():
-            settings = dict(settings)
-            kill, add = settings.pop("kill", None), settings.pop("add_to_weights", 0)
-            run_dir = pathlib.Path(folder) / name
-            model = network()
-            model.set_weights([weight + add * (process or 0) for weight in model.get_weights()])
-            train = cityscapes(root, "train", batch_size=BATCH_SIZE, crop_size=(32, 32))
-            val = cityscapes(root, "val", batch_size=2)
-            callbacks = [Kill(kill)] if kill and not process else []
-            options = {**SETTINGS, **settings, "save_minutes": 0 if kill else 10, "callbacks": callbacks}
-            try:
-                model = keras_hrnet.train(model, train, val, run_dir=run_dir, **options)
-            except ValueError as error:
-                if not add or "network.first_weights" not in str(error):
-                    raise
-                run_dir.mkdir(exist_ok=True)
-                (run_dir / f"refused {process}").touch()
-                continue
-            np.savez(run_dir / f"{process or 0}.npz", *model.get_weights())
-
-
-def start(way, *arguments):
-    """Runs `work` on two devices, or in two processes: returns how each ended, and what it printed."""
-    # The other devices and processes are the same machine's.
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": BACKEND,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONWARNINGS": "error::FutureWarning",
-    }
-    if way == "devices":
-        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-        options = [{"devices": 2}]
+def test_what_the_backend_has_not_is_refused():
+    if BACKEND == "torch":
+        expected = r"devices=99 on PyTorch. Expected hosts"
     else:
-        hosts = two_hosts()
-        options = [{"hosts": hosts, "process": i} for i in range(2)]
-    commands = [
-        [sys.executable, __file__, json.dumps([*map(str, arguments[:2]), *arguments[2:]]), json.dumps(option)]
-        for option in options
-    ]
-    processes = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for command in commands
-    ]
-    try:
-        texts = [process.communicate(timeout=SECONDS)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(process.returncode, text) for process, text in zip(processes, texts, strict=True)]
+        expected = rf"devices=99. Expected at most \d, as {BACKEND} sees .*pu:0. Pass \d"
+    with pytest.raises(ValueError, match=f"(?i){expected}"), distributed(99):
+        pass
 
 
-def two_hosts():
-    with socket.create_server(("localhost", 0)) as first, socket.create_server(("localhost", 0)) as second:
-        return [f"localhost:{server.getsockname()[1]}" for server in (first, second)]
+def test_processes_of_tensorflow_must_meet_before_it_computes():
+    if BACKEND != "tensorflow":
+        pytest.skip("the others may compute before")
+    keras.ops.ones(1)
+    message = r"hosts=\['a:1', 'b:1'\] where TensorFlow has computed something already .*inside of `distributed`"
+    with pytest.raises(RuntimeError, match=message), distributed(None, ["a:1", "b:1"], 0):
+        pass
 
 
-def check_ended(ends):
-    for code, text in ends:
-        assert code == 0, text
+def test_one_device_is_no_distribution():
+    with distributed(1):
+        assert replicas.num_replicas() == 1
+        assert keras.distribution.distribution() is None
 
 
-def weights_in(path):
-    with np.load(path) as file:
-        return [file[name] for name in file.files]
-
-
-def logs_in(folder):
-    rows = list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("streets")
-    synthesize(root, num_train=12, num_val=3, num_test=0, size=(64, 128))
-    return root
-
-
-@pytest.fixture(scope="module")
-def alone(root, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    work(root, folder, RUNS)
-    return folder
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_two_train_as_one_and_go_on_where_one_stopped(way, root, alone, tmp_path):
-    runs = {**RUNS, "killed": {}}
-    if BACKEND == "jax":
-        # Compiling takes long: devices go on with a training, and processes begin one.
-        runs = {"killed": {}} if way == "devices" else RUNS
-    if BACKEND == "tensorflow":
-        # Tracing does: processes go on with a training; they begin the one that is stopped.
-        runs = {"killed": {}, **({} if way == "processes" else {"rmi": RUNS["rmi"]})}
-    if way == "processes" and BACKEND != "jax":
-        # JAX itself compares what its processes put into a variable.
-        runs["other weights"] = {"add_to_weights": 1e-3}
-    if "killed" in runs:
-        with pytest.raises(KilledError):
-            work(root, tmp_path, {"killed": {"kill": "error"}})
-    check_ended(start(way, root, tmp_path, runs))
-    for name in runs.keys() - {"other weights"}:
-        check_same(tmp_path / name, alone / ("whole" if name == "killed" else name))
-        if way == "processes":
-            first, second = (weights_in(tmp_path / name / f"{i}.npz") for i in range(2))
-            assert all((one == other).all() for one, other in zip(first, second, strict=True))
-    if "other weights" in runs:
-        assert len(list((tmp_path / "other weights").glob("refused ?"))) == 2
-    if way == "processes":
-        # Networks that draw their own weights are alike, and what was to be done on SIGTERM is done.
-        begun = [(tmp_path / f"begun {i}").read_text() for i in range(2)]
-        assert begun[0] == begun[1]
-        assert begun[0].endswith("['SIGTERM']")
-
-
-def test_one_goes_on_where_two_were_stopped(root, alone, tmp_path):
-    way = WAYS[-1]
-    ends = start(way, root, tmp_path, {"whole": {"kill": "sigterm"}})
-    assert ends[0][0] == 143, ends[0][1]
-    assert "Stopped by SIGTERM. step 1 of epoch 2 is saved" in ends[0][1]
-    work(root, tmp_path, {"whole": {}})
-    check_same(tmp_path / "whole", alone / "whole")
-
-
-def check_same(folder, alone):
-    expected, *found = (weights_in(path) for path in [alone / "0.npz", *folder.glob("?.npz")])
-    last = [keras.models.load_model(path / "last.keras").get_weights() for path in (alone, folder)]
-    for one, other in [*((weights, expected) for weights in found), last]:
-        for ours, theirs in zip(one, other, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-    theirs, ours = (logs_in(path) for path in (alone, folder))
-    assert ours.keys() == theirs.keys()
-    for name in ours.keys() - ({"val_loss"} if folder.name == "rmi" else {}):
-        # Of three images, the last comes alone in one process, and with a black one here: a batch of more weight, and
-        # region mutual information counts black images.
-        tolerance = 1e-2 if name == "val_loss" else 1e-5
-        np.testing.assert_allclose(ours[name], theirs[name], rtol=tolerance, err_msg=name)
-
-
-if __name__ == "__main__":
-    arguments, options = map(json.loads, sys.argv[1:])
-    if BACKEND == "tensorflow" and options.get("devices"):
-        import tensorflow as tf
-
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-    work(*arguments, **options)
+def test_gradients_are_put_together_before_they_are_clipped(monkeypatch):
+    # Of two replicas, the other has the gradient (0, 4): the mean is (1.5, 2), and 2.5 long.
+    theirs = keras.ops.convert_to_tensor(np.array([0, 4], "float32"))
+    monkeypatch.setattr(sgd, "gradients_of_all", lambda gradients: [(ours + theirs) / 2 for ours in gradients])
+    variable = keras.Variable(np.zeros(2, "float32"))
+    optimizer = SGD(1.0, global_clipnorm=1.25)
+    optimizer.build([variable])
+    optimizer.apply([keras.ops.convert_to_tensor(np.array([3, 0], "float32"))])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), [-0.75, -1.0], rtol=1e-6)

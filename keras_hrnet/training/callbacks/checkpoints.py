@@ -7,8 +7,8 @@ import time
 
 import keras
 
+from keras_hrnet.distributed.distribution import undistributed
 from keras_hrnet.distributed.processes import this_process
-from keras_hrnet.distributed.replicas import undistributed
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 

@@ -1,0 +1,68 @@
+"""What several devices would train otherwise than one is refused before the first step."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_hrnet.distributed import processes
+from keras_hrnet.layers import BatchNorm
+from keras_hrnet.training import checks
+
+BACKEND = keras.config.backend()
+
+
+def network(norm, dtype="float32"):
+    image = keras.Input((8, 8, 3))
+    return keras.Model(image, keras.layers.Conv2D(2, 1, dtype=dtype)(norm(dtype=dtype)(image)), name="small")
+
+
+def in_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return network(BatchNorm)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class TestCheckDevices:
+    @pytest.fixture(autouse=True)
+    def _two(self, monkeypatch):
+        monkeypatch.setattr(checks, "num_devices", lambda: 2)
+
+    def test_a_batch_that_cannot_be_shared_is_refused(self):
+        import tensorflow as tf
+
+        data = tf.data.Dataset.from_tensors((np.zeros((3, 8, 8, 3)), np.zeros((3, 8, 8)))).unbatch().batch(3, True)
+        with pytest.raises(ValueError, match=r"batches of 3 images in `val` for 2 devices.*with batch_size=2\."):
+            checks.check_devices(network(BatchNorm), None, data, False)
+
+    @pytest.mark.parametrize(
+        ("model", "message"),
+        [
+            (lambda: network(keras.layers.BatchNormalization), "Use keras_hrnet.layers.BatchNorm, or freeze_norm=True"),
+            (in_float16, "dtype='mixed_bfloat16'"),
+        ],
+        ids=["Keras's normalisation", "mixed_float16"],
+    )
+    def test_what_is_of_one_replica_alone_is_refused(self, model, message):
+        model = model()
+        if BACKEND == "jax":
+            checks.check_devices(model, None, None, False)
+            return
+        with pytest.raises(ValueError, match=message):
+            checks.check_devices(model, None, None, False)
+
+    def test_a_strategy_of_several_processes_that_fit_fails_under_is_refused(self, monkeypatch):
+        if BACKEND != "tensorflow":
+            pytest.skip("the others have no strategies")
+        monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
+        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected that of `distributed`"):
+            checks.check_devices(network(BatchNorm), None, None, False)
+
+    def test_frozen_and_whole_normalisation_is_not(self):
+        checks.check_devices(network(keras.layers.BatchNormalization), None, None, True)
+        checks.check_devices(network(BatchNorm), None, None, False)
+        if BACKEND == "tensorflow":
+            layer = keras.layers.BatchNormalization
+            checks.check_devices(network(lambda dtype: layer(synchronized=True)), None, None, False)
