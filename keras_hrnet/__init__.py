@@ -2,7 +2,7 @@
 
 import importlib
 
-from keras_hrnet import layers, training
+from keras_hrnet import heads, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
 from keras_hrnet.models import (
@@ -50,6 +50,7 @@ __all__ = [
     "export_onnx",
     "export_saved_model",
     "export_tflite",
+    "heads",
     "layers",
     "load_checkpoint",
     "optimize_for_inference",

@@ -13,9 +13,9 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
-    "__init__": {"checkpoints", "evaluation", "layers", "models", "training", "version"},
+    "__init__": {"checkpoints", "evaluation", "heads", "layers", "models", "training", "version"},
     "backends": set(),
-    "checkpoints": {"data_sets", "replacing"},
+    "checkpoints": {"data_sets", "families", "heads", "replacing"},
     "cli": {
         "checkpoints",
         "data",
@@ -23,6 +23,8 @@ ARROWS = {
         "distributed",
         "evaluation",
         "export",
+        "families",
+        "heads",
         "layers",
         "models",
         "replacing",
@@ -35,9 +37,11 @@ ARROWS = {
     "distributed": {"backends"},
     "evaluation": {"data_sets", "distributed", "layers", "models", "replacing"},
     "export": {"backends", "data_sets", "evaluation", "layers", "models", "replacing", "version"},
-    "hub": {"checkpoints", "data_sets", "layers", "models"},
+    "families": {"layers"},
+    "heads": {"families", "layers"},
+    "hub": {"checkpoints", "data_sets", "families", "heads", "layers", "models"},
     "layers": {"distributed"},
-    "models": {"backends", "checkpoints", "data_sets", "layers"},
+    "models": {"backends", "checkpoints", "data_sets", "families", "heads", "layers"},
     "replacing": set(),
     "streets": {"data_sets", "replacing"},
     "training": {

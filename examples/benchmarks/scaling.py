@@ -17,7 +17,7 @@ import statistics
 import numpy as np
 import speed
 
-from keras_hrnet.models.variants import VARIANTS
+from keras_hrnet.families import VARIANTS
 
 CONTENDERS = (speed.YARDSTICK, ("optimised", "tensorflow"), ("optimised", "torch"))
 NETWORKS = [name for name in VARIANTS if name not in ("HRNetW18Small", "HRNetW18SmallV2")]

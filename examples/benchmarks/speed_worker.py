@@ -156,7 +156,7 @@ def published_config(network):
     """Returns what the published constructor reads of its YAML files."""
     import types
 
-    from keras_hrnet.models.variants import VARIANTS
+    from keras_hrnet.families import VARIANTS
 
     variant = VARIANTS[network]
 

@@ -6,9 +6,9 @@ from keras_hrnet.checkpoints.contents import read_contents
 from keras_hrnet.checkpoints.convention import check_convention
 from keras_hrnet.checkpoints.conversion import conversion_notes, sources_of, uses_inplace_abn
 from keras_hrnet.checkpoints.description import describe_contents
-from keras_hrnet.checkpoints.naming import is_backbone
 from keras_hrnet.checkpoints.refusal import check_fit, check_head
 from keras_hrnet.checkpoints.report import CheckpointReport
+from keras_hrnet.families import is_backbone
 
 
 def load_checkpoint(model, path, *, strict=True, skip_head=False, inplace_abn=None):

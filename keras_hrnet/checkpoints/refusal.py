@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_hrnet.checkpoints.description import describe
-from keras_hrnet.checkpoints.naming import is_backbone
+from keras_hrnet.families import is_backbone
 
 BACKBONE_ALONE = "pass skip_head=True to load the backbone alone"
 
@@ -59,9 +59,11 @@ def _advice(sources, described, loads_head):
     if not described.is_whole:
         return "What the file holds does not tell a whole HRNet: check where it comes from."
     holds = f"The file holds the weights of `{described.call}`"
-    if own.variant != described.variant:
+    if own.sizes != described.sizes:
         return f"{holds}: build that."
-    names = ("head", "num_classes", "ocr_channels", "head_kernel_size") if loads_head else ()
+    # How maps are upsampled is compared elsewhere, and shapes do not tell it.
+    names = dict.fromkeys((*described.options, *own.options)) if loads_head else {}
+    names = [name for name in names if name not in ("align_corners", "interpolation")]
     differing = [name for name in names if own.options.get(name) != described.options.get(name)]
     if not differing:
         return f"{holds}, as the model is, but is damaged or changed: download it again, or pass strict=False."

@@ -1,6 +1,5 @@
 """`keras-hrnet convert`: a published weight file in, a network saved by Keras out."""
 
-import dataclasses
 import pathlib
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import rich.console
 import typer
 
 from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
-from keras_hrnet.models import VARIANTS, HRNet, Variant
+from keras_hrnet.models import HRNet
 from keras_hrnet.replacing import replacing
 
 
@@ -38,7 +37,7 @@ def convert(
     asked = {"align_corners": align_corners, "interpolation": interpolation}
     options |= {name: value for name, value in asked.items() if value is not None}
 
-    model = HRNet(_variant(network.variant), **options)
+    model = HRNet(network.variant, **options)
     report = load_checkpoint(model, checkpoint)
     with replacing(output) as part:
         model.save(part)
@@ -54,9 +53,3 @@ def _check_output(output, overwrite):
         raise FileNotFoundError(f"Received the output {str(output)!r}. Expected its folder to be there. Make it first.")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{str(output)!r} is there already. Expected a new name. Pass one, or --overwrite.")
-
-
-def _variant(row):
-    """Finds the published network of these widths and depths, or makes one's own."""
-    own = Variant("HRNet", **row)
-    return next((variant for variant in VARIANTS.values() if dataclasses.replace(variant, name=own.name) == own), own)

@@ -8,7 +8,9 @@ import rich.table
 import typer
 
 from keras_hrnet.checkpoints.published import published_weights
-from keras_hrnet.models import HEADS, VARIANTS, cost
+from keras_hrnet.families import VARIANTS
+from keras_hrnet.heads import HEADS
+from keras_hrnet.models import cost
 
 LEGEND = (
     'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '

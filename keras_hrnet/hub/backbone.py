@@ -1,16 +1,15 @@
 """The body of HRNet as a KerasHub backbone: an image in, the maps P2 to P5 out."""
 
-import dataclasses
-
 import keras
 import keras_hub
 
 from keras_hrnet.checkpoints import download, load_checkpoint
+from keras_hrnet.families import LayerOptions, Variant
+from keras_hrnet.families.hrnet import HRNETS
 from keras_hrnet.hub.published import convention_of, find_published
 from keras_hrnet.layers.data_format import standardize_data_format
 from keras_hrnet.layers.resize import check_convention
-from keras_hrnet.models.backbone import backbone as connect_backbone
-from keras_hrnet.models.variants import VARIANTS, Variant
+from keras_hrnet.models.building import image_shape as checked_image_shape
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -72,14 +71,14 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         variant = Variant("HRNetBackbone", width, stage1_blocks, stage1_filters, modules, blocks)
         check_convention(interpolation, align_corners)
         data_format = standardize_data_format(data_format)
-        image_shape = _check_image_shape(image_shape, data_format)
+        image_shape = checked_image_shape(variant, image_shape, data_format, "image_shape")
 
         # === Functional model ===
         image = keras.Input(image_shape, name="image")
         # Operations and not layers: nothing is cast, and there is nothing that a dtype policy could miss.
         is_first = data_format == "channels_first"
         channels_last = keras.ops.transpose(image, (0, 2, 3, 1)) if is_first else image
-        maps = connect_backbone(channels_last, variant, interpolation, align_corners, dtype)
+        maps = variant.connect(channels_last, LayerOptions(interpolation, align_corners, dtype))
         maps = [keras.ops.transpose(x, (0, 3, 1, 2)) if is_first else x for x in maps]
         pyramid = {f"P{level}": x for level, x in enumerate(maps, 2)}
         super().__init__(inputs=image, outputs=pyramid, dtype=dtype, **kwargs)
@@ -107,12 +106,13 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         Raises:
             ValueError: if there is no such network.
         """
-        if name not in VARIANTS:
+        rows = {row.name: row for row in HRNETS}
+        if name not in rows:
             raise ValueError(
-                f"`{cls.__name__}.from_variant` received name={name!r}. Expected one of {', '.join(VARIANTS)}. Pass "
-                "one of them, or give widths and depths of your own to the constructor."
+                f"`{cls.__name__}.from_variant` received name={name!r}. Expected one of {', '.join(rows)}. Pass one of "
+                "them, or give widths and depths of your own to the constructor."
             )
-        return cls(**_sizes(VARIANTS[name]), **kwargs)
+        return cls(**_sizes(rows[name]), **kwargs)
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, **kwargs):
@@ -158,20 +158,4 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
 
 def _sizes(variant):
     """Returns a variant's widths and depths by the names of the constructor's arguments."""
-    sizes = dataclasses.asdict(variant)
-    del sizes["name"]
-    return sizes
-
-
-def _check_image_shape(image_shape, data_format):
-    """Returns the shape as a tuple, in the order of `data_format`."""
-    shape = tuple(image_shape)
-    if data_format == "channels_first" and shape == (None, None, 3):
-        return (3, None, None)
-    expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
-    if len(shape) != 3 or shape[-1 if data_format == "channels_last" else 0] != 3:
-        raise ValueError(
-            f"`HRNetBackbone` received image_shape={image_shape}. Expected {expected} for data_format={data_format!r}: "
-            "RGB, with None where a size is not fixed. Pass that."
-        )
-    return shape
+    return {name: size for name, size in variant.sizes().items() if name != "block"}

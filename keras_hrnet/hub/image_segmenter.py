@@ -1,22 +1,33 @@
 """HRNet with a segmentation head as a KerasHub task."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import keras_hub
 
 from keras_hrnet.checkpoints import download, load_checkpoint
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes
+from keras_hrnet.families import LayerOptions
+from keras_hrnet.heads import ARGUMENTS, HEADS, Hierarchical, standardize_head
 from keras_hrnet.hub.backbone import HRNetBackbone
 from keras_hrnet.hub.channels_first import ChannelsFirstCrossentropy, ChannelsFirstMeanIoU
 from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
 from keras_hrnet.hub.published import find_published
 from keras_hrnet.layers import Supervision
 from keras_hrnet.layers.data_format import channel_axis
-from keras_hrnet.models.segmentation import SEGMENTATION_HEADS, segmentation_logits
-from keras_hrnet.models.supervised import AUXILIARY_LOSS_WEIGHT, Supervised
+from keras_hrnet.models.building import in_format
+from keras_hrnet.models.network import ClassAware
+from keras_hrnet.models.supervised import Supervised
+
+# The heads that classify each pixel of the maps of one backbone, as KerasHub's tasks hold it.
+HUB_HEADS = tuple(name for name, head in HEADS.items() if head.segments and not issubclass(head, Hierarchical))
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
+class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmenter):
     """HRNet for semantic segmentation, with the layers and weight names of `keras_hrnet.HRNet`.
 
     It trains on images and train ids; `compile()` has defaults for that. Weight files of other code bases load by
@@ -28,14 +39,10 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         preprocessor: an `HRNetImageSegmenterPreprocessor` that `fit`, `predict` and `evaluate` run; None for none.
         head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), or "isa" (and
             by all other pixels). With the last two, `fit` also trains auxiliary logits, with 0.4 of the loss.
-        ocr_channels: of "ocr": as in `keras_hrnet.HRNet`.
-        ocr_dropout: likewise.
-        isa_channels: of "isa": likewise.
-        isa_block_size: likewise.
-        isa_dropout: likewise.
-        head_kernel_size: likewise, of every head.
+        class_names: as in `keras_hrnet.HRNet`.
         activation: None for logits, or "softmax" for probabilities.
-        **kwargs: `name`, `trainable`, and `compile=False` to leave it uncompiled.
+        **kwargs: options of the head, as in `keras_hrnet.HRNet`; `name`, `trainable`, and `compile=False` to leave it
+            uncompiled.
 
     Call arguments:
         inputs: any dtype `(batch, height, width, 3)`, RGB in [0, 255], at least 17 high and wide.
@@ -61,34 +68,22 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
 
     def __init__(
         self,
-        backbone,
-        num_classes,
-        preprocessor=None,
+        backbone: HRNetBackbone,
+        num_classes: int,
+        preprocessor: HRNetImageSegmenterPreprocessor | None = None,
         *,
-        head="fcn",
-        ocr_channels=(512, 256),
-        ocr_dropout=0.05,
-        isa_channels=(512, 256),
-        isa_block_size=(8, 8),
-        isa_dropout=0.05,
-        head_kernel_size=1,
-        activation=None,
-        compile=True,
-        **kwargs,
+        head: str = "fcn",
+        class_names: Sequence[str] | str | Classes | None = None,
+        activation: str | None = None,
+        compile: bool = True,
+        **kwargs: Any,
     ):
         _check_arguments(backbone, num_classes, head, activation)
-        head_options = {
-            "ocr_channels": tuple(ocr_channels),
-            "ocr_dropout": ocr_dropout,
-            "isa_channels": tuple(isa_channels),
-            "isa_block_size": tuple(isa_block_size),
-            "isa_dropout": isa_dropout,
-            "head_kernel_size": head_kernel_size,
-        }
+        options = {name: kwargs.pop(name) for name in ARGUMENTS if name in kwargs}
+        connected = standardize_head(head, options, "HRNetImageSegmenter")
 
         # === Functional model ===
-        trained = _trained_logits(backbone, num_classes, head, activation, head_options)
-        loss_weights = [AUXILIARY_LOSS_WEIGHT] * (len(trained) - 1)
+        trained, loss_weights = _trained_logits(backbone, num_classes, connected, activation)
         logits = Supervision(loss_weights, dtype="float32", name="supervision")(trained)
         super().__init__(inputs=backbone.input, outputs=logits, compile=False, **kwargs)
 
@@ -98,8 +93,10 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         self.num_classes = num_classes
         self.preprocessor = preprocessor
         self.head = head
-        self.head_options = head_options
+        self.head_options = connected.options()
         self.activation = activation
+        if class_names is not None:
+            self.classes = class_names
         if compile:
             self.compile()
 
@@ -127,11 +124,11 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         if row is None:
             return super().from_preset(preset, load_weights=load_weights, **kwargs)
         backbone_options = {name: kwargs.pop(name) for name in ("dtype", "image_shape") if name in kwargs}
-        loads_head = row.head in SEGMENTATION_HEADS and "num_classes" not in kwargs
+        loads_head = row.head in HUB_HEADS and "num_classes" not in kwargs
         if not loads_head and "num_classes" not in kwargs:
             raise TypeError(
                 f"`HRNetImageSegmenter.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
-                f"one of {SEGMENTATION_HEADS}, or the class count of a new head. Pass num_classes."
+                f"one of {HUB_HEADS}, or the class count of a new head. Pass num_classes."
             )
         path = download(row) if load_weights else None
         backbone = HRNetBackbone.from_preset(preset, load_weights=False, **backbone_options)
@@ -181,26 +178,21 @@ class HRNetImageSegmenter(Supervised, keras_hub.models.ImageSegmenter):
         }
 
 
-def _trained_logits(backbone, num_classes, head, activation, head_options):
-    """Connects the head, and returns the logits and, where the head has them, the auxiliary ones."""
+def _trained_logits(backbone, num_classes, head, activation):
+    """Connects the head, and returns the logits with the auxiliary ones, if the head has any, and their weights."""
     # The backbone's own tensors, not a call of it: one flat graph, in which its layers keep their place and name, and
     # no map goes to channels first and back.
-    tensors = segmentation_logits(
-        head,
-        backbone.get_layer("stage4").output,
-        backbone.get_layer("normalize").input,
-        num_classes,
-        interpolation=backbone.interpolation,
-        align_corners=backbone.align_corners,
-        dtype=backbone.dtype_policy,
-        data_format=backbone.data_format,
-        **head_options,
-    )
-    if activation is None:
-        return tensors
-    axis = channel_axis(backbone.data_format)
-    names = ("probabilities", "auxiliary_probabilities")
-    return [keras.layers.Softmax(axis, dtype="float32", name=name)(x) for x, name in zip(tensors, names, strict=False)]
+    image, maps = backbone.get_layer("normalize").input, backbone.get_layer("stage4").output
+    options = LayerOptions(backbone.interpolation, backbone.align_corners, backbone.dtype_policy)
+    tensors, loss_weights = head.connect(image, lambda _: maps, num_classes, options, output_stride=1)
+    tensors = {name: in_format(x, backbone.data_format, name) for name, x in tensors.items()}
+    if activation is not None:
+        axis = channel_axis(backbone.data_format)
+        tensors = {
+            name: keras.layers.Softmax(axis, dtype="float32", name=name.replace("logits", "probabilities"))(x)
+            for name, x in tensors.items()
+        }
+    return list(tensors.values()), loss_weights
 
 
 def _head_options(row):
@@ -219,9 +211,9 @@ def _check_arguments(backbone, num_classes, head, activation):
             f"`HRNetImageSegmenter` received num_classes={num_classes!r}. Expected 1 to {IGNORE_LABEL}, as label "
             f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
         )
-    if head not in SEGMENTATION_HEADS:
+    if not isinstance(head, str) or head not in HUB_HEADS:
         raise ValueError(
-            f"`HRNetImageSegmenter` received head={head!r}. Expected one of {SEGMENTATION_HEADS}. Pass one of them."
+            f"`HRNetImageSegmenter` received head={head!r}. Expected one of {HUB_HEADS}. Pass one of them."
         )
     if activation not in (None, "softmax"):
         raise ValueError(

@@ -1,9 +1,9 @@
 """Which layers, in what order: the networks."""
 
-from keras_hrnet.models.cost import Cost, cost
-from keras_hrnet.models.hierarchical import with_scales
+from keras_hrnet.families import VARIANTS, Cost, Variant
+from keras_hrnet.heads import HEADS
+from keras_hrnet.models.cost import cost
 from keras_hrnet.models.hrnet import (
-    HEADS,
     HRNet,
     HRNetW18,
     HRNetW18Small,
@@ -17,8 +17,8 @@ from keras_hrnet.models.hrnet import (
 )
 from keras_hrnet.models.inference import optimize_for_inference
 from keras_hrnet.models.network import classes_of
+from keras_hrnet.models.scales import with_scales
 from keras_hrnet.models.supervised import SupervisedModel
-from keras_hrnet.models.variants import VARIANTS, Variant
 
 __all__ = [
     "HEADS",

@@ -77,7 +77,8 @@ class ClassAware:
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> ClassAware:
         config = dict(config)
         classes = config.pop("classes", None)
-        model = super().from_config(config, custom_objects)
+        # KerasHub's classes take no custom objects.
+        model = super().from_config(config, custom_objects) if custom_objects else super().from_config(config)
         if classes is not None:
             model.classes = Classes(**classes)
         return model

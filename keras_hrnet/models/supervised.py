@@ -8,9 +8,6 @@ import keras
 from keras_hrnet.layers import Supervision
 from keras_hrnet.models.network import ClassAware, Portable
 
-# Yuan et al., "Object-Contextual Representations for Semantic Segmentation", 2020, section 4.1; NVIDIA's `OCR_ALPHA`.
-AUXILIARY_LOSS_WEIGHT = 0.4
-
 # A context variable and not an attribute: `tf.distribute.MirroredStrategy` runs the steps of its replicas in threads.
 _MODEL_IN_STEP = contextvars.ContextVar("the model whose training or test step runs", default=None)
 

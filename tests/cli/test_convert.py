@@ -8,7 +8,6 @@ import typer.testing
 import keras_hrnet
 from keras_hrnet import Variant, cli
 from keras_hrnet.checkpoints import naming
-from keras_hrnet.models import VARIANTS
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -128,13 +127,6 @@ def test_the_backbone_alone_is_written_on_request(convert, file, tmp_path):
     model, output = convert(file, tmp_path / "out.keras", "--skip-head")
     assert "ignored (the model has no head): model.last_layer.0.weight" in output
     assert set(model.output) == {"P2", "P3", "P4", "P5"}
-
-
-@pytest.mark.parametrize("name", ["HRNetW18Small", "HRNetW48"])
-def test_a_published_network_gets_its_name(name):
-    row = {name: value for name, value in vars(VARIANTS[name]).items() if name != "name"}
-    assert cli.convert._variant(row) is VARIANTS[name]
-    assert cli.convert._variant({**row, "width": 20}).name == "HRNet"
 
 
 def test_what_is_there_is_replaced_on_request_only(run, file, tmp_path):

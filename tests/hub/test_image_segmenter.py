@@ -215,7 +215,7 @@ def test_freezing_the_backbone_leaves_the_head_to_train(segmenter):
 
 
 def test_the_rest_of_the_package_takes_it_for_a_network(segmenter, images, arrays_of):
-    labels = arrays_of(keras_hrnet.models.interface.labels_model(segmenter)(images))
+    labels = arrays_of(keras_hrnet.models.network.labels_model(segmenter)(images))
     np.testing.assert_array_equal(labels, arrays_of(segmenter(images)).argmax(axis=-1))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet import Variant, layers, with_scales
-from keras_hrnet.models.hierarchical import hierarchical_model, scale_attention
+from keras_hrnet.models.scales import hierarchical_model
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -17,9 +17,10 @@ def build(scales=(0.5, 1.0), data_format="channels_last", input_shape=(None, Non
     x = layers.ResizeConcatenate(data_format="channels_last", name="stage2")([x])
     logits, auxiliary = (keras.layers.Conv2D(5, 1, data_format="channels_last")(x) for _ in range(2))
     network = keras.Model(image, [logits, auxiliary, x], name="network")
+    attention = layers.ScaleAttention(256, data_format="channels_last", name="scale_attn")
     if data_format == "channels_first":
         input_shape = (3, None, None)
-    return hierarchical_model(network, scale_attention(None), scales, input_shape, data_format, "Small")
+    return hierarchical_model(network, attention, scales, input_shape, data_format, "Small")
 
 
 def hrnet(**options):

@@ -3,10 +3,11 @@
 from keras_hrnet.checkpoints.naming.format import Format
 from keras_hrnet.checkpoints.naming.mmsegmentation import MMSEGMENTATION
 from keras_hrnet.checkpoints.naming.nvidia import NVIDIA
-from keras_hrnet.checkpoints.naming.official import BARE_BACKBONE, CLASSIFICATION, SEGMENTATION, is_backbone, name_of
+from keras_hrnet.checkpoints.naming.official import BARE_BACKBONE, CLASSIFICATION, SEGMENTATION, name_of
 from keras_hrnet.checkpoints.naming.openseg import OPENSEG
 from keras_hrnet.checkpoints.naming.prefixed import PREFIXED_BACKBONE
 from keras_hrnet.checkpoints.naming.ssld import SSLD
+from keras_hrnet.families import is_backbone
 
 # The first that recognises the keys counts: a format with a head comes before the backbone that it shares with others.
 FORMATS = (

@@ -1,0 +1,37 @@
+"""Families of networks: one file for each, with its rows, its backbone, its cost and the names of its weights."""
+
+import re
+
+from keras_hrnet.families.counting import Cost
+from keras_hrnet.families.family import Family, LayerOptions
+from keras_hrnet.families.hrnet import HRNETS, Variant
+
+FAMILIES: tuple[type[Family], ...] = (Variant,)
+"""The families; the class of the rows stands for each."""
+
+VARIANTS: dict[str, Family] = {row.name: row for row in (*HRNETS,)}
+"""The published networks, by the name of their constructor."""
+
+WEIGHT_NAMES = tuple(pair for family in FAMILIES for pair in family.weight_names)
+"""How a path of a backbone's layer becomes the official name of its weights."""
+
+BACKBONE_LAYERS = "|".join(f"(?:{family.layer_pattern})" for family in FAMILIES)
+"""Regular expression of the paths of all weights of backbones; what it does not match belongs to a head."""
+
+
+def is_backbone(name: str | None) -> bool:
+    """Says whether the weight of an official name belongs to a backbone; a weight without a name does not."""
+    return name is not None and any(re.match(family.weight_pattern, name) for family in FAMILIES)
+
+
+__all__ = [
+    "BACKBONE_LAYERS",
+    "FAMILIES",
+    "VARIANTS",
+    "WEIGHT_NAMES",
+    "Cost",
+    "Family",
+    "LayerOptions",
+    "Variant",
+    "is_backbone",
+]

@@ -1,0 +1,72 @@
+"""Counts parameters and multiplications from the row of a network, without building it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """The size of a network and the work of one pass through it.
+
+    Args:
+        parameters: trainable numbers: kernels, biases, and the scale and shift of every normalisation.
+        multiplications: multiplications of convolutions, dense layers and attention for one image, each with its
+            addition; what the papers print as "GFLOPs" is this number divided by 2 ** 30.
+    """
+
+    parameters: int = 0
+    multiplications: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.parameters + other.parameters, self.multiplications + other.multiplications)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionCost:
+    """One convolution to be counted.
+
+    Args:
+        inputs: channels of its map.
+        outputs: channels of its result.
+        side: height and width of its kernel.
+        stride: of its result, with respect to the image; None where `num_pixels` says the size of the result.
+        bias: whether it has a bias.
+        norm: whether a normalisation follows it.
+        num_pixels: pixels of its result, where they do not follow from the size of the image.
+    """
+
+    inputs: int
+    outputs: int
+    side: int
+    stride: int | None
+    bias: bool = False
+    norm: bool = True
+    num_pixels: int | None = None
+
+    def cost(self, image_size: tuple[int, int]) -> Cost:
+        """Counts it for an image of (height, width) pixels."""
+        pixels = num_pixels(image_size, self.stride) if self.num_pixels is None else self.num_pixels
+        parameters = self.outputs * (self.inputs * self.side**2 + self.bias + 2 * self.norm)
+        return Cost(parameters, pixels * self.inputs * self.outputs * self.side**2)
+
+
+def count(convolutions: Iterable[ConvolutionCost], image_size: tuple[int, int]) -> Cost:
+    """Adds up what convolutions cost for an image of (height, width) pixels."""
+    return sum((convolution.cost(image_size) for convolution in convolutions), Cost())
+
+
+def num_pixels(image_size: tuple[int, int], stride: int) -> int:
+    """Counts the pixels of a map at a stride of an image of (height, width) pixels."""
+    return math.prod(math.ceil(length / stride) for length in image_size)
+
+
+def bottleneck(channels: int, filters: int, stride: int) -> Iterator[ConvolutionCost]:
+    """Lists the convolutions of a `keras_hrnet.layers.Bottleneck`."""
+    if channels != 4 * filters:
+        yield ConvolutionCost(channels, 4 * filters, 1, stride)
+    yield ConvolutionCost(channels, filters, 1, stride)
+    yield ConvolutionCost(filters, filters, 3, stride)
+    yield ConvolutionCost(filters, 4 * filters, 1, stride)

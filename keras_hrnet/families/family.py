@@ -1,0 +1,119 @@
+"""What a family of networks is: how its backbone becomes four maps, and what its weights are called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import keras
+
+from keras_hrnet.families.counting import ConvolutionCost, Cost, count
+from keras_hrnet.layers.stem import MIN_SIZE
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shapes of weights in PyTorch's order, by official name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerOptions:
+    """What all layers of one network share.
+
+    Layers are channels_last inside whatever the user sees: TensorFlow and XLA convolve nothing else fast on a CPU, and
+    PyTorch takes channels_last memory without a copy.
+
+    Args:
+        interpolation: how maps are upsampled, "bilinear" or "nearest".
+        align_corners: whether bilinear aligns the centres of the corner pixels.
+        dtype: a dtype policy or its name; None for the global one.
+        remat: whether training computes what is inside the modules again in the backward pass.
+    """
+
+    interpolation: str = "bilinear"
+    align_corners: bool = False
+    dtype: Any = None
+    remat: bool = False
+
+    @property
+    def of_layer(self) -> dict[str, Any]:
+        """The arguments that every layer takes."""
+        return {"data_format": "channels_last", "dtype": self.dtype}
+
+    @property
+    def of_resizing(self) -> dict[str, Any]:
+        """The arguments of a layer that also resizes maps."""
+        return {"interpolation": self.interpolation, "align_corners": self.align_corners, **self.of_layer}
+
+
+class Family:
+    """The base of the rows of a family: a frozen dataclass whose fields are the widths and depths of a network.
+
+    A family is one file in `keras_hrnet/families`, listed in its `__init__`. It gives the attributes and methods below.
+    """
+
+    constructor: ClassVar[str]
+    """The function that builds a row of one's own, such as "HRNet"."""
+
+    layer_pattern: ClassVar[str]
+    """Regular expression of the paths of the backbone's weights in a model of this package."""
+
+    weight_pattern: ClassVar[str]
+    """Regular expression of the official names of the backbone's weights."""
+
+    weight_names: ClassVar[tuple[tuple[str, str], ...]]
+    """Pairs: the pattern of a layer's path, and what replaces it in the official name of its weights."""
+
+    min_size: ClassVar[int] = MIN_SIZE
+    """The least height and width of an image, in pixels."""
+
+    name: str
+    """What the network is called, in a summary and in errors."""
+
+    widths: tuple[int, int, int, int]
+    """Channels of the four maps, finest first."""
+
+    def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
+        """Connects the backbone.
+
+        Args:
+            image: symbolic `(batch, height, width, 3)`, RGB in [0, 255].
+            options: what all layers share.
+
+        Returns:
+            Four symbolic maps of strides 4, 8, 16 and 32, finest first, with the channels of `widths`.
+        """
+        raise NotImplementedError
+
+    def convolutions(self) -> Iterator[ConvolutionCost]:
+        """Lists the convolutions of the backbone."""
+        raise NotImplementedError
+
+    def cost(self, image_size: tuple[int, int]) -> Cost:
+        """Counts the backbone's parameters and multiplications for an image of (height, width) pixels."""
+        return count(self.convolutions(), image_size)
+
+    def sizes(self) -> dict[str, Any]:
+        """Returns the fields that make the network, without its name."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "name"}
+
+    @classmethod
+    def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
+        """Reads from the shapes of weights which network they are of.
+
+        Args:
+            shapes: the shapes of its weights.
+
+        Returns:
+            The fields of a row, but for its name and for what shapes do not tell; 0 where the weights are missing.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
+        """Returns the channels of the four maps together, from what `sizes_in` read."""
+        raise NotImplementedError
+
+
+def first_size(shapes: Shapes, *names: str) -> int:
+    """Returns the first length of the first of these weights that is there; 0 if none is."""
+    return next((shapes[name][0] for name in names if name in shapes), 0)

@@ -1,0 +1,161 @@
+"""HRNet: the published networks, one row each, and the backbone that a row becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import keras
+
+from keras_hrnet.families.counting import ConvolutionCost, bottleneck
+from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
+from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
+
+STEM_FILTERS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant(Family):
+    """The widths and depths of an HRNet.
+
+    Args:
+        name: what the network is called, in a summary and in errors.
+        width: channels of the finest branch; each coarser one has twice as many.
+        stage1_blocks: bottlenecks of the first stage.
+        stage1_filters: inner channels of those; their result has four times as many.
+        modules: modules of stages 2, 3 and 4.
+        blocks: blocks in each branch of each of those modules.
+        block: the kind of those blocks: "basic", or a layer class of one's own; see `keras_hrnet.layers.Branch`.
+
+    Raises:
+        ValueError: if a number is below one, or `modules` does not hold three.
+    """
+
+    constructor: ClassVar[str] = "HRNet"
+    layer_pattern: ClassVar[str] = r"^(stem|layer1|transition\d|stage\d)/"
+    weight_pattern: ClassVar[str] = r"^(conv[12]|bn[12]|layer1|transition[123]|stage[234])\."
+    # HRNet-Semantic-Segmentation and HRNet-Image-Classification, lib/models, `HighResolutionNet`.
+    weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
+        (r"^stem/", r""),
+        (r"^(layer1)/block_(\d+)/", r"\1.\2."),
+        # The new branch of a transition is a chain in the reference, hence one index more.
+        (r"^transition(\d)/branch_\1/", r"transition\1.\1.0."),
+        (r"^transition(\d)/branch_(\d)/", r"transition\1.\2."),
+        (r"^stage(\d)/module_(\d+)/branch_(\d)/block_(\d+)/", r"stage\1.\2.branches.\3.\4."),
+        (r"^stage(\d)/module_(\d+)/fuse/up_(\d)_(\d)/", r"stage\1.\2.fuse_layers.\3.\4."),
+        (r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)/", r"stage\1.\2.fuse_layers.\3.\4.\5."),
+    )
+
+    name: str
+    width: int
+    stage1_blocks: int = 4
+    stage1_filters: int = 64
+    modules: tuple[int, int, int] = (1, 4, 3)
+    blocks: int = 4
+    block: str | type[keras.layers.Layer] = "basic"
+
+    def __post_init__(self):
+        object.__setattr__(self, "modules", tuple(self.modules))
+        if len(self.modules) != 3:
+            raise ValueError(
+                f"`Variant` received modules={self.modules}. Expected three numbers, for stages 2, 3 and 4. The large "
+                "published networks have (1, 4, 3)."
+            )
+        counts = (self.width, self.stage1_blocks, self.stage1_filters, *self.modules, self.blocks)
+        if any(not isinstance(count, int) or count < 1 for count in counts):
+            raise ValueError(
+                f"Received {self}. Expected whole numbers of at least 1 for widths and depths. Correct the one that is "
+                "not."
+            )
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """Channels of the four branches, finest first."""
+        return tuple(self.width * 2**i for i in range(4))
+
+    def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
+        # HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
+        of_layer = options.of_layer
+        x = Normalize(name="normalize", **of_layer)(image)
+        x = Stem(STEM_FILTERS, name="stem", **of_layer)(x)
+        bottlenecks = self.stage1_filters, self.stage1_blocks, "bottleneck"
+        maps = [Branch(*bottlenecks, remat=options.remat, name="layer1", **of_layer)(x)]
+        for stage, num_modules in enumerate(self.modules, 2):
+            maps = Transition(self.widths[:stage], name=f"transition{stage - 1}", **of_layer)(maps)
+            stage_layer = Stage(
+                num_modules,
+                self.blocks,
+                **({} if self.block == "basic" else {"block": self.block}),
+                remat=options.remat,
+                name=f"stage{stage}",
+                **options.of_resizing,
+            )
+            maps = stage_layer(maps)
+        return maps
+
+    def convolutions(self) -> Iterator[ConvolutionCost]:
+        if self.block != "basic":
+            raise ValueError(
+                f"Received the network {self.name!r} with block={self.block!r}. Expected 'basic', whose convolutions "
+                "are known. Count your own with `model.count_params()`."
+            )
+        yield ConvolutionCost(3, STEM_FILTERS, 3, 2)
+        yield ConvolutionCost(STEM_FILTERS, STEM_FILTERS, 3, 4)
+        channels = STEM_FILTERS
+        for _ in range(self.stage1_blocks):
+            yield from bottleneck(channels, self.stage1_filters, 4)
+            channels = self.stage1_filters * 4
+        yield ConvolutionCost(channels, self.width, 3, 4)
+        for stage, num_modules in enumerate(self.modules, 2):
+            widths = self.widths[:stage]
+            yield ConvolutionCost(channels if stage == 2 else widths[-2], widths[-1], 3, 4 * 2 ** (stage - 1))
+            for _ in range(num_modules):
+                yield from _module(widths, self.blocks)
+
+    @classmethod
+    def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
+        return {
+            "width": first_size(shapes, "stage2.0.branches.0.0.conv1.weight", "stage2.0.branches.0.0.conv2.weight"),
+            "stage1_blocks": _num_matching(shapes, r"layer1\.(\d+)\."),
+            "stage1_filters": first_size(shapes, "layer1.0.conv1.weight", "layer1.0.conv2.weight"),
+            "modules": tuple(_num_matching(shapes, rf"stage{stage}\.(\d+)\.") for stage in (2, 3, 4)),
+            "blocks": _num_matching(shapes, r"stage2\.0\.branches\.0\.(\d+)\."),
+        }
+
+    @classmethod
+    def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
+        return 15 * sizes["width"]
+
+
+def _module(widths, num_blocks):
+    for i, width in enumerate(widths):
+        yield from [ConvolutionCost(width, width, 3, 4 * 2**i)] * (2 * num_blocks)
+    for i, target in enumerate(widths):
+        for j, source in enumerate(widths):
+            if j > i:
+                yield ConvolutionCost(source, target, 1, 4 * 2**j)
+            for step in range(j + 1, i + 1):
+                yield ConvolutionCost(source, target if step == i else source, 3, 4 * 2**step)
+
+
+def _num_matching(shapes, pattern):
+    numbers = [int(match.group(1)) for match in map(re.compile(pattern).match, shapes) if match]
+    return max(numbers, default=-1) + 1
+
+
+# HRNet-Image-Classification, experiments/cls_hrnet_w*.yaml; HRNet-Semantic-Segmentation, branch pytorch-v1.1,
+# experiments/cityscapes/seg_hrnet_w18_small_v{1,2}_*.yaml. "W18 Small" is published as w18_small_v1 and is 16 wide.
+HRNETS = (
+    Variant("HRNetW18Small", 16, stage1_blocks=1, stage1_filters=32, modules=(1, 1, 1), blocks=2),
+    Variant("HRNetW18SmallV2", 18, stage1_blocks=2, modules=(1, 3, 2), blocks=2),
+    Variant("HRNetW18", 18),
+    Variant("HRNetW30", 30),
+    Variant("HRNetW32", 32),
+    Variant("HRNetW40", 40),
+    Variant("HRNetW44", 44),
+    Variant("HRNetW48", 48),
+    Variant("HRNetW64", 64),
+)
+"""The nine published networks."""

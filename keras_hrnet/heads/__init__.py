@@ -1,0 +1,85 @@
+"""Heads: one file for each, with its options, layers, cost and the names of its weights.
+
+Pass a head by its name or as an object: `HRNetW48(head="ocr", ocr_channels=(256, 128))` and
+`HRNetW48(head=OCR(channels=(256, 128)))` are the same network. A head of your own extends `Head`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from keras_hrnet.heads.classification import Classification
+from keras_hrnet.heads.fcn import FCN
+from keras_hrnet.heads.head import Head, check_option
+from keras_hrnet.heads.hierarchical import Hierarchical
+from keras_hrnet.heads.isa import ISA
+from keras_hrnet.heads.ocr import OCR
+
+HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification)}
+"""The heads, by their name."""
+
+WEIGHT_NAMES = tuple(dict.fromkeys(pair for head in HEADS.values() for pair in head.weight_names))
+"""How a path of a head's layer becomes the official name of its weights."""
+
+TELLING_WEIGHTS = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.telling_weights))
+"""Official names of weights whose shapes tell the head of a file, and its options."""
+
+ARGUMENTS: dict[str, dataclasses.Field] = {
+    field.metadata["argument"]: field for head in HEADS.values() for field in dataclasses.fields(head)
+}
+"""The options of all heads, by the name that constructors of networks call them; `kernel_size` is one for several."""
+
+
+def standardize_head(head: str | Head | None, options: Mapping[str, Any], receiver: str) -> Head | None:
+    """Returns the head that the arguments of a constructor stand for.
+
+    Args:
+        head: the name of a head, a `Head`, or None.
+        options: values for the arguments in `ARGUMENTS`. Those of other heads are checked, and have no effect.
+        receiver: what the network is called, for errors.
+
+    Raises:
+        TypeError: if an option is unknown, or given beside a head that is an object.
+        ValueError: if there is no such head, or an option is out of range.
+    """
+    for name, value in options.items():
+        if name not in ARGUMENTS:
+            close = difflib.get_close_matches(name, ARGUMENTS, n=1)
+            advice = f"Did you mean {close[0]!r}?" if close else "Leave it out."
+            raise TypeError(f"`{receiver}` received an unexpected argument {name!r}. {advice}")
+        if "check" in ARGUMENTS[name].metadata:
+            check_option(f"`{receiver}`", name, value, ARGUMENTS[name].metadata["check"])
+    if isinstance(head, Head):
+        if options:
+            raise TypeError(
+                f"`{receiver}` received head={head!r} and {', '.join(options)}. Expected options in the head alone. "
+                f"Pass them to `{type(head).__name__}`."
+            )
+        return head
+    if head is None:
+        return None
+    if head not in HEADS:
+        raise ValueError(
+            f"`{receiver}` received head={head!r}. Expected one of {(*HEADS, None)}, or a `keras_hrnet.heads.Head`. "
+            "Pass one of them."
+        )
+    own = {field.metadata["argument"]: field.name for field in dataclasses.fields(HEADS[head])}
+    return HEADS[head](**{own[name]: value for name, value in options.items() if name in own})
+
+
+__all__ = [
+    "ARGUMENTS",
+    "FCN",
+    "HEADS",
+    "ISA",
+    "OCR",
+    "TELLING_WEIGHTS",
+    "WEIGHT_NAMES",
+    "Classification",
+    "Head",
+    "Hierarchical",
+    "standardize_head",
+]

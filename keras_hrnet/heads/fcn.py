@@ -1,0 +1,87 @@
+"""FCN: each pixel is classified by itself, by two convolutions over the four maps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import keras
+
+from keras_hrnet.families.counting import ConvolutionCost
+from keras_hrnet.families.family import LayerOptions, Shapes, first_size
+from keras_hrnet.heads.head import Head, head_kernel_size, option
+from keras_hrnet.layers import ConvNorm, Convolution, ResizeConcatenate
+from keras_hrnet.layers.convolution import classifier_initializer
+
+_FIRST, _LAST = "last_layer.0.weight", "last_layer.3.weight"
+
+
+@dataclasses.dataclass(frozen=True)
+class FCN(Head):
+    """Joins the four maps at stride 4 and classifies each pixel by two convolutions.
+
+    Args:
+        kernel_size: side of the first convolution's kernel, 1 or 3; the second's is 1.
+
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `last_layer`; openseg.pytorch,
+    lib/models/nets/hrnet.py, `HRNet_W48`, for a kernel of 3.
+    """
+
+    name: ClassVar[str] = "fcn"
+    summary: ClassVar[str] = "each pixel by itself"
+    weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
+        (r"^(last_layer)_0/", r"\1."),
+        (r"^(last_layer)_3/", r"\1.3."),
+    )
+    telling_weights: ClassVar[tuple[str, ...]] = (_FIRST, _LAST)
+
+    kernel_size: int = option(1, "head_kernel_size", head_kernel_size)
+
+    def logits(
+        self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
+    ) -> Sequence[keras.KerasTensor]:
+        return [two_convolutions(joined(maps, options), num_classes, "last_layer", self.kernel_size, options)]
+
+    def convolutions(self, widths: Sequence[int], num_classes: int) -> Iterator[ConvolutionCost]:
+        return two_convolution_costs(widths, num_classes, self.kernel_size)
+
+    @classmethod
+    def options_in(cls, shapes: Shapes, joined: int) -> tuple[dict[str, Any], str | None] | None:
+        if not shapes.keys() & set(cls.telling_weights):
+            return None
+        options = {"num_classes": first_size(shapes, _LAST), "head": cls.name, **kernel_size_in(shapes, _FIRST)}
+        return options, None
+
+
+def joined(maps: Sequence[keras.KerasTensor], options: LayerOptions) -> keras.KerasTensor:
+    """Joins the channels of four maps at the size of the finest."""
+    return ResizeConcatenate(name="concatenate", **options.of_resizing)(maps)
+
+
+def two_convolutions(
+    x: keras.KerasTensor, num_classes: int, name: str, kernel_size: int, options: LayerOptions
+) -> keras.KerasTensor:
+    """Classifies each pixel of a map by a convolution that keeps its channels, and a 1x1 convolution."""
+    # The numbers are the convolutions' places in the published sequence of layers.
+    x = ConvNorm(x.shape[-1], kernel_size, use_bias=True, name=f"{name}_0", **options.of_layer)(x)
+    return classifier(num_classes, f"{name}_3", options)(x)
+
+
+def classifier(num_classes: int, name: str, options: LayerOptions) -> Convolution:
+    """Makes the 1x1 convolution that gives logits."""
+    initializer = classifier_initializer()
+    return Convolution(num_classes, 1, kernel_initializer=initializer, name=name, **options.of_layer)
+
+
+def two_convolution_costs(widths: Sequence[int], num_classes: int, side: int) -> Iterator[ConvolutionCost]:
+    """Lists what `two_convolutions` of joined maps makes."""
+    channels = sum(widths)
+    yield ConvolutionCost(channels, channels, side, 4, bias=True)
+    yield ConvolutionCost(channels, num_classes, 1, 4, bias=True, norm=False)
+
+
+def kernel_size_in(shapes: Shapes, name: str) -> dict[str, int]:
+    """Reads the argument `head_kernel_size` from the shape of a kernel; nothing where it is the default."""
+    size = shapes[name][-1] if name in shapes else 1
+    return {} if size == 1 else {"head_kernel_size": size}

@@ -1,0 +1,153 @@
+"""Puts backbone, head and the user's data format together: what the constructors of all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_hrnet.checkpoints.choice import ChosenWeights
+from keras_hrnet.families import Family, LayerOptions
+from keras_hrnet.heads import Head
+from keras_hrnet.layers.resize import check_convention
+from keras_hrnet.models.border import from_channels_last, to_channels_last
+from keras_hrnet.models.network import Network
+from keras_hrnet.models.supervised import supervised_model
+
+
+def connect(
+    backbone: Family,
+    head: Head | None,
+    num_classes: int,
+    options: LayerOptions,
+    *,
+    input_shape: tuple[int | None, ...],
+    data_format: str,
+    output_stride: int,
+    name: str,
+) -> keras.Model:
+    """Builds a functional model of a backbone and a head.
+
+    Args:
+        backbone: the row of the network.
+        head: its head, or None for the four maps "P2" to "P5".
+        num_classes: channels of the logits.
+        options: what all layers share.
+        input_shape: of an image in `data_format`, without the batch.
+        data_format: "channels_last" or "channels_first": of what goes in and comes out.
+        output_stride: of the logits.
+        name: what the model is called.
+    """
+    image = keras.Input(input_shape, name="image")
+    channels_last = to_channels_last(image, data_format)
+
+    def maps_of(pixels):
+        return backbone.connect(pixels, options)
+
+    if head is None:
+        outputs = {
+            f"P{i}": from_channels_last(x, data_format, f"P{i}") for i, x in enumerate(maps_of(channels_last), 2)
+        }
+        return Network(image, outputs, name=name)
+    tensors, loss_weights = head.connect(channels_last, maps_of, num_classes, options, output_stride)
+    return model_of(image, tensors, loss_weights, data_format, name)
+
+
+def model_of(
+    image: keras.KerasTensor,
+    tensors: dict[str, keras.KerasTensor],
+    loss_weights: Sequence[float],
+    data_format: str,
+    name: str,
+) -> keras.Model:
+    """Builds a model that gives the first of several symbolic tensors, and trains the others with it if there are any.
+
+    Args:
+        image: symbolic input, in `data_format`.
+        tensors: symbolic maps of one shape, channels last, or logits of images; by name.
+        loss_weights: what the loss of each but the first is multiplied by.
+        data_format: what maps come out in.
+        name: what the model is called.
+    """
+    outputs = [in_format(x, data_format, key) for key, x in tensors.items()]
+    return (
+        supervised_model(image, outputs, loss_weights, name) if loss_weights else Network(image, outputs[0], name=name)
+    )
+
+
+def in_format(x: keras.KerasTensor, data_format: str, name: str) -> keras.KerasTensor:
+    """Brings a map to the user's format; logits of images stay as they are."""
+    return from_channels_last(x, data_format, f"{name}_channels_first") if len(x.shape) == 4 else x
+
+
+def resize_convention(
+    head: Head | None, interpolation: str | None, align_corners: bool | None, chosen: ChosenWeights | None
+) -> tuple[str, bool]:
+    """Decides how maps are upsampled: as the user says, else as the weights need, else as the head is published.
+
+    Returns:
+        A pair (interpolation, align_corners).
+
+    Raises:
+        ValueError: if the two conflict.
+    """
+    if interpolation is None:
+        interpolation = chosen.interpolation if chosen else None
+    if align_corners is None:
+        align_corners = chosen.align_corners if chosen else None
+    interpolation = interpolation or (head.interpolation if head else "bilinear")
+    check_convention(interpolation, bool(align_corners))
+    return interpolation, bool(align_corners)
+
+
+def check_arguments(name: str, num_classes: int, head: Head | None, output_stride: int) -> None:
+    """Raises a `ValueError` for a number of classes or an output stride that cannot be."""
+    if not isinstance(num_classes, int) or num_classes < 1:
+        raise ValueError(
+            f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 1. Pass the number of "
+            "classes in your labels, without the ignored one."
+        )
+    if output_stride not in (1, 4):
+        raise ValueError(
+            f"`{name}` received output_stride={output_stride!r}. Expected 1 (logits of the image's size) or 4 (logits "
+            "before they are upsampled). Pass one of them."
+        )
+    if head is not None and head.segments and output_stride not in head.output_strides:
+        raise ValueError(
+            f"`{name}` received output_stride={output_stride} with head={(head.name or head)!r}. Expected "
+            f"{' or '.join(map(str, head.output_strides))}, the strides that this head has logits at. Leave "
+            "output_stride out, or build another head."
+        )
+
+
+def image_shape(
+    backbone: Family, input_shape: Sequence[int | None], data_format: str, argument: str = "input_shape"
+) -> tuple[int | None, ...]:
+    """Returns the shape of images in the order of `data_format`.
+
+    Args:
+        backbone: the row of the network.
+        input_shape: as the constructor takes it; `(None, None, 3)` means any size in either format.
+        data_format: "channels_last" or "channels_first".
+        argument: what the shape is called where it is passed, for errors.
+
+    Raises:
+        ValueError: if it is no shape of RGB images, or too small.
+    """
+    name, least = backbone.name, backbone.min_size
+    shape = tuple(input_shape)
+    if data_format == "channels_first" and shape == (None, None, 3):
+        shape = (3, None, None)
+    channels, *size = shape if data_format == "channels_first" else (shape[-1:] + shape[:-1])
+    if len(shape) != 3 or channels != 3:
+        expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
+        raise ValueError(
+            f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}: RGB, "
+            "with None where a size is not fixed. Pass that."
+        )
+    if any(length is not None and length < least for length in size):
+        raise ValueError(
+            f"`{name}` needs a height and width of at least {least}. Received {argument}={input_shape}. Enlarge the "
+            "image, or pad it."
+        )
+    return shape
