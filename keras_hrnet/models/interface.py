@@ -60,6 +60,12 @@ def num_classes(model):
     Raises:
         ValueError: if the model does not say.
     """
+    if gives_labels(model):
+        raise ValueError(
+            f"Received the model {model.name!r}, which gives labels, without class_names. Expected the names of its "
+            "classes: labels do not say how many there are. Set model.classes to the names, or pass the model that "
+            "gives logits."
+        )
     shape = model.outputs[0].shape
     count = shape[channel_axis_of(model) if len(shape) == 4 else -1]
     if count is None:

@@ -21,31 +21,24 @@ class ClassAware:
 
     @property
     def classes(self) -> Classes | None:
-        """The classes: their names, colors and ignore label; None for a network without a head.
+        """The classes: their names, colors and ignore label; None for a network without a head, or of labels alone.
 
         Until somebody names them, they are "class 0", "class 1", and so on. `fit` and `keras_hrnet.train` take them
         from a data set that has an attribute `classes`, as those of `keras_hrnet.data` have. Assign a `Classes`, a
         sequence of names, or the name of a data set.
         """
         known = self.__dict__.get("known_classes")
-        if known is not None or len(self.outputs) != 1:
+        if known is not None or len(self.outputs) != 1 or interface.gives_labels(self):
             return known
         return Classes.unnamed(interface.num_classes(self))
 
     @classes.setter
     def classes(self, classes: Classes | Sequence[str] | str) -> None:
-        classes = standardize_classes(classes)
         if len(self.outputs) != 1:
             raise ValueError(
                 f"Received class names for {self.name!r}, which has no head. Leave them out, or add a head."
             )
-        if not interface.gives_labels(self) and len(classes.names) != interface.num_classes(self):
-            raise ValueError(
-                f"Received {len(classes.names)} class names for {self.name!r}, which has {interface.num_classes(self)} "
-                "classes. Expected one name for each class. Pass as many names, or build the network with "
-                f"num_classes={len(classes.names)}."
-            )
-        self.known_classes = classes
+        self.known_classes = checked_classes(self, classes)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -88,8 +81,8 @@ def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
     """Returns the classes that an argument stands for.
 
     Args:
-        classes: a `Classes`; the names of the classes, by train id; or the name of a data set in
-            `keras_hrnet.data_sets.DATA_SETS`.
+        classes: a `Classes`; the names of the classes, by train id, which have the colours of the data set whose names
+            they are; or the name of a data set in `keras_hrnet.data_sets.DATA_SETS`.
 
     Raises:
         TypeError: if it is none of these.
@@ -109,20 +102,43 @@ def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
             f"Received classes of type {type(classes).__name__}. Expected a sequence of names, the name of a data set, "
             "or a `keras_hrnet.data_sets.Classes`. Pass a list of names, by train id."
         )
-    return Classes(tuple(classes))
+    named = Classes(tuple(classes))
+    return next((known for known in DATA_SETS.values() if known.names == named.names), named)
 
 
 def classes_of(model: keras.Model) -> Classes:
-    """Returns the classes of any model that gives logits: its own, or unnamed ones.
+    """Returns the classes of any segmentation network: its own, or unnamed ones.
 
     Args:
-        model: a functional model.
+        model: a functional model. `model.classes = "cityscapes"` names the classes of any of them.
 
     Raises:
-        ValueError: if the model does not say how many classes it has.
+        ValueError: if the model does not say how many classes it has, or has another number of them.
     """
+    return own_classes(model) or Classes.unnamed(interface.num_classes(model))
+
+
+def own_classes(model: keras.Model) -> Classes | None:
+    """Returns the classes that the attribute `classes` of any model says; None where there is none."""
     classes = getattr(model, "classes", None)
-    return classes if isinstance(classes, Classes) else Classes.unnamed(interface.num_classes(model))
+    return checked_classes(model, classes) if isinstance(classes, (Classes, str, list, tuple)) else None
+
+
+def checked_classes(model: keras.Model, classes: Classes | Sequence[str] | str) -> Classes:
+    """Returns the classes that an argument stands for, as many as a network has.
+
+    Raises:
+        TypeError: as `standardize_classes`.
+        ValueError: as `standardize_classes`; or if the network has another number of classes.
+    """
+    classes = standardize_classes(classes)
+    if not interface.gives_labels(model) and len(classes.names) != interface.num_classes(model):
+        raise ValueError(
+            f"Received {len(classes.names)} class names for {model.name!r}, which has {interface.num_classes(model)} "
+            "classes. Expected one name for each class. Pass as many names, or build the network with "
+            f"num_classes={len(classes.names)}."
+        )
+    return classes
 
 
 class Portable:

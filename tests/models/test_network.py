@@ -6,7 +6,8 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.data_sets import Classes
-from keras_hrnet.models.network import labels_model
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.models.network import Network, classes_of, labels_model
 
 VARIANT = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -68,6 +69,32 @@ def test_a_network_takes_its_classes_from_the_data_that_it_is_fitted_to():
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(Batches(), verbose=0)
     assert model.class_names == ("sky", "road", "tree")
+
+
+def test_any_model_can_be_told_its_classes():
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Conv2D(19, 1, data_format="channels_last")(image))
+    assert classes_of(model).names[0] == "class 0"
+    model.classes = "cityscapes"
+    assert classes_of(model) == CITYSCAPES
+    model.classes = ["sky", "road"]
+    with pytest.raises(ValueError, match=r"2 class names for .*, which has 19 classes"):
+        classes_of(model)
+
+
+def test_the_names_of_a_data_set_bring_its_colours():
+    model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
+    model.classes = list(CITYSCAPES.names)
+    assert model.classes == CITYSCAPES
+
+
+def test_a_model_of_labels_that_nobody_named_does_not_say_its_classes():
+    named = labels_model(keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last"))
+    assert named.class_names == ("class 0", "class 1", "class 2")
+    model = Network(named.inputs[0], named.outputs[0])
+    assert model.classes is None
+    with pytest.raises(ValueError, match="gives labels, without class_names"):
+        classes_of(model)
 
 
 def test_a_data_set_names_the_classes_only_where_it_is_asked_for():
