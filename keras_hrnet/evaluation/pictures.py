@@ -1,51 +1,76 @@
 """Labels as pictures: colours, colours over the image, and samples side by side with a legend."""
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import PIL.Image
 
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes, Color
+from keras_hrnet.evaluation.legend import with_legend
 from keras_hrnet.evaluation.sheet import Sample, draw_sheet
+from keras_hrnet.models.network import standardize_classes
+
+Palette = Classes | str | Sequence[Color] | None
+"""What to paint in: see `colorize`."""
+
+# Nobody tells more colours apart, and choosing them takes the longer the more there are.
+MOST_COLORS = 1000
 
 
-def colorize(labels, palette=None):
+def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
     """Paints each pixel in the colour of its class; ignored pixels become black.
 
     Args:
-        labels: integers `(height, width)` or `(batch, height, width)`, train ids; 255 is ignored.
-        palette: red, green and blue of each class, by train id, each in [0, 255]. None means Cityscapes' colours.
+        labels: integers `(height, width)` or `(batch, height, width)`, train ids. 255 is ignored, and so is the ignore
+            label of a `Classes`.
+        palette: what to paint in: the colours of a `Classes`, such as `model.classes`, or of a data set, by its name;
+            or red, green and blue of each class, by train id, each in [0, 255]. None means distinct colours, those of
+            `keras_hrnet.data_sets.palette`.
 
     Returns:
         uint8 `(height, width, 3)` or `(batch, height, width, 3)`, RGB in [0, 255].
 
     Raises:
         TypeError: if the labels are not integers.
-        ValueError: if a label has no colour.
+        ValueError: if a label has no colour, or there is no such data set.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_hrnet.evaluation import colorize
-    >>> colorize(np.array([[0, 255]])).tolist()  # road, ignored
+    >>> colorize(np.array([[0, 255]]), "cityscapes").tolist()  # road, ignored
     [[[128, 64, 128], [0, 0, 0]]]
     """
     labels = np.asarray(labels)
-    palette = np.asarray(PALETTE if palette is None else palette, dtype=np.uint8).reshape(-1, 3)
-    _check_labels(labels, len(palette))
-    colors = np.zeros((max(len(palette), IGNORE_LABEL + 1), 3), dtype=np.uint8)
-    colors[: len(palette)] = palette
-    colors[IGNORE_LABEL] = 0
+    _check_integers(labels)
+    classes = painted_classes(palette, labels)
+    num_colors = len(classes.colors)
+    colorless = labels[((labels < 0) | (labels >= num_colors)) & ~_is_ignored(labels, classes)]
+    if colorless.size:
+        raise ValueError(
+            f"Received the label {colorless.flat[0]} with a palette of {num_colors} colours. Expected labels 0 to "
+            f"{num_colors - 1}, or {classes.ignore_label} for ignored. Pass a palette with a colour for each class."
+        )
+    # Long enough for the ignored labels, of which one may be negative and count from the end.
+    colors = np.zeros((max(num_colors, IGNORE_LABEL + 1) + abs(classes.ignore_label) + 1, 3), np.uint8)
+    colors[:num_colors] = classes.colors
+    colors[[IGNORE_LABEL, classes.ignore_label]] = 0
     return colors[labels]
 
 
-def overlay(image, labels, alpha=0.5, palette=None):
+def overlay(
+    image: np.ndarray, labels: np.ndarray, alpha: float = 0.5, palette: Palette = None, *, legend: bool = False
+) -> np.ndarray:
     """Lays the colours of the classes over an image; ignored pixels stay as they are.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
-        labels: integers `(height, width)`, train ids; 255 is ignored.
+        labels: integers `(height, width)`, train ids, ignored ones as in `colorize`.
         alpha: how much of the colour is seen, 0 (the image) to 1 (the colours).
         palette: as in `colorize`.
+        legend: whether the names of the classes that occur are written into the picture, over its lower edge. Where
+            there is no room for all, the rarest are left out.
 
     Returns:
         uint8 `(height, width, 3)`, RGB in [0, 255].
@@ -58,23 +83,38 @@ def overlay(image, labels, alpha=0.5, palette=None):
         raise ValueError(f"Received alpha={alpha}. Expected 0 to 1. Pass 0.5 for half image, half colours.")
     image, labels = np.asarray(image), np.asarray(labels)
     _check_sample(image, labels)
-    mixed = (1 - alpha) * image + alpha * colorize(labels, palette)
-    return np.where((labels == IGNORE_LABEL)[..., np.newaxis], image, np.rint(mixed)).astype(np.uint8)
+    _check_integers(labels)
+    classes = painted_classes(palette, labels)
+    mixed = np.rint((1 - alpha) * image + alpha * colorize(labels, classes)).astype(np.uint8)
+    is_ignored = _is_ignored(labels, classes)
+    mixed[is_ignored] = image[is_ignored]
+    if not legend:
+        return mixed
+    pixels = np.bincount(labels[~is_ignored], minlength=len(classes.names))
+    commonest = np.argsort(-pixels, kind="stable")[: np.count_nonzero(pixels)]
+    return with_legend(mixed, [(classes.names[label], classes.colors[label]) for label in commonest])
 
 
-def comparison(image, truth, prediction, *, class_names=None, palette=None):
+def comparison(
+    image: np.ndarray | Sequence[np.ndarray],
+    truth: np.ndarray | Sequence[np.ndarray],
+    prediction: np.ndarray | Sequence[np.ndarray],
+    *,
+    class_names: Sequence[str] | None = None,
+    palette: Palette = None,
+) -> PIL.Image.Image:
     """Draws image, truth and prediction side by side, with a legend of the classes that occur.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255]; or a list of such, or a batch: one row each.
-        truth: integers `(height, width)`, train ids, 255 where unknown; or as many of them as images.
+        truth: integers `(height, width)`, train ids, ignored ones as in `colorize`; or as many of them as images.
         prediction: like `truth`.
-        class_names: what the classes are called, by train id. None means the names of Cityscapes.
+        class_names: what the classes are called, by train id. None means what the palette calls them.
         palette: as in `colorize`.
 
     Returns:
-        A `PIL.Image.Image`, RGB. Each panel is 320 to 640 pixels wide where the image's shape allows: small images
-        are enlarged by a whole factor, large ones shrunk.
+        RGB. Each panel is 320 to 640 pixels wide where the image's shape allows: small images are enlarged by a whole
+        factor, large ones shrunk.
 
     Raises:
         TypeError: if labels are not integers.
@@ -84,18 +124,38 @@ def comparison(image, truth, prediction, *, class_names=None, palette=None):
     Example:
 
     ```python
-    keras_hrnet.evaluation.comparison(image, truth, keras_hrnet.predict(model, image)).save("comparison.png")
+    prediction = keras_hrnet.predict(model, image)
+    keras_hrnet.evaluation.comparison(image, truth, prediction, palette=model.classes).save("comparison.png")
     ```
     """
-    class_names = CLASS_NAMES if class_names is None else tuple(class_names)
-    palette = PALETTE if palette is None else palette
-    if len(class_names) != len(palette):
-        raise ValueError(
-            f"Received {len(class_names)} class_names and a palette of {len(palette)} colours. Expected one name and "
-            "one colour a class. Pass both class_names and palette."
-        )
     rows = _rows(image, truth, prediction)
-    return draw_sheet([_sample(*row, palette) for row in rows], _legend(rows, class_names, palette))
+    for part in (part for _, *parts in rows for part in parts):
+        _check_integers(part)
+    found = np.unique(np.concatenate([np.unique(part) for _, *parts in rows for part in parts]))
+    classes = painted_classes(palette, found, class_names)
+    return draw_sheet([_sample(*row, classes) for row in rows], _entries(found, classes))
+
+
+def painted_classes(palette: Palette, labels: np.ndarray, names: Sequence[str] | None = None) -> Classes:
+    """Returns the classes whose colours a palette gives.
+
+    Args:
+        palette: as in `colorize`.
+        labels: integers, train ids; without a palette and names, there are classes up to the largest of them.
+        names: what the classes are called; None means what the palette calls them.
+
+    Raises:
+        ValueError: if there is no such data set, a colour is none, or there are not as many as names.
+    """
+    if isinstance(palette, (Classes, str)):
+        classes = standardize_classes(palette)
+        return classes if names is None else dataclasses.replace(classes, names=tuple(names))
+    if palette is not None:
+        return Classes(Classes.unnamed(len(palette)).names if names is None else tuple(names), palette)
+    if names is not None:
+        return standardize_classes(names)
+    largest = int(np.max(labels, initial=0, where=labels != IGNORE_LABEL))
+    return Classes.unnamed(min(1 + largest, MOST_COLORS))
 
 
 def _rows(image, truth, prediction):
@@ -110,17 +170,22 @@ def _rows(image, truth, prediction):
     return [tuple(map(np.asarray, row)) for row in zip(image, truth, prediction, strict=True)]
 
 
-def _sample(image, truth, prediction, palette):
+def _sample(image, truth, prediction, classes):
     _check_sample(image, truth)
     _check_sample(image, prediction)
-    colors = (colorize(truth, palette), colorize(prediction, palette))
+    colors = (colorize(truth, classes), colorize(prediction, classes))
     return Sample(*(PIL.Image.fromarray(array) for array in (image, *colors)))
 
 
-def _legend(rows, class_names, palette):
-    found = {int(label) for _, *labels in rows for label in np.unique(labels)}
-    entries = [(class_names[label], tuple(palette[label])) for label in sorted(found - {IGNORE_LABEL})]
-    return entries + ([("ignored", (0, 0, 0))] if IGNORE_LABEL in found else [])
+def _entries(found, classes):
+    """The classes that occur, and the ignored pixels, for a legend."""
+    is_ignored = _is_ignored(found, classes)
+    entries = [(classes.names[label], classes.colors[label]) for label in found[~is_ignored]]
+    return entries + ([("ignored", (0, 0, 0))] if is_ignored.any() else [])
+
+
+def _is_ignored(labels, classes):
+    return (labels == IGNORE_LABEL) | (labels == classes.ignore_label)
 
 
 def _check_sample(image, labels):
@@ -136,15 +201,9 @@ def _check_sample(image, labels):
         )
 
 
-def _check_labels(labels, num_colors):
+def _check_integers(labels):
     if labels.dtype.kind not in "ui":
         raise TypeError(
             f"Received labels of dtype {labels.dtype}. Expected integers, the train ids of pixels. Convert them with "
             "`.astype('uint8')`."
-        )
-    colorless = labels[(labels != IGNORE_LABEL) & ((labels < 0) | (labels >= num_colors))]
-    if colorless.size:
-        raise ValueError(
-            f"Received the label {colorless.flat[0]} with a palette of {num_colors} colours. Expected labels 0 to "
-            f"{num_colors - 1}, or 255 for ignored. Pass a palette with a colour for each class."
         )

@@ -3,33 +3,40 @@
 import os
 import pathlib
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
+import keras
 import numpy as np
 
-from keras_hrnet.data_sets.cityscapes import CLASSES, ID_OF_TRAIN_ID
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES, ID_OF_TRAIN_ID
 from keras_hrnet.evaluation.photos import find_photos, read_ahead, read_image
-from keras_hrnet.evaluation.pictures import colorize, overlay
+from keras_hrnet.evaluation.pictures import Palette, colorize, overlay, painted_classes
+from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.segmenter import Segmenter
-from keras_hrnet.models.interface import gives_labels, num_classes
+from keras_hrnet.models.network import checked_classes, classes_of
 
-OUTPUTS = ("labels", "label_ids", "color", "overlay", "probabilities")
+Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
+Photo = str | os.PathLike | np.ndarray
 
 
 def predict(
-    model,
-    image,
+    model: keras.Model,
+    image: Photo | Sequence[Photo],
     *,
-    output="labels",
-    scales=(1.0,),
-    flip=False,
-    tile=None,
-    overlap=None,
-    average="official",
-    palette=None,
-    batch_size=1,
-    damaged="error",
-    on_image=None,
-):
+    output: Output = "labels",
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    tile: tuple[int, int] | None = None,
+    overlap: int | None = None,
+    average: Average = "official",
+    palette: Palette = None,
+    legend: bool = False,
+    batch_size: int = 1,
+    damaged: Literal["error", "skip"] = "error",
+    on_image: Callable[[Photo], Any] | None = None,
+) -> np.ndarray | list[np.ndarray | None] | dict[pathlib.Path, np.ndarray]:
     """Predicts the class of every pixel of an image, of a batch, of a list of images, or of a folder.
 
     JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size.
@@ -40,15 +47,16 @@ def predict(
             transparent pictures become RGB, and the rotation that a camera noted is done); or uint8 `(height, width,
             3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths and images; or a
             folder, with the folders below it.
-        output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of its 19 classes), "color", "overlay"
-            (the colours over the image), or "probabilities".
+        output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of a network of its classes), "color",
+            "overlay" (the colours over the image), or "probabilities".
         scales: factors of the image's height and width, whose answers are averaged.
         flip: whether the answers for the mirrored image are averaged in too.
         tile: (height, width) in pixels of parts that the network looks at one by one, where the whole takes too much
             memory. None looks at whole images.
         overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        palette: red, green and blue of each class, each in [0, 255]. None means Cityscapes' colours.
+        palette: what to paint in, as in `keras_hrnet.colorize`; None means the colours of the network's classes.
+        legend: whether an overlay has the names of the classes that occur written over its lower edge.
         batch_size: how many files of one size the network gets at once.
         damaged: what to do about files in a list or folder that cannot be read: "error" looks at all of them first and
             raises, "skip" leaves them out with one warning that counts and names them.
@@ -74,15 +82,16 @@ def predict(
     masks = keras_hrnet.predict(model, "photos", output="overlay", tile=(1024, 2048))  # a dict by path
     ```
     """
-    check_output(model, output)
+    check_output(model, output, legend)
     is_one = isinstance(image, np.ndarray) or (_is_path(image) and not os.path.isdir(image))
     options = {"scales": scales, "flip": flip, "tile": tile, "overlap": overlap, "average": average}
     segmenter = Segmenter(model, for_many=not is_one and output != "probabilities", **options)
+    painting = {"output": output, "palette": palette, "legend": legend}
     if is_one:
         pixels = read_image(image) if _is_path(image) else image
         _check_image(pixels)
         is_batch = pixels.ndim == 4
-        results = _results(segmenter, pixels if is_batch else pixels[np.newaxis], output, palette)
+        results = _answer(segmenter, **painting)(pixels if is_batch else pixels[np.newaxis])
         return results if is_batch else results[0]
 
     is_folder = _is_path(image)
@@ -95,7 +104,7 @@ def predict(
             if error is not None:
                 raise error
     results, errors = [], []
-    for photo, result in predictions(segmenter, photos, output=output, palette=palette, batch_size=batch_size):
+    for photo, result in predictions(segmenter, photos, **painting, batch_size=batch_size):
         errors += [result] if isinstance(result, Exception) else []
         results.append(None if isinstance(result, Exception) else result)
         if on_image is not None:
@@ -107,24 +116,33 @@ def predict(
     return results
 
 
-def predictions(segmenter, photos, *, output="labels", palette=None, batch_size=1):
+def predictions(
+    segmenter: Segmenter,
+    photos: Iterable[Photo],
+    *,
+    output: Output = "labels",
+    palette: Palette = None,
+    legend: bool = False,
+    batch_size: int = 1,
+) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
     """Predicts many photos one after the other, in batches of one size, while the next are read.
 
     Args:
-        segmenter: a `Segmenter`.
+        segmenter: the network under a protocol.
         photos: paths, and uint8 arrays `(height, width, 3)`.
-        output: one of `OUTPUTS`.
+        output: as in `predict`.
         palette: as in `predict`.
+        legend: as in `predict`.
         batch_size: how many photos of one size the network gets at once.
 
     Yields:
         Pairs in order: the photo, and its result as `predict` gives it, or the error that says why there is none.
     """
-    batch = []
+    batch, answer = [], _answer(segmenter, output, palette, legend)
 
     def finish():
         if batch:
-            results = _results(segmenter, np.stack([pixels for _, pixels in batch]), output, palette)
+            results = answer(np.stack([pixels for _, pixels in batch]))
             yield from zip([photo for photo, _ in batch], results, strict=True)
             batch.clear()
 
@@ -140,23 +158,30 @@ def predictions(segmenter, photos, *, output="labels", palette=None, batch_size=
     yield from finish()
 
 
-def check_output(model, output):
+def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
     """Refuses an output that a network cannot give.
 
-    Args:
-        model: the network.
-        output: what is asked for.
-
     Raises:
-        ValueError: if there is no such output, or the classes have no label ids.
+        ValueError: if there is no such output, the classes have no label ids, or it has no room for a legend.
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"Received output={output!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
-    if output == "label_ids" and not gives_labels(model) and num_classes(model) != len(CLASSES):
-        raise ValueError(
-            f"Received output='label_ids' for the model {model.name!r} with {num_classes(model)} classes. Expected the "
-            f"{len(CLASSES)} classes of Cityscapes, whose label ids are known. Pass output='labels'."
-        )
+    outputs = get_args(Output)
+    if output not in outputs:
+        raise ValueError(f"Received output={output!r}. Expected one of {', '.join(outputs)}. Pass one of them.")
+    if legend and output != "overlay":
+        raise ValueError(f"Received a legend for output={output!r}. Expected output='overlay'. Leave out the legend.")
+    if output != "label_ids":
+        return
+    classes, count = classes_of(model), len(CITYSCAPES.names)
+    if classes.names == CITYSCAPES.names:
+        return
+    listed = f", {', '.join(classes.names[:3])}, …" if classes.are_named else ""
+    advice = "Pass output='labels'."
+    if not classes.are_named and len(classes.names) == count:
+        advice = "If they are these, say so: model.classes = 'cityscapes', or --classes cityscapes on the command line."
+    raise ValueError(
+        f"Received output='label_ids' for the model {model.name!r} with {len(classes.names)} classes{listed}. Expected "
+        f"the {count} classes of Cityscapes, whose label ids are known. {advice}"
+    )
 
 
 def _size_error(segmenter, photo, pixels):
@@ -167,18 +192,31 @@ def _size_error(segmenter, photo, pixels):
     return None
 
 
-def _results(segmenter, images, output, palette):
-    """The answers for a batch of images, an array."""
+def _answer(segmenter, output, palette, legend):
+    """Returns the function that answers for a batch of images, with an array."""
     if output == "probabilities":
-        return segmenter.probabilities(images)
-    labels = segmenter.labels(images)
+        return segmenter.probabilities
     if output == "label_ids":
-        return np.asarray(ID_OF_TRAIN_ID, np.uint8)[labels]
+        return lambda images: np.asarray(ID_OF_TRAIN_ID, np.uint8)[segmenter.labels(images)]
+    if output == "labels":
+        return segmenter.labels
+    classes = _classes(segmenter.model, palette)
     if output == "color":
-        return colorize(labels, palette)
-    if output == "overlay":
-        return np.stack([overlay(*pair, palette=palette) for pair in zip(images, labels, strict=True)])
-    return labels
+        return lambda images: colorize(segmenter.labels(images), classes)
+
+    def overlays(images):
+        pairs = zip(images, segmenter.labels(images), strict=True)
+        return np.stack([overlay(*pair, palette=classes, legend=legend) for pair in pairs])
+
+    return overlays
+
+
+def _classes(model, palette):
+    """The classes to paint: those of the palette where it names them, else the network's, in the palette's colours."""
+    if palette is None:
+        return classes_of(model)
+    painted = painted_classes(palette, labels=None)
+    return checked_classes(model, painted) if painted.are_named else replace(classes_of(model), colors=painted.colors)
 
 
 def _is_path(image):

@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+from typing import Any, Literal, get_args
 
-AVERAGES = ("official", "probabilities")
+Average = Literal["official", "probabilities"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +35,19 @@ class Protocol:
     flip: bool = False
     tile: tuple[int, int] | None = None
     overlap: int | None = None
-    average: str = "official"
+    average: Average = "official"
     hierarchical_scales: tuple[float, ...] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         scales = self.scales if isinstance(self.scales, (tuple, list)) else (self.scales,)
         if not scales or not all(isinstance(s, (int, float)) and 0 < s < math.inf for s in scales):
             raise ValueError(
                 f"Received scales={self.scales!r}. Expected positive numbers, at least one. Pass (1.0,) for the image "
                 "as it is, or (0.5, 0.75, 1.0, 1.25, 1.5, 1.75) as published."
             )
-        if self.average not in AVERAGES:
-            raise ValueError(f"Received average={self.average!r}. Expected one of {AVERAGES}. Pass one of them.")
+        averages = get_args(Average)
+        if self.average not in averages:
+            raise ValueError(f"Received average={self.average!r}. Expected one of {averages}. Pass one of them.")
         object.__setattr__(self, "scales", tuple(float(scale) for scale in scales))
         if self.tile is not None:
             self._check_tile()
@@ -72,15 +74,15 @@ class Protocol:
         object.__setattr__(self, "overlap", overlap)
 
     @property
-    def num_passes(self):
+    def num_passes(self) -> int:
         """How often the network looks at an image or a tile, windows of larger scales not counted."""
         return len(self.scales) * (2 if self.flip else 1)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns the protocol as what JSON holds."""
         return {**dataclasses.asdict(self), "text": str(self)}
 
-    def __str__(self):
+    def __str__(self) -> str:
         numbers = ", ".join(f"{scale:g}" for scale in self.scales)
         parts = [f"scale{'' if len(self.scales) == 1 else 's'} {numbers}", "with flips" if self.flip else "no flips"]
         if self.tile is None:

@@ -1,11 +1,15 @@
 """Colours by hand, and the sheet of panels."""
 
+import re
+
 import numpy as np
 import PIL.Image
 import pytest
 
-from keras_hrnet.data_sets.cityscapes import PALETTE
+from keras_hrnet.data_sets import Classes, palette
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES, PALETTE
 from keras_hrnet.evaluation import colorize, comparison, overlay
+from keras_hrnet.evaluation.legend import Legend
 
 pytestmark = pytest.mark.once
 
@@ -13,8 +17,8 @@ ROAD, SKY, BLACK = (128, 64, 128), (70, 130, 180), (0, 0, 0)
 LABELS = np.array([[0, 10, 255]], dtype=np.uint8)
 
 
-def test_classes_have_the_colours_of_cityscapes_and_ignored_pixels_are_black():
-    colors = colorize(LABELS)
+def test_the_classes_of_a_data_set_have_its_colours_and_ignored_pixels_are_black():
+    colors = colorize(LABELS, "cityscapes")
     assert colors.dtype == np.uint8
     assert colors.tolist() == [[list(ROAD), list(SKY), list(BLACK)]]
 
@@ -27,9 +31,27 @@ def test_another_palette_paints_its_own_colours():
     assert colorize([[1, 0]], palette=[(1, 2, 3), (4, 5, 6)]).tolist() == [[[4, 5, 6], [1, 2, 3]]]
 
 
+@pytest.mark.parametrize("labels", [[[0, 130]], np.array([[130]], np.uint8)])
+def test_without_a_palette_any_label_has_a_colour_of_its_own(labels):
+    np.testing.assert_array_equal(colorize(labels), np.array(palette(150))[np.array(labels)])
+
+
 def test_a_label_without_a_colour_is_refused():
     with pytest.raises(ValueError, match=r"label 19 with a palette of 19 colours. Expected labels 0 to 18"):
-        colorize([[0, 19]])
+        colorize([[0, 19]], "cityscapes")
+    with pytest.raises(ValueError, match=r"label -1 with a palette of 1 colours"):
+        colorize([[0, -1]])
+
+
+@pytest.mark.parametrize("ignore_label", [254, 300, -1])
+def test_the_ignore_label_of_the_classes_is_ignored_too(ignore_label):
+    classes = Classes(("cat", "dog"), ((1, 2, 3), (4, 5, 6)), ignore_label)
+    labels = np.array([[1, ignore_label, 255]], np.int32)
+    assert colorize(labels, classes).tolist() == [[[4, 5, 6], [0, 0, 0], [0, 0, 0]]]
+    image = np.full((1, 3, 3), 100, np.uint8)
+    assert overlay(image, labels, 1, classes).tolist() == [[[4, 5, 6], [100, 100, 100], [100, 100, 100]]]
+    with pytest.raises(ValueError, match=f"Expected labels 0 to 1, or {ignore_label} for ignored"):
+        colorize([[2]], classes)
 
 
 def test_logits_are_refused_as_labels():
@@ -41,7 +63,7 @@ def test_an_overlay_mixes_colours_and_leaves_ignored_pixels():
     image = np.full((1, 3, 3), 100, dtype=np.uint8)
     # A quarter of the colour: 0.75 * 100 + 0.25 * (128, 64, 128), and so on.
     expected = [[[107, 91, 107], [92, 108, 120], [100, 100, 100]]]
-    assert overlay(image, LABELS, alpha=0.25).tolist() == expected
+    assert overlay(image, LABELS, alpha=0.25, palette="cityscapes").tolist() == expected
 
 
 def test_alpha_goes_from_the_image_to_the_colours():
@@ -91,7 +113,7 @@ def test_large_images_shrink_and_small_ones_grow_by_a_whole_factor(size, panel):
 
 def test_the_panels_are_image_truth_and_prediction():
     image, truth, _ = sample(256, 512, train_ids=(0,))
-    picture = comparison(image, truth, np.full_like(truth, 10))
+    picture = comparison(image, truth, np.full_like(truth, 10), palette="cityscapes")
     middle = 52 + 128
     assert [picture.getpixel((32 + 256 + i * 528, middle)) for i in range(3)] == [(77, 77, 77), ROAD, SKY]
 
@@ -99,10 +121,8 @@ def test_the_panels_are_image_truth_and_prediction():
 def test_shrunk_labels_keep_the_colours_of_the_palette():
     random = np.random.default_rng(0)
     labels = random.integers(0, 19, (900, 1500), dtype=np.uint8)
-    panel = comparison(np.zeros((900, 1500, 3), np.uint8), labels, labels).crop(
-        (32 + 656, 52, 32 + 656 + 640, 52 + 384)
-    )
-    assert colors_of(panel) == set(PALETTE)
+    picture = comparison(np.zeros((900, 1500, 3), np.uint8), labels, labels, palette=PALETTE)
+    assert colors_of(picture.crop((32 + 656, 52, 32 + 656 + 640, 52 + 384))) == set(PALETTE)
 
 
 def test_several_samples_are_rows_of_one_sheet():
@@ -120,11 +140,12 @@ def test_a_batch_is_drawn_as_the_list_of_its_samples():
 
 def test_the_legend_has_the_classes_that_occur_and_wraps():
     image, truth, prediction = sample(320, 320, train_ids=(0,))
-    one_row = comparison(image, truth, prediction)
+    one_row = comparison(image, truth, prediction, palette=CITYSCAPES)
     legend = one_row.crop((0, one_row.height - 44, one_row.width, one_row.height))
     assert ROAD in colors_of(legend)
     assert SKY not in colors_of(legend)
-    many = comparison(image, np.resize(np.arange(19, dtype=np.uint8), (320, 320)), prediction)
+    all_classes = np.resize(np.arange(19, dtype=np.uint8), (320, 320))
+    many = comparison(image, all_classes, prediction, palette=CITYSCAPES)
     assert many.height > one_row.height
     assert set(PALETTE) <= colors_of(many.crop((0, 52 + 320 + 4, many.width, many.height)))
 
@@ -140,9 +161,64 @@ def test_names_and_colours_of_other_data_sets_are_taken():
     assert {(9, 8, 7), (6, 5, 4)} <= colors_of(picture)
 
 
-def test_names_without_their_colours_are_refused():
-    with pytest.raises(ValueError, match=r"2 class_names and a palette of 19 colours"):
-        comparison(*sample(8, 8), class_names=("cat", "dog"))
+def test_names_without_colours_get_distinct_ones_or_those_of_their_data_set():
+    assert set(palette(2)) <= colors_of(comparison(*sample(320, 320, (0, 1)), class_names=("cat", "dog")))
+    assert {ROAD, SKY} <= colors_of(comparison(*sample(320, 320), class_names=CITYSCAPES.names))
+
+
+def test_another_number_of_colours_than_of_names_is_refused():
+    with pytest.raises(ValueError, match=r"a palette of 19 colours for 2 classes"):
+        comparison(*sample(8, 8), class_names=("cat", "dog"), palette="cityscapes")
+
+
+def test_a_legend_names_the_classes_that_occur_over_the_lower_edge():
+    image, labels, _ = sample(200, 300, train_ids=(0, 255))
+    plain, named = (overlay(image, labels, palette=CITYSCAPES, legend=legend) for legend in (False, True))
+    assert named.shape == plain.shape
+    np.testing.assert_array_equal(named[:100], plain[:100])
+    added = colors_of(PIL.Image.fromarray(named)) - colors_of(PIL.Image.fromarray(plain))
+    assert ROAD in added
+    assert SKY not in added
+    assert BLACK not in added
+
+
+@pytest.mark.parametrize("size", [(50, 40), (100, 100), (1000, 700)])
+@pytest.mark.parametrize("names", [("a",), tuple(f"a thing with a long name {i}" for i in range(150))])
+def test_a_legend_leaves_the_upper_half_free_whatever_the_size_and_the_names(size, names):
+    labels = np.resize(np.arange(len(names)), size)
+    image = np.zeros((*size, 3), np.uint8)
+    plain, named = (overlay(image, labels, palette=Classes(names), legend=legend) for legend in (False, True))
+    np.testing.assert_array_equal(named[: size[0] // 2], plain[: size[0] // 2])
+    assert (named != plain).any()
+
+
+def test_the_smallest_image_has_room_for_no_name():
+    image, labels, _ = sample(1, 1, train_ids=(0,))
+    assert overlay(image, labels, legend=True).shape == (1, 1, 3)
+
+
+def test_a_legend_shows_the_commonest_classes_where_there_is_no_room_for_all():
+    entries = [(f"class {i}", (i, i, i)) for i in range(150)]
+    legend = Legend(entries, 10, 200, most_rows=3)
+    assert [name for name, _ in legend.entries] == [
+        "class 0",
+        "class 1",
+        "class 2",
+        "class 3",
+        "class 4",
+        "and 145 more",
+    ]
+    assert legend.entries[-1][1] is None
+
+
+def test_names_that_are_too_long_for_their_column_are_shortened():
+    [(name, _)] = Legend([(100 * "x", ROAD)], 10, 120).entries
+    assert re.fullmatch("x+…", name)
+
+
+def test_pixels_that_are_all_ignored_have_no_legend():
+    image = np.zeros((40, 40, 3), np.uint8)
+    np.testing.assert_array_equal(overlay(image, np.full((40, 40), 255), legend=True), image)
 
 
 def test_lists_of_different_length_are_refused():

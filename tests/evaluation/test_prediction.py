@@ -6,6 +6,7 @@ import PIL.Image
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID
 from keras_hrnet.evaluation import colorize, labels_model, overlay, predict, read_image
 
@@ -139,16 +140,16 @@ def test_logits_at_stride_4_are_refused():
         predict(network, np.zeros((8, 12, 3), np.uint8))
 
 
-PALETTE = (RED, GREEN, BLUE)
+PALETTE, NAMES = (RED, GREEN, BLUE), ("red", "green", "blue")
 
 
-def cityscapes_network():
-    """Nineteen classes, of which the last three are the colours."""
+def network_of(num_classes):
+    """So many classes, of which the last three are the colours."""
     image = keras.Input((None, None, 3))
-    network = keras.Model(image, keras.layers.Conv2D(19, 1, data_format="channels_last")(image))
-    kernel = np.zeros((1, 1, 3, 19))
-    kernel[0, 0, :, 16:] = np.eye(3)
-    network.set_weights([kernel, np.zeros(19)])
+    network = keras.Model(image, keras.layers.Conv2D(num_classes, 1, data_format="channels_last")(image))
+    kernel = np.zeros((1, 1, 3, num_classes))
+    kernel[0, 0, :, -3:] = np.eye(3)
+    network.set_weights([kernel, np.zeros(num_classes)])
     return network
 
 
@@ -166,9 +167,59 @@ def test_every_output_is_of_the_images_size():
     np.testing.assert_array_equal(predict(strongest_color(), IMAGE, output="color", palette=PALETTE), painted)
     laid_over = predict(strongest_color(), IMAGE[np.newaxis], output="overlay", palette=PALETTE)
     np.testing.assert_array_equal(laid_over[0], overlay(IMAGE, labels, palette=PALETTE))
-    ids = predict(cityscapes_network(), IMAGE, output="label_ids")
+    network = network_of(19)
+    network.classes = "cityscapes"
+    ids = predict(network, IMAGE, output="label_ids")
     assert ids.dtype == np.uint8
     np.testing.assert_array_equal(ids, np.array(ID_OF_TRAIN_ID)[16 + labels])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("num_classes", [19, 150])
+def test_classes_that_nobody_named_are_painted_in_distinct_colours(num_classes):
+    expected = np.array(palette(num_classes))[num_classes - 3 + np.array(LABELS)]
+    np.testing.assert_array_equal(predict(network_of(num_classes), IMAGE, output="color"), expected)
+
+
+@pytest.mark.once
+def test_a_network_is_painted_in_its_colours_and_named_in_the_legend_by_its_names():
+    network, image = strongest_color(), np.kron(IMAGE, np.ones((40, 40, 1), np.uint8))
+    network.classes = Classes(NAMES, PALETTE)
+    np.testing.assert_array_equal(predict(network, IMAGE, output="color"), colorize(np.array(LABELS), PALETTE))
+    labels = predict(network, image)
+    named = predict(network, image[np.newaxis], output="overlay", legend=True)[0]
+    np.testing.assert_array_equal(named, overlay(image, labels, palette=network.classes, legend=True))
+    assert (named != overlay(image, labels, palette=PALETTE, legend=True)).any()  # "class 0" and so on
+    without = predict(network, image, output="overlay")
+    assert (named != without).any()
+    other = predict(network, IMAGE, output="color", palette=[(1, 2, 3), (4, 5, 6), (7, 8, 9)])
+    assert other[0, 0].tolist() == [1, 2, 3]
+    renamed = predict(network, image, output="overlay", legend=True, palette=Classes(("a", "b", "c"), PALETTE))
+    assert (renamed != named).any()
+
+
+@pytest.mark.once
+def test_a_legend_is_for_overlays_alone():
+    with pytest.raises(ValueError, match=r"a legend for output='color'. Expected output='overlay'"):
+        predict(strongest_color(), IMAGE, output="color", legend=True)
+
+
+@pytest.mark.once
+def test_the_palette_has_a_colour_for_each_class():
+    with pytest.raises(ValueError, match="palette of 2 colours for 3 classes"):
+        predict(strongest_color(), IMAGE, output="color", palette=PALETTE[:2])
+    with pytest.raises(ValueError, match=r"19 class names for .*, which has 3 classes"):
+        predict(strongest_color(), IMAGE, output="color", palette="cityscapes")
+
+
+@pytest.mark.once
+def test_only_classes_of_cityscapes_have_label_ids():
+    network = network_of(19)
+    with pytest.raises(ValueError, match=r"19 classes. Expected the 19 .*model.classes = 'cityscapes', or --classes"):
+        predict(network, IMAGE, output="label_ids")
+    network.classes = [f"thing {i}" for i in range(19)]
+    with pytest.raises(ValueError, match=r"19 classes, thing 0, thing 1, thing 2, …. Expected .* Pass output='labels'"):
+        predict(network, IMAGE, output="label_ids")
 
 
 def test_probabilities_are_the_softmax():
