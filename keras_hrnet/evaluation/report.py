@@ -3,13 +3,17 @@
 import dataclasses
 import json
 import math
+import os
+from typing import Any
 
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASSES
+from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.confusion import intersection_over_union
 from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.models.network import standardize_classes
 from keras_hrnet.replacing import replacing
 
 
@@ -50,7 +54,9 @@ class EvaluationReport:
             groups else.
         image_names: what the images are called, in their order.
         image_scores: float64 `(num_images,)`, the mean IoU of each image alone, in [0, 1]; NaN where no pixel counts.
-        examples: the worst and the best images with their predictions, worst first: tuple of `Example`.
+        examples: the worst and the best images with their predictions, worst first.
+        class_colors: red, green and blue of each class, by train id, each in [0, 255]; None means those of the data set
+            whose class names these are, and else distinct ones.
     """
 
     confusion: np.ndarray
@@ -64,9 +70,14 @@ class EvaluationReport:
     image_names: tuple[str, ...] = ()
     image_scores: np.ndarray | None = None
     examples: tuple[Example, ...] = ()
+    class_colors: tuple[Color, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.class_colors is None:
+            object.__setattr__(self, "class_colors", standardize_classes(tuple(self.class_names)).colors)
 
     @property
-    def iou(self):
+    def iou(self) -> np.ndarray:
         """Intersection over union of each class, float64 `(num_classes,)` in [0, 1]; NaN where a class is absent.
 
         A class is absent if no counted pixel has it, neither in the truth nor in the prediction.
@@ -74,8 +85,8 @@ class EvaluationReport:
         return intersection_over_union(self.confusion)
 
     @property
-    def mean_iou(self):
-        """The mean of `iou` over the classes that are not absent, in [0, 1]: a float.
+    def mean_iou(self) -> float:
+        """The mean of `iou` over the classes that are not absent, in [0, 1].
 
         A class that is only predicted counts, with 0. All images are counted together first: this is not a mean
         over images.
@@ -83,13 +94,13 @@ class EvaluationReport:
         return float(np.nanmean(self.iou))
 
     @property
-    def pixel_accuracy(self):
-        """The share of the counted pixels whose class was found, in [0, 1]: a float."""
+    def pixel_accuracy(self) -> float:
+        """The share of the counted pixels whose class was found, in [0, 1]."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     @property
-    def frequency_weighted_iou(self):
-        """The mean of `iou`, each class weighted by its share of the true pixels, in [0, 1]: a float.
+    def frequency_weighted_iou(self) -> float:
+        """The mean of `iou`, each class weighted by its share of the true pixels, in [0, 1].
 
         Reference: Long et al., "Fully Convolutional Networks for Semantic Segmentation", 2015, section 5.
         """
@@ -98,7 +109,7 @@ class EvaluationReport:
         return float(np.sum(self.iou[present] * pixels[present]) / pixels.sum())
 
     @property
-    def category_iou(self):
+    def category_iou(self) -> dict[str, float]:
         """IoU of the groups of classes, by name: a dict of floats in [0, 1]; NaN for an absent one.
 
         Taking one class of a group for another of it is no error here. Empty where the classes have no groups.
@@ -114,7 +125,7 @@ class EvaluationReport:
         return dict(zip(names, map(float, intersection_over_union(merged)), strict=True))
 
     @property
-    def boundary_iou(self):
+    def boundary_iou(self) -> np.ndarray | None:
         """IoU of the pixels near the outlines of each class, float64 `(num_classes,)`; NaN where a class is absent.
 
         None if they were not counted.
@@ -122,7 +133,7 @@ class EvaluationReport:
         return None if self.boundary is None else self.boundary.iou
 
     @property
-    def mean_boundary_iou(self):
+    def mean_boundary_iou(self) -> float | None:
         """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if not counted."""
         return None if self.boundary is None else float(np.nanmean(self.boundary.iou))
 
@@ -131,7 +142,7 @@ class EvaluationReport:
             return self.categories
         return tuple(label.category for label in CLASSES) if self.class_names == CLASS_NAMES else ()
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns the report as numbers, strings, lists and dicts that JSON holds; NaN becomes None.
 
         Pictures are left out.
@@ -150,12 +161,13 @@ class EvaluationReport:
             "boundary_ratio": None if self.boundary is None else self.boundary.ratio,
             "confusion": self.confusion.tolist(),
             "class_names": list(self.class_names),
+            "class_colors": [list(color) for color in self.class_colors],
             "num_images": self.num_images,
             "seconds_per_image": self.seconds_per_image,
             "images": _by_name(self.image_names, () if self.image_scores is None else self.image_scores),
         }
 
-    def write(self, path):
+    def write(self, path: str | os.PathLike) -> None:
         """Writes `to_dict` as JSON.
 
         Args:
@@ -164,7 +176,7 @@ class EvaluationReport:
         with replacing(path) as part:
             part.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = [*self.class_names, *self.category_iou]
         num_present = int(np.count_nonzero(~np.isnan(self.iou)))
         mean_name = f"mean of {num_present} {'class' if num_present == 1 else 'classes'}"

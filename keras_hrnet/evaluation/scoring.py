@@ -3,37 +3,42 @@
 import collections
 import concurrent.futures
 import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
+import keras
 import numpy as np
 
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes
 from keras_hrnet.evaluation.boundary import BOUNDARY_RATIO
 from keras_hrnet.evaluation.confusion import check_num_classes
+from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.report import EvaluationReport
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.evaluation.tally import Tally
-from keras_hrnet.models.interface import gives_labels, num_classes
+from keras_hrnet.models.network import checked_classes, classes_of, own_classes, standardize_classes
 
 # Batches that wait to be counted while the network goes on.
 NUM_WAITING = 2
 
 
 def evaluate(
-    model,
-    dataset,
+    model: keras.Model,
+    dataset: Iterable[tuple[np.ndarray, np.ndarray]],
     *,
-    scales=(1.0,),
-    flip=False,
-    tile=None,
-    overlap=None,
-    average="official",
-    class_names=None,
-    categories=None,
-    boundary_ratio=BOUNDARY_RATIO,
-    image_names=None,
-    num_examples=0,
-    on_batch=None,
-):
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    tile: tuple[int, int] | None = None,
+    overlap: int | None = None,
+    average: Average = "official",
+    class_names: Classes | Sequence[str] | str | None = None,
+    categories: Sequence[str] | None = None,
+    boundary_ratio: float | None = BOUNDARY_RATIO,
+    image_names: Sequence[str] | None = None,
+    num_examples: int = 0,
+    on_batch: Callable[[int], Any] | None = None,
+) -> EvaluationReport:
     """Scores a network on labelled images, pixel by pixel, at the size of the labels.
 
     Counting is exact (int64) on every backend, and goes on beside the network. JAX compiles each new image size,
@@ -43,14 +48,16 @@ def evaluate(
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
             width, 3)`, RGB in [0, 255] (channels first works too); labels integers `(batch, height, width)`, train
-            ids, 255 where a pixel is not counted. Batches may differ in number and size of their images.
+            ids; 255, and the ignore label of the classes, where a pixel is not counted. Batches may differ in number
+            and size of their images.
         scales: factors of the image's height and width, whose answers are averaged: test-time augmentation.
         flip: whether the answers for the mirrored image are averaged in too.
         tile: (height, width) in pixels of parts that the network looks at one by one; None looks at whole images.
         overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        class_names: what the classes are called, by train id. None means the dataset's `class_names`; where it has
-            none, the 19 names of Cityscapes for 19 classes, and else "class 0", "class 1" and so on.
+        class_names: what the classes are called, by train id; or a `Classes`, which has their colours and ignore label
+            too; or the name of a data set. None means the dataset's `classes` or `class_names`, and the network's where
+            the dataset has none.
         categories: the coarser group of each class, by train id. None means Cityscapes' for its 19 classes, and else no
             groups.
         boundary_ratio: up to which distance from its outline a pixel counts for boundary IoU, as a share of the
@@ -67,8 +74,8 @@ def evaluate(
     Raises:
         TypeError: if `model` is no built functional model, or the labels are not integers.
         ValueError: if an option is not possible, the output is no map of logits, its size differs from the labels',
-            the number of names from that of the classes or images, a label is beyond the classes, or there is nothing
-            to count.
+            the number of names from that of the classes or images, the classes of the dataset are not the network's, a
+            label is beyond the classes, or there is nothing to count.
 
     Example:
 
@@ -79,15 +86,15 @@ def evaluate(
     ```
     """
     segmenter = Segmenter(model, scales=scales, flip=flip, tile=tile, overlap=overlap, average=average)
-    class_names = _class_names(model, class_names, dataset)
-    _check_categories(categories, class_names)
+    classes = _classes(model, class_names, dataset)
+    _check_categories(categories, classes.names)
     _check_end(dataset)
     image_names = getattr(dataset, "image_names", None) if image_names is None else image_names
-    tally = Tally(len(class_names), image_names, boundary_ratio, num_examples)
+    tally = Tally(len(classes.names), image_names, boundary_ratio, num_examples)
     seconds, waiting = [], collections.deque()
     with concurrent.futures.ThreadPoolExecutor(1) as counter:
         for batch in dataset:
-            images, truth = _images_and_labels(batch)
+            images, truth = _images_and_labels(batch, classes.ignore_label)
             start = time.perf_counter()
             prediction = segmenter.labels(images)
             seconds.append((time.perf_counter() - start) / len(images))
@@ -100,7 +107,8 @@ def evaluate(
     tally.check_counted()
     return EvaluationReport(
         confusion=tally.confusion,
-        class_names=class_names,
+        class_names=classes.names,
+        class_colors=classes.colors,
         num_images=len(tally.scores),
         seconds_per_image=float(np.median(seconds)),
         protocol=segmenter.protocol,
@@ -119,25 +127,34 @@ def _finish(waiting, on_batch):
         on_batch(num_images)
 
 
-def _class_names(model, class_names, dataset):
-    class_names = getattr(dataset, "class_names", None) if class_names is None else class_names
-    if gives_labels(model):
-        if class_names is None:
-            raise ValueError(
-                f"Received the model {model.name!r}, which gives labels, without class_names. Expected the names of "
-                "its classes: labels do not say how many there are. Pass class_names, or the model that gives logits."
-            )
-        return tuple(class_names)
-    count = num_classes(model)
-    check_num_classes(count)
-    if class_names is None:
-        return CLASS_NAMES if count == len(CLASS_NAMES) else tuple(f"class {i}" for i in range(count))
-    if len(class_names) != count:
+def _classes(model, class_names, dataset):
+    """The classes to score: what the argument says, else what network and dataset say, which must agree."""
+    own, data = own_classes(model), getattr(dataset, "classes", None)
+    truth = data if isinstance(data, Classes) else own
+    if not isinstance(data, Classes):
+        names = getattr(dataset, "class_names", None)
+        data = None if names is None else standardize_classes(names)
+    classes = checked_classes(model, class_names if class_names is not None else data or classes_of(model))
+    check_num_classes(len(classes.names))
+    if isinstance(class_names, Classes):
+        return classes
+    if class_names is None and own and own.are_named:
+        _check_same_names(model, own, classes)
+        classes = own
+    # Names alone say nothing of colours.
+    classes = next((known for known in (own, data) if known and known.names == classes.names), classes)
+    return replace(classes, ignore_label=truth.ignore_label) if truth else classes
+
+
+def _check_same_names(model, own, data):
+    differing = [i for i, pair in enumerate(zip(own.names, data.names, strict=True)) if pair[0] != pair[1]]
+    if data.are_named and differing:
+        i = differing[0]
         raise ValueError(
-            f"Received {len(class_names)} class_names for the model {model.name!r} with {count} classes. Expected one "
-            f"name a class. Pass {count} names, or build the model with num_classes={len(class_names)}."
+            f"Received the model {model.name!r}, whose class {i} is {own.names[i]!r}, and data whose class {i} is "
+            f"{data.names[i]!r}. Expected the same classes in the same order. Make the data with model.class_names, or "
+            "pass class_names if they are the same classes under other names."
         )
-    return tuple(class_names)
 
 
 def _check_categories(categories, class_names):
@@ -158,7 +175,7 @@ def _check_end(dataset):
         )
 
 
-def _images_and_labels(batch):
+def _images_and_labels(batch, ignore_label):
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         parts = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else f"type {type(batch).__name__}"
         raise ValueError(
@@ -170,6 +187,8 @@ def _images_and_labels(batch):
             f"Received labels of shape {labels.shape} for images of shape {images.shape}. Expected labels (batch, "
             "height, width). Batch both, and drop the labels' axis of length one."
         )
+    if ignore_label != IGNORE_LABEL and np.any(labels == ignore_label):
+        labels = np.where(labels == ignore_label, np.int32(IGNORE_LABEL), labels)
     return images, labels
 
 

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import rich.console
 
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.distributed.processes import gather_texts, num_devices, this_process
 from keras_hrnet.evaluation import MeanIoU
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.interface import data_format, image_size, num_classes
+from keras_hrnet.models.network import classes_of
 from keras_hrnet.training.callbacks import (
     AveragedWeights,
     Checkpoints,
@@ -263,10 +263,8 @@ def _pictures(folder, model, val):
     if num_devices() > 1 and keras.config.backend() != "torch":
         return []
     images, labels = _first_images(val, data_format(model))
-    names = class_names_of(val)
-    if names is None and num_classes(model) != len(CLASS_NAMES):
-        names = tuple(f"class {i}" for i in range(num_classes(model)))
-    return [PredictionImages(folder / "tensorboard", images, labels, None if names == CLASS_NAMES else names)]
+    names = None if classes_of(model).are_named else class_names_of(val)
+    return [PredictionImages(folder / "tensorboard", images, labels, names)]
 
 
 def _step(saves, train, epoch, batch):

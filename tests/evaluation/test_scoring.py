@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.data_sets import Classes, palette
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 from keras_hrnet.evaluation import EvaluationReport, Protocol, evaluate, labels_model
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 
@@ -107,12 +108,75 @@ def test_evaluation_in_the_midst_of_fit_scores_the_weights_of_that_epoch():
     assert seen == [[0, 4, 0]] * 2
 
 
-def test_nineteen_classes_have_the_names_of_cityscapes():
+def test_nineteen_classes_are_those_of_cityscapes_where_somebody_says_so():
     network = keras_hrnet.HRNetW18Small(data_format="channels_last")
     image = np.random.default_rng(0).integers(0, 256, (1, 33, 50, 3), dtype=np.uint8)
-    report = evaluate(network, [(image, np.zeros((1, 33, 50), np.uint8))])
-    assert report.class_names == CLASS_NAMES
+    batches = [(image, np.zeros((1, 33, 50), np.uint8))]
+    report = evaluate(network, batches)
+    assert report.class_names[:2] == ("class 0", "class 1")
     assert report.confusion[0].sum() == report.confusion.sum() == 33 * 50
+    network.classes = "cityscapes"
+    report = evaluate(network, batches)
+    assert (report.class_names, report.class_colors) == (CLASS_NAMES, PALETTE)
+
+
+class Streets(list):
+    """Batches that say what their classes are."""
+
+    def __init__(self, batches, classes=None, class_names=None):
+        super().__init__(batches)
+        self.classes, self.class_names = classes, class_names
+
+
+def named_network(names=NAMES, **options):
+    network = strongest_color()
+    network.classes = Classes(names, ((1, 2, 3), (4, 5, 6), (7, 8, 9)), **options)
+    return network
+
+
+@pytest.mark.once
+def test_names_and_colours_are_the_arguments_else_the_networks_else_the_datas():
+    data = Classes(NAMES, ((9, 9, 9), (4, 5, 6), (7, 8, 9)))
+
+    def classes(network, **options):
+        report = evaluate(network, Streets([one_batch()], data), **options)
+        return report.class_names, report.class_colors
+
+    assert classes(strongest_color()) == (NAMES, data.colors)
+    assert classes(named_network()) == (NAMES, named_network().classes.colors)
+    assert classes(named_network(), class_names=NAMES) == (NAMES, named_network().classes.colors)
+    assert classes(named_network(), class_names=("a", "b", "c")) == (("a", "b", "c"), palette(3))
+    given = Classes(("a", "b", "c"), ((0, 0, 1), (0, 0, 2), (0, 0, 3)))
+    assert classes(named_network(), class_names=given) == (given.names, given.colors)
+    unnamed = evaluate(named_network(), Streets([one_batch()], Classes.unnamed(3)))
+    assert unnamed.class_names == NAMES
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("attribute", ["classes", "class_names"])
+def test_data_of_other_classes_than_the_networks_is_refused(attribute):
+    names = ("red", "blue", "green")
+    data = Streets([one_batch()], **{attribute: Classes(names) if attribute == "classes" else names})
+    with pytest.raises(
+        ValueError, match=r"whose class 1 is 'green', and data whose class 1 is 'blue'. Expected the same"
+    ):
+        evaluate(named_network(), data)
+    assert evaluate(named_network(), data, class_names=names).class_names == names
+
+
+@pytest.mark.once
+def test_the_ignore_label_of_the_classes_is_not_counted():
+    image, label = one_batch()
+    label[label == 1] = 254
+    for network, data in (
+        (named_network(ignore_label=254), [(image, label)]),
+        (strongest_color(), Streets([(image, label)], Classes(NAMES, ignore_label=254))),
+    ):
+        report = evaluate(network, data, num_examples=1)
+        assert report.confusion.tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 1]]
+        assert report.examples[0].truth.tolist() == [[0, 255, 255], [2, 255, 255]]
+    with pytest.raises(ValueError, match="label 254 for 3 classes"):
+        evaluate(named_network(), [(image, label)])
 
 
 def test_other_numbers_of_classes_are_numbered():
@@ -140,13 +204,21 @@ def test_labels_of_another_size_than_the_images_are_refused():
 
 
 def test_names_of_another_number_than_the_classes_are_refused():
-    with pytest.raises(ValueError, match="2 class_names for the model 'strongest' with 3 classes"):
+    with pytest.raises(ValueError, match="2 class names for 'strongest', which has 3 classes"):
         evaluate(strongest_color(), [one_batch()], class_names=("a", "b"))
 
 
-def test_a_labels_model_without_names_is_refused():
+def test_a_labels_model_has_the_classes_of_its_network():
+    assert evaluate(labels_model(strongest_color()), [one_batch()]).class_names[0] == "class 0"
+    assert evaluate(labels_model(named_network()), [one_batch()]).class_names == NAMES
+
+
+def test_a_model_of_labels_without_names_is_refused():
+    labeler = labels_model(strongest_color())
+    labeler = keras.Model(labeler.inputs[0], labeler.outputs[0])
     with pytest.raises(ValueError, match="gives labels, without class_names"):
-        evaluate(labels_model(strongest_color()), [one_batch()])
+        evaluate(labeler, [one_batch()])
+    assert evaluate(labeler, [one_batch()], class_names=NAMES).class_names == NAMES
 
 
 def test_a_classifier_of_images_is_refused():
@@ -238,6 +310,7 @@ def test_a_report_goes_through_json():
     read = json.loads(json.dumps(report_with_an_absent_class().to_dict()))
     assert read["iou"] == {"road": 0.75, "sidewalk": 0.8, "train": None}
     assert read["confusion"] == [[3, 1, 0], [0, 4, 0], [0, 0, 0]]
+    assert read["class_colors"] == [list(color) for color in palette(3)]
     assert read["mean_iou"] == pytest.approx(0.775)
     assert (read["num_images"], read["seconds_per_image"], read["pixel_accuracy"]) == (2, 0.25, 0.875)
 
@@ -318,11 +391,9 @@ def test_images_have_the_names_that_are_given_or_that_the_dataset_has():
     with pytest.raises(ValueError, match="4 image_names for 5 images"):
         evaluate(strongest_color(), graded_batches(), image_names=names[:4])
 
-    class Streets(list):
-        image_names = ("ulm", "aachen")
-        class_names = NAMES
-
-    report = evaluate(strongest_color(), Streets([one_batch(), one_batch()]))
+    streets = Streets([one_batch(), one_batch()], class_names=NAMES)
+    streets.image_names = ("ulm", "aachen")
+    report = evaluate(strongest_color(), streets)
     assert report.image_names == ("ulm", "aachen")
     assert report.class_names == NAMES
 

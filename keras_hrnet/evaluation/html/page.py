@@ -9,12 +9,12 @@ import string
 import numpy as np
 
 from keras_hrnet.evaluation.html.classes import category_table, class_table
-from keras_hrnet.evaluation.html.colors import class_colors
 from keras_hrnet.evaluation.html.confusion import confusion_section
 from keras_hrnet.evaluation.html.examples import example_article
 from keras_hrnet.evaluation.html.images import images_section
 from keras_hrnet.evaluation.html.summary import published_table, tiles
 from keras_hrnet.evaluation.html.wording import escape
+from keras_hrnet.evaluation.pictures import painted_classes
 from keras_hrnet.replacing import replacing
 
 FOLDER = "keras_hrnet.evaluation.html"
@@ -31,8 +31,7 @@ def write_html(report, path, *, published=(), palette=None, title=None):
         path: of the file, ending in ".html"; what is there is replaced.
         published: known scores to show beside this one: rows with `name`, `score`, `source` and `page`, such as
             `PublishedWeights`.
-        palette: red, green and blue of each class, by train id, each in [0, 255]. None means Cityscapes' colours for
-            19 classes and generated ones for other numbers.
+        palette: what to paint in, as in `keras_hrnet.colorize`; None means the report's colours.
         title: the page's title. None makes one of the network's name.
 
     Returns:
@@ -68,7 +67,9 @@ def write_html(report, path, *, published=(), palette=None, title=None):
             "Received a report in which no pixel counts. Expected one at least. Evaluate on images whose labels are "
             "not all 255."
         )
-    colors = class_colors(len(report.class_names), palette)
+    colors = report.class_colors
+    if palette is not None:
+        colors = painted_classes(palette, labels=None, names=report.class_names).colors
     title = title or (f"{report.network}: evaluation" if report.network else "Evaluation")
     page = _page(report, title, _sections(report, colors, published))
     with replacing(path) as part:

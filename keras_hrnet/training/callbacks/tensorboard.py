@@ -1,12 +1,12 @@
 """What TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
 
-import colorsys
 import pathlib
 
 import keras
 import numpy as np
 
 from keras_hrnet.evaluation import comparison, predict
+from keras_hrnet.models import classes_of
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 from keras_hrnet.training.callbacks.event_file import EventFile
 
@@ -50,9 +50,8 @@ class PredictionImages(keras.callbacks.Callback):
         log_dir: the folder to write to, that of `Scalars`.
         images: a few images, uint8 `(height, width, 3)` each, RGB in [0, 255]; those of one size compile once.
         labels: as many, integers `(height, width)`, train ids, 255 where unknown.
-        class_names: what the classes are called, by train id. None means the names of Cityscapes.
-        palette: red, green and blue of each class, by train id, each in [0, 255]. None means Cityscapes' colours
-            without `class_names`, and with them colours that are well apart.
+        class_names: what the classes are called, by train id. Without names and palette, they are the network's.
+        palette: what to paint in, as in `keras_hrnet.colorize`.
 
     Raises:
         TypeError: if labels are not integers.
@@ -64,8 +63,6 @@ class PredictionImages(keras.callbacks.Callback):
         self.log_dir = pathlib.Path(log_dir)
         self.images = [np.asarray(image) for image in images]
         self.labels = [np.asarray(label) for label in labels]
-        if class_names is not None and palette is None:
-            palette = _colors(len(class_names))
         self.names_and_colors = {"class_names": class_names, "palette": palette}
         # Says what is wrong with them before the first epoch.
         comparison(self.images, self.labels, self.labels, **self.names_and_colors)
@@ -76,14 +73,11 @@ class PredictionImages(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         with averaged_weights(self.model):
             predictions = [predict(self.model, image) for image in self.images]
+        painting = self.names_and_colors
+        if painting == {"class_names": None, "palette": None}:
+            painting = {"palette": classes_of(self.model)}
         for i, sample in enumerate(zip(self.images, self.labels, predictions, strict=True)):
-            self.file.add_picture(f"prediction/{i}", comparison(*sample, **self.names_and_colors), epoch)
+            self.file.add_picture(f"prediction/{i}", comparison(*sample, **painting), epoch)
 
     def on_train_end(self, logs=None):
         self.file.close()
-
-
-def _colors(count):
-    # Hues a golden section apart: however many there are, none is close to one of the few before it.
-    hues = [i * 0.618034 % 1 for i in range(count)]
-    return [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.7, 0.9)) for hue in hues]

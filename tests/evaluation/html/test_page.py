@@ -15,10 +15,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from keras_hrnet.data_sets import palette
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.html import write_html
-from keras_hrnet.evaluation.html.colors import class_colors
 from keras_hrnet.evaluation.html.confusion import largest_confusions, level
 from keras_hrnet.evaluation.html.encoding import errors_uri, labels_uri, photo_uri
 from keras_hrnet.evaluation.html.wording import short_count
@@ -313,21 +313,14 @@ def test_other_numbers_of_classes_get_colours_of_their_own(make_report, tmp_path
     report = EvaluationReport(np.eye(3, dtype=int), ("sky", "ground", "else"), 1, 0.0, examples=(example,))
     page = Page(write(report))
     shown = np.asarray(picture(page.all("img", **{"class": "truth"})[0]["src"])[1].convert("RGB"))
-    assert [tuple(color) for color in shown[0].tolist()] == [*class_colors(3), (0, 0, 0)]
-
-
-@pytest.mark.parametrize("num_classes", [2, 20, 150, 255])
-def test_generated_colours_differ(num_classes):
-    colors = class_colors(num_classes)
-    assert len(set(colors)) == num_classes
-    assert (0, 0, 0) not in colors
-    assert all(0 <= channel <= 255 for color in colors for channel in color)
+    assert [tuple(color) for color in shown[0].tolist()] == [*palette(3), (0, 0, 0)]
 
 
 def test_a_palette_is_taken_or_refused(make_report):
     report = EvaluationReport(np.eye(2, dtype=int), ("a", "b"), 1, 0.0)
     assert "rgb(1,2,3)" in write(report, palette=[(1, 2, 3), (4, 5, 6)])
-    with pytest.raises(ValueError, match=r"palette of 1 colours for 2 classes. Expected a colour for each"):
+    assert "rgb(1,2,3)" in write(dataclasses.replace(report, class_colors=((1, 2, 3), (4, 5, 6))))
+    with pytest.raises(ValueError, match=r"palette of 1 colours for 2 classes. Expected one colour for each class"):
         write(report, palette=[(1, 2, 3)])
 
 

@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.evaluation import comparison, predict
 from keras_hrnet.training.callbacks import PredictionImages, Scalars
 
@@ -65,12 +66,17 @@ def test_the_pictures_show_what_the_network_predicts(network, images, labels, tm
     pictures.on_train_end()
 
 
-def test_classes_of_ones_own_get_colours_that_are_well_apart(images, labels, tmp_path):
-    palette = np.array(
-        PredictionImages(tmp_path, images, labels, class_names=list("abcdefgh")).names_and_colors["palette"]
-    )
-    distances = np.abs(palette[:, None] - palette).sum(-1)
-    assert distances[~np.eye(8, dtype=bool)].min() >= 50
+def test_the_networks_classes_are_painted_where_none_are_given(network, images, labels, tmp_path):
+    pictures, model = PredictionImages(tmp_path, images[:1], labels[:1]), network()
+    model.classes = Classes(tuple(NAMES), PALETTE)
+    pictures.set_model(model)
+    pictures.on_train_begin()
+    pictures.on_epoch_end(0)
+    pictures.on_train_end()
+    [(_, value)] = events(tmp_path / "validation")
+    expected = comparison(images[0], labels[0], predict(model, images[0]), class_names=NAMES, palette=PALETTE)
+    with PIL.Image.open(io.BytesIO(value.image.encoded_image_string)) as picture:
+        np.testing.assert_array_equal(np.array(picture), np.array(expected))
 
 
 def test_labels_of_another_size_are_refused_before_the_first_epoch(images, labels, tmp_path):
