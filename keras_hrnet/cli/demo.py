@@ -12,7 +12,7 @@ import typer
 
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes, synthesize
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES, CLASS_NAMES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict, write_html
 from keras_hrnet.export import export_tflite
@@ -51,6 +51,7 @@ def demo(
     val = cityscapes(root, "val")
 
     model = HRNetW18Small()
+    model.classes = CITYSCAPES
     fit(model, train, epochs)
     model.save(folder / "w18_small.keras")
 
@@ -118,4 +119,4 @@ def write_picture(model, val, path):
     samples = [(image[0], label[0]) for image, label in val.take(3).as_numpy_iterator()]
     images, labels = zip(*samples, strict=True)
     predictions = [predict(model, image) for image in images]
-    comparison(list(images), list(labels), predictions).save(path)
+    comparison(list(images), list(labels), predictions, palette=model.classes).save(path)

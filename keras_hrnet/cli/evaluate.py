@@ -10,6 +10,7 @@ from keras_hrnet.checkpoints import published_weights
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.protocol import (
     Average,
+    ClassNames,
     Flip,
     HierarchicalScales,
     Overlap,
@@ -22,6 +23,7 @@ from keras_hrnet.data import cityscapes, folders
 from keras_hrnet.evaluation import evaluate as evaluate_model
 from keras_hrnet.evaluation import score_predictions, write_html
 from keras_hrnet.evaluation.official.files import find_pairs
+from keras_hrnet.models import classes_of
 
 
 def evaluate(
@@ -30,7 +32,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which images.")] = "val",
     images: Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of one's images.")] = None,
     masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
-    classes: Annotated[str | None, typer.Option(help="Names of one's own classes, by comma.")] = None,
+    classes: ClassNames = None,
     scales: Scales = "1",
     flip: Flip = False,
     tile: Tile = None,
@@ -58,7 +60,7 @@ def evaluate(
         int | None, typer.Option(help="With --predictions: images at a time; all cores by default.", min=1)
     ] = None,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
-):
+) -> None:
     """Score a network on labelled images, or a folder of predictions exactly as Cityscapes' own evaluator does."""
     for name, path in (("--json", json_file), ("--html", html)):
         if path is not None and not path.parent.is_dir():
@@ -72,8 +74,8 @@ def evaluate(
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
-        network = load_network(_given(model), hierarchical_scales)
-        dataset = _dataset(data, split, images, masks, classes, batch_size)
+        network = load_network(_given(model), hierarchical_scales, classes)
+        dataset = _dataset(network, data, split, images, masks, batch_size)
         unit = "images" if batch_size == 1 else "batches"
         with progress_bar("Scoring", len(dataset), unit) as advance:
             report = evaluate_model(
@@ -147,13 +149,12 @@ def _given(model):
     return model
 
 
-def _dataset(data, split, images, masks, classes, batch_size):
-    if (data is None) == (None in (images, masks, classes)):
+def _dataset(network, data, split, images, masks, batch_size):
+    if (data is None) == (None in (images, masks)):
         raise ValueError(
-            f"Received --data {data}, --images {images}, --masks {masks} and --classes {classes}. Expected --data, or "
-            "the three others. Pass the one or the other."
+            f"Received --data {data}, --images {images} and --masks {masks}. Expected --data, or the two others. Pass "
+            "the one or the other."
         )
     if data is not None:
         return cityscapes(data, split, augment=False, batch_size=batch_size)
-    names = tuple(name.strip() for name in classes.split(","))
-    return folders(images, masks, names, augment=False, batch_size=batch_size)
+    return folders(images, masks, classes_of(network).names, augment=False, batch_size=batch_size)

@@ -11,6 +11,7 @@ import typer
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.protocol import (
     Average,
+    ClassNames,
     Flip,
     HierarchicalScales,
     Overlap,
@@ -25,14 +26,8 @@ from keras_hrnet.evaluation.prediction import check_output, predictions
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import replacing
 
-OUTPUTS = {
-    "overlay": "overlay",
-    "color": "color",
-    "labels": "labels",
-    "label-ids": "label_ids",
-    "probabilities": "probabilities",
-}
-"""What `--show` takes, and what `keras_hrnet.predict` calls it."""
+OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
+"""What `--show` takes; `keras_hrnet.predict` calls it so too, but for the hyphen."""
 
 
 def predict(
@@ -51,6 +46,8 @@ def predict(
     show: Annotated[
         str, typer.Option(help="overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`).")
     ] = "overlay",
+    legend: Annotated[bool, typer.Option("--legend", help="Write the names of the classes into the overlay.")] = False,
+    classes: ClassNames = None,
     scales: Scales = "1",
     flip: Flip = False,
     tile: Tile = None,
@@ -63,37 +60,40 @@ def predict(
     ] = None,
     split: Annotated[str, typer.Option(help="With --submission: the split.")] = "test",
     partial: Annotated[bool, typer.Option("--partial", help="With --submission: also if images are missing.")] = False,
-):
+) -> None:
     """Segment photos, and write the classes as pictures of the photos' sizes."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     options = protocol_options(scales, flip, tile, overlap, average)
     if submission is not None:
         images = check_submission(submission, photos, split, partial)
-        segmenter = Segmenter(load_network(model, hierarchical_scales), **options)
+        segmenter = Segmenter(load_network(model, hierarchical_scales, classes), **options)
         write_submission(submission, segmenter, images, batch_size)
         return
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
-    network = load_network(model, hierarchical_scales)
-    check_output(network, OUTPUTS[show])
+    network, output_name = load_network(model, hierarchical_scales, classes), show.replace("-", "_")
+    check_output(network, output_name, legend)
     segmenter = Segmenter(network, **options, for_many=len(targets) > 1 and show != "probabilities")
-    write_pictures(segmenter, targets, OUTPUTS[show], batch_size)
+    write_pictures(segmenter, targets, output_name, legend, batch_size)
 
 
-def write_pictures(segmenter, targets, output, batch_size):
+def write_pictures(
+    segmenter: Segmenter, targets: dict[pathlib.Path, pathlib.Path], output: str, legend: bool, batch_size: int
+) -> None:
     """Predicts photos and writes each result as soon as it is there; a photo that cannot be used stops no other.
 
     Args:
-        segmenter: a `Segmenter`.
-        targets: where the result of each photo goes, a dict of paths.
+        segmenter: the network under a protocol.
+        targets: where the result of each photo goes.
         output: as in `keras_hrnet.predict`.
+        legend: as in `keras_hrnet.predict`.
         batch_size: how many photos of one size to look at at once.
 
     Raises:
         ValueError: after all others are written, if some could not be read, or are too small.
     """
     console, errors = rich.console.Console(soft_wrap=True, highlight=False), []
-    results = predictions(segmenter, targets, output=output, batch_size=batch_size)
+    results = predictions(segmenter, targets, output=output, legend=legend, batch_size=batch_size)
     with progress_bar("Segmenting", len(targets), "photos") as advance:
         for photo, result in results:
             advance()
@@ -116,7 +116,9 @@ def write_pictures(segmenter, targets, output, batch_size):
         raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
 
 
-def name_targets(photos, output, ending):
+def name_targets(
+    photos: list[pathlib.Path], output: pathlib.Path | None, ending: str
+) -> dict[pathlib.Path, pathlib.Path]:
     """Decides where the result of each photo goes.
 
     Args:

@@ -1,5 +1,6 @@
 """The options that say how a network is asked about an image, which `evaluate` and `predict` share."""
 
+import os
 import pathlib
 import zipfile
 from typing import Annotated
@@ -8,7 +9,9 @@ import keras
 import typer
 
 from keras_hrnet.cli.info import parse_numbers, parse_size
+from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.models import with_scales
+from keras_hrnet.models.network import checked_classes, own_classes, standardize_classes
 
 Scales = Annotated[str, typer.Option(help="Factors of the image's size whose answers are averaged: 0.5,0.75,1.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average in the answer for the mirrored image.")]
@@ -17,6 +20,13 @@ Overlap = Annotated[int | None, typer.Option(help="Pixels that tiles have in com
 Average = Annotated[str, typer.Option(help="official (sum of exp of logits, as published) or probabilities.")]
 HierarchicalScales = Annotated[
     str | None, typer.Option(help="Scales that a hierarchical network joins inside: 0.5,1,2.")
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        help=f"Names by comma, or {' or '.join(DATA_SETS)}: the classes of a network that does not know them.",
+    ),
 ]
 
 
@@ -45,20 +55,25 @@ def protocol_options(scales, flip, tile, overlap, average):
     }
 
 
-def load_network(path, hierarchical_scales=None):
+def parse_classes(text: str) -> Classes:
+    """Reads names with commas between them, or the name of a data set."""
+    return standardize_classes(text if text in DATA_SETS else [name.strip() for name in text.split(",")])
+
+
+def load_network(
+    path: str | os.PathLike, hierarchical_scales: str | None = None, classes: str | None = None
+) -> keras.Model:
     """Loads a saved network without compiling it.
 
     Args:
         path: a `.keras` file.
         hierarchical_scales: scales for a network with `head="hierarchical"`, with commas between them; None leaves it
             as it was saved.
-
-    Returns:
-        The model.
+        classes: those of a network that does not know them, as `parse_classes` reads it.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no saved Keras model, or has no scales of its own.
+        ValueError: if it is no saved Keras model, has no scales of its own, or has other classes.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -66,4 +81,17 @@ def load_network(path, hierarchical_scales=None):
     if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
         raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
     model = keras.models.load_model(path, compile=False)
+    if classes is not None:
+        _name_classes(model, parse_classes(classes))
     return model if hierarchical_scales is None else with_scales(model, parse_numbers(hierarchical_scales))
+
+
+def _name_classes(model, classes):
+    own = own_classes(model)
+    if own is None or not own.are_named:
+        model.classes = checked_classes(model, classes)
+    elif own.names != classes.names:
+        raise ValueError(
+            f"Received --classes {','.join(classes.names)} for {model.name!r}, whose classes are "
+            f"{','.join(own.names)}. Expected a network whose classes are not named yet. Leave out --classes."
+        )

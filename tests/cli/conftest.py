@@ -6,6 +6,7 @@ import typer.testing
 
 import keras_hrnet
 from keras_hrnet import cli
+from keras_hrnet.models.network import Network
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def small_network():
         options = {"padding": "same", "data_format": "channels_last"}
         x = keras.layers.Conv2D(8, 3, activation="relu", **options)(keras.layers.Rescaling(1 / 255)(image))
         x = keras.layers.BatchNormalization(axis=-1)(x)
-        return keras.Model(image, keras.layers.Conv2D(num_classes, 3, **options)(x), name=name)
+        return Network(image, keras.layers.Conv2D(num_classes, 3, **options)(x), name=name)
 
     return build
 

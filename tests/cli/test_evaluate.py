@@ -53,6 +53,22 @@ def test_ones_own_images_and_masks_are_scored(invoke, small_network, tmp_path):
     assert "flower" in result.output
 
 
+@pytest.mark.once
+def test_a_network_that_knows_its_classes_scores_masks_without_their_names(invoke, small_network, tmp_path):
+    network = small_network(2)
+    network.classes = ["leaf", "flower"]
+    network.save(tmp_path / "two.keras")
+    for folder, shape in (("photos", (40, 50, 3)), ("masks", (40, 50))):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.ones(shape, "uint8")).save(tmp_path / folder / "a.png")
+    options = ("--images", tmp_path / "photos", "--masks", tmp_path / "masks")
+    result = invoke("evaluate", tmp_path / "two.keras", *options, "--json", tmp_path / "scores.json")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "scores.json").read_text())["class_names"] == ["leaf", "flower"]
+    result = invoke("evaluate", tmp_path / "two.keras", *options, "--classes", "leaf,weed")
+    assert "Received --classes leaf,weed for 'HRNetW18Small', whose classes are leaf,flower" in str(result.exception)
+
+
 @pytest.fixture
 def predictions(streets, tmp_path):
     folder = tmp_path / "my predictions"
@@ -97,9 +113,9 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, tmp_path, mo
 
 @pytest.mark.once
 def test_a_network_needs_data(invoke, saved_small_network):
-    assert "Expected --data, or the three others" in str(invoke("evaluate", saved_small_network).exception)
-    result = invoke("evaluate", saved_small_network, "--data", ".", "--images", ".", "--masks", ".", "--classes", "a")
-    assert "Expected --data, or the three others" in str(result.exception)
+    assert "Expected --data, or the two others" in str(invoke("evaluate", saved_small_network).exception)
+    result = invoke("evaluate", saved_small_network, "--data", ".", "--images", ".", "--masks", ".")
+    assert "Expected --data, or the two others" in str(result.exception)
 
 
 @pytest.mark.once

@@ -10,6 +10,7 @@ from PIL import Image
 import keras_hrnet
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.data.files.cityscapes import ANNOTATIONS
+from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets import cityscapes as labels
 from keras_hrnet.evaluation import evaluate
 from keras_hrnet.evaluation.official import score_predictions
@@ -28,7 +29,7 @@ def read(path):
 
 @pytest.mark.parametrize("show", ["overlay", "color", "labels", "label-ids"])
 def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_small_network, photo):
-    result = invoke("predict", saved_small_network, photo, "--show", show)
+    result = invoke("predict", saved_small_network, photo, "--show", show, "--classes", "cityscapes")
     assert result.exit_code == 0, result.output
     written = read(photo.with_name("photo_segmented.png"))
     expected = keras_hrnet.predict(keras.models.load_model(saved_small_network), photo)
@@ -37,6 +38,36 @@ def test_a_picture_of_the_photos_size_is_written(show, invoke, saved_small_netwo
         return
     table = {"color": labels.PALETTE, "labels": range(19), "label-ids": labels.ID_OF_TRAIN_ID}[show]
     np.testing.assert_array_equal(written, np.array(table, "uint8")[expected])
+
+
+@pytest.mark.once
+def test_a_network_of_150_classes_is_painted(invoke, small_network, photo, tmp_path):
+    network = small_network(150)
+    network.layers[-1].bias.assign(np.eye(150)[130] * 1000)
+    network.save(tmp_path / "ade.keras")
+    result = invoke("predict", tmp_path / "ade.keras", photo, "--show", "color")
+    assert result.exit_code == 0, result.output
+    written = read(photo.with_name("photo_segmented.png"))
+    assert np.unique(written.reshape(-1, 3), axis=0).tolist() == [list(palette(150)[130])]
+
+
+@pytest.mark.once
+def test_a_network_is_painted_in_its_own_colours_with_a_legend_on_request(invoke, small_network, photo, tmp_path):
+    network = small_network(2)
+    network.classes = Classes(("leaf", "flower"), ((1, 2, 3), (200, 100, 50)))
+    network.save(tmp_path / "two.keras")
+    for options, expected in (
+        (("--show", "color"), {"output": "color"}),
+        (("--legend",), {"output": "overlay", "legend": True}),
+        (("--legend", "--classes", "leaf, flower"), {"output": "overlay", "legend": True}),
+    ):
+        result = invoke("predict", tmp_path / "two.keras", photo, *options)
+        assert result.exit_code == 0, result.output
+        np.testing.assert_array_equal(
+            read(photo.with_name("photo_segmented.png")), keras_hrnet.predict(network, photo, **expected)
+        )
+    result = invoke("predict", tmp_path / "two.keras", photo, "--classes", "flower,leaf")
+    assert "whose classes are leaf,flower. Expected a network whose classes are not named" in str(result.exception)
 
 
 @pytest.mark.once
@@ -128,6 +159,9 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         (("photo.png", "--tile", "512"), "Received the size '512'"),
         (("photo.png", "--average", "mean"), "average='mean'"),
         (("photo.png", "--hierarchical-scales", "0.5,1"), "runs at one scale"),
+        (("photo.png", "--classes", "leaf,flower"), "Received 2 class names for 'HRNetW18Small', which has 19 classes"),
+        (("photo.png", "--show", "color", "--legend"), "Expected output='overlay'"),
+        (("photo.png", "--show", "label-ids"), "--classes cityscapes"),
         (("photo.png", "--submission", "out.zip"), "There is no folder"),
         ((".", "--submission", "out.tar"), "Expected a name that ends in .zip"),
         ((".", "photo.png", "--submission", "out.zip"), "Received 2 paths with --submission"),
@@ -157,7 +191,8 @@ def streets(tmp_path):
 @pytest.mark.once
 def test_a_submission_is_a_zip_of_label_ids_that_the_evaluator_finds(invoke, saved_small_network, streets, tmp_path):
     path = tmp_path / "val.zip"
-    result = invoke("predict", saved_small_network, streets, "--submission", path, "--split", "val", "--partial")
+    options = ("--submission", path, "--split", "val", "--partial", "--classes", "cityscapes")
+    result = invoke("predict", saved_small_network, streets, *options)
     assert result.exit_code == 0, result.output
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -177,7 +212,11 @@ def test_a_submission_of_too_few_images_is_refused_unless_it_is_a_trial(invoke, 
     result = invoke("predict", saved_small_network, streets, "--submission", path)
     assert "has 3 images of the split 'test'. Expected the published 1525" in str(result.exception)
     assert not path.exists()
-    assert invoke("predict", saved_small_network, streets, "--submission", path, "--partial").exit_code == 0
+    options = ("--submission", path, "--partial")
+    assert "--classes cityscapes" in str(invoke("predict", saved_small_network, streets, *options).exception)
+    assert not path.exists()
+    result = invoke("predict", saved_small_network, streets, *options, "--classes", "cityscapes")
+    assert result.exit_code == 0, result.output
     assert len(zipfile.ZipFile(path).namelist()) == 3
 
 
@@ -186,7 +225,8 @@ def test_a_damaged_image_leaves_no_submission(invoke, saved_small_network, stree
     monkeypatch.setitem(ANNOTATIONS["fine"].published, "test", 3)
     image = sorted(streets.glob("leftImg8bit/test/*/*.png"))[-1]
     image.write_bytes(image.read_bytes()[:2000])
-    result = invoke("predict", saved_small_network, streets, "--submission", tmp_path / "test.zip")
+    options = ("--submission", tmp_path / "test.zip", "--classes", "cityscapes")
+    result = invoke("predict", saved_small_network, streets, *options)
     assert "which Pillow cannot read" in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["my streets"]
 
