@@ -1,4 +1,4 @@
-"""Foreign weight files, read safely and accounted for key by key."""
+"""Weight files of other code, read safely and accounted for key by key."""
 
 from keras_hrnet.checkpoints.choice import ChosenWeights, choose_weights
 from keras_hrnet.checkpoints.description import Description, describe_checkpoint

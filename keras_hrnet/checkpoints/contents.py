@@ -1,7 +1,8 @@
-"""What a weight file holds: its arrays under its own keys, and the format that they are named by."""
+"""The contents of a weight file: its arrays by its own keys, and the format of these keys."""
 
 import collections
 import dataclasses
+import os
 import re
 
 import numpy as np
@@ -10,13 +11,13 @@ from keras_hrnet.checkpoints import naming
 from keras_hrnet.checkpoints.published import PublishedWeights, identify
 from keras_hrnet.checkpoints.reading import read_checkpoint
 
-# What stands before the keys when the file was saved from a wrapped model.
+# The prefix of the keys of a file that was saved from a wrapped model.
 _WRAPPERS = r"(?:(?:module|model)\.)*"
 
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
-    (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not keep"),
-    (rf"^{_WRAPPERS}(loss|criterion)\.", "the loss's own tensors, saved with the model"),
+    (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not have"),
+    (rf"^{_WRAPPERS}(loss|criterion)\.", "tensors of the loss, saved with the model"),
 )
 
 
@@ -26,11 +27,11 @@ class Contents:
 
     Args:
         path: the file.
-        format: the `Format` of its keys.
-        prefix: what stands before each key, such as "module.".
+        format: the format of its keys.
+        prefix: the prefix of each key, such as "module.".
         arrays: the arrays that may be weights, by key, in PyTorch's layout.
         ignored: all other keys, each with the reason why it is no weight.
-        published: which published file it is; None if it is none of them.
+        published: the published file that it is; None if it is not published.
     """
 
     path: str
@@ -40,52 +41,49 @@ class Contents:
     ignored: dict[str, str]
     published: PublishedWeights | None = None
 
-    def key_of(self, name):
-        """Turns an official name, or None, into the file's key for it; None if the format has none."""
+    def key_of(self, name: str | None) -> str | None:
+        """Returns the file's key for an official name; None if there is no name, or no key for it in this format."""
         key = None if name is None else self.format.key_of(name)
         return None if key is None else self.prefix + key
 
-    def folded_key_of(self, name):
-        """Turns the name of a moving mean into the file's key of the bias that goes into it; None if there is none."""
+    def folded_key_of(self, name: str | None) -> str | None:
+        """Returns the file's key of the bias that is folded into a moving mean, by its name; None if there is none."""
         key = None if name is None else self.format.folded_key_of(name)
         return None if key is None else self.prefix + key
 
-    def shape_of(self, name):
-        """Gives the shape of the array of an official name; None if the file does not hold it."""
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """Returns the shape of the array of an official name; None if the file does not hold it."""
         array = self.arrays.get(self.key_of(name))
         return None if array is None else array.shape
 
-    def is_head(self, key):
-        """Says whether a key belongs to the file's head."""
+    def is_head(self, key: str) -> bool:
+        """Whether a key belongs to the file's head."""
         return re.match(self.format.head, self.bare(key)) is not None
 
-    def bare(self, key):
-        """Takes the wrapper's prefix from a key."""
+    def bare(self, key: str) -> str:
+        """Returns a key without the prefix."""
         return key.removeprefix(self.prefix)
 
     @property
-    def has_activated_norm(self):
-        """Whether its head was trained with leaky ReLU inside InPlaceABN."""
+    def has_activated_norm(self) -> bool:
+        """Whether its head was trained with the leaky ReLU of InPlaceABN."""
         pattern = self.format.activated_norm
         return pattern is not None and any(re.match(pattern, self.bare(key)) for key in self.arrays)
 
     @property
-    def counts_batches(self):
-        """Whether it has the counters that PyTorch's own batch normalisation keeps since 0.4.1."""
+    def counts_batches(self) -> bool:
+        """Whether it has the counters that PyTorch's own batch normalisation has since 0.4.1."""
         return any(key.endswith("num_batches_tracked") for key in self.ignored)
 
 
-def read_contents(path):
+def read_contents(path: str | os.PathLike) -> Contents:
     """Reads a weight file and recognises its format.
 
     Args:
         path: the file (see `read_checkpoint`).
 
-    Returns:
-        A `Contents`.
-
     Raises:
-        ValueError: if it cannot be read, or holds no HRNet in a format known here.
+        ValueError: if it cannot be read, or holds no HRNet in a supported format.
         FileNotFoundError, ImportError: as `read_checkpoint`.
     """
     arrays, ignored = read_checkpoint(path)
@@ -100,8 +98,8 @@ def read_contents(path):
     found = naming.recognize([key.removeprefix(prefix) for key in weights])
     if found is None:
         raise ValueError(
-            f"{str(path)!r} holds no HRNet that is known here: its keys begin with {list(weights)[:3]}. Expected keys "
-            "such as 'stage2.0.branches.0.0.conv1.weight', in one of the formats "
+            f"{str(path)!r} holds no HRNet in a supported format: its first keys are {list(weights)[:3]}. Expected "
+            "keys such as 'stage2.0.branches.0.0.conv1.weight', in one of the formats "
             f"{', '.join(one.title for one in naming.FORMATS)}. Check that it is the file of an HRNet."
         )
     return Contents(str(path), found, prefix, weights, ignored, identify(path))

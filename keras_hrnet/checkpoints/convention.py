@@ -1,16 +1,26 @@
-"""How a network enlarges its maps: it belongs to the weights, so a file and a model must agree on it."""
+"""The resize convention of a network: it belongs to the weights, so a file and a model must agree on it."""
+
+from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
+
+import keras
+
+from keras_hrnet.checkpoints.contents import Contents
+
+if TYPE_CHECKING:
+    from keras_hrnet.checkpoints.description import Description
 
 
 @dataclasses.dataclass(frozen=True)
 class Convention:
-    """How maps are enlarged.
+    """How a network upsamples its maps.
 
     Args:
         interpolation: "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels.
-        source: how it is known, for the report.
+        align_corners: whether bilinear interpolation aligns the centres of the corner pixels.
+        source: how it is known, such as "as in the published file …".
     """
 
     interpolation: str
@@ -18,84 +28,72 @@ class Convention:
     source: str
 
     @property
-    def options(self):
-        """The arguments of the constructor that give it."""
+    def options(self) -> dict[str, str | bool]:
+        """The constructor's arguments for it."""
         if self.interpolation == "bilinear":
             return {"align_corners": self.align_corners}
         return {"interpolation": self.interpolation}
 
-    def equals(self, other):
-        """Says whether another convention is the same, wherever both are known from."""
+    def equals(self, other: Convention) -> bool:
+        """Whether another convention is the same, regardless of how the two are known."""
         return (self.interpolation, self.align_corners) == (other.interpolation, other.align_corners)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.interpolation}, align_corners={self.align_corners}"
 
 
-def convention_of_file(contents):
-    """Finds how the network of a weight file enlarges maps.
-
-    Args:
-        contents: the `Contents` of the file.
-
-    Returns:
-        A `Convention`, or None if neither the file's name nor its format says so.
-    """
+def convention_of_file(contents: Contents) -> Convention | None:
+    """Returns the resize convention of a weight file; None if neither its publishers nor its format state it."""
     row = contents.published
     if row and row.interpolation is not None and row.align_corners is not None:
-        return Convention(row.interpolation, row.align_corners, f"so has the published file {row.name}")
+        return Convention(row.interpolation, row.align_corners, f"as in the published file {row.name}")
     if contents.format.convention:
-        return Convention(*contents.format.convention, f"so has every file of {contents.format.title}")
+        return Convention(*contents.format.convention, f"as in every file of {contents.format.title}")
     return None
 
 
-def convention_of_model(model):
-    """Finds how a model enlarges maps.
-
-    Args:
-        model: a network of this package.
-
-    Returns:
-        A `Convention`, or None if none of its layers enlarges any.
-    """
+def convention_of_model(model: keras.Model) -> Convention | None:
+    """Returns the resize convention of a network of this package; None if none of its layers resizes maps."""
     for layer in getattr(model, "layers", ()):
         if hasattr(layer, "interpolation") and hasattr(layer, "align_corners"):
-            return Convention(layer.interpolation, layer.align_corners, "the model's own")
+            return Convention(layer.interpolation, layer.align_corners, "as in the model")
         if found := convention_of_model(layer):
             return found
     return None
 
 
-def check_convention(contents, model, described, loads_head, skip_head):
-    """Refuses a model that enlarges maps in another way than the network of a file did.
+def check_convention(
+    contents: Contents, model: keras.Model, described: Description, loads_head: bool, skip_head: bool
+) -> str:
+    """Refuses a model whose resize convention is not that of a weight file.
 
     Args:
-        contents: the `Contents` of the file.
+        contents: the file.
         model: the model.
-        described: the `Description` of the file.
+        described: the network that the file was made for.
         loads_head: whether the head is loaded too.
-        skip_head: whether the backbone alone was asked for; then the two may differ, as in the published recipes, which
-            train segmentation on ImageNet weights of another convention.
+        skip_head: whether only the backbone was asked for; then the two may differ, as in the published recipes, which
+            train segmentation from ImageNet weights of another convention.
 
     Returns:
-        A sentence for the report.
+        The convention and its source, for the report.
 
     Raises:
         ValueError: if the conventions differ and may not.
     """
     own, known = convention_of_model(model), convention_of_file(contents)
     if own is None:
-        return "the model enlarges nothing"
+        return "none, as the model resizes no maps"
     head = described.options["head"]
     if known is None or head is None:
-        return f"{own}, assumed to be the file's as it is the model's"
+        return f"{own}, assumed from the model, as the file does not state it"
     if own.equals(known):
-        return f"{own}, and {known.source}"
+        return f"{own}, {known.source}"
     if skip_head or (head == "classification" and not loads_head):
-        return f"{own} is the model's; the file's was {known}, which a backbone may leave"
+        return f"{own}, as in the model; the file has {known}, but a backbone works with either"
     options = {**described.options, **known.options} if loads_head else {"head": None, **known.options}
     raise ValueError(
-        f"{contents.path!r} is of a network that enlarges maps by {known}, and {known.source}. Expected a model that "
-        f"does so too; {model.name!r} has {own}. Build `{dataclasses.replace(described, options=options).call}`, or "
+        f"{contents.path!r} has the resize convention {known}, {known.source}. Expected a model of the same "
+        f"convention; {model.name!r} has {own}. Build `{dataclasses.replace(described, options=options).call}`, or "
         "pass skip_head=True to load the backbone alone."
     )

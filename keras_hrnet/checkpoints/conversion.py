@@ -1,10 +1,12 @@
-"""Where in a weight file the value of each weight comes from, and what must be done to it: all of it exact."""
+"""Finds the value of each weight of a model in a weight file, and converts it exactly."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence, Set
 
 import keras
 import numpy as np
 
+from keras_hrnet.checkpoints.contents import Contents
 from keras_hrnet.checkpoints.naming import SEGMENTATION, name_of
 from keras_hrnet.checkpoints.reading import is_pickle
 from keras_hrnet.checkpoints.report import listed
@@ -21,8 +23,8 @@ class Source:
         weight: the variable.
         name: its official name; None if it has none.
         key: the file's key for it; its path in the model if the format has none.
-        folded_key: the key of the bias that goes into it, if it is such a moving mean.
-        bare_kernel_key: the key of the kernel beside it, if it is a bias that files of this format do not have.
+        folded_key: the key of the bias that is folded into it, if it is such a moving mean.
+        bare_kernel_key: the key of the kernel of the same layer, if it is a bias that files of this format do not have.
     """
 
     weight: keras.Variable
@@ -32,29 +34,26 @@ class Source:
     bare_kernel_key: str | None = None
 
     @property
-    def keys(self):
-        """The keys of the file that the value is made of."""
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the file from which the value is computed."""
         return () if self.bare_kernel_key else tuple(key for key in (self.key, self.folded_key) if key)
 
-    def can_be_filled(self, loadable):
-        """Says whether the value can be made of these keys; a bias that is zero needs the kernel beside it."""
+    def can_be_filled(self, loadable: Set[str]) -> bool:
+        """Whether these keys suffice for the value; a bias that is zero needs the kernel of its layer."""
         return loadable.issuperset((self.bare_kernel_key,) if self.bare_kernel_key else self.keys)
 
     @property
-    def shape(self):
-        """The shape that the file must have, in PyTorch's order."""
+    def shape(self) -> tuple[int, ...]:
+        """The shape that the array in the file must have, in PyTorch's order."""
         shape = tuple(self.weight.shape)
         return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
 
-    def value(self, arrays, inplace_abn):
-        """Makes the value of the weight.
+    def value(self, arrays: Mapping[str, np.ndarray], inplace_abn: bool) -> np.ndarray:
+        """Returns the value of the weight, in Keras's layout.
 
         Args:
             arrays: the file's arrays, by key.
             inplace_abn: whether the normalisation was InPlaceABN, which scales by |gamma| + 1e-5.
-
-        Returns:
-            An array in Keras's layout.
         """
         if self.bare_kernel_key:
             return np.zeros(self.weight.shape, "float32")
@@ -67,19 +66,16 @@ class Source:
         return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
 
 
-def sources_of(model, contents):
+def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
     """Finds where the value of each weight of a model comes from.
 
     Args:
         model: a network of this package.
-        contents: the `Contents` of the file.
-
-    Returns:
-        A list of `Source`, one for each weight.
+        contents: the file.
     """
     named = [(weight, name_of(weight.path)) for weight in model.weights]
     absent = [name for _, name in named if name and contents.format.lacks(name)]
-    # A file that has some of the biases that its format does not have is none of that format: it must have them all.
+    # A file that has some of the biases that its format lacks is not of that format, and must have them all.
     zeros = set() if any(contents.shape_of(name) is not None for name in absent) else set(absent)
     return [
         Source(
@@ -93,15 +89,15 @@ def sources_of(model, contents):
     ]
 
 
-def uses_inplace_abn(contents, asked):
+def uses_inplace_abn(contents: Contents, asked: bool | None) -> tuple[bool, tuple[str, ...]]:
     """Decides whether the normalisation of a file is InPlaceABN.
 
     Args:
-        contents: the `Contents` of the file.
-        asked: what the caller says; None to go by the file.
+        contents: the file.
+        asked: what the caller states; None to decide by the file.
 
     Returns:
-        A pair: the decision, and a tuple of the sentences that report it.
+        The decision, and the sentences that report it.
     """
     if asked is not None:
         used, reason = asked, f"inplace_abn={asked} was passed"
@@ -110,30 +106,30 @@ def uses_inplace_abn(contents, asked):
     elif contents.format is not SEGMENTATION:
         return False, ()
     elif contents.counts_batches:
-        used, reason = False, "its keys count batches"
+        used, reason = False, "it counts batches"
     elif is_pickle(contents.path):
-        used, reason = True, "its keys do not count batches: a file of PyTorch 0.4. Pass inplace_abn=False if it is not"
+        used, reason = True, "it counts no batches, like files of PyTorch 0.4. Pass inplace_abn=False if it is not"
     else:
-        used, reason = False, "PyTorch 0.4 wrote no such file"
-    kind = "InPlaceABN, so scales are |gamma| + 1e-5" if used else "plain batch normalisation"
-    return used, (f"taken as {kind}: {reason}",)
+        used, reason = False, "PyTorch 0.4 did not write .safetensors"
+    kind = "InPlaceABN, whose scales are |gamma| + 1e-5" if used else "plain batch normalisation"
+    return used, (f"the normalisation is {kind}: {reason}",)
 
 
-def conversion_notes(contents, sources):
-    """Reports biases that were folded or set to zero, and what the pixels must be.
+def conversion_notes(contents: Contents, sources: Sequence[Source]) -> list[str]:
+    """Reports the biases that were folded or set to zero, and the channel order that the weights expect.
 
     Args:
-        contents: the `Contents` of the file.
-        sources: the `Source` of each weight that is filled.
+        contents: the file.
+        sources: one for each weight that is filled.
 
     Returns:
-        A list of sentences.
+        A sentence for each.
     """
     folded = [source.folded_key for source in sources if source.folded_key]
     zeros = [source.weight.path for source in sources if source.bare_kernel_key]
-    notes = [f"biases taken into the moving mean of the normalisation after them: {listed(folded)}"] if folded else []
+    notes = [f"biases folded into the moving mean of the normalisation after them: {listed(folded)}"] if folded else []
     if zeros:
-        notes.append(f"zero, as such files have no such bias: {listed(zeros)}")
+        notes.append(f"biases that such files do not have, set to zero: {listed(zeros)}")
     if contents.format.channel_order == "BGR":
-        notes.append("trained on BGR: give the model pixels with their channels reversed, images[..., ::-1]")
+        notes.append("trained on BGR pixels: pass images with reversed channels, images[..., ::-1]")
     return notes

@@ -1,4 +1,4 @@
-"""Brings a published weight file into Keras's cache, and lets none in that is cut short or altered."""
+"""Downloads a published weight file into Keras's cache, unless it is cut short or altered."""
 
 import http.client
 import logging
@@ -14,39 +14,36 @@ from keras_hrnet.checkpoints.published.lookup import sha256_of
 from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING
 from keras_hrnet.replacing import replacing
 
-# What is raised once there is a connection; that there is none is a `URLError`.
+# Errors of a connection that was made; that there is none is a `URLError`.
 _INTERRUPTIONS = (urllib.error.ContentTooShortError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
-def download(weights):
-    """Downloads a published weight file, or finds it in the cache.
+def download(weights: PublishedWeights | str) -> pathlib.Path:
+    """Downloads a published weight file, unless it is in the cache, and returns its path.
 
-    The file is under its name in the cache only once it is whole and, as far as its SHA-256 is stated, unaltered; a
-    damaged one is fetched anew. The cache is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
+    The file has its name in the cache only once it is complete and, as far as its SHA-256 is stated, verified; a
+    damaged file is downloaded again. The cache is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
 
     Args:
-        weights: a `PublishedWeights`, or the name of one.
-
-    Returns:
-        The path of the file, a `pathlib.Path`.
+        weights: a row of `published_weights`, or its name.
 
     Raises:
-        ValueError: if there is no file of that name, or what arrives is twice not the published file.
-        FileNotFoundError: if the file has no direct address. The message says where to find it and where to put it.
-        ConnectionError: if it cannot be fetched. The message says the same.
-        OSError: if the cache cannot be written to.
+        ValueError: if there is no row of that name, or what was downloaded is twice not the published file.
+        FileNotFoundError: if the file has no direct address. The message says where it is and where to put it.
+        ConnectionError: if the download fails. The message says the same.
+        OSError: if the cache is not writable.
     """
     row = _row_of(weights)
     target = cache_folder() / row.name / row.file
     if target.is_file() and _fault_of(target, row) is None:
         return target
     if row.url is None:
-        raise _cannot_be_fetched(row, target)
-    return _fetch_whole(row, target)
+        raise _download_error(row, target)
+    return _download_whole(row, target)
 
 
-def cache_folder():
-    """Says where downloaded files are kept: under the folder that Keras documents for `keras.utils.get_file`."""
+def cache_folder() -> pathlib.Path:
+    """Returns the folder of downloaded files, in the one that Keras documents for `keras.utils.get_file`."""
     return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser().absolute() / "keras_hrnet"
 
 
@@ -63,17 +60,17 @@ def _row_of(weights):
 
 
 class _NotThePublishedFileError(Exception):
-    """What arrived is another file, or a part of it; the message says why."""
+    """What was downloaded is another file, or only a part of it; the message says why."""
 
 
-def _fetch_whole(row, target):
-    """Fetches a file under another name until it is whole, at most twice."""
+def _download_whole(row, target):
+    """Downloads a file, a second time if the first is not the published file."""
     fault = None
     for _ in range(2):
         try:
             with replacing(target) as part:
-                _fetch(row, part)
-            _say_if_unverified(row)
+                _download_once(row, part)
+            _report_unverified(row)
             return target
         except _NotThePublishedFileError as error:
             fault = error
@@ -81,17 +78,17 @@ def _fetch_whole(row, target):
             raise
         except OSError as error:
             raise OSError(
-                f"The cache {str(target.parent)!r} cannot be written to ({error}). Expected a folder of one's own. Set "
-                "the environment variable KERAS_HOME to another, before Keras is imported."
+                f"The cache {str(target.parent)!r} is not writable ({error}). Expected a writable folder. Set the "
+                "environment variable KERAS_HOME to another folder, before Keras is imported."
             ) from error
     raise ValueError(
-        f"What arrived from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "
-        f"later, or get it by hand: download {row.file} from {row.page}, and put it at {str(target)!r}."
+        f"The download from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "
+        f"later, or download {row.file} from {row.page} by hand, and save it as {str(target)!r}."
     )
 
 
-def _fetch(row, part):
-    """Writes what is at the address to a file, which must be the published one."""
+def _download_once(row, part):
+    """Downloads a file once, and checks it."""
     try:
         keras.utils.get_file(part.name, row.url, cache_subdir=str(part.parent), force_download=True)
     except Exception as error:
@@ -103,38 +100,38 @@ def _fetch(row, part):
             raise
         if isinstance(cause, urllib.error.HTTPError):
             cause.close()  # It holds the connection.
-        raise _cannot_be_fetched(row, part.parent / row.file, cause) from error
+        raise _download_error(row, part.parent / row.file, cause) from error
     if fault := _fault_of(part, row):
         raise _NotThePublishedFileError(fault)
 
 
 def _fault_of(path, row):
-    """Says why a file is not the published one; None if it is, as far as its publishers state what that is."""
+    """Returns why a file is not the published one; None if it is, as far as its publishers state."""
     size = path.stat().st_size
     if row.size not in (None, size):
         return f"it has {size} bytes"
     if row.verification == "nothing":
-        return None if _begins_like_weights(path, row.file) else "it is no weight file"
+        return None if _starts_like_weights(path, row.file) else "it is not a weight file"
     digest = sha256_of(path)
     return None if digest.startswith(row.sha256 or row.sha256_start) else f"its SHA-256 is {digest}"
 
 
-def _begins_like_weights(path, name):
-    """Tells a weight file from the web page that some servers send in its place."""
+def _starts_like_weights(path, name):
+    """Tells a weight file from the web page that some servers send instead."""
     with open(path, "rb") as stream:
         start = stream.read(9)
     return start[8:] == b"{" if name.endswith(SAFETENSORS_ENDING) else start.startswith((b"PK", b"\x80"))
 
 
-def _cannot_be_fetched(row, target, cause=None):
+def _download_error(row, target, cause=None):
     by_hand = (
-        f"Expected {_expected(row)}. Download {row.file} from {row.page}, and put it at {str(target)!r} (the cache is "
+        f"Expected {_expected(row)}. Download {row.file} from {row.page}, and save it as {str(target)!r} (the cache is "
         "in KERAS_HOME, if that is set)."
     )
     if row.url is None:
-        fault = f" The file at {str(target)!r} is another." if target.is_file() else ""
-        return FileNotFoundError(f"The weights {row.name!r} have no address that a program can fetch.{fault} {by_hand}")
-    return ConnectionError(f"The weights {row.name!r} could not be fetched from {row.url}: {cause}. {by_hand}")
+        fault = f" The file at {str(target)!r} is a different one." if target.is_file() else ""
+        return FileNotFoundError(f"The weights {row.name!r} cannot be downloaded automatically.{fault} {by_hand}")
+    return ConnectionError(f"The weights {row.name!r} could not be downloaded from {row.url}: {cause}. {by_hand}")
 
 
 def _expected(row):
@@ -144,9 +141,9 @@ def _expected(row):
     return f"a file{size} whose SHA-256 begins with {row.sha256_start}" if row.sha256_start else f"a weight file{size}"
 
 
-def _say_if_unverified(row):
+def _report_unverified(row):
     if row.verification == "nothing":
-        note = f"{row.file} is unverified: its publishers state no SHA-256.\n"
+        note = f"{row.file} was not verified, as its publishers state no SHA-256.\n"
         if keras.config.is_interactive_logging_enabled():
             sys.stdout.write(note)
         else:

@@ -1,5 +1,6 @@
-"""Reads a weight file into arrays, without running anything that it holds."""
+"""Reads a weight file into arrays, without running any code that it holds."""
 
+import os
 import pathlib
 import pickle
 import re
@@ -10,25 +11,25 @@ import numpy as np
 TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin")
 SAFETENSORS_ENDING = ".safetensors"
 
-# Under what a training code keeps the weights beside its epoch and optimizer.
+# The keys under which training code saves the weights, beside its epoch and optimizer.
 _LEVELS = ("state_dict", "model")
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads the tensors of a weight file.
 
-    A `.pth` is a pickle, which can run code: it is read with `weights_only=True`, which refuses to.
+    A `.pth` is a pickle, which can run code: it is read with `weights_only=True`, which refuses to do so.
 
     Args:
         path: a file ending in `.pth`, `.pth.tar`, `.pt` or `.bin` (needs PyTorch) or in `.safetensors`.
 
     Returns:
-        A pair: a dict of NumPy arrays by key, float32 where the file has any other floating type; and a dict of what
-        the file holds beside its weights (an optimizer, an epoch), by key, with the reason why it is not loaded.
+        The arrays by key, float32 where the file has any other floating type; and, by key, the reason why what the file
+        holds beside its weights (an optimizer, an epoch) is not loaded.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is of another kind, damaged, or holds no tensors.
+        ValueError: if the file is of another type, is damaged, or holds no tensors.
         ImportError: if the library that reads it is not installed.
     """
     path = pathlib.Path(path)
@@ -44,8 +45,8 @@ def read_checkpoint(path):
     )
 
 
-def is_pickle(path):
-    """Says whether a weight file is one that PyTorch pickled."""
+def is_pickle(path: str | os.PathLike) -> bool:
+    """Whether a weight file was pickled by PyTorch."""
     return pathlib.Path(path).name.endswith(TORCH_ENDINGS)
 
 
@@ -58,8 +59,8 @@ def _read_safetensors(path):
             "`pip install safetensors`."
         ) from error
     try:
-        arrays = safetensors.numpy.load_file(path)  # bfloat16 too: Keras has taught it to NumPy.
-    except (AttributeError, KeyError, TypeError) as error:  # What safetensors says of a type that NumPy lacks.
+        arrays = safetensors.numpy.load_file(path)  # bfloat16 too: Keras registers it with NumPy.
+    except (AttributeError, KeyError, TypeError) as error:  # What safetensors raises for a type that NumPy lacks.
         raise _damaged(path, f"it holds numbers of a type that NumPy lacks ({error}).") from error
     except safetensors.SafetensorError as error:
         raise _damaged(path, str(error)) from error
@@ -77,7 +78,7 @@ def _read_torch(path):
         ) from error
     try:
         with torch.serialization.safe_globals(_number_stand_ins()):
-            # What PyTorch wrote before 1.6 is no zip file, and cannot be mapped into memory.
+            # Files of PyTorch before 1.6 are not zip files, and cannot be mapped into memory.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise _damaged(path, _reason_of_refusal(str(error))) from error
@@ -111,9 +112,9 @@ def _unwrap(content):
 
 
 class _NumberStandIn:
-    """Takes the place of a NumPy number or array, of which training codes keep a score or two beside the weights.
+    """Takes the place of a NumPy number or array, such as a score that training code saves beside the weights.
 
-    Nothing of it is kept, and no code of NumPy runs: its types hold more than numbers, and trust what a file says.
+    Nothing of it is kept, and no code of NumPy runs: NumPy's types hold more than numbers, and trust the file.
     """
 
     def __init__(self, *args):
@@ -124,7 +125,7 @@ class _NumberStandIn:
 
 
 def _number_stand_ins():
-    """Makes the stand-ins under the names that NumPy 1 and 2 pickle their numbers by."""
+    """Returns the stand-ins, under the names by which NumPy 1 and 2 pickle their numbers."""
     names = [("numpy", "dtype"), ("numpy", "ndarray")]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         names += [(module, "scalar"), (module, "_reconstruct")]
@@ -132,7 +133,7 @@ def _number_stand_ins():
 
 
 def _reason_of_refusal(message):
-    """Takes out of PyTorch's message what was refused, and leaves its advice to run the file anyway."""
+    """Returns what PyTorch refused, without its advice to load the file anyway."""
     if found := re.search(r"GLOBAL (\S+)", message):
         return f"it holds {found.group(1)}, which is neither a tensor nor a number, and reading that could run code."
     found = re.search(r"WeightsUnpickler error: (.*)", message)

@@ -1,40 +1,49 @@
 """Refuses a weight file that does not fit a model, and says which network it was made for."""
 
 import dataclasses
+from collections.abc import Sequence
 
-from keras_hrnet.checkpoints.description import describe
+import keras
+
+from keras_hrnet.checkpoints.contents import Contents
+from keras_hrnet.checkpoints.conversion import Source
+from keras_hrnet.checkpoints.description import Description, describe
+from keras_hrnet.checkpoints.report import CheckpointReport
 from keras_hrnet.families import is_backbone
 
 BACKBONE_ALONE = "pass skip_head=True to load the backbone alone"
 
 
-def check_head(contents, described):
-    """Refuses a file whose head no network of this package has.
-
-    Args:
-        contents: the `Contents` of the file.
-        described: its `Description`.
+def check_head(contents: Contents, described: Description) -> None:
+    """Refuses a file with a head that no network of this package has.
 
     Raises:
-        ValueError: if there is such an obstacle.
+        ValueError: if its description has an obstacle.
     """
     if described.obstacle:
         raise ValueError(
             f"{contents.path!r} ({contents.format.title}) has {described.obstacle}. Expected a head that this package "
-            f"builds. To use the rest of it, {BACKBONE_ALONE}."
+            f"builds. For the rest of the file, {BACKBONE_ALONE}."
         )
 
 
-def check_fit(report, model, sources, described, loads_head, strict):
+def check_fit(
+    report: CheckpointReport,
+    model: keras.Model,
+    sources: Sequence[Source],
+    described: Description,
+    loads_head: bool,
+    strict: bool,
+) -> None:
     """Refuses a file whose keys and shapes are not those of the model.
 
     Args:
-        report: the `CheckpointReport` of the comparison.
+        report: the comparison of the two.
         model: the model.
-        sources: a `Source` for each weight of the model.
-        described: the `Description` of the file.
+        sources: one for each weight of the model.
+        described: the network that the file was made for.
         loads_head: whether the head is loaded too.
-        strict: whether everything must fit, or only something of the backbone.
+        strict: whether every weight must fit, or only one of the backbone.
 
     Raises:
         ValueError: if it does not fit.
@@ -44,9 +53,9 @@ def check_fit(report, model, sources, described, loads_head, strict):
     found = any(is_backbone(source.name) and source.can_be_filled(set(report.loaded)) for source in sources)
     if strict or not found:
         expected = (
-            "every weight of the model in the file, with its shape, and no other"
+            "a file with every weight of the model, in its shape, and no other"
             if strict
-            else "some weight of the backbone that fits"
+            else "at least one weight of the backbone that fits"
         )
         raise ValueError(
             f"The checkpoint does not fit the model {model.name!r}, and nothing was loaded.\n"
@@ -57,7 +66,7 @@ def check_fit(report, model, sources, described, loads_head, strict):
 def _advice(sources, described, loads_head):
     own = describe({source.name: source.shape for source in sources if source.name})
     if not described.is_whole:
-        return "What the file holds does not tell a whole HRNet: check where it comes from."
+        return "The file does not hold a whole HRNet: check where it comes from."
     holds = f"The file holds the weights of `{described.call}`"
     if own.sizes != described.sizes:
         return f"{holds}: build that."
@@ -66,7 +75,7 @@ def _advice(sources, described, loads_head):
     names = [name for name in names if name not in ("align_corners", "interpolation")]
     differing = [name for name in names if own.options.get(name) != described.options.get(name)]
     if not differing:
-        return f"{holds}, as the model is, but is damaged or changed: download it again, or pass strict=False."
+        return f"{holds}, which the model is, but it is damaged or altered: download it again, or pass strict=False."
     if differing == ["num_classes"]:
         return f"{holds}: build with num_classes={described.options['num_classes']}, or {BACKBONE_ALONE}."
     return f"{holds}: build that, or {BACKBONE_ALONE}."

@@ -1,26 +1,27 @@
-"""What became of a weight file: every key of it, and every weight of the model."""
+"""The report on a loaded weight file: what became of each of its keys, and of each weight of the model."""
 
 import dataclasses
+from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointReport:
-    """What became of every key of a weight file, and of every weight of the model.
+    """What became of each key of a weight file, and of each weight of the model.
 
-    Keys are the file's own, with the prefix that it has. A weight of the model that files of this format do not hold
-    goes by its path in the model.
+    Keys are the file's own, including its prefix. A weight of the model that files of this format do not hold is listed
+    by its path in the model.
 
     Args:
         path: the file.
-        format: what the format of its keys is called.
+        format: the name of the format of its keys.
         loaded: keys whose values are now in the model.
         ignored: keys that were left out on purpose, each with the reason.
         missing: keys that the model needs and the file lacks.
-        unexpected: keys that the model has no weight for.
+        unexpected: keys for which the model has no weight.
         mismatched: keys of another shape, each with (shape in the file, shape in the model), both in PyTorch's order.
-        untouched: paths of the weights of the model's head, where it was left as it was.
-        convention: how the weights' network enlarges maps, and how that is known or why it is assumed.
-        notes: what was converted on the way, one sentence each.
+        untouched: paths of the weights of the model's head, where the head was not loaded.
+        convention: the resize convention of the weights, and how it is known or why it is assumed.
+        notes: the conversions that were needed, one sentence each.
     """
 
     path: str
@@ -29,17 +30,17 @@ class CheckpointReport:
     ignored: dict[str, str]
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
-    mismatched: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = dataclasses.field(default_factory=dict)
     untouched: tuple[str, ...] = ()
     convention: str = ""
     notes: tuple[str, ...] = ()
 
     @property
-    def fits(self):
-        """Whether every key and every weight found its like."""
+    def fits(self) -> bool:
+        """Whether each key has a weight of its shape in the model, and each weight has a key."""
         return not (self.missing or self.unexpected or self.mismatched)
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"{self.path} ({self.format}): {len(self.loaded)} arrays loaded"]
         for reason in sorted(set(self.ignored.values())):
             keys = [key for key, value in self.ignored.items() if value == reason]
@@ -59,8 +60,8 @@ class CheckpointReport:
         return "\n".join(lines)
 
 
-def listed(items, limit=5):
-    """Joins the first items by commas, and says how many more there are."""
+def listed(items: Iterable[str], limit: int = 5) -> str:
+    """Joins the first items with commas, followed by the number of the others."""
     items = list(items)
     rest = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

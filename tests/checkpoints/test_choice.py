@@ -38,14 +38,16 @@ def put_in_cache(name):
     ],
 )
 @pytest.mark.parametrize("by", ["name", "path"])
-def test_weights_say_how_they_are_loaded_and_enlarged(by, name, head, num_classes, skip_head, convention):
+def test_weights_decide_how_they_are_loaded_and_the_resize_convention(
+    by, name, head, num_classes, skip_head, convention
+):
     path = put_in_cache(name)
     chosen = choose_weights(path if by == "path" else name, "HRNetW48", head, num_classes)
     assert (chosen.path, chosen.published, chosen.skip_head) == (path, ROWS[name], skip_head)
     assert (chosen.interpolation, chosen.align_corners) == convention
 
 
-def test_weights_of_another_head_do_not_say_how_maps_are_enlarged():
+def test_weights_of_another_head_do_not_decide_the_resize_convention():
     path = put_in_cache("official_w48_ocr_cityscapes")
     assert choose_weights(path, "HRNetW48", "hierarchical", 19).align_corners is None
 

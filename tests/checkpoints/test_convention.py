@@ -43,12 +43,12 @@ def test_a_model_of_another_convention_is_refused_with_the_call_that_fits(
 ):
     path = published_file(under(one, official_weights(tiny(head=head))))
     for other in others:
-        with pytest.raises(ValueError, match=f"and so has every file of {one.title}") as caught:
+        with pytest.raises(ValueError, match=f"as in every file of {one.title}") as caught:
             check(path, other)
         assert f'head="{head}"' in str(caught.value)
         assert f"{argument})`, or pass skip_head=True to load the backbone alone." in str(caught.value)
-        assert "is the model's; the file's was" in check(path, other, loads_head=False, skip_head=True)
-    assert f"and so has every file of {one.title}" in check(path, known)
+        assert ", as in the model; the file has" in check(path, other, loads_head=False, skip_head=True)
+    assert f", as in every file of {one.title}" in check(path, known)
 
 
 def test_nothing_is_loaded_into_a_model_of_another_convention(tiny, official_weights, published_file):
@@ -63,23 +63,21 @@ def test_nothing_is_loaded_into_a_model_of_another_convention(tiny, official_wei
 
 def test_the_convention_of_a_published_file_is_known_by_its_name(tiny, official_weights, published_file):
     path = published_file(official_weights(tiny(head="ocr")), "hrnet_ocr_cs_8162_torch11.pth")
-    with pytest.raises(ValueError, match=r"maps by bilinear, align_corners=True, and so has the published file offi"):
+    with pytest.raises(ValueError, match=r"convention bilinear, align_corners=True, as in the published file offi"):
         check(path, HALF_PIXEL)
-    assert check(path, ALIGNED) == (
-        "bilinear, align_corners=True, and so has the published file official_w48_ocr_cityscapes"
-    )
+    assert check(path, ALIGNED) == "bilinear, align_corners=True, as in the published file official_w48_ocr_cityscapes"
 
 
 def test_a_published_file_of_which_no_source_says_it_is_like_any_other(tiny, official_weights, published_file):
     path = published_file(official_weights(tiny(head="ocr")), "hrnet_ocr_lip_5648_torch04.pth")
-    assert "assumed to be the file's" in check(path, HALF_PIXEL)
+    assert "assumed from the model" in check(path, HALF_PIXEL)
 
 
 @pytest.mark.parametrize("convention", [HALF_PIXEL, ALIGNED])
 def test_what_an_official_file_does_not_say_is_assumed_and_reported(convention, tiny, official_weights, published_file):
     path = published_file(official_weights(tiny()))
     assert check(path, convention) == (
-        f"bilinear, align_corners={convention[1]}, assumed to be the file's as it is the model's"
+        f"bilinear, align_corners={convention[1]}, assumed from the model, as the file does not state it"
     )
     report = load_checkpoint(tiny(), path)
     assert f"resize convention: {check(path, HALF_PIXEL)}" in str(report)
@@ -90,8 +88,8 @@ def test_imagenet_weights_do_not_set_the_convention_of_a_backbone(tiny, official
     report = load_checkpoint(tiny(head=None), path)
     assert report.convention == check(path, HALF_PIXEL, loads_head=False)
     assert report.convention == (
-        "bilinear, align_corners=False is the model's; the file's was nearest, align_corners=False, which a backbone "
-        "may leave"
+        "bilinear, align_corners=False, as in the model; the file has nearest, align_corners=False, but a backbone "
+        "works with either"
     )
 
 
@@ -117,5 +115,5 @@ def test_a_convention_is_found_in_a_model_inside_another():
     assert (found.interpolation, found.align_corners) == ALIGNED
 
 
-def test_a_model_without_enlarging_has_no_convention():
+def test_a_model_that_resizes_nothing_has_no_convention():
     assert convention_of_model(types.SimpleNamespace(layers=[types.SimpleNamespace(name="image")])) is None

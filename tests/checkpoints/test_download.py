@@ -151,7 +151,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(damaged, server):
 @pytest.mark.parametrize(("file", "content"), [("a.pth", b"<!DOCTYPE html>"), ("a.safetensors", b"<!DOCTYPE html>")])
 def test_a_web_page_is_no_weight_file(file, content, server):
     server.answers = [content]
-    with pytest.raises(ValueError, match="it is no weight file, twice"):
+    with pytest.raises(ValueError, match="it is not a weight file, twice"):
         download(row(server, file, sha256=None))
     assert files() == []
 
@@ -159,26 +159,26 @@ def test_a_web_page_is_no_weight_file(file, content, server):
 @pytest.mark.parametrize(
     ("file", "content"), [("a.pth", b"PK\x03\x04"), ("a.pth.tar", b"\x80\x02"), ("a.safetensors", bytes(8) + b"{}")]
 )
-def test_a_file_without_a_stated_sha256_is_said_to_be_unverified_once(file, content, server, capsys):
+def test_a_file_without_a_stated_sha256_is_reported_as_not_verified_once(file, content, server, capsys):
     server.answers = [content]
-    note = f"{file} is unverified: its publishers state no SHA-256."
+    note = f"{file} was not verified, as its publishers state no SHA-256."
     download(row(server, file, sha256=None))
     assert note in capsys.readouterr().out
     download(row(server, file, sha256=None))
     assert note not in capsys.readouterr().out
 
 
-def test_a_verified_file_is_not_said_to_be_unverified(server, capsys):
+def test_a_verified_file_is_not_reported(server, capsys):
     download(row(server))
-    assert "unverified" not in capsys.readouterr().out
+    assert "verified" not in capsys.readouterr().out
 
 
 def test_offline_the_error_says_what_to_put_where(server):
     server.http.shutdown()  # Else a connection may still be taken, and then reset.
     server.http.server_close()
-    expected = rf"Expected a file with SHA-256 {SHA256}\. Download a\.pth from {PAGE}, and put it at '.*a_row.a\.pth'"
+    expected = rf"Expected a file with SHA-256 {SHA256}\. Download a\.pth from {PAGE}, and save it as '.*a_row.a\.pth'"
     with pytest.raises(
-        ConnectionError, match=rf"'a_row' could not be fetched from {server.url}: .*refused.* {expected}"
+        ConnectionError, match=rf"'a_row' could not be downloaded from {server.url}: .*refused.* {expected}"
     ):
         download(row(server))
     assert files() == []
@@ -186,14 +186,14 @@ def test_offline_the_error_says_what_to_put_where(server):
 
 def test_a_dead_link_is_not_tried_twice(server):
     server.answers = [404]
-    with pytest.raises(ConnectionError, match=r"HTTP Error 404: Not Found\. .* put it at"):
+    with pytest.raises(ConnectionError, match=r"HTTP Error 404: Not Found\. .* save it as"):
         download(row(server))
     assert server.requests == 1
 
 
 def test_without_an_address_the_error_says_what_to_put_where():
     expected = r"Expected a file of 7 bytes whose SHA-256 begins with 12345678\. Download a\.pth from"
-    with pytest.raises(FileNotFoundError, match=rf"'a_row' have no address that a program can fetch\. {expected}"):
+    with pytest.raises(FileNotFoundError, match=rf"'a_row' cannot be downloaded automatically\. {expected}"):
         download(row(sha256=None, sha256_start="12345678", size=7))
 
 
@@ -204,7 +204,7 @@ def test_a_file_put_there_by_hand_is_found():
 
 def test_another_file_put_there_by_hand_is_refused_and_kept():
     path = in_cache(b"another")
-    with pytest.raises(FileNotFoundError, match=r"The file at '.*a\.pth' is another"):
+    with pytest.raises(FileNotFoundError, match=r"The file at '.*a\.pth' is a different one"):
         download(row())
     assert path.read_bytes() == b"another"
 
@@ -243,14 +243,14 @@ def test_two_downloads_at_once_do_no_harm(server):
 def test_a_cache_that_cannot_be_written_to_is_named(server, tmp_path):
     (tmp_path / "keras home").write_text("a file")
     with pytest.raises(
-        OSError, match=r"The cache '.*a_row' cannot be written to .* Set the environment variable KERAS_HOME"
+        OSError, match=r"The cache '.*a_row' is not writable .* Set the environment variable KERAS_HOME"
     ):
         download(row(server))
 
 
 def test_a_cache_in_which_no_file_can_be_made_is_named(server, monkeypatch):
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(PermissionError("read-only")))
-    with pytest.raises(OSError, match=r"The cache '.*a_row' cannot be written to \(read-only\)"):
+    with pytest.raises(OSError, match=r"The cache '.*a_row' is not writable \(read-only\)"):
         download(row(server))
     assert files() == []
 

@@ -32,7 +32,10 @@ CASES = {
     "ssld": Case(
         naming.SSLD,
         {"head": "classification"},
-        notes=("zero, as such files have no such bias: downsamp_modules_0/conv/bias, downsamp_modules_1/conv/bias",),
+        notes=(
+            "biases that such files do not have, set to zero: downsamp_modules_0/conv/bias, "
+            "downsamp_modules_1/conv/bias",
+        ),
     ),
     "nvidia-ocr": Case(
         naming.NVIDIA, {"head": "ocr"}, "module.", "state_dict", {"arch": "ocrnet.HRNet", "optimizer": {}}
@@ -43,13 +46,13 @@ CASES = {
         {"head": "fcn"},
         level="state_dict",
         beside={"meta": {}},
-        notes=("zero, as such files have no such bias: last_layer_0/conv/bias",),
+        notes=("biases that such files do not have, set to zero: last_layer_0/conv/bias",),
     ),
     "mmsegmentation-ocr": Case(
         naming.MMSEGMENTATION,
         {"head": "ocr"},
         level="state_dict",
-        notes=("zero, as such files have no such bias: aux_head_0/conv/bias, conv3x3_ocr/conv/bias",),
+        notes=("biases that such files do not have, set to zero: aux_head_0/conv/bias, conv3x3_ocr/conv/bias",),
     ),
     "openseg-fcn": Case(
         naming.OPENSEG,
@@ -57,8 +60,8 @@ CASES = {
         "module.",
         "state_dict",
         notes=(
-            "zero, as such files have no such bias: last_layer_3/bias",
-            "trained on BGR: give the model pixels with their channels reversed, images[..., ::-1]",
+            "biases that such files do not have, set to zero: last_layer_3/bias",
+            "trained on BGR pixels: pass images with reversed channels, images[..., ::-1]",
         ),
     ),
     "openseg-ocr": Case(
@@ -66,8 +69,8 @@ CASES = {
         {"head": "ocr", "head_kernel_size": 3, "align_corners": True},
         level="model",
         notes=(
-            "biases taken into the moving mean of the normalisation after them: ocr_distri_head.object_context_block.",
-            "trained on BGR: give the model pixels with their channels reversed, images[..., ::-1]",
+            "biases folded into the moving mean of the normalisation after them: ocr_distri_head.object_context_block.",
+            "trained on BGR pixels: pass images with reversed channels, images[..., ::-1]",
         ),
     ),
 }
@@ -131,7 +134,7 @@ def test_a_whole_file_fills_every_weight_exactly(case, tiny, official_weights, t
     for weight in model.weights:
         expected = expected_value(values, case, naming.name_of(weight.path), weight.shape)
         np.testing.assert_array_equal(np.asarray(weight.numpy()), expected, err_msg=weight.path)
-    notes = [note for note in report.notes if not note.startswith("taken as plain batch normalisation")]
+    notes = [note for note in report.notes if not note.startswith("the normalisation is plain")]
     for expected, note in zip(case.notes, notes, strict=True):
         assert note.startswith(expected)
         assert note in str(report)

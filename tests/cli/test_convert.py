@@ -68,7 +68,7 @@ def convention_of(model):
 
 @pytest.fixture
 def file(build, published_file):
-    """A file of a small plain network, in official names, which do not say how it enlarges maps."""
+    """A file of a small plain network, in official names, which do not state its resize convention."""
     return published_file(weights_of(build(num_classes=5, head="fcn")), "my [red] weights.pth", "model.")
 
 
@@ -82,7 +82,7 @@ def test_a_file_becomes_the_network_that_it_was_made_for(file, tmp_path):
         value = weights[naming.name_of(weight.path)]
         np.testing.assert_array_equal(weight.numpy(), value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T)
     assert f"{file} (official segmentation): {len(weights)} arrays loaded" in result.output
-    assert "assumed to be the file's as it is the model's" in result.output
+    assert "assumed from the model, as the file does not state it" in result.output
     assert f"Wrote {tmp_path / 'out.keras'}" in result.output
     assert {path.name for path in tmp_path.iterdir()} == {"my [red] weights.pth", "out.keras"}
 
@@ -96,7 +96,7 @@ def test_a_file_becomes_the_network_that_it_was_made_for(file, tmp_path):
         ([], {}),
     ],
 )
-def test_the_caller_says_how_maps_are_enlarged_where_the_file_does_not(
+def test_the_caller_states_the_resize_convention_where_the_file_does_not(
     arguments, options, convert, build, file, tmp_path, monkeypatch
 ):
     built = []
@@ -106,13 +106,13 @@ def test_the_caller_says_how_maps_are_enlarged_where_the_file_does_not(
     assert built == [{"num_classes": 5, "head": "fcn", **options}]
 
 
-def test_a_format_says_how_maps_are_enlarged(convert, build, published_file, tmp_path):
+def test_a_format_states_the_resize_convention(convert, build, published_file, tmp_path):
     options = {"num_classes": 7, "head": "ocr", "ocr_channels": (12, 6), "align_corners": False}
     weights = weights_of(build(**options))
     path = published_file({naming.NVIDIA.key_of(name): value for name, value in weights.items()}, "a.pth", "module.")
     model, output = convert(path, tmp_path / "out.keras")
     assert model is build(**options)
-    assert "bilinear, align_corners=False, and so has every file of NVIDIA semantic-segmentation" in output
+    assert "bilinear, align_corners=False, as in every file of NVIDIA semantic-segmentation" in output
 
 
 def test_an_openseg_file_becomes_its_network_and_says_that_pixels_are_bgr(convert, build, published_file, tmp_path):

@@ -1,4 +1,4 @@
-"""The published weight files: a row each, with what their publishers state of them."""
+"""The published weight files: a row for each, with what its publishers state."""
 
 from keras_hrnet.checkpoints.published.lookup import find, identify, published_weights
 from keras_hrnet.checkpoints.published.row import PublishedWeights

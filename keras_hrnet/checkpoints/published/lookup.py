@@ -1,9 +1,10 @@
-"""Finds a published weight file: by what it is for, by its name, or by what a file on disk is."""
+"""Finds a published weight file: for a network, by its name, or by a file on disk."""
 
 import difflib
 import functools
 import hashlib
 import importlib.resources
+import os
 import pathlib
 
 from keras_hrnet.checkpoints.published.row import PublishedWeights
@@ -29,23 +30,23 @@ def published_weights() -> tuple[PublishedWeights, ...]:
     return tuple(row for name in TABLES for row in read_table(folder.joinpath(name).read_text(encoding="utf-8"), name))
 
 
-def find(weights, variant, head, num_classes):
-    """Finds the published file that a network asks for.
+def find(weights: str, variant: str, head: str | None, num_classes: int) -> PublishedWeights:
+    """Finds the published file for a network.
 
-    Of several files of a data set it is the first that can be downloaded and whose SHA-256 is stated, at least in
-    part; else the first that can be downloaded; else the first. Each publisher's best comes first.
+    Of several files of a data set, it is the first that can be downloaded and whose SHA-256 is stated, at least in
+    part; else the first that can be downloaded; else the first. The best file of each publisher comes first.
 
     Args:
-        weights: a data set, such as "cityscapes"; the name of a row; or the name of its file.
+        weights: a data set, such as "cityscapes", or the name of a published file, as listed here or as published.
         variant: the network, such as "HRNetW48".
-        head: its head. None takes the backbone of any.
-        num_classes: its classes.
+        head: its head; None accepts files with any head, for their backbone.
+        num_classes: its number of classes.
 
     Returns:
-        A `PublishedWeights` that fits the network: for "imagenet", at least its backbone does.
+        A file that fits the network; of "imagenet", at least its backbone does.
 
     Raises:
-        ValueError: if there is no such data set or file, or it is of another network, head or number of classes. The
+        ValueError: if there is no such data set or file, or it is for another network, head or number of classes. The
             message says which there are.
     """
     rows = published_weights()
@@ -59,28 +60,21 @@ def find(weights, variant, head, num_classes):
     return row
 
 
-def identify(path):
-    """Says which published file a file on disk is.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A `PublishedWeights`, found by the file's name or by its SHA-256; None if it is none of them.
-    """
+def identify(path: str | os.PathLike) -> PublishedWeights | None:
+    """Returns the published file that a file on disk is, by its name or its SHA-256; None if it is not published."""
     path, rows = pathlib.Path(path), published_weights()
     in_cache = (row for row in rows if (row.name, row.file) == (path.parent.name, path.name))
     return next(in_cache, None) or _by_file(rows, path.name) or (_by_sha256(rows, path) if path.is_file() else None)
 
 
-def sha256_of(path):
-    """Computes the SHA-256 of a file, in hexadecimal digits."""
+def sha256_of(path: str | os.PathLike) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _by_file(rows, file):
-    """Finds a row by the name of its file, unless files of several networks have that name."""
+    """Finds a row by the name of its file, unless files for several networks have that name."""
     found = [row for row in rows if row.file == file]
     return found[0] if len({(row.variant, row.head, row.dataset) for row in found}) == 1 else None
 
@@ -110,10 +104,10 @@ def _check_fit(row, weights, variant, head, num_classes):
     received = f"Received weights={weights!r} for {variant} with head={head!r}, num_classes={num_classes}."
     load = f'keras_hrnet.load_checkpoint(model, keras_hrnet.checkpoints.download("{row.name}")'
     if row.variant != variant:
-        raise ValueError(f"{received} Expected {row.variant}, which they are of. Build that network.")
+        raise ValueError(f"{received} Expected {row.variant}, for which they are. Build that network.")
     if not _head_fits(row, head):
         raise ValueError(
-            f"{received} Expected head={row.head!r}, which they are of. Build that, or build this one without weights "
+            f"{received} Expected head={row.head!r}, for which they are. Build that, or build this one without weights "
             f"and load the backbone alone: {load}, skip_head=True)"
         )
     uses_head = head is not None and (row.dataset != "imagenet" or head == "classification")
@@ -124,8 +118,8 @@ def _check_fit(row, weights, variant, head, num_classes):
         )
     if row.channel_order != "RGB":
         raise ValueError(
-            f"{received} Expected weights that were trained on RGB pixels; {row.file} was on {row.channel_order}. "
-            f"Build without weights, {load}), and give the model images[..., ::-1]."
+            f"{received} Expected weights for RGB pixels; {row.file} is for {row.channel_order}. Build without "
+            f"weights, call {load}), and pass images with reversed channels, images[..., ::-1]."
         )
 
 
@@ -134,9 +128,7 @@ def _none_for(rows, weights, variant, head):
     lists = [f"head={name!r}: {', '.join(sorted({row.variant for row in rows if row.head == name}))}" for name in heads]
     if weights == "imagenet":
         variants = ", ".join(sorted({row.variant for row in rows}))
-        return (
-            f"Received weights='imagenet' for {variant}. Expected a published network: {variants}. Build one of them."
-        )
+        return f"Received weights='imagenet' for {variant}. Expected one of {variants}. Build one of them."
     return (
         f"Received weights={weights!r} for {variant} with head={head!r}. Expected a network that has such weights "
         f"({'; '.join(lists)}). Build one of those, or start from weights='imagenet'."

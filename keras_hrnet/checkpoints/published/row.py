@@ -7,29 +7,29 @@ from keras_hrnet.data_sets import DATA_SETS, Classes
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PublishedWeights:
-    """A published weight file. What none of its sources states is None.
+    """A published weight file. A field that none of its sources states is None.
 
     Args:
-        name: what it is called here.
-        variant: the network it fits, such as "HRNetW48".
+        name: its name in this package.
+        variant: the network that it is for, such as "HRNetW48".
         head: the head whose weights it holds, such as "fcn"; None if only its backbone is known.
         head_options: arguments of the constructor that build this head, such as `{"ocr_channels": (512, 256)}`; what is
             left out has its default.
         num_classes: the number of classes of that head.
-        dataset: what it was trained on last, such as "cityscapes".
-        file: what the file is called where it is published.
-        url: where the file itself is.
-        page: where a person finds it.
-        size: bytes.
-        sha256: SHA-256 of the file, in hexadecimal digits.
-        sha256_start: the first eight of those digits, where the file's name gives no more.
-        licence: of the weights; "repository: MIT" and the like where only the repository beside them states one. Data
-            sets have terms of their own, which no row repeats.
-        source: the repository, and the file in it, that these facts are from.
-        score: what it reaches, and on what; at a single scale and not flipped unless it says so.
-        interpolation: how the network that it was trained in resizes maps: "nearest" or "bilinear".
-        align_corners: whether bilinear resizing aligns the centres of the corner pixels.
-        channel_order: the order of the channels in the pixels it was trained on, "RGB" or "BGR".
+        dataset: the data set that it was last trained on, such as "cityscapes".
+        file: the name of the file where it is published.
+        url: the address of the file itself.
+        page: the address of the page that links to it.
+        size: its size in bytes.
+        sha256: its SHA-256, in hexadecimal digits.
+        sha256_start: the first eight of these digits, where the file's name states no more.
+        licence: the licence of the weights; "repository: MIT" and the like where only the code's repository states one.
+            Data sets have terms of their own, which are not repeated here.
+        source: the repository, and the file in it, from which these facts are.
+        score: its score and on what images; at a single scale and not flipped unless it says so.
+        interpolation: how the network that it was trained in upsamples maps: "nearest" or "bilinear".
+        align_corners: whether bilinear interpolation aligns the centres of the corner pixels.
+        channel_order: the channel order of the pixels that it was trained on, "RGB" or "BGR".
     """
 
     name: str

@@ -175,7 +175,7 @@ def test_every_network_finds_imagenet_weights_that_can_be_fetched_and_checked(va
             r"HRNetW18SmallV2, HRNetW48\)\. Build one of those, or start from weights='imagenet'\.",
         ),
         (("cityscapes", "HRNetW48", "isa", 19), r"with head='isa'\. Expected a network that has such weights"),
-        (("imagenet", "Tiny", "fcn", 19), r"Expected a published network: HRNetW18, HRNetW18Small, .*\. Build one"),
+        (("imagenet", "Tiny", "fcn", 19), r"Expected one of HRNetW18, HRNetW18Small, .*\. Build one"),
         (
             ("cityscapes", "HRNetW48", "fcn", 7),
             r"num_classes=7\. Expected num_classes=19, as in fcn_hr48_.*\. Pass num_classes=19, or build without "
@@ -184,15 +184,15 @@ def test_every_network_finds_imagenet_weights_that_can_be_fetched_and_checked(va
             r'"mmseg_fcn_hr48_cityscapes_160k"\), skip_head=True\)',
         ),
         (("imagenet", "HRNetW48", "classification", 19), r"Expected num_classes=1000, as in hrnetv2_w48-abd2e6ab\.pth"),
-        (("timm_w18", "HRNetW48", "fcn", 19), r"Expected HRNetW18, which they are of\. Build that network"),
+        (("timm_w18", "HRNetW48", "fcn", 19), r"Expected HRNetW18, for which they are\. Build that network"),
         (
             ("official_w48_cityscapes", "HRNetW48", "ocr", 19),
-            r"Expected head='fcn', which they are of\. Build that, or",
+            r"Expected head='fcn', for which they are\. Build that, or",
         ),
-        (("mmlab_w48", "HRNetW48", "classification", 1000), r"Expected head=None, which they are of"),
+        (("mmlab_w48", "HRNetW48", "classification", 1000), r"Expected head=None, for which they are"),
         (
             ("openseg_w48_ocr_lip", "HRNetW48", "ocr", 20),
-            r"Expected weights that were trained on RGB pixels; .* was on BGR\. .* and give the model images\[\.",
+            r"Expected weights for RGB pixels; .* is for BGR\. .* and pass images with reversed channels, images\[\.",
         ),
         (("model.safetensors", "HRNetW48", "fcn", 19), r"Received weights='model\.safetensors'\. Expected a data set"),
     ],
