@@ -2,6 +2,7 @@
 
 from keras_hrnet.layers.convolution import ConvNorm, Convolution
 from keras_hrnet.layers.fuse import FuseLayer
+from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
 from keras_hrnet.layers.object_context import ObjectAttention, ObjectContext, SpatialGather
@@ -22,10 +23,12 @@ __all__ = [
     "Branch",
     "ConvNorm",
     "Convolution",
+    "FoldableLayer",
     "FuseLayer",
     "HighResolutionModule",
     "InterlacedAttention",
     "InterlacedContext",
+    "MapLayer",
     "Normalize",
     "ObjectAttention",
     "ObjectContext",

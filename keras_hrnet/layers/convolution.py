@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 from keras_hrnet.layers import in_place
-from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format
+from keras_hrnet.layers.data_format import spatial_axes
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.normalization import BatchNorm
 
 # Every published code base uses PyTorch's epsilon; Keras's momentum is one minus PyTorch's 0.1
@@ -150,7 +151,7 @@ class Convolution(keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ConvNorm(keras.layers.Layer):
+class ConvNorm(FoldableLayer):
     """Convolves a map, normalises it over the batch, and applies ReLU.
 
     A strided convolution pads both sides alike, as PyTorch does; Keras's own "same" would pad only the far side at
@@ -162,9 +163,7 @@ class ConvNorm(keras.layers.Layer):
         strides: step in both directions.
         activation: "relu", or None for none.
         use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether the normalisation is folded into the convolution, as `optimize_for_inference` does: the layer
-            then has a kernel and a bias only, and is for inference.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -181,42 +180,30 @@ class ConvNorm(keras.layers.Layer):
     (1, 3, 3, 8)
     """
 
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        strides=1,
-        activation="relu",
-        use_bias=False,
-        data_format=None,
-        folded=False,
-        **kwargs,
-    ):
+    def __init__(self, filters, kernel_size, strides=1, activation="relu", use_bias=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.strides = strides
         self.activation = activation
         self.use_bias = use_bias
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         self.conv = Convolution(
             filters,
             kernel_size,
             strides=strides,
             padding="same" if strides == 1 else "valid",
             margin=0 if strides == 1 else kernel_size // 2,
-            activation=activation if folded else None,
-            use_bias=use_bias or folded,
+            activation=activation if self.folded else None,
+            use_bias=use_bias or self.folded,
             kernel_initializer=HeNormalFanOut(),
             data_format=self.data_format,
             dtype=self.dtype_policy,
             name="conv",
         )
         self.norm = None
-        if not folded:
+        if not self.folded:
             self.norm = BatchNorm(
-                axis=channel_axis(self.data_format),
+                axis=self.channel_axis,
                 momentum=NORM_MOMENTUM,
                 epsilon=NORM_EPSILON,
                 dtype=self.dtype_policy,
@@ -237,15 +224,3 @@ class ConvNorm(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

@@ -35,6 +35,13 @@ def spatial_axes(data_format):
     return (1, 2) if data_format == "channels_last" else (2, 3)
 
 
+def with_channels(shape, channels, data_format):
+    """Returns the shape of a batch of maps with its number of channels replaced."""
+    shape = list(shape)
+    shape[channel_axis(data_format)] = channels
+    return tuple(shape)
+
+
 def with_spatial_size(shape, size, data_format):
     """Returns the shape of a batch of maps with its (height, width) replaced."""
     shape = list(shape)

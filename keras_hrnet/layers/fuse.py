@@ -4,13 +4,13 @@ import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class FuseLayer(keras.layers.Layer):
+class FuseLayer(FoldableLayer):
     """Adds to each branch what all the other branches say, brought to its resolution and width.
 
     A coarser branch is convolved 1x1 and enlarged *to the size of the branch it meets*; a finer one goes through
@@ -19,8 +19,7 @@ class FuseLayer(keras.layers.Layer):
     Args:
         interpolation: how coarser maps are enlarged, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -33,18 +32,16 @@ class FuseLayer(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_fuse_layers`.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, folded=False, **kwargs):
+    def __init__(self, interpolation="bilinear", align_corners=False, **kwargs):
         super().__init__(**kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         # By name, which says the branches that a convolution leads from and to.
         self.convolutions = {}
 
     def build(self, input_shape):
-        widths = [shape[channel_axis(self.data_format)] for shape in input_shape]
+        widths = [shape[self.channel_axis] for shape in input_shape]
         for i in range(len(widths)):
             for j, shape in enumerate(input_shape):
                 for step, name in enumerate(self.names_between(i, j)):
@@ -60,12 +57,11 @@ class FuseLayer(keras.layers.Layer):
         return [f"down_{i}_{j}_{step}" for step in range(i - j)]
 
     def make_convolution(self, i, j, step, widths, name):
-        options = {"name": name, "data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
         if j > i:
-            return ConvNorm(widths[i], 1, activation=None, **options)
+            return ConvNorm(widths[i], 1, activation=None, name=name, **self.options)
         if step == i - j - 1:
-            return ConvNorm(widths[i], 3, strides=2, activation=None, **options)
-        return ConvNorm(widths[j], 3, strides=2, **options)
+            return ConvNorm(widths[i], 3, strides=2, activation=None, name=name, **self.options)
+        return ConvNorm(widths[j], 3, strides=2, name=name, **self.options)
 
     def call(self, inputs, training=None):
         if len(inputs) == 1:
@@ -86,12 +82,3 @@ class FuseLayer(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return [tuple(shape) for shape in input_shape]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.map_layer import MapLayer
 
 # HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py: mean and std of ImageNet, there of pixels in [0, 1].
 MEAN_RGB_255 = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -10,15 +10,15 @@ STD_RGB_255 = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Normalize(keras.layers.Layer):
+class Normalize(MapLayer):
     """Turns pixels into what the network was trained on: ImageNet's mean taken off, divided by its deviation.
 
     The arithmetic is float32 under every dtype policy: half precision holds a pixel, but not its fractions.
 
     Args:
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
         divides: whether to divide by the deviation; not where the kernel of the convolution behind it does, as
             `optimize_for_inference` has it.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: any dtype `(batch, height, width, 3)`, RGB in [0, 255].
@@ -28,9 +28,8 @@ class Normalize(keras.layers.Layer):
         to 152.
     """
 
-    def __init__(self, data_format=None, divides=True, **kwargs):
+    def __init__(self, *, divides=True, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.data_format = standardize_data_format(data_format)
         self.divides = divides
 
     def build(self, input_shape):
@@ -39,7 +38,7 @@ class Normalize(keras.layers.Layer):
     def call(self, x):
         def of_channels(values):
             shape = [1, 1, 1, 1]
-            shape[channel_axis(self.data_format)] = 3
+            shape[self.channel_axis] = 3
             return keras.ops.reshape(keras.ops.convert_to_tensor(values, dtype="float32"), shape)
 
         x = keras.ops.cast(x, "float32") - of_channels(MEAN_RGB_255)
@@ -49,6 +48,3 @@ class Normalize(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
-
-    def get_config(self):
-        return {**super().get_config(), "data_format": self.data_format, "divides": self.divides}

@@ -4,18 +4,19 @@ import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of, softmax
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class SpatialGather(keras.layers.Layer):
+class SpatialGather(MapLayer):
     """Averages the features of an image once for each class, weighted by where that class is.
 
     The weights are a softmax of the class's logits over the pixels: not, as one may expect, over the classes.
 
     Args:
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the features; and
@@ -26,10 +27,6 @@ class SpatialGather(keras.layers.Layer):
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialGather_Module`.
     """
-
-    def __init__(self, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = standardize_data_format(data_format)
 
     def build(self, input_shape):
         pass
@@ -42,23 +39,19 @@ class SpatialGather(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         features, logits = input_shape
-        axis = channel_axis(self.data_format)
+        axis = self.channel_axis
         if self.data_format == "channels_first":
             return (features[0], features[axis], logits[axis], 1)
         return (features[0], logits[axis], 1, features[axis])
 
-    def get_config(self):
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ObjectAttention(keras.layers.Layer):
+class ObjectAttention(FoldableLayer):
     """Gives each pixel the mean of the objects, weighted by how much it resembles them.
 
     Args:
         key_channels: channels in which pixels and objects are compared.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
@@ -70,11 +63,9 @@ class ObjectAttention(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `_ObjectAttentionBlock`.
     """
 
-    def __init__(self, key_channels, data_format=None, folded=False, **kwargs):
+    def __init__(self, key_channels, **kwargs):
         super().__init__(**kwargs)
         self.key_channels = key_channels
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         self.f_pixel_0 = self.make_convolution(key_channels, "f_pixel_0")
         self.f_pixel_2 = self.make_convolution(key_channels, "f_pixel_2")
         self.f_object_0 = self.make_convolution(key_channels, "f_object_0")
@@ -83,12 +74,11 @@ class ObjectAttention(keras.layers.Layer):
         self.f_up_0 = None
 
     def make_convolution(self, filters, name):
-        options = {"data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
-        return ConvNorm(filters, 1, name=name, **options)
+        return ConvNorm(filters, 1, name=name, **self.options)
 
     def build(self, input_shape):
         pixels, objects = input_shape
-        self.f_up_0 = self.make_convolution(pixels[channel_axis(self.data_format)], "f_up_0")
+        self.f_up_0 = self.make_convolution(pixels[self.channel_axis], "f_up_0")
         self.f_pixel_0.build(pixels)
         narrow_pixels = self.f_pixel_0.compute_output_shape(pixels)
         self.f_pixel_2.build(narrow_pixels)
@@ -106,25 +96,16 @@ class ObjectAttention(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0])
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "key_channels": self.key_channels,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ObjectContext(keras.layers.Layer):
+class ObjectContext(FoldableLayer):
     """Joins to each pixel's features what `ObjectAttention` finds for it, and mixes the two.
 
     Args:
         filters: channels of the result.
         key_channels: channels in which pixels and objects are compared.
         dropout: share of the channels that training leaves out of a whole map.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
@@ -136,39 +117,28 @@ class ObjectContext(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialOCR_Module`.
     """
 
-    def __init__(self, filters, key_channels, dropout=0.0, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters, key_channels, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.dropout = dropout
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
-        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
-        self.object_context_block = ObjectAttention(key_channels, folded=folded, name="object_context_block", **options)
-        self.conv_bn_dropout = ConvNorm(filters, 1, folded=folded, name="conv_bn_dropout", **options)
-        self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **options)
+        self.object_context_block = ObjectAttention(key_channels, name="object_context_block", **self.options)
+        self.conv_bn_dropout = ConvNorm(filters, 1, name="conv_bn_dropout", **self.options)
+        self.drop = keras.layers.SpatialDropout2D(
+            dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
+        )
 
     def build(self, input_shape):
         self.object_context_block.build(input_shape)
-        shape = list(input_shape[0])
-        shape[channel_axis(self.data_format)] *= 2
+        pixels, _ = input_shape
+        shape = with_channels(pixels, 2 * pixels[self.channel_axis], self.data_format)
         self.conv_bn_dropout.build(shape)
         self.drop.build(self.conv_bn_dropout.compute_output_shape(shape))
 
     def call(self, inputs):
         context = self.object_context_block(inputs)
-        x = keras.ops.concatenate([context, inputs[0]], axis=channel_axis(self.data_format))
+        x = keras.ops.concatenate([context, inputs[0]], axis=self.channel_axis)
         return self.drop(self.conv_bn_dropout(x))
 
     def compute_output_shape(self, input_shape):
         return self.conv_bn_dropout.compute_output_shape(input_shape[0])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "key_channels": self.key_channels,
-            "dropout": self.dropout,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

@@ -4,12 +4,13 @@ import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import Convolution
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.map_layer import MapLayer
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class PyramidConvolution(keras.layers.Layer):
+class PyramidConvolution(MapLayer):
     """Convolves maps 1x1 as if they were enlarged to the size of the first and their channels joined.
 
     Enlarging and a 1x1 convolution commute, as the weights of enlarging sum to one and are the same for all channels.
@@ -23,7 +24,7 @@ class PyramidConvolution(keras.layers.Layer):
         interpolation: "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
         activation: "relu", or None for none.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`.
@@ -45,7 +46,6 @@ class PyramidConvolution(keras.layers.Layer):
         interpolation="bilinear",
         align_corners=False,
         activation="relu",
-        data_format=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,21 +60,17 @@ class PyramidConvolution(keras.layers.Layer):
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.activation = activation
-        self.data_format = standardize_data_format(data_format)
         self.joined = self.make_convolution("joined", use_bias=True)
         # One for each map that is not joined.
         self.convolutions = []
         self.activate = keras.activations.get(activation)
 
     def make_convolution(self, name, use_bias):
-        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
-        return Convolution(self.filters, 1, use_bias=use_bias, name=name, **options)
+        return Convolution(self.filters, 1, use_bias=use_bias, name=name, **self.options)
 
     def build(self, input_shape):
-        axis = channel_axis(self.data_format)
-        shape = list(input_shape[0])
-        shape[axis] = sum(branch[axis] for branch in input_shape[: self.num_joined])
-        self.joined.build(shape)
+        channels = sum(branch[self.channel_axis] for branch in input_shape[: self.num_joined])
+        self.joined.build(with_channels(input_shape[0], channels, self.data_format))
         for i, branch in enumerate(input_shape[self.num_joined :], self.num_joined):
             convolution = self.make_convolution(f"branch_{i}", use_bias=False)
             convolution.build(branch)
@@ -83,7 +79,7 @@ class PyramidConvolution(keras.layers.Layer):
     def call(self, inputs):
         size = spatial_size(inputs[0], self.data_format)
         first = [inputs[0], *(self.enlarged(x, size) for x in inputs[1 : self.num_joined])]
-        x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=channel_axis(self.data_format))
+        x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=self.channel_axis)
         total = self.joined(x)
         # Each map is enlarged at once: two doublings are not one quadrupling.
         for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
@@ -94,17 +90,4 @@ class PyramidConvolution(keras.layers.Layer):
         return resize(x, size, self.interpolation, self.align_corners, self.data_format)
 
     def compute_output_shape(self, input_shape):
-        shape = list(input_shape[0])
-        shape[channel_axis(self.data_format)] = self.filters
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "num_joined": self.num_joined,
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "activation": self.activation,
-            "data_format": self.data_format,
-        }
+        return with_channels(input_shape[0], self.filters, self.data_format)

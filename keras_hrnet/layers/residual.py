@@ -4,21 +4,19 @@ import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 
 
-class _ResidualBlock(keras.layers.Layer):
+class _ResidualBlock(FoldableLayer):
     """What both kinds of block share: convolutions, and a shortcut that is projected where channels differ."""
 
     expansion = 1
 
-    def __init__(self, filters, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         self.convolutions = [
             self.make_convolution(*arguments, name=f"conv{i}")
             for i, arguments in enumerate(self.convolution_table(), 1)
@@ -26,18 +24,10 @@ class _ResidualBlock(keras.layers.Layer):
         self.downsample = None
 
     def make_convolution(self, filters, kernel_size, activation, name):
-        return ConvNorm(
-            filters,
-            kernel_size,
-            activation=activation,
-            data_format=self.data_format,
-            folded=self.folded,
-            dtype=self.dtype_policy,
-            name=name,
-        )
+        return ConvNorm(filters, kernel_size, activation=activation, name=name, **self.options)
 
     def build(self, input_shape):
-        if input_shape[channel_axis(self.data_format)] != self.filters * self.expansion:
+        if input_shape[self.channel_axis] != self.filters * self.expansion:
             self.downsample = self.make_convolution(self.filters * self.expansion, 1, None, name="downsample")
             self.downsample.build(input_shape)
         for convolution in self.convolutions:
@@ -53,14 +43,6 @@ class _ResidualBlock(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return self.convolutions[-1].compute_output_shape(input_shape)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class BasicBlock(_ResidualBlock):
@@ -68,8 +50,7 @@ class BasicBlock(_ResidualBlock):
 
     Args:
         filters: channels of the result.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -91,8 +72,7 @@ class Bottleneck(_ResidualBlock):
 
     Args:
         filters: channels of the inner convolutions.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -114,16 +94,15 @@ BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Branch(keras.layers.Layer):
+class Branch(FoldableLayer):
     """Runs a map through residual blocks at one resolution.
 
     Args:
         filters: channels of the blocks; a bottleneck's result has four times as many.
         num_blocks: how many.
         block: "basic" or "bottleneck".
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
         remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -136,18 +115,15 @@ class Branch(keras.layers.Layer):
         ValueError: if `block` is neither of the two.
     """
 
-    def __init__(self, filters, num_blocks, block="basic", data_format=None, remat=False, folded=False, **kwargs):
+    def __init__(self, filters, num_blocks, block="basic", *, remat=False, **kwargs):
         super().__init__(**kwargs)
         if block not in BLOCKS:
             raise ValueError(f"Received block={block!r}. Expected one of {sorted(BLOCKS)}. Pass one of them.")
         self.filters = filters
         self.num_blocks = num_blocks
         self.block = block
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         self.remat = remat
-        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
-        self.blocks = [BLOCKS[block](filters, name=f"block_{i}", **options) for i in range(num_blocks)]
+        self.blocks = [BLOCKS[block](filters, name=f"block_{i}", **self.options) for i in range(num_blocks)]
 
     def build(self, input_shape):
         for block in self.blocks:
@@ -163,14 +139,3 @@ class Branch(keras.layers.Layer):
         for block in self.blocks:
             input_shape = block.compute_output_shape(input_shape)
         return input_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "num_blocks": self.num_blocks,
-            "block": self.block,
-            "data_format": self.data_format,
-            "remat": self.remat,
-            "folded": self.folded,
-        }

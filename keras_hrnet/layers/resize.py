@@ -7,7 +7,8 @@ small matrices, which the tests hold the other two against.
 
 import keras
 
-from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
+from keras_hrnet.layers.data_format import spatial_axes, with_channels, with_spatial_size
+from keras_hrnet.layers.map_layer import MapLayer
 
 INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -142,7 +143,7 @@ def interpolation_matrix(source, target, interpolation, align_corners):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Resize(keras.layers.Layer):
+class Resize(MapLayer):
     """Resizes a map to the height and width of another.
 
     The other's size counts, not a factor: so odd sizes and sizes that are known at run time only work.
@@ -150,7 +151,7 @@ class Resize(keras.layers.Layer):
     Args:
         interpolation: "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the map; and
@@ -163,12 +164,11 @@ class Resize(keras.layers.Layer):
         ValueError: if the two first arguments do not go together.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+    def __init__(self, interpolation="bilinear", align_corners=False, **kwargs):
         super().__init__(autocast=False, **kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
 
     def build(self, input_shape):
         pass
@@ -184,23 +184,15 @@ class Resize(keras.layers.Layer):
         size = [reference[axis] for axis in spatial_axes(self.data_format)]
         return with_spatial_size(shape, size, self.data_format)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ResizeConcatenate(keras.layers.Layer):
+class ResizeConcatenate(MapLayer):
     """Brings the maps of all branches to the size of the first, and joins their channels.
 
     Args:
         interpolation: "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`.
@@ -211,12 +203,11 @@ class ResizeConcatenate(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, data_format=None, **kwargs):
+    def __init__(self, interpolation="bilinear", align_corners=False, **kwargs):
         super().__init__(**kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
 
     def build(self, input_shape):
         pass
@@ -224,18 +215,8 @@ class ResizeConcatenate(keras.layers.Layer):
     def call(self, inputs):
         size = spatial_size(inputs[0], self.data_format)
         coarser = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs[1:]]
-        return keras.ops.concatenate([inputs[0], *coarser], axis=channel_axis(self.data_format))
+        return keras.ops.concatenate([inputs[0], *coarser], axis=self.channel_axis)
 
     def compute_output_shape(self, input_shape):
-        axis = channel_axis(self.data_format)
-        shape = list(input_shape[0])
-        shape[axis] = sum(branch[axis] for branch in input_shape)
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-        }
+        channels = sum(shape[self.channel_axis] for shape in input_shape)
+        return with_channels(input_shape[0], channels, self.data_format)

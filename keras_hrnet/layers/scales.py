@@ -3,18 +3,19 @@
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
-from keras_hrnet.layers.data_format import channel_axis, spatial_axes, standardize_data_format, with_spatial_size
+from keras_hrnet.layers.data_format import spatial_axes, with_channels, with_spatial_size
+from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import resize, spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Rescale(keras.layers.Layer):
+class Rescale(MapLayer):
     """Resizes an image by a factor, bilinearly.
 
     Args:
         scale: the factor.
         align_corners: whether the centres of the corner pixels stay where they are; see `resize`.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: any dtype `(batch, height, width, channels)`.
@@ -25,11 +26,10 @@ class Rescale(keras.layers.Layer):
     Reference: NVIDIA/semantic-segmentation, network/mynn.py, `ResizeX`.
     """
 
-    def __init__(self, scale, align_corners=False, data_format=None, **kwargs):
+    def __init__(self, scale, align_corners=False, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.scale = float(scale)
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
         if not self.scale > 0:
             raise ValueError(f"Received scale={scale}. Expected a number above 0. Pass 0.5 for half the size.")
 
@@ -50,23 +50,14 @@ class Rescale(keras.layers.Layer):
         size = [self.scaled(input_shape[axis]) for axis in spatial_axes(self.data_format)]
         return with_spatial_size(input_shape, size, self.data_format)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ScaleAttention(keras.layers.Layer):
+class ScaleAttention(FoldableLayer):
     """Says for each pixel how far the prediction at this scale is to be trusted over that at the next larger one.
 
     Args:
         filters: channels of the two inner convolutions.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, features of the image at this scale.
@@ -78,16 +69,20 @@ class ScaleAttention(keras.layers.Layer):
     `MSCALE_INNER_3x3`.
     """
 
-    def __init__(self, filters=256, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters=256, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
-        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
-        self.conv0 = ConvNorm(filters, 3, folded=folded, name="conv0", **options)
-        self.conv1 = ConvNorm(filters, 3, folded=folded, name="conv1", **options)
+        self.conv0 = ConvNorm(filters, 3, name="conv0", **self.options)
+        self.conv1 = ConvNorm(filters, 3, name="conv1", **self.options)
         self.conv2 = Convolution(
-            1, 1, use_bias=False, activation="sigmoid", kernel_initializer=HeNormalFanOut(), name="conv2", **options
+            1,
+            1,
+            use_bias=False,
+            activation="sigmoid",
+            kernel_initializer=HeNormalFanOut(),
+            data_format=self.data_format,
+            dtype=self.dtype_policy,
+            name="conv2",
         )
 
     def build(self, input_shape):
@@ -99,21 +94,11 @@ class ScaleAttention(keras.layers.Layer):
         return self.conv2(self.conv1(self.conv0(x)))
 
     def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        shape[channel_axis(self.data_format)] = 1
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }
+        return with_channels(input_shape, 1, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ScaleBlend(keras.layers.Layer):
+class ScaleBlend(MapLayer):
     """Joins the prediction at a scale with what the larger scales gave, pixel by pixel.
 
     It computes `attention * prediction + (1 - attention) * larger`. Above the image's own scale, `larger` comes down
@@ -122,7 +107,7 @@ class ScaleBlend(keras.layers.Layer):
     Args:
         enlarge: whether this scale is below the image's own.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels; see `resize`.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of three: float `(batch, larger_height, larger_width, num_classes)`, logits from the larger
@@ -136,11 +121,10 @@ class ScaleBlend(keras.layers.Layer):
     Multi-Scale Attention for Semantic Segmentation", 2020, section 3.1.
     """
 
-    def __init__(self, enlarge, align_corners=False, data_format=None, **kwargs):
+    def __init__(self, enlarge, align_corners=False, **kwargs):
         super().__init__(**kwargs)
         self.enlarge = enlarge
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
 
     def build(self, input_shape):
         pass
@@ -160,11 +144,3 @@ class ScaleBlend(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0] if self.enlarge else input_shape[1])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "enlarge": self.enlarge,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-        }

@@ -4,20 +4,20 @@ import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of
 from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(FoldableLayer):
     """Gives each pixel the mean of all pixels of its map, weighted by how much it resembles them.
 
     Args:
         filters: channels of the result.
         key_channels: channels in which pixels are compared.
         value_channels: channels that are averaged.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -28,13 +28,11 @@ class SelfAttention(keras.layers.Layer):
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `SelfAttentionBlock2D`.
     """
 
-    def __init__(self, filters, key_channels, value_channels, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters, key_channels, value_channels, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.value_channels = value_channels
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         self.f_query_0 = self.make_convolution(key_channels, "f_query_0")
         self.f_query_2 = self.make_convolution(key_channels, "f_query_2")
         self.f_key_0 = self.make_convolution(key_channels, "f_key_0")
@@ -51,8 +49,7 @@ class SelfAttention(keras.layers.Layer):
         self.w_0 = self.make_convolution(filters, "w_0")
 
     def make_convolution(self, filters, name):
-        options = {"data_format": self.data_format, "folded": self.folded, "dtype": self.dtype_policy}
-        return ConvNorm(filters, 1, name=name, **options)
+        return ConvNorm(filters, 1, name=name, **self.options)
 
     def build(self, input_shape):
         for first, second in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
@@ -65,23 +62,11 @@ class SelfAttention(keras.layers.Layer):
         return self.w_0(map_of(context, spatial_size(x, self.data_format), self.data_format))
 
     def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        shape[channel_axis(self.data_format)] = self.filters
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "key_channels": self.key_channels,
-            "value_channels": self.value_channels,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }
+        return with_channels(input_shape, self.filters, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class InterlacedAttention(keras.layers.Layer):
+class InterlacedAttention(FoldableLayer):
     """Lets every pixel look at every other, first across blocks and then within its own.
 
     The map is cut into blocks. The first attention joins the pixels that stand at the same place of every block, the
@@ -94,8 +79,7 @@ class InterlacedAttention(keras.layers.Layer):
         key_channels: channels in which pixels are compared.
         value_channels: channels that are averaged.
         block_size: (height, width) of a block in pixels of the map.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -110,9 +94,7 @@ class InterlacedAttention(keras.layers.Layer):
     Self-Attention for Semantic Segmentation", 2019.
     """
 
-    def __init__(
-        self, filters, key_channels, value_channels, block_size=(8, 8), data_format=None, folded=False, **kwargs
-    ):
+    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -123,16 +105,14 @@ class InterlacedAttention(keras.layers.Layer):
                 f"Received block_size={block_size}. Expected (height, width), whole numbers of at least 1. The "
                 "published one is (8, 8)."
             )
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         arguments = (filters, key_channels, value_channels)
         # Inside, blocks are batches of channels_last maps.
-        options = {"data_format": "channels_last", "folded": folded, "dtype": self.dtype_policy}
+        options = {**self.options, "data_format": "channels_last"}
         self.long_range_sa = SelfAttention(*arguments, name="long_range_sa", **options)
         self.short_range_sa = SelfAttention(*arguments, name="short_range_sa", **options)
 
     def build(self, input_shape):
-        channels = input_shape[channel_axis(self.data_format)]
+        channels = input_shape[self.channel_axis]
         self.long_range_sa.build((None, None, 1, channels))
         self.short_range_sa.build((None, None, 1, self.filters))
 
@@ -155,20 +135,7 @@ class InterlacedAttention(keras.layers.Layer):
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 
     def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        shape[channel_axis(self.data_format)] = self.filters
-        return tuple(shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "key_channels": self.key_channels,
-            "value_channels": self.value_channels,
-            "block_size": self.block_size,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }
+        return with_channels(input_shape, self.filters, self.data_format)
 
 
 def _pad(x, padding):
@@ -220,7 +187,7 @@ def _from_blocks(x, rows, columns, block_size):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class InterlacedContext(keras.layers.Layer):
+class InterlacedContext(FoldableLayer):
     """Joins to each pixel's features what `InterlacedAttention` finds for it, and mixes the two.
 
     Args:
@@ -229,8 +196,7 @@ class InterlacedContext(keras.layers.Layer):
         value_channels: channels that are averaged.
         block_size: (height, width) of a block in pixels of the map.
         dropout: share of the channels that training leaves out of a whole map.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -241,56 +207,31 @@ class InterlacedContext(keras.layers.Layer):
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Module` with one block size.
     """
 
-    def __init__(
-        self,
-        filters,
-        key_channels,
-        value_channels,
-        block_size=(8, 8),
-        dropout=0.0,
-        data_format=None,
-        folded=False,
-        **kwargs,
-    ):
+    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.value_channels = value_channels
         self.block_size = tuple(block_size)
         self.dropout = dropout
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
-        options = {"data_format": self.data_format, "dtype": self.dtype_policy}
         self.isa_block = InterlacedAttention(
-            filters, key_channels, value_channels, self.block_size, folded=folded, name="isa_block", **options
+            filters, key_channels, value_channels, self.block_size, name="isa_block", **self.options
         )
-        self.conv_bn = ConvNorm(filters, 1, folded=folded, name="conv_bn", **options)
-        self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **options)
+        self.conv_bn = ConvNorm(filters, 1, name="conv_bn", **self.options)
+        self.drop = keras.layers.SpatialDropout2D(
+            dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
+        )
 
     def build(self, input_shape):
         self.isa_block.build(input_shape)
-        axis = channel_axis(self.data_format)
-        shape = list(input_shape)
-        shape[axis] += self.filters
+        shape = with_channels(input_shape, input_shape[self.channel_axis] + self.filters, self.data_format)
         self.conv_bn.build(shape)
         self.drop.build(self.conv_bn.compute_output_shape(shape))
 
     def call(self, x):
         context = self.isa_block(x)
-        x = keras.ops.concatenate([x, context], axis=channel_axis(self.data_format))
+        x = keras.ops.concatenate([x, context], axis=self.channel_axis)
         return self.drop(self.conv_bn(x))
 
     def compute_output_shape(self, input_shape):
         return self.isa_block.compute_output_shape(input_shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "key_channels": self.key_channels,
-            "value_channels": self.value_channels,
-            "block_size": self.block_size,
-            "dropout": self.dropout,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

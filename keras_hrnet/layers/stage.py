@@ -2,25 +2,24 @@
 
 import keras
 
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.residual import Branch
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class HighResolutionModule(keras.layers.Layer):
+class HighResolutionModule(FoldableLayer):
     """Runs each branch through its residual blocks, then lets the branches exchange what they found.
 
     Args:
         num_blocks: basic blocks in each branch.
         interpolation: how the fuse layer enlarges coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             what is inside them.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -33,37 +32,18 @@ class HighResolutionModule(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
     """
 
-    def __init__(
-        self,
-        num_blocks,
-        interpolation="bilinear",
-        align_corners=False,
-        data_format=None,
-        remat=False,
-        folded=False,
-        **kwargs,
-    ):
+    def __init__(self, num_blocks, interpolation="bilinear", align_corners=False, *, remat=False, **kwargs):
         super().__init__(**kwargs)
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
         self.remat = remat
-        self.folded = folded
         self.branches = []
-        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
-        self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **options)
+        self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **self.options)
 
     def build(self, input_shape):
         self.branches = [
-            Branch(
-                shape[channel_axis(self.data_format)],
-                self.num_blocks,
-                data_format=self.data_format,
-                folded=self.folded,
-                dtype=self.dtype_policy,
-                name=f"branch_{i}",
-            )
+            Branch(shape[self.channel_axis], self.num_blocks, name=f"branch_{i}", **self.options)
             for i, shape in enumerate(input_shape)
         ]
         for branch, shape in zip(self.branches, input_shape, strict=True):
@@ -80,20 +60,9 @@ class HighResolutionModule(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return self.fuse.compute_output_shape(input_shape)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_blocks": self.num_blocks,
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-            "remat": self.remat,
-            "folded": self.folded,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Stage(keras.layers.Layer):
+class Stage(FoldableLayer):
     """Runs the branches through high-resolution modules, one after another.
 
     Args:
@@ -101,10 +70,9 @@ class Stage(keras.layers.Layer):
         num_blocks: basic blocks in each branch of each module.
         interpolation: how the fuse layers enlarge coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
         remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping what
             is inside them.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -118,34 +86,17 @@ class Stage(keras.layers.Layer):
     """
 
     def __init__(
-        self,
-        num_modules,
-        num_blocks,
-        interpolation="bilinear",
-        align_corners=False,
-        data_format=None,
-        remat=False,
-        folded=False,
-        **kwargs,
+        self, num_modules, num_blocks, interpolation="bilinear", align_corners=False, *, remat=False, **kwargs
     ):
         super().__init__(**kwargs)
         self.num_modules = num_modules
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
-        self.data_format = standardize_data_format(data_format)
         self.remat = remat
-        self.folded = folded
         self.modules_in_order = [
             HighResolutionModule(
-                num_blocks,
-                interpolation,
-                align_corners,
-                data_format=self.data_format,
-                remat=remat,
-                folded=folded,
-                dtype=self.dtype_policy,
-                name=f"module_{i}",
+                num_blocks, interpolation, align_corners, remat=remat, name=f"module_{i}", **self.options
             )
             for i in range(num_modules)
         ]
@@ -161,15 +112,3 @@ class Stage(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return self.modules_in_order[-1].compute_output_shape(input_shape)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_modules": self.num_modules,
-            "num_blocks": self.num_blocks,
-            "interpolation": self.interpolation,
-            "align_corners": self.align_corners,
-            "data_format": self.data_format,
-            "remat": self.remat,
-            "folded": self.folded,
-        }

@@ -3,8 +3,9 @@
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import spatial_axes, standardize_data_format
+from keras_hrnet.layers.data_format import spatial_axes
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 
 MIN_SIZE = 17
 """The least height and width, in pixels, of which five halvings (rounded up) still leave each map smaller than the
@@ -12,13 +13,12 @@ one before it: 17, 9, 5, 3, 2, 1."""
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Stem(keras.layers.Layer):
+class Stem(FoldableLayer):
     """Brings an image to stride 4 by two 3x3 convolutions of stride 2.
 
     Args:
         filters: channels of both convolutions; 64 in every published network.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, normalised pixels.
@@ -33,13 +33,10 @@ class Stem(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.__init__`.
     """
 
-    def __init__(self, filters=64, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters=64, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
-        options = {"data_format": self.data_format, "folded": folded, "dtype": self.dtype_policy}
-        self.convolutions = [ConvNorm(filters, 3, strides=2, name=f"conv{i}", **options) for i in (1, 2)]
+        self.convolutions = [ConvNorm(filters, 3, strides=2, name=f"conv{i}", **self.options) for i in (1, 2)]
 
     def build(self, input_shape):
         self.check_size(input_shape)
@@ -65,11 +62,3 @@ class Stem(keras.layers.Layer):
         for convolution in self.convolutions:
             input_shape = convolution.compute_output_shape(input_shape)
         return input_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

@@ -3,20 +3,19 @@
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Transition(keras.layers.Layer):
+class Transition(FoldableLayer):
     """Brings each branch to the next stage's width, and makes one more from the coarsest.
 
     A branch that has its width already passes through untouched.
 
     Args:
         filters: the widths of the next stage's branches, one more than there are inputs.
-        data_format: "channels_last", "channels_first", or None for Keras's setting.
-        folded: whether normalisation is folded into the convolutions, as `optimize_for_inference` does.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
@@ -32,11 +31,9 @@ class Transition(keras.layers.Layer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_transition_layer`.
     """
 
-    def __init__(self, filters, data_format=None, folded=False, **kwargs):
+    def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
         self.filters = tuple(filters)
-        self.data_format = standardize_data_format(data_format)
-        self.folded = folded
         # One for each branch; None where the branch passes through.
         self.convolutions = []
 
@@ -53,17 +50,9 @@ class Transition(keras.layers.Layer):
                 convolution.build(shape)
 
     def make_convolution(self, i, shape, strides=1):
-        if strides == 1 and shape[channel_axis(self.data_format)] == self.filters[i]:
+        if strides == 1 and shape[self.channel_axis] == self.filters[i]:
             return None
-        return ConvNorm(
-            self.filters[i],
-            3,
-            strides=strides,
-            data_format=self.data_format,
-            folded=self.folded,
-            dtype=self.dtype_policy,
-            name=f"branch_{i}",
-        )
+        return ConvNorm(self.filters[i], 3, strides=strides, name=f"branch_{i}", **self.options)
 
     def call(self, inputs, training=None):
         maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
@@ -72,11 +61,3 @@ class Transition(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)
         return [shape if conv is None else conv.compute_output_shape(shape) for conv, shape in shapes]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "data_format": self.data_format,
-            "folded": self.folded,
-        }

@@ -1,0 +1,61 @@
+"""What layers of maps share: where the channels are, whether normalisation is folded, and the config that says so."""
+
+import inspect
+
+import keras
+
+from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
+
+
+class MapLayer(keras.layers.Layer):
+    """A layer that takes maps with their channels last or first.
+
+    Its config holds every argument of its constructor, read from the attribute of the same name. A subclass that keeps
+    an argument otherwise overrides `get_config`, as with any Keras layer.
+
+    Args:
+        data_format: "channels_last", "channels_first", or None for Keras's setting.
+        **kwargs: what every Keras layer takes.
+    """
+
+    def __init__(self, *, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = standardize_data_format(data_format)
+
+    @property
+    def channel_axis(self):
+        """The axis of the channels in a batch of maps: -1 or 1."""
+        return channel_axis(self.data_format)
+
+    @property
+    def options(self):
+        """The arguments that a layer hands to the layers it makes."""
+        return {"data_format": self.data_format, "dtype": self.dtype_policy}
+
+    def get_config(self):
+        kinds = [kind for kind in type(self).__mro__ if issubclass(kind, MapLayer) and "get_config" not in vars(kind)]
+        arguments = {name: getattr(self, name) for kind in kinds for name in _arguments(kind)}
+        return {**arguments, "data_format": self.data_format, **super().get_config()}
+
+
+def _arguments(kind):
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()
+    return [each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+
+
+class FoldableLayer(MapLayer):
+    """A layer of maps whose batch normalisations can be folded into the convolutions before them.
+
+    Args:
+        folded: whether they are, as `optimize_for_inference` does: the convolutions inside then have a kernel and a
+            bias only, and the layer is for inference.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
+    """
+
+    def __init__(self, *, folded=False, **kwargs):
+        super().__init__(**kwargs)
+        self.folded = folded
+
+    @property
+    def options(self):
+        return {**super().options, "folded": self.folded}
