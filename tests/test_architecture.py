@@ -61,6 +61,7 @@ LIBRARIES = {
     "tensorflow": {"backends", "data", "distributed", "evaluation", "export", "layers", "training"},
     "torch": {"checkpoints", "distributed", "layers", "training"},
     "jax": {"distributed", "evaluation", "layers", "models", "training"},
+    "jinja2": {"evaluation"},
     "keras_hub": {"hub"},
     "PIL": {"cli", "data", "evaluation", "streets"},
     "typer": {"cli"},

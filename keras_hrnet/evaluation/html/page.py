@@ -1,41 +1,57 @@
 """Writes a report as one HTML file."""
 
 import base64
+import functools
 import hashlib
 import importlib.resources
+import os
 import pathlib
-import string
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from keras_hrnet.evaluation.html.classes import category_table, class_table
-from keras_hrnet.evaluation.html.confusion import confusion_section
-from keras_hrnet.evaluation.html.examples import example_article
-from keras_hrnet.evaluation.html.images import images_section
-from keras_hrnet.evaluation.html.summary import published_table, tiles
-from keras_hrnet.evaluation.html.wording import escape
-from keras_hrnet.evaluation.pictures import painted_classes
+from keras_hrnet.evaluation.html.confusion import largest_confusions, level, shares_of_truth, shown_classes
+from keras_hrnet.evaluation.html.examples import example_view
+from keras_hrnet.evaluation.html.wording import FILTERS, NO_VALUE, is_known
+from keras_hrnet.evaluation.pictures import Palette, painted_classes
+from keras_hrnet.evaluation.report import EvaluationReport
 from keras_hrnet.replacing import replacing
 
-FOLDER = "keras_hrnet.evaluation.html"
+NUM_BINS = 20
 
 
-def write_html(report, path, *, published=(), palette=None, title=None):
+class PublishedScore(Protocol):
+    """What a page says of a score that others have published."""
+
+    name: str
+    score: str | None
+    source: str | None
+    page: str | None
+
+
+def write_html(
+    report: EvaluationReport,
+    path: str | os.PathLike,
+    *,
+    published: Sequence[PublishedScore] = (),
+    palette: Palette = None,
+    title: str | None = None,
+) -> pathlib.Path:
     """Writes a report as one HTML file that shows scores, confusions and examples, and fetches nothing.
 
     The file is complete: styles, script and pictures are in it, and its own policy forbids it to load anything. It
     is written whole or not at all. Pictures are no wider than 1024 pixels in it.
 
     Args:
-        report: an `EvaluationReport`.
+        report: what `evaluate` returned.
         path: of the file, ending in ".html"; what is there is replaced.
-        published: known scores to show beside this one: rows with `name`, `score`, `source` and `page`, such as
-            `PublishedWeights`.
+        published: known scores to show beside this one, such as `PublishedWeights`.
         palette: what to paint in, as in `keras_hrnet.colorize`; None means the report's colours.
         title: the page's title. None makes one of the network's name.
 
     Returns:
-        The path, a `pathlib.Path`.
+        The path.
 
     Raises:
         FileNotFoundError: if the folder of `path` is not there.
@@ -70,72 +86,72 @@ def write_html(report, path, *, published=(), palette=None, title=None):
     colors = report.class_colors
     if palette is not None:
         colors = painted_classes(palette, labels=None, names=report.class_names).colors
-    title = title or (f"{report.network}: evaluation" if report.network else "Evaluation")
-    page = _page(report, title, _sections(report, colors, published))
+    page = _template().render(
+        report=report,
+        colors=colors,
+        published=published,
+        title=title or (f"{report.network}: evaluation" if report.network else "Evaluation"),
+        images=_images(report.image_names, report.image_scores),
+        confusions={
+            "largest": largest_confusions(report.confusion),
+            "shown": shown_classes(report.confusion),
+            "shares": shares_of_truth(report.confusion),
+        },
+        examples=[example_view(example, colors, report) for example in report.examples],
+    )
     with replacing(path) as part:
         part.write_text(page, encoding="utf-8")
     return path
 
 
-def _page(report, title, sections):
+def _images(names, scores) -> dict[str, Any] | None:
+    """How the scores of single images are distributed; None where there are none."""
+    if scores is None or not len(scores):
+        return None
+    pairs = list(zip(names or (f"image {i}" for i in range(len(scores))), map(float, scores), strict=True))
+    counted = [pair for pair in pairs if is_known(pair[1])]
+    values = [score for _, score in counted]
+    return {
+        "scores": pairs,
+        "num_counted": len(counted),
+        "bars": np.histogram(values, bins=NUM_BINS, range=(0, 1))[0].tolist(),
+        "median": float(np.median(values)) if values else None,
+        "worst": min(counted, key=lambda pair: pair[1], default=None),
+        "best": max(counted, key=lambda pair: pair[1], default=None),
+    }
+
+
+@functools.cache
+def _template():
+    import jinja2  # Not with the package: only a page needs it.
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS
+    environment.tests |= {"known": is_known, "web_address": lambda page: page.startswith(("https://", "http://"))}
     style, script = (_read(f"page.{ending}") for ending in ("css", "js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_checksum(style)}'; script-src '{_checksum(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    protocol = f"Protocol: {report.protocol}." if report.protocol else "The protocol is not noted."
-    return string.Template(_read("page.html")).substitute(
-        policy=policy,
-        title=escape(title),
-        style=style,
-        script=script,
-        protocol=escape(protocol),
-        links="".join(link for link, _ in sections),
-        sections="\n".join(html for _, html in sections),
-    )
+    environment.globals |= {
+        "style": style,
+        "script": script,
+        "policy": policy,
+        "level": level,
+        "no_value": NO_VALUE,
+    }
+    return environment.get_template("page.html")
 
 
 def _read(name):
-    return importlib.resources.files(FOLDER).joinpath(name).read_text(encoding="utf-8")
+    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _checksum(text):
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
-
-
-def _sections(report, colors, published):
-    """Lists the parts of the page that this report has."""
-    names, scores = report.class_names, report.image_scores
-    summary = _section("summary", "Summary", tiles(report))
-    beside = _section("published", "Beside published scores", published_table(report, published))
-    classes = _section("classes", "Classes", class_table(report, colors))
-    side = []
-    if report.category_iou:
-        side.append(_section("groups", "Groups of classes", category_table(report.category_iou)))
-    if scores is not None and len(scores):
-        html = images_section(report.image_names, scores, report.mean_iou)
-        side.append(_section("images", "Mean IoU of single images", html))
-    confusion = _section("confusion", "Confusion", confusion_section(report.confusion, names))
-    sections = [summary, beside, _columns(classes, side), confusion]
-    if report.examples:
-        articles = "".join(
-            example_article(example, i, colors, names, scores) for i, example in enumerate(report.examples, 1)
-        )
-        html = f'<div class="examples">{articles}</div>'
-        sections.append(_section("examples", "Worst and best images", html))
-    return sections
-
-
-def _section(name, heading, html):
-    link = f'<li><a href="#{name}">{heading}</a></li>'
-    heading = f'<h2 id="{name}-heading">{heading}</h2>'
-    return link, f'<section id="{name}" aria-labelledby="{name}-heading">{heading}{html}</section>'
-
-
-def _columns(main, side):
-    """One section as wide as the page, or beside the others."""
-    if not side:
-        return main
-    links, sections = zip(main, *side, strict=True)
-    stack = "".join(sections[1:])
-    return "".join(links), f'<div class="columns">{sections[0]}<div class="stack">{stack}</div></div>'

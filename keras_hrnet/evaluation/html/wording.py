@@ -1,6 +1,5 @@
-"""Numbers and names as the page says them."""
+"""Numbers as the page says them."""
 
-import html
 import math
 
 import numpy as np
@@ -8,22 +7,22 @@ import numpy as np
 NO_VALUE = "–"
 
 
-def escape(text):
-    """Returns text that HTML shows as it is, in elements and in quoted attributes."""
-    return html.escape(str(text), quote=True)
+def is_known(number: float | None) -> bool:
+    """Says whether there is a number: neither None nor NaN."""
+    return number is not None and not math.isnan(number)
 
 
-def percent(share, digits=2):
+def percent(share: float | None, digits: int = 2) -> str:
     """Returns a share in [0, 1] as a number of percent, without its sign; a dash for None and NaN."""
-    return NO_VALUE if share is None or math.isnan(share) else format(100 * share, f".{digits}f")
+    return format(100 * share, f".{digits}f") if is_known(share) else NO_VALUE
 
 
-def value(number):
+def value(number: float | None) -> str:
     """Returns what a table is sorted by: the number, or nothing for None and NaN."""
-    return "" if number is None or math.isnan(number) else format(float(number), ".9g")
+    return format(float(number), ".9g") if is_known(number) else ""
 
 
-def short_count(count):
+def short_count(count: float) -> str:
     """Returns a count in four characters or so: 812, 4.1k, 56k, 1.2M."""
     for unit, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * unit:
@@ -31,11 +30,14 @@ def short_count(count):
     return str(int(count))
 
 
-def count(number, noun, plural=None):
+def count(number: int, noun: str, plural: str | None = None) -> str:
     """Returns such as "1 image" or "2,000 images"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def mean(scores):
+def mean(scores: np.ndarray) -> float | None:
     """Returns the mean of what is not NaN; None if nothing is left."""
     return None if np.all(np.isnan(scores)) else float(np.nanmean(scores))
+
+
+FILTERS = {"percent": percent, "value": value, "short_count": short_count, "count": count, "mean": mean}
