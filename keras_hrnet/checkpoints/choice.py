@@ -1,4 +1,4 @@
-"""What a constructor's `weights` means: a file, how it is loaded, and how its network enlarges maps."""
+"""What a constructor's `weights` means: a file, how it is loaded, and the resize convention of its network."""
 
 import dataclasses
 import os
@@ -14,13 +14,13 @@ from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING, TORCH_ENDINGS
 
 @dataclasses.dataclass(frozen=True)
 class ChosenWeights:
-    """A weight file that a network is to be given.
+    """A weight file for a network.
 
     Args:
         path: the file.
-        published: what its publishers state of it; None if it is no published file.
-        skip_head: whether its head is left out: of ImageNet's weights, under a head for segmentation.
-        interpolation: what the network is to be built with where its user did not say; None for the usual.
+        published: the published file that it is; None if it is not published.
+        skip_head: whether its head is not loaded, as for ImageNet's weights under a head for segmentation.
+        interpolation: the network's, where its user did not choose; None for the default.
         align_corners: likewise.
     """
 
@@ -31,17 +31,14 @@ class ChosenWeights:
     align_corners: bool | None
 
 
-def choose_weights(weights, variant, head, num_classes):
-    """Finds the file that a network is to be given, and downloads it, before the network is built.
+def choose_weights(weights: str | os.PathLike, variant: str, head: str | None, num_classes: int) -> ChosenWeights:
+    """Finds the weight file for a network before the network is built, and downloads it.
 
     Args:
         weights: a data set ("imagenet", "cityscapes", …), the name of a published file, or a path.
         variant: the network, such as "HRNetW48".
-        head: its head.
-        num_classes: its classes.
-
-    Returns:
-        `ChosenWeights`.
+        head: the name of its head, if it has one.
+        num_classes: its number of classes.
 
     Raises:
         TypeError: if `weights` is neither text nor a path.
@@ -67,7 +64,7 @@ def choose_weights(weights, variant, head, num_classes):
 
 
 def _of_unknown_file(path, head):
-    """Takes from its keys what is not known by name."""
+    """Chooses by the keys of a file what its name does not tell."""
     contents = read_contents(path)
     _check_channel_order(path, contents.format.channel_order)
     own_head = describe_contents(contents).options["head"]
@@ -84,8 +81,8 @@ def _of_unknown_file(path, head):
 def _check_channel_order(path, channel_order):
     if channel_order != "RGB":
         raise ValueError(
-            f"Received weights={str(path)!r}, which were trained on {channel_order} pixels. Expected weights for RGB. "
-            "Build without weights, pass the file to `load_checkpoint`, and give the model images[..., ::-1]."
+            f"Received weights={str(path)!r}, which are for {channel_order} pixels. Expected weights for RGB pixels. "
+            "Build without weights, call `load_checkpoint`, and pass images with reversed channels, images[..., ::-1]."
         )
 
 
@@ -107,9 +104,9 @@ def _is_under_segmentation(is_imagenet, head):
 
 
 def _decides(is_imagenet, own_head, head):
-    """Says whether a file decides how maps are enlarged.
+    """Whether a file decides the resize convention.
 
-    ImageNet's weights do for classification alone: segmentation starts from them with bilinear enlarging, in the
+    ImageNet's weights do so for classification alone: segmentation starts from them with bilinear upsampling, in the
     published recipe too.
     """
     return head == "classification" if is_imagenet else head in (own_head, None)

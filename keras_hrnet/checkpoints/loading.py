@@ -1,6 +1,9 @@
-"""Loads a foreign weight file into a model, strictly: every key is used or named, every weight is filled."""
+"""Loads a weight file of other code into a model, strictly: every key is accounted for, and every weight is filled."""
 
 import dataclasses
+import os
+
+import keras
 
 from keras_hrnet.checkpoints.contents import read_contents
 from keras_hrnet.checkpoints.convention import check_convention
@@ -11,33 +14,37 @@ from keras_hrnet.checkpoints.report import CheckpointReport
 from keras_hrnet.families import is_backbone
 
 
-def load_checkpoint(model, path, *, strict=True, skip_head=False, inplace_abn=None):
+def load_checkpoint(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    strict: bool = True,
+    skip_head: bool = False,
+    inplace_abn: bool | None = None,
+) -> CheckpointReport:
     """Loads a published weight file into a model.
 
-    Nothing is assigned unless every weight of the model is in the file with its shape, and every key of the file is
-    used or ignored for a known reason. A model with `head=None` leaves a head's keys out, and says so.
+    No weight is assigned unless every weight of the model is in the file with its shape, and every key of the file is
+    used or ignored for a known reason. For a model with `head=None`, the keys of a head are ignored and reported.
 
     The format is recognised by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
-    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, or a backbone alone. What they do differently is
-    converted exactly, and reported: a bias before a normalisation goes into its moving mean; a bias that such files
-    do not have is zero; InPlaceABN's scale is |gamma| + 1e-5.
+    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, or a backbone alone. Their differences are converted
+    exactly, and reported: a bias before a normalisation is folded into its moving mean; a bias that such files do not
+    have is zero; the scale of InPlaceABN is |gamma| + 1e-5.
 
     Args:
         model: a network of this package.
-        path: `.pth`, `.pth.tar`, `.pt` or `.bin` (read without running anything it holds; needs PyTorch), or
+        path: `.pth`, `.pth.tar`, `.pt` or `.bin` (read without running any code it holds; needs PyTorch), or
             `.safetensors`.
-        strict: whether everything must fit. False loads what does and reports the rest.
-        skip_head: whether to load the backbone alone, which must fit wholly, and to leave the model's head as it is.
+        strict: whether everything must fit. False loads what fits and reports the rest.
+        skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
         inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
             segmentation file of PyTorch 0.4, which has no `num_batches_tracked`.
 
-    Returns:
-        A `CheckpointReport`.
-
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged; is not of this network and class count; or enlarges maps in another way than the
-            model, which does not matter to a backbone alone. The message says which network to build.
+        ValueError: if it is damaged; is for another network or number of classes; or has another resize convention than
+            the model, which does not matter to a backbone alone. The message says which network to build.
         ImportError: if PyTorch or safetensors is needed and not installed.
 
     Reference: the files of `keras_hrnet.checkpoints.naming` name the code behind each format.
@@ -69,7 +76,7 @@ def load_checkpoint(model, path, *, strict=True, skip_head=False, inplace_abn=No
 
 
 def _why_no_head(has_head):
-    return "a head's, and skip_head=True" if has_head else "the model has no head"
+    return "part of a head, and skip_head=True" if has_head else "the model has no head"
 
 
 def _compare(contents, wanted, ignore_head):

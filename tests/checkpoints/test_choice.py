@@ -84,7 +84,7 @@ def test_a_file_for_bgr_pixels_is_refused_by_the_constructor(file, published_fil
     # One key of each part is enough to know the format; the rest is never read.
     keys = ("backbone.conv1.weight", "conv3x3.0.weight", "cls_head.weight")
     path = published_file(dict.fromkeys(keys, np.zeros((4, 3, 3, 3), "float32")), file)
-    with pytest.raises(ValueError, match=r"trained on BGR pixels\. Expected weights for RGB\. Build without weights"):
+    with pytest.raises(ValueError, match=r"for BGR pixels\. Expected weights for RGB pixels\. Build without weights"):
         choose_weights(path, "HRNetW48", "ocr", 19)
 
 

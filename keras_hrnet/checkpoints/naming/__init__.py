@@ -1,4 +1,6 @@
-"""One file a format: how the published weight files name what this package's layers hold."""
+"""Formats of weight files, a file for each: how they name the weights of this package's layers."""
+
+from collections.abc import Collection
 
 from keras_hrnet.checkpoints.naming.format import Format
 from keras_hrnet.checkpoints.naming.mmsegmentation import MMSEGMENTATION
@@ -9,7 +11,7 @@ from keras_hrnet.checkpoints.naming.prefixed import PREFIXED_BACKBONE
 from keras_hrnet.checkpoints.naming.ssld import SSLD
 from keras_hrnet.families import is_backbone
 
-# The first that recognises the keys counts: a format with a head comes before the backbone that it shares with others.
+# The first that recognises the keys is used: a format with a head comes before the backbone that it shares with others.
 FORMATS = (
     NVIDIA,
     MMSEGMENTATION,
@@ -38,13 +40,10 @@ __all__ = [
 ]
 
 
-def recognize(keys):
-    """Finds the format of a weight file.
+def recognize(keys: Collection[str]) -> Format | None:
+    """Returns the format of a weight file; None if it is not supported.
 
     Args:
         keys: the keys of the file, without a wrapper's prefix.
-
-    Returns:
-        A `Format`; None if the keys are of no network known here.
     """
     return next((one for one in FORMATS if one.recognizes(keys)), None)

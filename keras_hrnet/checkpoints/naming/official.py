@@ -18,7 +18,7 @@ AS_THEY_ARE = ((r"^", ""),)
 # Whether its Cityscapes networks align corners differs from file to file, and no key says so.
 SEGMENTATION = Format("official segmentation", signature=SEGMENTATION_HEAD, head=_ANY_HEAD, keys=AS_THEY_ARE)
 
-# lib/models/cls_hrnet.py and timm/models/hrnet.py enlarge by `nn.Upsample(mode="nearest")`.
+# lib/models/cls_hrnet.py and timm/models/hrnet.py upsample by `nn.Upsample(mode="nearest")`.
 CLASSIFICATION = Format(
     "official classification, or timm",
     signature=CLASSIFICATION_HEAD,
@@ -49,8 +49,8 @@ _LEAVES = {
 }
 
 
-def name_of(path):
-    """Names what a weight is called in the official files.
+def name_of(path: str) -> str | None:
+    """Returns the name of a weight in the official files.
 
     Args:
         path: the weight's path in the model, such as "stage2/module_0/branch_1/block_3/conv1/conv/kernel".

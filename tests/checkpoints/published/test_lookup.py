@@ -7,6 +7,7 @@ import pytest
 from keras_hrnet.checkpoints import identify, published_weights
 from keras_hrnet.checkpoints.published import find
 from keras_hrnet.data_sets import DATA_SETS
+from keras_hrnet.heads import standardize_head
 from keras_hrnet.models import VARIANTS
 
 pytestmark = pytest.mark.once
@@ -24,6 +25,7 @@ def test_a_row_is_of_a_network_of_this_package_and_says_where_it_is_from(row):
     assert row.variant in VARIANTS
     assert row.head in ("fcn", "ocr", "hierarchical", "classification", None)
     assert (row.num_classes is None) == (row.head is None)
+    standardize_head(row.head, row.head_options, row.variant)  # It raises an error for options of no head.
     assert ("ocr_channels" in row.head_options) == (row.head in ("ocr", "hierarchical"))
     assert row.page.startswith("https://")
     assert row.source
