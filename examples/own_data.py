@@ -52,7 +52,7 @@ def main():
     )
     model.fit(train, epochs=options.epochs)
     model.save(options.out)
-    print(keras_hrnet.evaluate(model, val, class_names=names))
+    print(keras_hrnet.evaluate(model, val))
 
 
 if __name__ == "__main__":

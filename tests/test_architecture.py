@@ -49,6 +49,7 @@ ARROWS = {
         "data_sets",
         "distributed",
         "evaluation",
+        "families",
         "layers",
         "models",
         "replacing",

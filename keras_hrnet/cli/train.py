@@ -13,6 +13,7 @@ from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
 from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.evaluation import evaluate
+from keras_hrnet.models import classes_of
 from keras_hrnet.training import RECIPES, distributed, fitting, parse_setting, read_run, resolve_recipe
 
 COUNTED_WEIGHTS = ("enet", "median_frequency")
@@ -100,13 +101,14 @@ def train(
             stop_on_full_disk=stop_on_full_disk,
             **settings,
         )
-        weights = model.get_weights()
+        weights, trained_classes = model.get_weights(), classes_of(model)
     if process:
         return
     if hosts or devices != 1:
-        # The network and the data of before are parts of what is over.
+        # The network and the data of before belong to devices and processes that are gone.
         model, validation = _network(made, len(validation.class_names)), data_sets.validation()
         model.set_weights(weights)
+        model.classes = trained_classes
     console.print(str(evaluate(model, validation)), highlight=False)
 
 

@@ -3,7 +3,8 @@
 from keras_hrnet.distributed.distribution import distributed
 from keras_hrnet.training.fitting import freeze_norm, train
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
-from keras_hrnet.training.recipes import RECIPES, Recipe, parse_setting, resolve_recipe
+from keras_hrnet.training.recipe import Recipe
+from keras_hrnet.training.recipes import RECIPES, parse_setting, resolve_recipe
 from keras_hrnet.training.run import read_run
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.sgd import SGD

@@ -1,31 +1,39 @@
 """What would spoil a training, said before its first step."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.distributed.processes import num_devices, this_process
 from keras_hrnet.distributed.workers import in_strategy_of_workers
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.models.interface import check_model, data_format, gives_labels, image_size, num_classes
+from keras_hrnet.models.interface import check_model, data_format, gives_labels, image_size
+from keras_hrnet.training.classes import common_classes
 
 MOST_LISTED = 5
 
 
-def check_training(model, train, val):
+def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
     """Refuses networks and data that do not fit each other.
 
-    Of a data set of `cityscapes` or `folders`, whose files were checked when it was made, names of classes and shapes
-    are looked at; of any other, the first batch.
+    The files of `cityscapes` and `folders` were checked when the data sets were made; of other data, the first batch is
+    looked at.
 
     Args:
         model: a network that gives logits.
         train: batches `(image, label)` of known number.
         val: batches `(image, label)`.
 
+    Returns:
+        The classes that network and data have in common: see `common_classes`.
+
     Raises:
-        TypeError: if the model is none, a data set has no length, or labels are not integers.
+        TypeError: if the model is not one, the training data has no length, or labels are not integers.
         ValueError: if images, labels or classes are not what the network takes.
     """
     check_model(model)
@@ -35,20 +43,18 @@ def check_training(model, train, val):
             "the network that they were made of."
         )
     _check_length(train)
-    _check_class_names(model, train, val)
+    classes = common_classes(model, train, val)
     for name, dataset in (("train", train), ("val", val)):
-        if class_names_of(dataset) is None:
-            _check_batch(name, _first_batch(name, dataset), model)
+        if fingerprint_of(dataset) is None:
+            _check_batch(name, _first_batch(name, dataset), model, classes)
+    return classes
 
 
-def check_loss(loss):
+def check_loss(loss: keras.losses.Loss) -> None:
     """Refuses a loss that takes the network's logits for probabilities.
 
-    Args:
-        loss: a `keras.losses.Loss`.
-
     Raises:
-        TypeError: if it is none.
+        TypeError: if it is not a loss.
         ValueError: if it has `from_logits=False`.
     """
     if not isinstance(loss, keras.losses.Loss):
@@ -63,23 +69,22 @@ def check_loss(loss):
         )
 
 
-def class_names_of(dataset):
-    """Returns the names of the classes that `cityscapes` and `folders` note at their data sets, or None."""
-    return getattr(dataset, "class_names", None)
+def fingerprint_of(dataset: Any) -> str | None:
+    """Returns what `cityscapes` and `folders` note of the files of a data set, which they have checked; else None."""
+    # A `tf.data.Dataset` has a method of that name.
+    fingerprint = getattr(dataset, "fingerprint", None)
+    return fingerprint if isinstance(fingerprint, str) else None
 
 
-def batch_size_of(dataset):
-    """Returns the number of images in a batch of a `tf.data` data set, or None where it does not say.
-
-    It is the batch of all processes together, of which each has an equal part.
-    """
+def batch_size_of(dataset: Any) -> int | None:
+    """Returns the number of images in a batch of a `tf.data.Dataset`, in all processes together; None if unknown."""
     spec = getattr(dataset, "element_spec", None)
     size = spec[0].shape[0] if isinstance(spec, tuple) else None
     return None if size is None else size * this_process().count
 
 
-def check_devices(model, train, val, freezes_norm):
-    """Refuses what several devices would not train as one does.
+def check_devices(model: keras.Model, train: Any, val: Any, freezes_norm: bool) -> None:
+    """Refuses what several devices would train differently from one.
 
     Args:
         model: the network.
@@ -131,36 +136,13 @@ def _check_length(train):
     except TypeError as error:
         raise TypeError(
             f"Received training data of type {type(train).__name__} whose length is not known. Expected a known number "
-            "of batches: the learning rate falls with the share of the training that is done. Pass a data set of "
-            "`cityscapes` or `folders`, or say `dataset.apply(tf.data.experimental.assert_cardinality(n))`."
+            "of batches, which the schedule of the learning rate needs. Pass a data set of `cityscapes` or `folders`, "
+            "or say `dataset.apply(tf.data.experimental.assert_cardinality(n))`."
         ) from error
     if length < 1:
         raise ValueError(
-            "Received training data without a batch. Expected one at least. Look at its files and batch_size."
+            "Received training data without a batch. Expected at least one. Look at its files and batch_size."
         )
-
-
-def _check_class_names(model, train, val):
-    count = num_classes(model)
-    trained, validated = class_names_of(train), class_names_of(val)
-    if trained is not None and validated is not None and trained != validated:
-        other = next((i, *pair) for i, pair in enumerate(_paired(trained, validated)) if pair[0] != pair[1])
-        raise ValueError(
-            f"Received training data of {len(trained)} classes and validation data of {len(validated)}, where class "
-            f"{other[0]} is {other[1]!r} in training and {other[2]!r} in validation. Expected the same classes in the "
-            "same order. Make both with the same `classes` and `id_map`."
-        )
-    for name, names in (("train", trained), ("val", validated)):
-        if names is not None and len(names) != count:
-            raise ValueError(
-                f"Received the data set `{name}` of {len(names)} classes for the network {model.name!r} with {count}. "
-                f"Expected as many. Build the network with num_classes={len(names)}."
-            )
-
-
-def _paired(first, second):
-    length = max(len(first), len(second))
-    return zip(*((*names, *[None] * (length - len(names))) for names in (first, second)), strict=True)
 
 
 def _first_batch(name, dataset):
@@ -169,17 +151,17 @@ def _first_batch(name, dataset):
     try:
         return next(iter(dataset))
     except StopIteration:
-        raise ValueError(f"Received the data set `{name}` without a batch. Expected one at least.") from None
+        raise ValueError(f"Received the data set `{name}` without a batch. Expected at least one.") from None
 
 
-def _check_batch(name, batch, model):
+def _check_batch(name, batch, model, classes):
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise ValueError(
-            f"Received a batch of `{name}` that is no pair. Expected (images, labels). Map the data set to such pairs."
+            f"Received a batch of `{name}` that is not a pair. Expected (images, labels). Map the data to such pairs."
         )
     images, labels = (keras.ops.convert_to_numpy(part) for part in batch)
     _check_images(name, images, model)
-    _check_labels(name, labels, image_size(model, images), num_classes(model))
+    _check_labels(name, labels, image_size(model, images), classes)
 
 
 def _check_images(name, images, model):
@@ -196,7 +178,7 @@ def _check_images(name, images, model):
         )
 
 
-def _check_labels(name, labels, size, count):
+def _check_labels(name, labels, size, classes):
     if labels.dtype.kind not in "ui":
         raise TypeError(
             f"Received labels of dtype {labels.dtype} in `{name}`. Expected integers, the train ids of pixels. Convert "
@@ -209,11 +191,12 @@ def _check_labels(name, labels, size, count):
             f"Received labels of shape {labels.shape} for images of {size[0]}x{size[1]} (height x width) in `{name}`. "
             "Expected (batch, height, width). Give each pixel of the image a label."
         )
-    foreign = [int(value) for value in np.unique(labels) if value != IGNORE_LABEL and not 0 <= value < count]
+    count, ignored = len(classes.names), classes.ignore_label
+    foreign = [int(value) for value in np.unique(labels) if value != ignored and not 0 <= value < count]
     if foreign:
         listed = ", ".join(map(str, foreign[:MOST_LISTED])) + (", …" if len(foreign) > MOST_LISTED else "")
         raise ValueError(
             f"Received label {listed} in `{name}` for a network with {count} classes. Expected 0 to {count - 1}, or "
-            f"{IGNORE_LABEL} where a pixel is ignored. Map label ids to train ids, or build the network with "
+            f"{ignored} where a pixel is ignored. Map label ids to train ids, or build the network with "
             f"num_classes={max(foreign) + 1}."
         )

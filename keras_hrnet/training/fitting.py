@@ -1,107 +1,104 @@
 """Trains a network by a recipe: the public function `train`, which puts a recipe into Keras's `compile` and `fit`."""
 
-import dataclasses
-import itertools
+from __future__ import annotations
+
 import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import rich.console
 
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.distributed.processes import gather_texts, num_devices, this_process
 from keras_hrnet.evaluation import MeanIoU
+from keras_hrnet.families import BACKBONE_LAYERS
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.models.interface import data_format, image_size, num_classes
-from keras_hrnet.models.network import classes_of
-from keras_hrnet.training.callbacks import (
-    AveragedWeights,
-    Checkpoints,
-    Curves,
-    DespiteFullDisk,
-    LearningRate,
-    Log,
-    PredictionImages,
-    Saves,
-    Scalars,
-    StopAtNaN,
-    TrainingProgress,
-)
-from keras_hrnet.training.callbacks.curves import read_log
-from keras_hrnet.training.checks import batch_size_of, check_devices, check_loss, check_training, class_names_of
+from keras_hrnet.models import classes_of
+from keras_hrnet.models.interface import data_format, image_size
+from keras_hrnet.training.callbacks import Saves, TrainingProgress
+from keras_hrnet.training.checks import batch_size_of, check_devices, check_loss, check_training
+from keras_hrnet.training.folder import open_folder_together
+from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
 from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
-from keras_hrnet.training.run import describe_run, open_folder_together, write_run
+from keras_hrnet.training.run import describe_run, result_of, write_run
+from keras_hrnet.training.run_callbacks import run_callbacks
 from keras_hrnet.training.state import TrainingState
 from keras_hrnet.training.termination import EXIT_STATUS, noting_termination
 
-# Layers of the backbone, by the names that checkpoints give them; what is behind it has a learning rate of its own.
-HEAD_PATTERN = r"^(?!stem/|layer1/|transition\d/|stage\d/)"
-NUM_PICTURES = 3
+# What belongs to no backbone has a learning rate of its own.
+HEAD_PATTERN = f"^(?!{BACKBONE_LAYERS})"
 # Height and width of the labels that losses are built with: room for a neighbourhood of any usual radius.
 SIZE_TO_BUILD = 64
 RESUME_FILE = "resume.npz"
 
 
 def train(
-    model,
-    train,
-    val,
+    model: keras.Model,
+    train: Any,
+    val: Any,
     *,
-    recipe="cityscapes",
-    run_dir=None,
-    loss=None,
-    seed=0,
-    callbacks=(),
-    notes=None,
-    save_minutes=10.0,
-    stop_on_full_disk=False,
-    **settings,
-):
+    recipe: str | Recipe = "cityscapes",
+    run_dir: str | os.PathLike | None = None,
+    loss: str | keras.losses.Loss | None = None,
+    seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    notes: dict[str, Any] | None = None,
+    save_minutes: float = 10.0,
+    stop_on_full_disk: bool = False,
+    **settings: Any,
+) -> keras.Model:
     """Trains a network by a recipe, and gives it the weights with which it scored best.
 
-    Everything runs through `compile` and `fit`. While it runs, a bar shows step, time left, loss and mIoU; the folder
-    of the run gets
+    Everything runs through `compile` and `fit`. A bar shows step, time left, loss and mIoU, and the folder of the run
+    gets
 
-    - `best.keras` and `last.keras`: the network with the best validation mIoU, and the one of the last epoch;
-    - `resume.npz`: all that the training needs to go on, as long as it is not complete;
+    - `best.keras` and `last.keras`: the network with the best validation mIoU, and that of the last epoch;
+    - `resume.npz`: all that is needed to resume the run, until it is complete;
     - `log.csv` and `curves.png`: loss, mIoU and learning rate of each epoch;
-    - `tensorboard/`: the same as scalars, and pictures of some validation images with truth and prediction;
-    - `run.json`: recipe, versions, data, seed, and in the end the result: what a repetition needs.
+    - `tensorboard/`: the same as scalars, and some validation images beside their labels and predictions;
+    - `run.json`: recipe, versions, data and seed, which are all that a repetition needs, and in the end the result.
 
     Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`. Several devices or
     processes train together inside of `keras_hrnet.training.distributed`.
 
-    A training that was interrupted, however, goes on from its last save when `train` is called with the same arguments
-    again, and ends with the same weights: on one CPU, bit for bit. SIGTERM saves first, and ends the process with
-    status 143. Data sets of `cityscapes` and `folders` go on with the images that were next, and so does a `PyDataset`
-    that follows from its index, or draws its order from a generator of its own in `on_epoch_end`. Other data must come
-    in the same order in each epoch. Further callbacks begin anew, and see two trainings where an epoch was interrupted.
+    A network whose classes have no names yet takes `train.classes`, or `val.classes`, and keeps them in its files.
+
+    An interrupted run resumes from its last save when `train` is called again with the same arguments, and ends with
+    the same weights: on one CPU, bit for bit. SIGTERM saves first, and ends the process with status 143. Data sets of
+    `cityscapes` and `folders` continue with the next images. So does a `PyDataset` whose batches depend on their index
+    alone, or whose `on_epoch_end` shuffles with a generator of its own. Other data must come in the same order in each
+    epoch. Your own callbacks start anew, and see two trainings where an epoch was interrupted.
 
     Args:
         model: a network that gives logits, with the weights to start from.
         train: batches `(image, label)` of known number: uint8 or float `(batch, height, width, 3)`, RGB in [0, 255],
-            and integers `(batch, height, width)`, train ids, 255 where a pixel is ignored; a `tf.data.Dataset` such as
-            `cityscapes` gives, a `keras.utils.PyDataset`, or a PyTorch `DataLoader`.
+            and integers `(batch, height, width)`, train ids, or the network's ignore label (255) where a pixel is
+            ignored; a `tf.data.Dataset` such as `cityscapes` gives, a `keras.utils.PyDataset`, or a PyTorch
+            `DataLoader`.
         val: batches of the same kind.
-        recipe: a name out of `keras_hrnet.training.RECIPES`, or a `Recipe`. Where `train` has batches of another size
-            than the recipe, it is the data's that counts; the learning rate stays as it is.
-        run_dir: folder to write to, or to go on in; None for the first `runs/<network>-<recipe>-<number>` that is free,
-            or holds this very training unfinished.
-        loss: a name as in recipes, or a `keras.losses.Loss` of logits; None for the recipe's.
-        seed: what dropout follows from.
-        callbacks: further Keras callbacks.
-        notes: what to write into `run.json` about how the network and the data were made, a dict of what JSON holds.
-        save_minutes: from one save to the next; 0 saves after each step.
-        stop_on_full_disk: whether to stop when the disk is full; else it is reported, and training goes on.
-        **settings: other values of the recipe's fields, such as `epochs=50` or `learning_rate=0.02`.
+        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. Where the batches of `train` are of another size,
+            that size is used; the learning rate does not change with it.
+        run_dir: folder to write to, or of the run to resume; None for the first `runs/<network>-<recipe>-<number>` that
+            is free, or holds this very run unfinished.
+        loss: a name as in recipes, or a loss of logits; None for the recipe's.
+        seed: seed of dropout.
+        callbacks: further callbacks.
+        notes: what to write into `run.json` about how the network and the data were made, in types that JSON has.
+        save_minutes: time between saves; 0 saves after each step.
+        stop_on_full_disk: whether to stop when the disk is full, rather than to warn and train on.
+        **settings: other values for the recipe's fields, such as `epochs=50` or `learning_rate=0.02`.
 
     Returns:
         `model`, compiled, with the weights of the best validation mIoU.
 
     Raises:
         TypeError: if an argument is of the wrong kind, or labels are not integers.
-        ValueError: if a setting or the data does not fit the network, or the run's folder holds another training.
+        ValueError: if a setting or the data does not fit the network, network and data have different classes, or the
+            run's folder holds another training.
         BlockingIOError: if another process trains in the run's folder.
         OSError: if something cannot be written, and the disk is not full, or `stop_on_full_disk` is set.
         RuntimeError: if the loss becomes NaN or infinite.
@@ -120,23 +117,25 @@ def train(
         settings, loss = {**settings, "loss": loss}, None
     recipe = resolve_recipe(recipe, settings)
     name = next((name for name, known in RECIPES.items() if known.source == recipe.source), "own")
-    check_training(model, train, val)
+    classes = check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
     check_devices(model, train, val, recipe.freeze_norm)
-    recipe = at_batches_of(recipe, batch_size_of(train))
-    loss_function = loss or recipe.loss_function(num_classes(model), data_format(model))
+    recipe = recipe.with_images_at_once(batch_size_of(train))
+    loss_function = loss or recipe.loss_function(classes, data_format(model))
     optimizer = recipe.optimizer(len(train), HEAD_PATTERN)
+    metric = MeanIoU(len(classes.names), classes.ignore_label, data_format(model))
     if not save_minutes >= 0:
         raise ValueError(f"Received save_minutes={save_minutes}. Expected at least 0, which saves after each step.")
 
+    if classes != classes_of(model):
+        model.classes = classes
     run = describe_run(model, train, val, recipe, name=name, given=settings, seed=seed, loss=loss, notes=notes)
     is_first = this_process().is_first
     with open_folder_together(run_dir, run) as (folder, run):
         keras.utils.set_random_seed(seed)
         if recipe.freeze_norm:
             freeze_norm(model)
-        metric = MeanIoU(num_classes(model), data_format=data_format(model))
         model.compile(optimizer, loss_function, metrics=[metric])
         # What is saved has the optimizer's variables, and can only be loaded into those.
         model.optimizer.build(model.trainable_variables)
@@ -156,7 +155,7 @@ def train(
             )
             _fit(model, train, val, recipe, folder, saves, callbacks)
             if is_first:
-                write_run(folder, {**run, "result": _result(folder, saves.position.seconds)})
+                write_run(folder, {**run, "result": result_of(folder, saves.position.seconds)})
                 saves.path.unlink(missing_ok=True)
             gather_texts("written")
             if saves.is_terminated:
@@ -166,26 +165,51 @@ def train(
     return model
 
 
+def freeze_norm(model: keras.Model) -> int:
+    """Makes all batch normalisation of a network keep its statistics, scale and offset.
+
+    Batches of one or two images say little about the statistics of all. Call it before `compile`.
+
+    Args:
+        model: the network; it is changed.
+
+    Returns:
+        The number of layers that were frozen.
+    """
+    layers = [layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.trainable = False
+    return len(layers)
+
+
 def _build_loss_and_metrics(model):
     # Keras would build them with the mean of the first labels of all replicas, which is no integer.
     shape = [1, *(size or SIZE_TO_BUILD for size in model.output_shape[1:])]
-    labels = np.full([1, *image_size(model, np.empty(shape, "bool"))], IGNORE_LABEL, "uint8")
+    labels = np.full([1, *image_size(model, np.empty(shape, "bool"))], classes_of(model).ignore_label, "int32")
     with keras.StatelessScope():
         model.compute_loss(None, labels, keras.ops.zeros(shape))
         model.compute_metrics(None, labels, keras.ops.zeros(shape))
 
 
-def _fit(model, train, val, recipe, folder, saves, callbacks):
+def _fit(
+    model: keras.Model,
+    train: Any,
+    val: Any,
+    recipe: Recipe,
+    folder: pathlib.Path,
+    saves: Saves,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
     """Trains from the last save on, in one `fit`, or in two where the first ends an epoch."""
     position = saves.read()
     _check_same_position(position, saves.path)
     if position is not None:
-        _say(f"Goes on in {folder} after {position}.")
+        _say(f"Resuming the run in {folder} after {position}.")
         repeat_epoch_ends(train, position.epoch, position.step)
     own = run_callbacks(folder, model, val, train, saves)
     # The others must not end before the first has saved, and have nothing to save.
     with noting_termination(saves.terminate if this_process().is_first else lambda: None):
-        while saves.goes_on:
+        while saves.continues:
             data, steps = remaining(train, saves.position.epoch, saves.position.step)
             saves.keeps_iterator = steps is not None
             try:
@@ -220,112 +244,3 @@ def _say(text):
     if not this_process().is_first:
         return
     rich.console.Console().print(text, soft_wrap=True, markup=False, highlight=False)
-
-
-def run_callbacks(folder, model, val, train, saves):
-    """Makes the callbacks that show a run and keep what it leaves.
-
-    Args:
-        folder: the run's, a `pathlib.Path`.
-        model: the network.
-        val: validation data, whose first images become pictures.
-        train: training data, which may know the files of its batches.
-        saves: the `Saves` of the run.
-
-    Returns:
-        A list of `keras.callbacks.Callback`, in the order in which they need one another.
-    """
-    always = [
-        AveragedWeights(),
-        LearningRate(),
-        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
-    ]
-    checkpoints = Checkpoints(folder, minutes=saves.minutes)
-    if not this_process().is_first:
-        # On JAX, all processes put averaged weights into the network, or none.
-        return [*always, checkpoints]
-    writers = [
-        Log(folder / "log.csv"),
-        Curves(folder / "log.csv", folder / "curves.png"),
-        Scalars(folder / "tensorboard"),
-        *_pictures(folder, model, val),
-        checkpoints,
-    ]
-    return [
-        *always,
-        *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
-        TrainingProgress(f"Training {model.name}"),
-    ]
-
-
-def _pictures(folder, model, val):
-    # There, no device has the network for itself: it predicts on all of them, in all processes, or not at all.
-    if num_devices() > 1 and keras.config.backend() != "torch":
-        return []
-    images, labels = _first_images(val, data_format(model))
-    names = None if classes_of(model).are_named else class_names_of(val)
-    return [PredictionImages(folder / "tensorboard", images, labels, names)]
-
-
-def _step(saves, train, epoch, batch):
-    step = saves.position.step + batch
-    name = f"step {step + 1} of epoch {epoch + 1}"
-    if not hasattr(train, "files_of_step"):
-        return name
-    return f"{name}, whose labels are {', '.join(train.files_of_step(epoch * saves.num_steps + step))}"
-
-
-def _first_images(dataset, layout):
-    batches = itertools.chain.from_iterable(
-        zip(*map(keras.ops.convert_to_numpy, batch), strict=True) for batch in dataset
-    )
-    images, labels = zip(*itertools.islice(batches, NUM_PICTURES), strict=True)
-    if layout == "channels_first":
-        images = [np.moveaxis(image, 0, -1) for image in images]
-    labels = [label.reshape(label.shape[:2]) for label in labels]
-    return [np.clip(np.rint(image), 0, 255).astype("uint8") for image in images], labels
-
-
-def freeze_norm(model):
-    """Makes all batch normalisation of a network keep its statistics, scale and offset.
-
-    Batches of one or two images say little about the statistics of all. Call it before `compile`.
-
-    Args:
-        model: the network; it is changed.
-
-    Returns:
-        How many layers were frozen.
-    """
-    layers = [layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in layers:
-        layer.trainable = False
-    return len(layers)
-
-
-def at_batches_of(recipe, images_at_once):
-    """Gives a recipe the batches that the data has.
-
-    Args:
-        recipe: a `Recipe`.
-        images_at_once: images in a batch of the data, or None where it does not say.
-
-    Returns:
-        A `Recipe` whose `batch_size` is that of the data times the batches that are added up.
-    """
-    if images_at_once in (None, recipe.images_at_once):
-        return recipe
-    return dataclasses.replace(recipe, batch_size=images_at_once * recipe.gradient_accumulation)
-
-
-def _result(folder, seconds):
-    path = folder / "log.csv"
-    log = read_log(path) if path.is_file() else {}
-    scores = [score for score in log.get("val_mean_iou", []) if math.isfinite(score)]
-    best = max(range(len(scores)), key=scores.__getitem__, default=None)
-    return {
-        "seconds": round(seconds, 1),
-        "validations": len(scores),
-        "best_validation": None if best is None else best + 1,
-        "best_mean_iou": None if best is None else scores[best],
-    }

@@ -1,183 +1,62 @@
-"""The folder of a training: what is written to it, and `run.json`, from which the training can be repeated."""
+"""What `run.json` says of a training: all that a repetition needs, and in the end the result."""
 
-import contextlib
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
-import itertools
 import json
+import math
+import os
 import pathlib
 import platform
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 
-from keras_hrnet.distributed.processes import gather_texts, num_devices, this_process
-from keras_hrnet.replacing import remove_parts, replacing
-from keras_hrnet.training.checks import batch_size_of, class_names_of
-from keras_hrnet.training.lock import locked
-from keras_hrnet.training.recipes import Recipe
+from keras_hrnet.data_sets import IGNORE_LABEL
+from keras_hrnet.distributed.processes import num_devices
+from keras_hrnet.models import classes_of
+from keras_hrnet.replacing import replacing
+from keras_hrnet.training.callbacks.log import read_log
+from keras_hrnet.training.checks import batch_size_of, fingerprint_of
+from keras_hrnet.training.classes import classes_of_data
+from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.version import __version__
 
 RUN_FILE = "run.json"
-DEFAULT_FOLDER = "runs"
-# What must be the same for a training to go on in a folder that was named; weights are those of the last save, and
-# several devices validate larger batches than one.
-SAME = ("settings", "loss", "seed", "network", "train", "val", "backend", "notes")
-MAY_DIFFER = ("network.name", "network.first_weights", "val.batches", "val.batch_size")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 
-
-@contextlib.contextmanager
-def open_folder_together(run_dir, run):
-    """Does what `open_folder` does, in the first of the processes that train together, and lets the others know.
-
-    Args:
-        run_dir: as `open_folder`; what the first process was given counts.
-        run: as `open_folder`.
-
-    Yields:
-        What `open_folder` does.
-
-    Raises:
-        ValueError: if another process has another training, or the first one's folder holds another.
-        RuntimeError: in the others, if the first process raises.
-    """
-    process = this_process()
-    if process.count == 1:
-        with open_folder(run_dir, run) as found:
-            yield found
-        return
-    _require_same_everywhere(run)
-    if not process.is_first:
-        found = json.loads(gather_texts("")[0])
-        if isinstance(found, str):
-            raise RuntimeError(f"The first process stopped before the training began: {found}")
-        yield pathlib.Path(found[0]), found[1]
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            folder, run = stack.enter_context(open_folder(run_dir, run))
-        except Exception as error:
-            gather_texts(json.dumps(str(error)))
-            raise
-        gather_texts(json.dumps([str(folder), run]))
-        yield folder, run
+Run = dict[str, Any]
+"""What `run.json` holds."""
 
 
-def _require_same_everywhere(run):
-    runs = [json.loads(text) for text in gather_texts(json.dumps(run))]
-    for i, other in enumerate(runs):
-        # A network that has another name in one process is the same network.
-        for name, ours, theirs in _differences(runs[0], other, may_differ=("network.name",)):
-            raise ValueError(
-                f"Received a training of {name}={ours!r} in the first process, and of {name}={theirs!r} in process "
-                f"{i}. Expected one training. Run the same code in each process, with the same files and seeds, and "
-                "make the network inside of `distributed`."
-            )
-
-
-@contextlib.contextmanager
-def open_folder(run_dir, run):
-    """Finds or makes the folder of a training, and keeps other processes out of it.
-
-    Args:
-        run_dir: where; None for the first `runs/<network>-<recipe>-<number>` that is free, or holds this very training
-            unfinished.
-        run: what `describe_run` says.
-
-    Yields:
-        The folder, a `pathlib.Path`, and what its `run.json` says: `run`, or what an earlier start wrote of it.
-
-    Raises:
-        ValueError: if another training has been written there.
-        NotADirectoryError: if it is a file.
-        BlockingIOError: if another process trains there.
-    """
-    with contextlib.ExitStack() as stack:
-        folder = _free_folder(run, stack) if run_dir is None else _given_folder(run_dir, stack)
-        if (folder / RUN_FILE).exists():
-            known = _read(folder / RUN_FILE)
-            _require_same(folder, known, run)
-            remove_parts(folder)
-        else:
-            known = run
-            write_run(folder, run)
-        yield folder, known
-
-
-def _given_folder(run_dir, stack):
-    folder = pathlib.Path(run_dir)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"Received run_dir={str(folder)!r}, a file. Expected a folder. Pass another.")
-    folder.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(locked(folder))
-    return folder
-
-
-def _free_folder(run, stack):
-    stem = pathlib.Path(DEFAULT_FOLDER) / f"{run['network']['name']}-{run['recipe']}"
-    for number in itertools.count(1):
-        folder = stem.with_name(f"{stem.name}-{number}")
-        if folder.exists() and not _is_unfinished(folder, run):
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        # Another process may train there, or may just have made it.
-        with contextlib.suppress(BlockingIOError):
-            stack.enter_context(locked(folder))
-            return folder
-
-
-def _is_unfinished(folder, run):
-    try:
-        known = _read(folder / RUN_FILE)
-    except (OSError, ValueError):
-        return False
-    # Who names no folder and begins with other weights means another training.
-    begins_alike = known["network"]["first_weights"] == run["network"]["first_weights"]
-    return "result" not in known and begins_alike and not _differences(known, run)
-
-
-def _require_same(folder, known, run):
-    differences = _differences(known, run)
-    if differences:
-        name, theirs, ours = differences[0]
-        raise ValueError(
-            f"Received run_dir={str(folder)!r}, which holds a training already, of {name}={theirs!r}, for one of "
-            f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the same training, to go on with "
-            "it. Pass another, or delete it."
-        )
-
-
-def _differences(known, run, may_differ=MAY_DIFFER):
-    """Lists what makes another training of two: name and both values."""
-    # As JSON gives it back.
-    run = json.loads(json.dumps(run))
-    left, right = ({name: value for part in SAME for name, value in _named(part, of.get(part))} for of in (known, run))
-    names = [name for name in dict.fromkeys((*left, *right)) if name not in may_differ]
-    return [(name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)]
-
-
-def _named(part, value):
-    return [(f"{part}.{name}", inner) for name, inner in value.items()] if isinstance(value, dict) else [(part, value)]
-
-
-def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
-    """Says all that a repetition needs.
+def describe_run(
+    model: keras.Model,
+    train: Any,
+    val: Any,
+    recipe: Recipe,
+    *,
+    name: str,
+    given: Iterable[str],
+    seed: int,
+    loss: keras.losses.Loss | None,
+    notes: dict[str, Any] | None,
+) -> Run:
+    """Returns all that a repetition needs.
 
     Args:
         model: the network, with its first weights.
         train: training data.
         val: validation data.
-        recipe: the `Recipe`.
+        recipe: the recipe as it is trained by.
         name: what the recipe is called.
         given: names of the settings that differ from it.
-        seed: of all random numbers.
-        loss: a `keras.losses.Loss` in place of the recipe's, or None.
-        notes: of the caller, on how network and data were made: a dict of what JSON holds, or None.
-
-    Returns:
-        A dict of what JSON holds.
+        seed: that of all random numbers.
+        loss: what replaces the recipe's, or None.
+        notes: of the caller, on how network and data were made: what JSON holds, or None.
     """
     return {
         "recipe": name,
@@ -192,6 +71,7 @@ def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
             "dtype": model.dtype_policy.name,
             "first_weights": weights_hash(model),
         },
+        "ignore_label": classes_of(model).ignore_label,
         "train": _data(train),
         "val": _data(val),
         "backend": keras.config.backend(),
@@ -202,13 +82,13 @@ def describe_run(model, train, val, recipe, *, name, given, seed, loss, notes):
     }
 
 
-def write_run(folder, run):
+def write_run(folder: str | os.PathLike, run: Run) -> None:
     """Writes `run.json`, whole or not at all."""
     with replacing(pathlib.Path(folder) / RUN_FILE) as part:
         part.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_run(path):
+def read_run(path: str | os.PathLike) -> Run:
     """Reads what `train` wrote of a training.
 
     Args:
@@ -220,17 +100,22 @@ def read_run(path):
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if it is none.
+        ValueError: if the file is not a `run.json`.
     """
     path = pathlib.Path(path)
     path = path / RUN_FILE if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"Received the run {str(path)!r}. Expected a {RUN_FILE} there. Check the path.")
-    run = _read(path)
+    run = read_file(path)
     return {**run, "settings": Recipe(**run["settings"])}
 
 
-def _read(path):
+def read_file(path: pathlib.Path) -> Run:
+    """Reads a `run.json` as it is.
+
+    Raises:
+        ValueError: if it does not describe a training.
+    """
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
         Recipe(**run["settings"])
@@ -238,10 +123,30 @@ def _read(path):
         raise ValueError(
             f"{path} does not describe a training ({error}). Expected what `train` writes. Take it from a run."
         ) from error
-    return run
+    # Runs of before had no other.
+    return {"ignore_label": IGNORE_LABEL, **run}
 
 
-def weights_hash(model):
+def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:
+    """Returns the result of a run, from its log.
+
+    Args:
+        folder: that of the run.
+        seconds: how long it took.
+    """
+    path = folder / "log.csv"
+    log = read_log(path) if path.is_file() else {}
+    scores = [score for score in log.get("val_mean_iou", []) if math.isfinite(score)]
+    best = max(range(len(scores)), key=scores.__getitem__, default=None)
+    return {
+        "seconds": round(seconds, 1),
+        "validations": len(scores),
+        "best_validation": None if best is None else best + 1,
+        "best_mean_iou": None if best is None else scores[best],
+    }
+
+
+def weights_hash(model: keras.Model) -> str:
     """Returns a hash of all weights of a model, without its seeds, in their order: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for variable in model.weights:
@@ -256,14 +161,12 @@ def _data(dataset):
         batches = len(dataset)
     except TypeError:
         batches = None
-    names = class_names_of(dataset)
-    # A `tf.data.Dataset` has a method of that name.
-    fingerprint = getattr(dataset, "fingerprint", None)
+    classes = classes_of_data(dataset)
     return {
         "batches": batches,
         "batch_size": batch_size_of(dataset),
-        "class_names": None if names is None else list(names),
-        "fingerprint": fingerprint if isinstance(fingerprint, str) else None,
+        "class_names": None if classes is None else list(classes.names),
+        "fingerprint": fingerprint_of(dataset),
     }
 
 

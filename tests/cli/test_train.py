@@ -127,7 +127,7 @@ def test_an_interrupted_command_goes_on_when_it_is_given_again(run, own, tmp_pat
         run(*command)
     again = run(*command)
     assert again.exit_code == 0, again.output
-    assert "Goes on in runs/Tiny-fine_tuning-1 after step 1 of epoch 1." in again.output
+    assert "Resuming the run in runs/Tiny-fine_tuning-1 after step 1 of epoch 1." in again.output
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["Tiny-fine_tuning-1"]
     assert read_run(tmp_path / "runs" / "Tiny-fine_tuning-1")["result"]["validations"] == 2
 

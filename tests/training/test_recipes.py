@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from keras_hrnet.data import CLASS_WEIGHTS, Augmentation
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.training import RECIPES, CrossEntropy, OhemCrossEntropy, Recipe, RegionMutualInformation
 from keras_hrnet.training.recipes import parse_setting, resolve_recipe
 
@@ -21,7 +23,7 @@ def test_the_published_numbers_of_cityscapes():
     assert optimizer.learning_rate.dtype is not None
     assert optimizer.get_config()["learning_rate"]["config"]["num_steps"] == 484 * 247
     assert (optimizer.nesterov, optimizer.rate_factors, optimizer.use_ema) == (False, {}, False)
-    loss = recipe.loss_function(19, "channels_last")
+    loss = recipe.loss_function(Classes(CLASS_NAMES), "channels_last")
     assert isinstance(loss, CrossEntropy)
     assert loss.class_weights == CLASS_WEIGHTS
 
@@ -42,7 +44,9 @@ def test_every_recipe_names_its_source_and_prints_every_setting(name):
 
 
 def test_the_hierarchical_recipe_has_region_mutual_information():
-    assert isinstance(RECIPES["hierarchical"].loss_function(7, "channels_last"), RegionMutualInformation)
+    assert isinstance(
+        RECIPES["hierarchical"].loss_function(Classes.unnamed(7), "channels_last"), RegionMutualInformation
+    )
 
 
 def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
@@ -57,13 +61,21 @@ def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
 
 def test_settings_change_a_recipe():
     recipe = resolve_recipe("cityscapes", {"loss": "ohem", "ohem_min_kept": 7, "class_weights": [1, 2], "epochs": 3})
-    loss = recipe.loss_function(2, "channels_first")
+    loss = recipe.loss_function(Classes(("a", "b"), ignore_label=9), "channels_first")
     assert isinstance(loss, OhemCrossEntropy)
     assert (loss.min_kept, loss.class_weights, loss.data_format) == (7, (1, 2), "channels_first")
+    assert loss.ignore_label == 9
     assert recipe.epochs == 3
     numpy = {"learning_rate": np.float32(0.5), "epochs": np.int64(3), "crop_size": np.array([64, 128]).tolist()}
     assert resolve_recipe("cityscapes", numpy).learning_rate == 0.5
     assert RECIPES["cityscapes"].epochs == 484
+
+
+def test_the_batches_of_the_data_count_and_not_the_recipes():
+    recipe = RECIPES["fine_tuning"]
+    assert recipe.with_images_at_once(3).batch_size == 6
+    assert recipe.with_images_at_once(4) is recipe
+    assert recipe.with_images_at_once(None) is recipe
 
 
 @pytest.mark.parametrize(
@@ -132,7 +144,18 @@ def test_an_unknown_recipe_is_refused():
 
 def test_weights_of_other_classes_are_refused():
     with pytest.raises(ValueError, match=r"19 numbers, for a network with 3 classes.*class_weights=None"):
-        RECIPES["cityscapes"].loss_function(3, "channels_last")
+        RECIPES["cityscapes"].loss_function(Classes.unnamed(3), "channels_last")
+    other = Classes(("road", *(f"crop {i}" for i in range(18))))
+    message = r"where class 1 is 'sidewalk', for a network whose class 1 is 'crop 0'.*class_weights=None"
+    with pytest.raises(ValueError, match=message):
+        RECIPES["cityscapes"].loss_function(other, "channels_last")
+    assert resolve_recipe("cityscapes", {"class_weights": None}).loss_function(other, "channels_last")
+
+
+def test_nobodys_classes_are_not_weighed_as_those_of_cityscapes_in_silence():
+    with pytest.warns(UserWarning, match=r"for 19 classes without names.*model\.classes = 'cityscapes'"):
+        loss = RECIPES["cityscapes"].loss_function(Classes.unnamed(19), "channels_last")
+    assert loss.class_weights == CLASS_WEIGHTS
 
 
 def test_a_training_without_an_update_is_refused():

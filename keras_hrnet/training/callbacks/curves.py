@@ -1,12 +1,12 @@
 """The curves of a run as a picture: losses, scores and learning rate over the epochs."""
 
-import csv
 import math
 import pathlib
 
 import keras
 
 from keras_hrnet.replacing import replacing
+from keras_hrnet.training.callbacks.log import read_log
 
 # Names in the log and in the legend, by panel.
 PANELS = (
@@ -50,31 +50,6 @@ class Curves(keras.callbacks.Callback):
             figure.savefig(part)
 
 
-def read_log(path):
-    """Reads what `Log` or `keras.callbacks.CSVLogger` wrote.
-
-    Args:
-        path: the CSV file.
-
-    Returns:
-        A dict from each column to a list of floats, in the order of the epochs; NaN where there is no value.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"Received the log {str(path)!r}. Expected a file of keras_hrnet.training.callbacks.Log. Put one with that "
-            "name before Curves in the list of callbacks."
-        )
-    with path.open(newline="") as file:
-        rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
-    epochs = sorted(rows)
-    columns = rows[epochs[0]] if epochs else ()
-    return {name: [_number(rows[epoch][name]) for epoch in epochs] for name in columns}
-
-
 def draw_curves(log):
     """Draws the curves of a run.
 
@@ -101,10 +76,6 @@ def draw_curves(log):
             _mark_best(axes, epochs, log["val_mean_iou"])
         _style(axes, title, is_last=row == len(panels))
     return figure
-
-
-def _number(text):
-    return math.nan if text in (None, "", "NA") else float(text)
 
 
 def _has_values(log, name):

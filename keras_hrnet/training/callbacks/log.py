@@ -1,6 +1,7 @@
 """The logs of a run as a table, one row an epoch."""
 
 import csv
+import math
 import pathlib
 
 import keras
@@ -36,3 +37,32 @@ class Log(keras.callbacks.Callback):
             return []
         with self.path.open(newline="") as file:
             return list(csv.DictReader(file))
+
+
+def read_log(path):
+    """Reads what `Log` or `keras.callbacks.CSVLogger` wrote.
+
+    Args:
+        path: the CSV file.
+
+    Returns:
+        A dict from each column to a list of floats, in the order of the epochs; NaN where there is no value.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Received the log {str(path)!r}. Expected a file of keras_hrnet.training.callbacks.Log. Put one with that "
+            "name before Curves in the list of callbacks."
+        )
+    with path.open(newline="") as file:
+        rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
+    epochs = sorted(rows)
+    columns = rows[epochs[0]] if epochs else ()
+    return {name: [_number(rows[epoch][name]) for epoch in epochs] for name in columns}
+
+
+def _number(text):
+    return math.nan if text in (None, "", "NA") else float(text)

@@ -35,7 +35,7 @@ class Saves(keras.callbacks.Callback):
     """Saves all that a training needs to go on, and puts it back when it begins again: it ends with the same weights.
 
     It comes last, so that all of an epoch's other files are written before it says that the epoch is complete. An epoch
-    that is begun in its middle has a `fit` of its own, over what is left of the data; `goes_on` says that another
+    that is begun in its middle has a `fit` of its own, over what is left of the data; `continues` says that another
     follows. Metrics count on, so that the logs of that epoch are those of all of its steps. Before a `fit` whose data
     has one iterator for all epochs, `keeps_iterator` is to be set.
 
@@ -80,7 +80,7 @@ class Saves(keras.callbacks.Callback):
         self.last = None
         self.arrays = None
         self.before_last_step = None
-        self.goes_on = True
+        self.continues = True
         self.keeps_iterator = False
         self.is_terminated = False
 
@@ -111,7 +111,7 @@ class Saves(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.started = self.saved = self.clock()
-        self.goes_on = False
+        self.continues = False
 
     def on_epoch_begin(self, epoch, logs=None):
         # Keras has just set the metrics back.
@@ -150,7 +150,7 @@ class Saves(keras.callbacks.Callback):
         if is_rest:
             # Averaged weights would be all that the end of a `fit` leaves.
             self.arrays = self.state.take()
-            self.goes_on = self.model.stop_training = True
+            self.continues = self.model.stop_training = True
 
     def _set_generators(self):
         # On PyTorch, an iterator draws from the generator when it begins. What was saved is from before that where each

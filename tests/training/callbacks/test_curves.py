@@ -8,7 +8,8 @@ import pytest
 from keras.callbacks import CSVLogger
 
 from keras_hrnet.training.callbacks import Curves
-from keras_hrnet.training.callbacks.curves import draw_curves, read_log
+from keras_hrnet.training.callbacks.curves import draw_curves
+from keras_hrnet.training.callbacks.log import read_log
 
 pytestmark = pytest.mark.once
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from keras_hrnet.training.callbacks import Log
-from keras_hrnet.training.callbacks.curves import read_log
+from keras_hrnet.training.callbacks.log import read_log
 
 pytestmark = pytest.mark.once
 

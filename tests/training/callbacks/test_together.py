@@ -19,7 +19,7 @@ from keras_hrnet.training.callbacks import (
     StopAtNaN,
     TrainingProgress,
 )
-from keras_hrnet.training.callbacks.curves import read_log
+from keras_hrnet.training.callbacks.log import read_log
 
 NAMES = ("red", "green", "blue")
 

@@ -1,0 +1,86 @@
+"""The classes of a training: what its network and its data call them, which must be the same."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any
+
+import keras
+
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.models.interface import num_classes
+from keras_hrnet.models.network import classes_of, standardize_classes
+
+
+def classes_of_data(dataset: Any) -> Classes | None:
+    """Returns the classes that a data set notes, as `cityscapes` and `folders` do: its `classes` or `class_names`."""
+    classes = getattr(dataset, "classes", None)
+    if isinstance(classes, Classes):
+        return classes
+    names = getattr(dataset, "class_names", None)
+    return None if names is None else standardize_classes(names)
+
+
+def common_classes(model: keras.Model, train: Any, val: Any) -> Classes:
+    """Returns the classes that a network and its data have in common.
+
+    They are those of the network, or those of the data where nobody has named the network's.
+
+    Args:
+        model: a network that gives logits.
+        train: training data.
+        val: validation data.
+
+    Raises:
+        ValueError: if number, names or ignore labels differ.
+    """
+    own = classes_of(model)
+    known = {"train": classes_of_data(train), "val": classes_of_data(val)}
+    known = {name: classes for name, classes in known.items() if classes is not None}
+    if len(known) == 2:
+        _check_validation(*known.values())
+    for name, classes in known.items():
+        if len(classes.names) != num_classes(model):
+            raise ValueError(
+                f"Received the data set `{name}` of {len(classes.names)} classes for the network {model.name!r} with "
+                f"{num_classes(model)}. Expected as many. Build the network with num_classes={len(classes.names)}."
+            )
+        if own.are_named:
+            _check_network(model, own, name, classes)
+    return own if own.are_named else next(iter(known.values()), own)
+
+
+def _check_validation(trained, validated):
+    if trained.names != validated.names:
+        raise ValueError(
+            f"Received training data of {len(trained.names)} classes and validation data of {len(validated.names)}, "
+            f"where {_first_difference('training', trained, 'validation', validated)}. Expected the same classes in "
+            "the same order. Make both with the same `classes` and `id_map`."
+        )
+    if trained.ignore_label != validated.ignore_label:
+        raise ValueError(
+            f"Received training data whose ignored pixels have the label {trained.ignore_label}, and validation data "
+            f"where they have {validated.ignore_label}. Expected the same label. Make both with one ignore label."
+        )
+
+
+def _check_network(model, own, name, classes):
+    if classes.are_named and classes.names != own.names:
+        raise ValueError(
+            f"Received the data set `{name}` for the network {model.name!r}, where "
+            f"{_first_difference('the data', classes, 'the network', own)}. Expected the same classes in the same "
+            f"order. Build a network for these classes; or say model.classes = {name}.classes, if only the names "
+            "differ, or if its last layer is to learn other classes."
+        )
+    if classes.ignore_label != own.ignore_label:
+        raise ValueError(
+            f"Received the data set `{name}`, whose ignored pixels have the label {classes.ignore_label}, for the "
+            f"network {model.name!r}, which ignores {own.ignore_label}. Expected the same label. Say model.classes = "
+            f"{name}.classes."
+        )
+
+
+def _first_difference(here, classes, there, others):
+    pairs = enumerate(zip_longest(classes.names, others.names))
+    i, name, other = next((i, name, other) for i, (name, other) in pairs if name != other)
+    return f"class {i} is {name!r} in {here} and {other!r} in {there}"

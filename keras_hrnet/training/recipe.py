@@ -1,0 +1,224 @@
+"""A recipe: every number of a training, and the optimizer and the loss that they make."""
+
+import dataclasses
+import warnings
+
+import keras
+
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASS_WEIGHTS
+from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
+from keras_hrnet.training.schedule import Poly
+from keras_hrnet.training.settings import require, typed
+from keras_hrnet.training.sgd import SGD
+
+LOSSES = ("cross_entropy", "ohem", "rmi")
+CITYSCAPES_WEIGHTS = "cityscapes"
+
+
+# Types of fields are read when a recipe is made or parsed: no `from __future__ import annotations` here.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The numbers of a training. The defaults are those of the published training of HRNetW48 on Cityscapes.
+
+    Args:
+        source: where the numbers come from, and which result was published with them.
+        epochs: number of passes over the training images.
+        batch_size: number of images for an update of the weights, in all accumulated batches together.
+        gradient_accumulation: number of batches whose gradients are added up for an update, each of
+            `batch_size / gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
+        learning_rate: that of the first update after the warm-up.
+        head_rate: factor of the learning rate in all layers after the backbone.
+        power: exponent with which the learning rate falls to zero: see `Poly`.
+        warmup_epochs: number of epochs, or part of one, in which the learning rate rises.
+        momentum: of `SGD`.
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: of `SGD`.
+        clip_norm: largest norm of the gradient of all weights together; None for no limit.
+        loss: "cross_entropy", "ohem" (hard pixels alone) or "rmi" (region mutual information).
+        class_weights: "cityscapes" for the published ones of its 19 classes, a number for each class, or None. "rmi"
+            has none.
+        ohem_threshold: with "ohem", the pixels are hard whose true class has a lower probability.
+        ohem_min_kept: with "ohem", the least number of pixels of a batch to keep. The published run had 3 images in
+            each batch.
+        ema: decay of the moving average of the weights in an update, below 1; the average is validated and saved. None
+            for no average.
+        freeze_norm: whether batch normalisation keeps its statistics, scale and offset: for batches of one or two
+            images.
+        validate_every: number of epochs from one validation to the next.
+        crop_size: (height, width) of training images, in pixels.
+        scales: smallest and largest factor by which training images are resized.
+        scale_step: distance of the factors; None draws any in between.
+        flip: probability that an image is mirrored.
+        brightness: largest relative change of training images; contrast, saturation and hue likewise.
+        contrast: see brightness.
+        saturation: see brightness.
+        hue: see brightness.
+        class_uniform: share of an epoch that is drawn around each class in turn.
+
+    Raises:
+        TypeError: if a setting is of the wrong kind.
+        ValueError: if a setting is out of range, or two contradict each other.
+    """
+
+    source: str
+    epochs: int = 484
+    batch_size: int = 12
+    gradient_accumulation: int = 1
+    learning_rate: float = 0.01
+    head_rate: float = 1.0
+    power: float = 0.9
+    warmup_epochs: float = 0.0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    clip_norm: float | None = None
+    loss: str = "cross_entropy"
+    class_weights: str | tuple[float, ...] | None = CITYSCAPES_WEIGHTS
+    ohem_threshold: float = 0.9
+    ohem_min_kept: int = 131072
+    ema: float | None = None
+    freeze_norm: bool = False
+    validate_every: int = 1
+    crop_size: tuple[int, int] = (512, 1024)
+    scales: tuple[float, float] = (0.5, 2.1)
+    scale_step: float | None = 0.1
+    flip: float = 0.5
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    class_uniform: float = 0.0
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
+        for name, least in (
+            *((name, 1) for name in ("epochs", "batch_size", "gradient_accumulation", "validate_every")),
+            *((name, 0) for name in ("warmup_epochs", "weight_decay", "head_rate", "power", "momentum")),
+        ):
+            require(getattr(self, name) >= least, name, getattr(self, name), f"at least {least}")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        require(self.loss in LOSSES, "loss", self.loss, f"one of {LOSSES}")
+        require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "None, or a number between 0 and 1")
+        require(
+            not isinstance(self.class_weights, str) or self.class_weights == CITYSCAPES_WEIGHTS,
+            "class_weights",
+            self.class_weights,
+            f"{CITYSCAPES_WEIGHTS!r}, a number for each class, or None",
+        )
+        if self.batch_size % self.gradient_accumulation:
+            raise ValueError(
+                f"Received batch_size={self.batch_size} with gradient_accumulation={self.gradient_accumulation}. "
+                f"Expected a multiple of it. Pass one of {_divisors(self.batch_size)} for gradient_accumulation."
+            )
+        within = self.validate_every <= self.epochs
+        require(within, "validate_every", self.validate_every, f"at most {self.epochs}, the number of epochs")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"Received warmup_epochs={self.warmup_epochs} with epochs={self.epochs}. Expected less. Train longer, "
+                "or pass warmup_epochs=0."
+            )
+
+    @property
+    def images_at_once(self) -> int:
+        """Number of images in a batch, over all processes."""
+        return self.batch_size // self.gradient_accumulation
+
+    def with_images_at_once(self, count: int | None) -> "Recipe":
+        """Returns the recipe with batches of so many images, accumulating as many batches; None for its own."""
+        if count in (None, self.images_at_once):
+            return self
+        return dataclasses.replace(self, batch_size=count * self.gradient_accumulation)
+
+    def data_arguments(self) -> dict[str, object]:
+        """Returns what `cityscapes` or `folders` take for the training data of the recipe: keyword arguments."""
+        names = ("crop_size", "scales", "scale_step", "flip", "brightness", "contrast", "saturation", "hue")
+        return {
+            "batch_size": self.images_at_once,
+            "class_uniform": self.class_uniform,
+            **{name: getattr(self, name) for name in names},
+        }
+
+    def optimizer(self, num_batches: int, head_pattern: str) -> SGD:
+        """Makes the optimizer, under a `Poly` schedule.
+
+        Args:
+            num_batches: of an epoch.
+            head_pattern: regular expression of the paths of the weights after the backbone.
+
+        Raises:
+            ValueError: if the whole training has no update.
+        """
+        steps = self.epochs * num_batches // self.gradient_accumulation
+        if steps < 1:
+            raise ValueError(
+                f"Received gradient_accumulation={self.gradient_accumulation} for {self.epochs} epochs of "
+                f"{num_batches} batches. Expected at least one update. Train longer, or accumulate less."
+            )
+        warmup = min(round(self.warmup_epochs * num_batches / self.gradient_accumulation), steps - 1)
+        return SGD(
+            Poly(self.learning_rate, steps, self.power, warmup),
+            self.momentum,
+            self.nesterov,
+            self.weight_decay,
+            rate_factors=None if self.head_rate == 1 else {head_pattern: self.head_rate},
+            global_clipnorm=self.clip_norm,
+            use_ema=self.ema is not None,
+            ema_momentum=self.ema or 0.99,
+            gradient_accumulation_steps=self.gradient_accumulation if self.gradient_accumulation > 1 else None,
+        )
+
+    def loss_function(self, classes: Classes, data_format: str) -> keras.losses.Loss:
+        """Makes the loss.
+
+        Args:
+            classes: those of the network.
+            data_format: where the channels of the logits are.
+
+        Raises:
+            ValueError: if the class weights are for other classes.
+        """
+        common = {"ignore_label": classes.ignore_label, "data_format": data_format}
+        if self.loss == "rmi":
+            return RegionMutualInformation(len(classes.names), **common)
+        common["class_weights"] = self._weights_of(classes)
+        if self.loss == "ohem":
+            return OhemCrossEntropy(self.ohem_threshold, self.ohem_min_kept, **common)
+        return CrossEntropy(**common)
+
+    def _weights_of(self, classes):
+        weights = CLASS_WEIGHTS if self.class_weights == CITYSCAPES_WEIGHTS else self.class_weights
+        remedy = (
+            "Pass class_weights=None, or what `keras_hrnet.data.class_weights` computes; on the command line, "
+            "--set class_weights=none, or enet."
+        )
+        if weights is not None and len(weights) != len(classes.names):
+            raise ValueError(
+                f"The recipe has class_weights={self.class_weights!r}, {len(weights)} numbers, for a network with "
+                f"{len(classes.names)} classes. Expected one for each class. {remedy}"
+            )
+        if self.class_weights != CITYSCAPES_WEIGHTS or classes.names == CLASS_NAMES:
+            return weights
+        if classes.are_named:
+            i = next(i for i, name in enumerate(classes.names) if name != CLASS_NAMES[i])
+            raise ValueError(
+                f"The recipe has class_weights={CITYSCAPES_WEIGHTS!r}, where class {i} is {CLASS_NAMES[i]!r}, for a "
+                f"network whose class {i} is {classes.names[i]!r}. Expected weights for its own classes. {remedy}"
+            )
+        warnings.warn(
+            f"The recipe has class_weights={CITYSCAPES_WEIGHTS!r} for {len(classes.names)} classes without names: each "
+            "gets the weight of the class of Cityscapes with its number. If they are those of Cityscapes, say so with "
+            f"model.classes = 'cityscapes'. {remedy}",
+            stacklevel=4,
+        )
+        return weights
+
+    def __str__(self) -> str:
+        width = max(len(field.name) for field in dataclasses.fields(self))
+        rows = [f"{f.name:<{width}}  {getattr(self, f.name)}" for f in dataclasses.fields(self) if f.name != "source"]
+        return "\n".join([self.source, *rows])
+
+
+def _divisors(number):
+    return ", ".join(str(i) for i in range(1, number + 1) if number % i == 0)

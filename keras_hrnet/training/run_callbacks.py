@@ -1,0 +1,91 @@
+"""The callbacks of a run: those that show it, and those that keep what it leaves."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_hrnet.distributed.processes import num_devices, this_process
+from keras_hrnet.models import classes_of
+from keras_hrnet.models.interface import data_format
+from keras_hrnet.training.callbacks import (
+    AveragedWeights,
+    Checkpoints,
+    Curves,
+    DespiteFullDisk,
+    LearningRate,
+    Log,
+    PredictionImages,
+    Saves,
+    Scalars,
+    StopAtNaN,
+    TrainingProgress,
+)
+
+NUM_PICTURES = 3
+
+
+def run_callbacks(
+    folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves
+) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks of a run, in the order in which they need one another.
+
+    Args:
+        folder: that of the run.
+        model: the network.
+        val: validation data, whose first images become pictures.
+        train: training data, which may know the files of its batches.
+        saves: those of the run.
+    """
+    always = [
+        AveragedWeights(),
+        LearningRate(),
+        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
+    ]
+    checkpoints = Checkpoints(folder, minutes=saves.minutes)
+    if not this_process().is_first:
+        # On JAX, all processes put averaged weights into the network, or none.
+        return [*always, checkpoints]
+    writers = [
+        Log(folder / "log.csv"),
+        Curves(folder / "log.csv", folder / "curves.png"),
+        Scalars(folder / "tensorboard"),
+        *_pictures(folder, model, val),
+        checkpoints,
+    ]
+    return [
+        *always,
+        *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
+        TrainingProgress(f"Training {model.name}"),
+    ]
+
+
+def _pictures(folder, model, val):
+    # There, no device has the network for itself: it predicts on all of them, in all processes, or not at all.
+    if num_devices() > 1 and keras.config.backend() != "torch":
+        return []
+    images, labels = _first_images(val, data_format(model))
+    return [PredictionImages(folder / "tensorboard", images, labels, palette=classes_of(model))]
+
+
+def _step(saves, train, epoch, batch):
+    step = saves.position.step + batch
+    name = f"step {step + 1} of epoch {epoch + 1}"
+    if not hasattr(train, "files_of_step"):
+        return name
+    return f"{name}, whose labels are {', '.join(train.files_of_step(epoch * saves.num_steps + step))}"
+
+
+def _first_images(dataset, layout):
+    batches = itertools.chain.from_iterable(
+        zip(*map(keras.ops.convert_to_numpy, batch), strict=True) for batch in dataset
+    )
+    images, labels = zip(*itertools.islice(batches, NUM_PICTURES), strict=True)
+    if layout == "channels_first":
+        images = [np.moveaxis(image, 0, -1) for image in images]
+    labels = [label.reshape(label.shape[:2]) for label in labels]
+    return [np.clip(np.rint(image), 0, 255).astype("uint8") for image in images], labels

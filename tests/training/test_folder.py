@@ -1,0 +1,95 @@
+"""The folder of a run: free, of the same run, or refused."""
+
+import json
+
+import pytest
+
+from keras_hrnet.training import read_run
+from keras_hrnet.training.folder import open_folder
+from keras_hrnet.training.run import write_run
+
+pytestmark = pytest.mark.once
+
+
+def description(**changes):
+    run = {
+        "recipe": "own", "settings": {"source": "x", "epochs": 3, "crop_size": (4, 8)}, "loss": None, "seed": 0,
+        "network": {"name": "Tiny", "num_weights": 9, "first_weights": "ab"}, "train": {"batches": 5},
+        "val": {"batches": 2}, "backend": "torch", "notes": None, "versions": {}, "started": "now", "ignore_label": 255,
+    }  # fmt: skip
+    return {**run, **changes}
+
+
+def opened(run_dir, run):
+    with open_folder(run_dir, run) as (folder, known):
+        return folder.as_posix(), known
+
+
+def test_a_folder_is_numbered_where_none_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "Tiny-own-2").mkdir(parents=True)
+    with open_folder(None, description()) as (folder, known):
+        assert (folder.as_posix(), known) == ("runs/Tiny-own-1", description())
+        assert read_run(folder)["settings"].epochs == 3
+    write_run("runs/Tiny-own-1", {**description(), "result": {}})
+    assert opened(None, description())[0] == "runs/Tiny-own-3"
+
+
+def test_the_unfinished_run_is_found_where_no_folder_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert opened(None, description(seed=1))[0] == "runs/Tiny-own-1"
+    assert opened(None, description(started="first"))[0] == "runs/Tiny-own-2"
+    folder, known = opened(None, description(started="again"))
+    assert (folder, known["started"]) == ("runs/Tiny-own-2", "first")
+    other_weights = {"name": "Tiny", "num_weights": 9, "first_weights": "cd"}
+    assert opened(None, description(network=other_weights))[0] == "runs/Tiny-own-3"
+
+
+def test_a_folder_of_the_same_run_is_opened_again(tmp_path):
+    first = description(started="first")
+    assert opened(tmp_path, first) == (tmp_path.as_posix(), first)
+    weights_may_differ = {"name": "Tiny_1", "num_weights": 9, "first_weights": "cd"}
+    _, known = opened(tmp_path, description(network=weights_may_differ, versions={"keras": "4"}))
+    assert known["started"] == "first"
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    opened(tmp_path, description())
+    (tmp_path / ".resume-part-0123abcd.npz").touch()
+    opened(tmp_path, description())
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "of seed=0, for one of seed=1"),
+        ({"settings": {"source": "x", "epochs": 4}}, "of settings.epochs=3, for one of settings.epochs=4"),
+        ({"network": {"num_weights": 8}}, "network.num_weights=9"),
+        ({"train": {"batches": 6}}, "train.batches=5"),
+        ({"loss": {"class_name": "CrossEntropy"}}, "of loss=None, for one of loss=None|loss.class_name"),
+        ({"backend": "jax"}, "of backend='torch', for one of backend='jax'"),
+        ({"ignore_label": 254}, "of ignore_label=255, for one of ignore_label=254"),
+    ],
+    ids=range(7),
+)
+def test_a_folder_with_another_run_is_refused(change, message, tmp_path):
+    opened(tmp_path, description())
+    with pytest.raises(ValueError, match=rf"holds a training already, .*{message}.*Expected an empty folder"):
+        opened(tmp_path, description(**change))
+
+
+def test_a_run_that_says_nothing_of_ignored_pixels_is_opened_again(tmp_path):
+    # Version 0.1.0 had no other label than 255.
+    before = description(started="first")
+    del before["ignore_label"]
+    (tmp_path / "run.json").write_text(json.dumps(before))
+    assert opened(tmp_path, description())[1]["started"] == "first"
+    with pytest.raises(ValueError, match="of ignore_label=255, for one of ignore_label=254"):
+        opened(tmp_path, description(ignore_label=254))
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"a file. Expected a folder"):
+        opened(tmp_path / "file", description())
