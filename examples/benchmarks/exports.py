@@ -118,11 +118,12 @@ def crop_at(generator, images, labels, crop):
 def streets(size, name, number):
     import numpy as np
 
-    from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID
+    from keras_hrnet.data.label_coding import coding_of_data_set
+    from keras_hrnet.data_sets.cityscapes import CITYSCAPES
     from keras_hrnet.streets import draw_street
 
     pictures = [draw_street([2 * length for length in size], f"exports/{name}/{i}", i) for i in range(number)]
-    train_ids = np.asarray(TRAIN_ID_OF_ID, np.uint8)
+    train_ids = np.asarray(coding_of_data_set(CITYSCAPES).train_id_of_value, np.uint8)
     return np.stack([x.image for x in pictures]), train_ids[np.stack([x.label_ids for x in pictures])]
 
 

@@ -51,7 +51,7 @@ def demo(
     val = cityscapes(root, "val")
 
     model = HRNetW18Small()
-    model.classes = CITYSCAPES
+    model.classes = CITYSCAPES.classes
     fit(model, train, epochs)
     model.save(folder / "w18_small.keras")
 

@@ -7,7 +7,8 @@ import PIL.Image
 import rich.console
 
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data.files.cityscapes import ANNOTATIONS, IMAGE_ENDING, list_images
+from keras_hrnet.data.files.splits import list_images
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 from keras_hrnet.evaluation.prediction import check_output, predictions
 from keras_hrnet.replacing import replacing
 
@@ -38,8 +39,8 @@ def check_submission(path, roots, split, partial):
         raise FileNotFoundError(f"Received --submission {str(path)!r}. Expected its folder to be there. Make it first.")
     if len(roots) != 1:
         raise ValueError(f"Received {len(roots)} paths with --submission. Expected one Cityscapes root. Pass that.")
-    images = list_images(roots[0], split)
-    published = ANNOTATIONS["fine"].published[split]
+    images = list_images(roots[0], CITYSCAPES, split)
+    published = CITYSCAPES.num_images[split]
     if len(images) != published and not partial:
         raise ValueError(
             f"{roots[0]} has {len(images)} images of the split {split!r}. Expected the published {published}, as the "
@@ -72,6 +73,6 @@ def write_submission(path, segmenter, images, batch_size):
                 raise label_ids
             png = io.BytesIO()
             PIL.Image.fromarray(label_ids).save(png, format="PNG")
-            archive.writestr(image.name.removesuffix(IMAGE_ENDING) + ENDING, png.getvalue())
+            archive.writestr(image.name.removesuffix("_leftImg8bit.png") + ENDING, png.getvalue())
             advance()
     rich.console.Console(soft_wrap=True, highlight=False).print(f"Wrote {path}: {len(images)} label images")

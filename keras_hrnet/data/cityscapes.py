@@ -1,14 +1,14 @@
 """Cityscapes as a `tf.data.Dataset` of images and train ids."""
 
-from keras_hrnet.data.classes import CITYSCAPES
 from keras_hrnet.data.files.cityscapes import find_pairs
-from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
+from keras_hrnet.data.label_coding import coding_of_data_set
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.pipeline.sources import Joined
 from keras_hrnet.data.records.layout import default_annotation, is_packed, split_folders
 from keras_hrnet.data.records.source import Records
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 TRAINING_SPLITS = ("train", "trainval", "train_extra")
 
@@ -80,9 +80,9 @@ def cityscapes(
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `class_names`
-        says what the classes are called, and `fingerprint` is the same for copies of the same files; of whole images in
-        order, `image_names` says what these are called.
+        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`
+        has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for copies of the
+        same files; of whole images in order, `image_names` says what these are called.
 
     Raises:
         TypeError: if an argument is of the wrong kind.
@@ -117,9 +117,8 @@ def cityscapes(
     if options.coarse:
         extra = open_split(root, "train_extra", "coarse", **checks)
         source, num_coarse_images = Joined(source, extra), len(extra.sizes)
-    return make_dataset(
-        source, CITYSCAPES, options, description=f"the split {split!r}", num_coarse_images=num_coarse_images
-    )
+    coding, description = coding_of_data_set(CITYSCAPES), f"the split {split!r}"
+    return make_dataset(source, coding, options, description=description, num_coarse_images=num_coarse_images)
 
 
 def open_split(root, split, annotation=None, *, verify=True, damaged="error"):
@@ -138,4 +137,4 @@ def open_split(root, split, annotation=None, *, verify=True, damaged="error"):
     if is_packed(root):
         return Records(*split_folders(root, split, annotation).values(), verify=verify)
     pairs = find_pairs(root, split, annotation or default_annotation(split))
-    return open_files(pairs, known=CITYSCAPES_IDS, verify=verify, damaged=damaged)
+    return open_files(pairs, known=CITYSCAPES.label_values, verify=verify, damaged=damaged)

@@ -1,12 +1,12 @@
 """Any folders of images and label images as a `tf.data.Dataset` of images and train ids."""
 
-from keras_hrnet.data.classes import classes_of
 from keras_hrnet.data.files.folders import find_folder_pairs
-from keras_hrnet.data.files.label_values import LabelValues
+from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.records.source import Records
+from keras_hrnet.data_sets import LabelValues
 
 
 def folders(
@@ -66,9 +66,9 @@ def folders(
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `class_names`
-        says what the classes are called, and `fingerprint` is the same for copies of the same files; of whole images in
-        order, `image_names` says what these are called.
+        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`
+        has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for copies of the
+        same files; of whole images in order, `image_names` says what these are called.
 
     Raises:
         TypeError: if an argument is of the wrong kind.
@@ -83,7 +83,7 @@ def folders(
     val = folders("photos/val", "masks/val", names)
     ```
     """
-    known = classes_of(classes, palette=palette, id_map=id_map, ignore_label=ignore_label)
+    coding = coding_of(classes, palette=palette, id_map=id_map, ignore_label=ignore_label)
     options = Options(
         augment=crop_size is not None if augment is None else augment,
         augmentation=augmentation,
@@ -97,12 +97,12 @@ def folders(
         num_parallel_calls=num_parallel_calls,
     )
     values = LabelValues(
-        values=known.known_values,
-        colors=known.palette,
+        values=coding.known_values,
+        colors=coding.palette,
         cure="Give these pixels one of them, or say what they are with classes, id_map or ignore_label.",
     )
     source = _open(images, labels, values, verify=verify, damaged=damaged)
-    return make_dataset(source, known, options, description=str(images))
+    return make_dataset(source, coding, options, description=str(images))
 
 
 def _open(images, labels, values, *, verify, damaged):

@@ -1,12 +1,13 @@
-"""The Cityscapes label table: ids, train ids, categories, colours and class weights.
+"""Cityscapes: its label table, class weights, and where its files lie.
 
-Plain Python, so that the data pipeline, the evaluator and the phone export read one table. The rows are
-those of `cityscapesscripts/helpers/labels.py` (version 2.2.4).
+The table is that of `cityscapesscripts/helpers/labels.py` (version 2.2.4).
 """
 
 import dataclasses
 
 from keras_hrnet.data_sets.classes import Classes
+from keras_hrnet.data_sets.data_set import DataSet, Layout
+from keras_hrnet.data_sets.label_values import LabelValues
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +86,6 @@ ID_OF_TRAIN_ID = tuple(label.id for label in CLASSES)
 PALETTE = tuple(label.color for label in CLASSES)
 """Red, green and blue of the 19 classes, by train id."""
 
-CITYSCAPES = Classes(CLASS_NAMES, PALETTE)
-"""The 19 classes."""
-
 # HRNet-Semantic-Segmentation, lib/datasets/cityscapes.py.
 CLASS_WEIGHTS = (
     0.8373,
@@ -112,17 +110,53 @@ CLASS_WEIGHTS = (
 )
 """The weights of the 19 classes in the published recipe's cross-entropy, by train id."""
 
-UNKNOWN_ID = 254
-"""What `TRAIN_ID_OF_ID` holds for a value that the label table does not have."""
-
-
-def _train_ids_by_id():
+CITYSCAPES = DataSet(
+    name="cityscapes",
+    title="Cityscapes",
+    classes=Classes(CLASS_NAMES, PALETTE),
     # A label image is unsigned, so id −1 (license plate) can only stand in it as 255.
-    table = [UNKNOWN_ID] * 256
-    for label in LABELS:
-        table[label.id % 256] = label.train_id % 256
-    return tuple(table)
+    train_ids={label.id % 256: label.train_id % 256 for label in LABELS},
+    layout=Layout(
+        images="leftImg8bit/{split}/*/*_leftImg8bit.png",
+        labels="gtFine/{split}/*/*_gtFine_labelIds.png",
+        archives={
+            "leftImg8bit": "leftImg8bit_trainvaltest.zip",
+            "leftImg8bit/train_extra": "leftImg8bit_trainextra.zip",
+            "gtFine": "gtFine_trainvaltest.zip",
+            "gtCoarse": "gtCoarse.zip",
+        },
+    ),
+    # README of cityscapesScripts.
+    num_images={"train": 2975, "val": 500, "test": 1525},
+    licence="Free for research and teaching that is not commercial; it may not be passed on.",
+    source="Register at https://www.cityscapes-dataset.com, and download with `csDownload` of cityscapesScripts.",
+    class_weights=CLASS_WEIGHTS,
+    label_values=LabelValues(
+        values=(label.id % 256 for label in LABELS),
+        palette_images=False,
+        expected="the ids of the Cityscapes table: 0 to 33, and 255 for −1",
+        cure="Restore the original *_labelIds.png, or give these pixels an id of the table (0 is ignored).",
+        original="*_labelIds.png",
+        beside={(16, 0): "*_instanceIds.png", (8, 6): "*_color.png"},
+    ),
+)
+"""The data set with its fine annotation."""
 
+EXTRA = "train_extra"
+"""The split that is annotated coarsely only."""
 
-TRAIN_ID_OF_ID = _train_ids_by_id()
-"""256 train ids, one for each value of a label image: 0 to 18, `IGNORE_LABEL`, or `UNKNOWN_ID`."""
+COARSE = dataclasses.replace(
+    CITYSCAPES,
+    layout=dataclasses.replace(CITYSCAPES.layout, labels="gtCoarse/{split}/*/*_gtCoarse_labelIds.png"),
+    num_images={"train": 2975, "val": 500, EXTRA: 19998},
+)
+"""The data set with its coarse annotation."""
+
+ANNOTATIONS = {"fine": CITYSCAPES, "coarse": COARSE}
+
+PUBLISHED_SIZE = (1024, 2048)
+"""Height and width of all images, in pixels."""
+
+BROKEN_NAME = "troisdorf_000000_000073"
+BROKEN_IMAGE = f"leftImg8bit/{EXTRA}/troisdorf/{BROKEN_NAME}_leftImg8bit.png"
+"""An image that leftImg8bit_trainextra.zip holds as one black channel, its users report (mrharicot/monodepth#140)."""

@@ -171,8 +171,8 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
         raise ValueError(f"Received a legend for output={output!r}. Expected output='overlay'. Leave out the legend.")
     if output != "label_ids":
         return
-    classes, count = classes_of(model), len(CITYSCAPES.names)
-    if classes.names == CITYSCAPES.names:
+    classes, count = classes_of(model), len(CITYSCAPES.classes.names)
+    if classes.names == CITYSCAPES.classes.names:
         return
     listed = f", {', '.join(classes.names[:3])}, …" if classes.are_named else ""
     advice = "Pass output='labels'."

@@ -96,14 +96,14 @@ def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
                 f"Received the classes {classes!r}. Expected names, or a data set: {', '.join(DATA_SETS)}. Pass a "
                 "sequence of names, by train id."
             )
-        return DATA_SETS[classes]
+        return DATA_SETS[classes].classes
     if not isinstance(classes, Sequence):
         raise TypeError(
             f"Received classes of type {type(classes).__name__}. Expected a sequence of names, the name of a data set, "
             "or a `keras_hrnet.data_sets.Classes`. Pass a list of names, by train id."
         )
     named = Classes(tuple(classes))
-    return next((known for known in DATA_SETS.values() if known.names == named.names), named)
+    return next((row.classes for row in DATA_SETS.values() if row.classes.names == named.names), named)
 
 
 def classes_of(model: keras.Model) -> Classes:

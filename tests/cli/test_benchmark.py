@@ -7,6 +7,7 @@ from keras_hrnet import cli
 from keras_hrnet.data import synthesize
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.records.packing import pack
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
 
@@ -15,7 +16,7 @@ def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, mon
     monkeypatch.setenv("COLUMNS", "120")
     root, records = tmp_path / "streets", tmp_path / "records"
     synthesize(root, num_train=2, num_val=0, num_test=0, size=(64, 128))
-    pack(find_pairs(root, "train"), records / "train")
+    pack(find_pairs(root, "train"), records / "train", known=CITYSCAPES.label_values)
     options = ["--records", records, "--cache", "memory", "--crop-size", "32x64", "--batch-size", "2"]
     options += ["--images", "2", "--rounds", "1", "--json", tmp_path / "rates.json"]
     result = typer.testing.CliRunner().invoke(cli.app, ["benchmark", "data", str(root), *map(str, options)])

@@ -9,7 +9,6 @@ from PIL import Image
 
 import keras_hrnet
 from keras_hrnet.data import cityscapes, synthesize
-from keras_hrnet.data.files.cityscapes import ANNOTATIONS
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets import cityscapes as labels
 from keras_hrnet.evaluation import evaluate
@@ -222,7 +221,7 @@ def test_a_submission_of_too_few_images_is_refused_unless_it_is_a_trial(invoke, 
 
 @pytest.mark.once
 def test_a_damaged_image_leaves_no_submission(invoke, saved_small_network, streets, tmp_path, monkeypatch):
-    monkeypatch.setitem(ANNOTATIONS["fine"].published, "test", 3)
+    monkeypatch.setitem(labels.CITYSCAPES.num_images, "test", 3)
     image = sorted(streets.glob("leftImg8bit/test/*/*.png"))[-1]
     image.write_bytes(image.read_bytes()[:2000])
     options = ("--submission", tmp_path / "test.zip", "--classes", "cityscapes")

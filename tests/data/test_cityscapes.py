@@ -14,10 +14,10 @@ from PIL import Image
 import keras_hrnet.data
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.cityscapes import cityscapes
-from keras_hrnet.data.classes import CITYSCAPES
 from keras_hrnet.data.files.cityscapes import find_pairs
+from keras_hrnet.data.label_coding import coding_of_data_set
 from keras_hrnet.data.pipeline.decoding import train_ids
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASS_WEIGHTS
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES, CLASS_NAMES, CLASS_WEIGHTS
 
 SIZE = (24, 40)
 
@@ -117,7 +117,7 @@ class TestTrainingData:
             flipped = not np.array_equal(crop[0], image)
             step = -1 if flipped else 1
             np.testing.assert_array_equal(crop[0], image[:, ::step])
-            np.testing.assert_array_equal(ids[0], train_ids(label, CITYSCAPES, "")[:, ::step])
+            np.testing.assert_array_equal(ids[0], train_ids(label, coding_of_data_set(CITYSCAPES), "")[:, ::step])
             seen.add(flipped)
         assert seen == {True, False}
 
@@ -254,7 +254,7 @@ class TestErrorsWhileReading:
             tf.errors.InvalidArgumentError,
             match=r"(?s)here\.png.*holds values that are no class. Expected 0 to 33 and 255",
         ):
-            train_ids(np.uint8([[7, 34]]), CITYSCAPES, "here.png")
+            train_ids(np.uint8([[7, 34]]), coding_of_data_set(CITYSCAPES), "here.png")
 
 
 def test_fit_and_evaluate_run_on_the_active_backend(root):

@@ -8,8 +8,8 @@ from PIL import Image
 import keras_hrnet.data
 from keras_hrnet.data import class_shares, folders
 from keras_hrnet.data.files.folders import find_folder_pairs
-from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.records.packing import pack
+from keras_hrnet.data_sets import LabelValues
 
 pytestmark = pytest.mark.once
 

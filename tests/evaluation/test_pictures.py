@@ -140,12 +140,12 @@ def test_a_batch_is_drawn_as_the_list_of_its_samples():
 
 def test_the_legend_has_the_classes_that_occur_and_wraps():
     image, truth, prediction = sample(320, 320, train_ids=(0,))
-    one_row = comparison(image, truth, prediction, palette=CITYSCAPES)
+    one_row = comparison(image, truth, prediction, palette=CITYSCAPES.classes)
     legend = one_row.crop((0, one_row.height - 44, one_row.width, one_row.height))
     assert ROAD in colors_of(legend)
     assert SKY not in colors_of(legend)
     all_classes = np.resize(np.arange(19, dtype=np.uint8), (320, 320))
-    many = comparison(image, all_classes, prediction, palette=CITYSCAPES)
+    many = comparison(image, all_classes, prediction, palette=CITYSCAPES.classes)
     assert many.height > one_row.height
     assert set(PALETTE) <= colors_of(many.crop((0, 52 + 320 + 4, many.width, many.height)))
 
@@ -163,7 +163,7 @@ def test_names_and_colours_of_other_data_sets_are_taken():
 
 def test_names_without_colours_get_distinct_ones_or_those_of_their_data_set():
     assert set(palette(2)) <= colors_of(comparison(*sample(320, 320, (0, 1)), class_names=("cat", "dog")))
-    assert {ROAD, SKY} <= colors_of(comparison(*sample(320, 320), class_names=CITYSCAPES.names))
+    assert {ROAD, SKY} <= colors_of(comparison(*sample(320, 320), class_names=CITYSCAPES.classes.names))
 
 
 def test_another_number_of_colours_than_of_names_is_refused():
@@ -173,7 +173,7 @@ def test_another_number_of_colours_than_of_names_is_refused():
 
 def test_a_legend_names_the_classes_that_occur_over_the_lower_edge():
     image, labels, _ = sample(200, 300, train_ids=(0, 255))
-    plain, named = (overlay(image, labels, palette=CITYSCAPES, legend=legend) for legend in (False, True))
+    plain, named = (overlay(image, labels, palette=CITYSCAPES.classes, legend=legend) for legend in (False, True))
     assert named.shape == plain.shape
     np.testing.assert_array_equal(named[:100], plain[:100])
     added = colors_of(PIL.Image.fromarray(named)) - colors_of(PIL.Image.fromarray(plain))

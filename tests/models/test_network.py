@@ -76,7 +76,7 @@ def test_any_model_can_be_told_its_classes():
     model = keras.Model(image, keras.layers.Conv2D(19, 1, data_format="channels_last")(image))
     assert classes_of(model).names[0] == "class 0"
     model.classes = "cityscapes"
-    assert classes_of(model) == CITYSCAPES
+    assert classes_of(model) == CITYSCAPES.classes
     model.classes = ["sky", "road"]
     with pytest.raises(ValueError, match=r"2 class names for .*, which has 19 classes"):
         classes_of(model)
@@ -84,8 +84,8 @@ def test_any_model_can_be_told_its_classes():
 
 def test_the_names_of_a_data_set_bring_its_colours():
     model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
-    model.classes = list(CITYSCAPES.names)
-    assert model.classes == CITYSCAPES
+    model.classes = list(CITYSCAPES.classes.names)
+    assert model.classes == CITYSCAPES.classes
 
 
 def test_a_model_of_labels_that_nobody_named_does_not_say_its_classes():

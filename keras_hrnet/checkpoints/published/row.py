@@ -54,8 +54,8 @@ class PublishedWeights:
     @property
     def classes(self) -> Classes | None:
         """The names and colours of its classes; None if this package does not know them."""
-        classes = DATA_SETS.get(self.dataset)
-        return classes if classes and len(classes.names) == self.num_classes else None
+        data_set = DATA_SETS.get(self.dataset)
+        return data_set.classes if data_set and len(data_set.classes.names) == self.num_classes else None
 
     @property
     def verification(self) -> str:

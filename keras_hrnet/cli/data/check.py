@@ -15,10 +15,9 @@ import typer
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, cells, counted, heading
 from keras_hrnet.data.files.folders import match_folders
-from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
 from keras_hrnet.data.files.survey import check as check_cityscapes
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets import IGNORE_LABEL, LabelValues
 from keras_hrnet.replacing import replacing
 
 STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}

@@ -10,11 +10,11 @@ import typer
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.folders import find_folder_pairs
-from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
 from keras_hrnet.data.files.pairs import usable_pairs
 from keras_hrnet.data.files.survey import ANY_VALUE
 from keras_hrnet.data.records import packing
 from keras_hrnet.data.records.layout import default_annotation, split_folders
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 
 def pack(
@@ -80,7 +80,7 @@ def pack_cityscapes(console, root, out, splits, annotation, **options):
     # All of them are found before the first is packed, which may take long.
     pairs = {name: find_pairs(root, name, annotation or default_annotation(name)) for name in folders}
     for name, folder in folders.items():
-        pack_folder(console, pairs[name], folder, known=CITYSCAPES_IDS, **options)
+        pack_folder(console, pairs[name], folder, known=CITYSCAPES.label_values, **options)
     return [
         f"cityscapes({str(out)!r}, {name!r}"
         + ("" if annotation in (None, default_annotation(name)) else f", annotation={annotation!r}")

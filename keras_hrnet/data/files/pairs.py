@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from keras_hrnet.data.files.images import check_image
 from keras_hrnet.data.files.jpeg import JpegHeader
-from keras_hrnet.data.files.label_values import CITYSCAPES_IDS, check_label
+from keras_hrnet.data.files.labels import check_label
 from keras_hrnet.data.files.png import PngHeader
 from keras_hrnet.data.files.reading import UnusableFileError
 
@@ -34,7 +34,7 @@ class UsablePairs(NamedTuple):
     left_out: list[tuple[Pair, UnusableFileError]]
 
 
-def check_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+def check_pairs(pairs, *, known, contents=True):
     """Checks all files of a data set before the first epoch, on as many threads as there are cores.
 
     Args:
@@ -58,7 +58,7 @@ def check_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
     return headers
 
 
-def usable_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+def usable_pairs(pairs, *, known, contents=True):
     """Separates the pairs that can be used from those that cannot, as fast as `check_pairs`.
 
     Args:
@@ -80,27 +80,7 @@ def usable_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
     return usable
 
 
-def check_pair(pair, *, known=CITYSCAPES_IDS, contents=True):
-    """Checks an image and its label image, and that they have one size.
-
-    Args:
-        pair: a `Pair`.
-        known: the `LabelValues` of the data set.
-        contents: whether to read whole files, or only their headers.
-
-    Returns:
-        The header of the image.
-
-    Raises:
-        UnusableFileError: if either file cannot be used, or their sizes differ.
-    """
-    examination = examine(pair.image, [pair.label], known=known, contents=contents)
-    if examination.faults:
-        raise examination.faults[0]
-    return examination.header
-
-
-def examine_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
+def examine_pairs(pairs, *, known, contents=True):
     """Looks for everything that is wrong with many pairs, on as many threads as there are cores.
 
     Who may stop before the last pair closes the generator, which ends its threads.
@@ -117,7 +97,7 @@ def examine_pairs(pairs, *, known=CITYSCAPES_IDS, contents=True):
         yield from pool.map(lambda pair: examine(pair.image, [pair.label], known=known, contents=contents), pairs)
 
 
-def examine(image, labels, *, known=CITYSCAPES_IDS, contents=True):
+def examine(image, labels, *, known, contents=True):
     """Looks for everything that is wrong with an image and its label images.
 
     Args:

@@ -4,24 +4,20 @@ import collections
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from keras_hrnet.data.files.cityscapes import (
+from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
+from keras_hrnet.data.files.folders import match_folders
+from keras_hrnet.data.files.listing import is_folder
+from keras_hrnet.data.files.pairs import Pair, examine
+from keras_hrnet.data.files.splits import list_split, require_root
+from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data_sets.cityscapes import (
     ANNOTATIONS,
     BROKEN_IMAGE,
     BROKEN_NAME,
+    CITYSCAPES,
     EXTRA,
-    IMAGE_FOLDER,
-    image_archive,
-    list_files,
-    require_layout,
+    PUBLISHED_SIZE,
 )
-from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
-from keras_hrnet.data.files.folders import match_folders
-from keras_hrnet.data.files.label_values import CITYSCAPES_IDS, LabelValues
-from keras_hrnet.data.files.listing import is_folder
-from keras_hrnet.data.files.pairs import Pair, examine
-
-PUBLISHED_SIZE = (1024, 2048)
-"""Height and width of all images, in pixels."""
 
 FOLDERS = ("train", "val", "test", EXTRA)
 ANY_VALUE = LabelValues(values=frozenset(range(256)))
@@ -59,7 +55,8 @@ def check(root, *, contents=True, on_pair=None):
         rows += split_rows
         findings += split_findings
     if not findings and not any(row.found for row in rows):
-        cure = f"Unpack {image_archive('train')} and {ANNOTATIONS['fine'].archive} there."
+        archives = map(CITYSCAPES.archive_of, CITYSCAPES.layout.folders_of("train"))
+        cure = f"Unpack {' and '.join(archives)} there."
         findings.append(Finding(ERROR, "nothing there", root, "holds no image with a label image", cure))
     rows.sort(key=lambda row: list(ANNOTATIONS).index(row.annotation))
     return Survey(str(root), tuple(rows), tuple(findings))
@@ -114,20 +111,20 @@ def count_pairs(root):
 
 
 def _require_root(root):
-    kinds = [kind for kind in ANNOTATIONS.values() if is_folder(root / kind.folder)]
-    kind = kinds[0] if kinds else ANNOTATIONS["fine"]
-    require_layout(root, kind.folder, kind.archive)
+    there = (row for row in ANNOTATIONS.values() if is_folder((root / row.layout.folders_of("train")[1]).parent))
+    require_root(root, next(there, CITYSCAPES), "train")
 
 
 def _check_split(root, split, contents, on_pair):
     """The rows and findings of a split; an image with a fine and a coarse label image is checked once."""
     listings, findings = _listings(root, split)
-    rows = [Row(split, name, 0, kind.published[split], "unreadable") for name, kind in _kinds(split, but=listings)]
+    unreadable = {name: row for name, row in _annotated(split).items() if name not in listings}
+    rows = [Row(split, name, 0, row.num_images[split], "unreadable") for name, row in unreadable.items()]
     labels_of = collections.defaultdict(list)
     for listing in listings.values():
         for image, label in listing.pairs:
             labels_of[image].append(label)
-    sizes, faults = _examine(labels_of, CITYSCAPES_IDS, contents, on_pair)
+    sizes, faults = _examine(labels_of, CITYSCAPES.label_values, contents, on_pair)
     findings += [_finding(error, _cure(root, error)) for error in faults]
     faulty = {error.path for error in faults}
     for name, listing in listings.items():
@@ -136,20 +133,20 @@ def _check_split(root, split, contents, on_pair):
         num_errors = sum(path in faulty for pair in listing.pairs for path in pair)
         num_errors += sum(finding.severity == ERROR for finding in missing)
         state = _state(root, split, ANNOTATIONS[name], listing, num_errors)
-        rows.append(Row(split, name, len(listing.pairs), ANNOTATIONS[name].published[split], state))
-    return rows, findings + _other_sizes(root / IMAGE_FOLDER / split, sizes)
+        rows.append(Row(split, name, len(listing.pairs), ANNOTATIONS[name].num_images[split], state))
+    return rows, findings + _other_sizes(root / CITYSCAPES.layout.folders_of(split)[0], sizes)
 
 
-def _kinds(split, but=()):
-    return [(name, kind) for name, kind in ANNOTATIONS.items() if split in kind.published and name not in but]
+def _annotated(split):
+    return {name: data_set for name, data_set in ANNOTATIONS.items() if split in data_set.num_images}
 
 
 def _listings(root, split):
     """What each annotation has of a split, and a finding for each that cannot be listed."""
     listings, findings = {}, {}
-    for name, kind in _kinds(split):
+    for name, data_set in _annotated(split).items():
         try:
-            listings[name] = list_files(root, split, kind)
+            listings[name] = list_split(root, data_set, split)
         except PermissionError as error:
             message = f"has a split {split!r} that was not checked. {error}"
             # Both annotations fail at one folder of images: that is one finding.
@@ -177,26 +174,26 @@ def _finding(error, cure):
 def _cure(root, error):
     if error.path != root / BROKEN_IMAGE:
         return error.cure
-    return f"{image_archive(EXTRA)} is known to hold this one image broken. Remove it: its label is then left out."
+    archive = CITYSCAPES.archive_of(BROKEN_IMAGE)
+    return f"{archive} is known to hold this one image broken. Remove it: its label is then left out."
 
 
-def _missing(root, split, kind, listing):
+def _missing(root, split, data_set, listing):
     """The findings about what stands alone, and about the number of pairs."""
     if _is_absent(listing):
         return []
-    findings = []
-    cure = f"Unpack {kind.archive} at {root}, or remove these images."
+    findings, (images, labels) = [], data_set.layout.folders_of(split)
+    cure = f"Unpack {data_set.archive_of(labels)} at {root}, or remove these images."
     for image, label in listing.images_alone:
         findings.append(Finding(ERROR, "image without label", image, f"has no label image {label}", cure))
-    cure = f"Unpack {image_archive(split)} at {root}, if their images should be there."
+    cure = f"Unpack {data_set.archive_of(images)} at {root}, if their images should be there."
     for label in listing.labels_alone:
-        if label.name == f"{BROKEN_NAME}{kind.ending}":
-            continue
-        findings.append(Finding(REMARK, "label without image", label, "has no image, and is left out", cure))
-    if len(listing.pairs) < _num_expected(root, split, kind):
-        message = f"has {len(listing.pairs)} images with a label image; {kind.published[split]} are published"
+        if not label.name.startswith(BROKEN_NAME):
+            findings.append(Finding(REMARK, "label without image", label, "has no image, and is left out", cure))
+    if len(listing.pairs) < _num_expected(root, split, data_set):
+        message = f"has {len(listing.pairs)} images with a label image; {data_set.num_images[split]} are published"
         cure = "Unpack the archives again, if this is to be the published set."
-        findings.append(Finding(REMARK, "fewer than published", root / kind.folder / split, message, cure))
+        findings.append(Finding(REMARK, "fewer than published", root / labels, message, cure))
     return findings
 
 
@@ -204,18 +201,19 @@ def _is_absent(listing):
     return not listing.pairs and not (listing.images_alone and listing.labels_alone)
 
 
-def _num_expected(root, split, kind):
+def _num_expected(root, split, data_set):
     removed = split == EXTRA and not (root / BROKEN_IMAGE).exists()
-    return kind.published[split] - removed
+    return data_set.num_images[split] - removed
 
 
-def _state(root, split, kind, listing, num_errors):
+def _state(root, split, data_set, listing, num_errors):
     if _is_absent(listing):
-        archives = [image_archive(split)] * (not listing.images_alone) + [kind.archive] * (not listing.labels_alone)
-        return f"absent: {' and '.join(archives)}"
+        alone = (listing.images_alone, listing.labels_alone)
+        folders = zip(data_set.layout.folders_of(split), alone, strict=True)
+        return f"absent: {' and '.join(data_set.archive_of(folder) for folder, files in folders if not files)}"
     if num_errors:
         return counted(num_errors, "error")
-    return "complete" if len(listing.pairs) == _num_expected(root, split, kind) else "sound"
+    return "complete" if len(listing.pairs) == _num_expected(root, split, data_set) else "sound"
 
 
 def _other_sizes(folder, sizes):

@@ -22,14 +22,14 @@ class DecodedCache:
         source: the files.
         decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, 3)`, and the stored
             label values, uint8 `(height, width)`.
-        classes: what the values of the labels mean, a `Classes`.
+        palette: the colour of stored value 0, 1, …, by which labels that are colour pictures are read; or None.
         place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
 
     Raises:
         ValueError: if the pixels do not fit there.
     """
 
-    def __init__(self, source, decode, classes, place):
+    def __init__(self, source, decode, palette, place):
         self._sizes = source.sizes
         self._starts = _starts(source.sizes)
         num_bytes = self._starts[-1]
@@ -38,7 +38,7 @@ class DecodedCache:
             self._pixels = _aligned(num_bytes)
             self._fill(decode, self._pixels)
         else:
-            self._pixels = self._on_disk(source, decode, classes, Path(place), num_bytes)
+            self._pixels = self._on_disk(source, decode, palette, Path(place), num_bytes)
 
     def read(self, index):
         """Gives the pixels of an index, inside `tf.data`.
@@ -69,9 +69,9 @@ class DecodedCache:
             for view, value in zip(self._views(index, pixels), values, strict=True):
                 view[...] = value
 
-    def _on_disk(self, source, decode, classes, folder, num_bytes):
+    def _on_disk(self, source, decode, palette, folder, num_bytes):
         folder.mkdir(parents=True, exist_ok=True)
-        key = hashlib.sha256(f"1 {source.fingerprint} {self._sizes} {classes.palette}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"1 {source.fingerprint} {self._sizes} {palette}".encode()).hexdigest()[:16]
         path = folder / f"decoded_{key}.bin"
         if not (path.is_file() and path.stat().st_size == num_bytes):
             _require_disk(folder, num_bytes)

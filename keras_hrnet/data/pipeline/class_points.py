@@ -13,26 +13,24 @@ TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
 
 
-def class_points(source, read_train_ids, classes, *, tile_size=TILE_SIZE, folder=None):
+def class_points(source, read_train_ids, coding, *, tile_size=TILE_SIZE, folder=None):
     """Finds a point of each class in each tile of all images, or reads them from an earlier call.
 
     Args:
         source: the files.
         read_train_ids: a function that decodes the label of an index inside `tf.data`: train ids, uint8
             `(height, width)`.
-        classes: what the values of the labels mean, a `Classes`.
+        coding: how the labels store the classes.
         tile_size: height and width of a tile, in pixels. Smaller tiles find more of the objects of an image.
         folder: where the points are kept; `None` means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
 
     Returns:
         A list with the points of each class: int32 `(num_points, 3)`, image, row and column.
     """
-    num_classes = len(classes.names)
+    num_classes = len(coding.classes.names)
     folder = Path(folder or Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras_hrnet")
-    key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {classes.reading} {tile_size}".encode()).hexdigest()[
-        :16
-    ]
-    path = folder / f"class_points_{key}.npy"
+    key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {coding.reading} {tile_size}".encode()).hexdigest()
+    path = folder / f"class_points_{key[:16]}.npy"
     if path.is_file():
         found = np.load(path, allow_pickle=False)
     else:

@@ -22,40 +22,40 @@ class Reader:
 
     Args:
         source: the files.
-        classes: what the values of its label images mean, a `Classes`.
+        coding: how its label images store the classes.
         cache: "memory", a folder, or `None`.
     """
 
-    def __init__(self, source, classes, cache=None):
+    def __init__(self, source, coding, cache=None):
         self.source = source
-        self.classes = classes
+        self.coding = coding
         self._names = host_tensorflow().constant(source.names)
-        self._decoded = DecodedCache(source, self._decode, classes, cache).read if cache is not None else self._decode
+        self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache)
 
     def read(self, index):
         """Gives the image, uint8 `(height, width, 3)`, and the label's stored values, uint8 `(height, width)`."""
-        return self._decoded(index)
+        return self._decode(index) if self._cache is None else self._cache.read(index)
 
     def read_train_ids(self, index):
         """Gives the label alone: train ids, uint8 `(height, width)`."""
         _, contents, _, _ = self.source.contents(index)
-        return self.train_ids(decode_label(contents, self.classes.palette), index)
+        return self.train_ids(decode_label(contents, self.coding.palette), index)
 
     def train_ids(self, label, index):
         """Maps stored values of the label of an index to train ids."""
-        return train_ids(label, self.classes, self._names[index])
+        return train_ids(label, self.coding, self._names[index])
 
     def _decode(self, index):
         image, label, _, _ = self.source.contents(index)
-        return decode_image(image), decode_label(label, self.classes.palette)
+        return decode_image(image), decode_label(label, self.coding.palette)
 
 
-def make_dataset(source, classes, options, *, description, num_coarse_images=0):
+def make_dataset(source, coding, options, *, description, num_coarse_images=0):
     """Makes batches of a data set.
 
     Args:
         source: the files.
-        classes: what the values of its label images mean, a `Classes`.
+        coding: how its label images store the classes.
         options: an `Options`.
         description: what the data set is called in errors.
         num_coarse_images: how many images at the end of the source are coarsely annotated.
@@ -63,10 +63,10 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
-        `class_names` and `fingerprint` say what the classes are called, and which files it reads, wherever they lie;
-        of whole images in order, `image_names` what these are called. Of training data, `from_step(step)` gives the
-        batches from a step on, counted over all epochs, epoch after epoch without end, and `files_of_step(step)` the
-        label files of a batch.
+        `classes` (in short `class_names`) and `fingerprint` say which classes it has, and which files it reads wherever
+        they lie; of whole images in order, `image_names` what these are called. Of training data, `from_step(step)`
+        gives the batches from a step on, counted over all epochs, epoch after epoch without end, and
+        `files_of_step(step)` the label files of a batch.
 
     Raises:
         ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
@@ -79,15 +79,16 @@ def make_dataset(source, classes, options, *, description, num_coarse_images=0):
         )
     if options.crop_size is None and options.batch_size > 1:
         _require_one_size(source, options)
-    reader = Reader(source, classes, options.cache)
+    reader = Reader(source, coding, options.cache)
     if options.augment:
         dataset = _training_dataset(reader, options, num_coarse_images)
     else:
         dataset = _evaluation_dataset(reader, options)
-    dataset.class_names = classes.names
+    dataset.classes = coding.classes
+    dataset.class_names = coding.classes.names
     if not options.augment and num_devices() == options.shard.count == 1:
         dataset.image_names = tuple(source.image_names)
-    dataset.fingerprint = hashlib.sha256(f"{source.identity} {classes.reading}".encode()).hexdigest()
+    dataset.fingerprint = hashlib.sha256(f"{source.identity} {coding.reading}".encode()).hexdigest()
     return dataset
 
 
@@ -144,7 +145,7 @@ def _training_dataset(reader, options, num_coarse_images):
 
 def _points(reader, num_fine):
     # Coarse labels are outlines inside the objects: a point of theirs says little about what is around it.
-    points = class_points(reader.source, reader.read_train_ids, reader.classes)
+    points = class_points(reader.source, reader.read_train_ids, reader.coding)
     return [of_class[of_class[:, 0] < num_fine] for of_class in points]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.label_values import in_words
+from keras_hrnet.data.label_coding import UNKNOWN_ID
 from keras_hrnet.data.transforms.lookup import looked_up
-from keras_hrnet.data_sets.cityscapes import UNKNOWN_ID
+from keras_hrnet.data_sets.label_values import in_words
 
 GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
@@ -48,12 +48,12 @@ def decode_label(contents, palette=None):
     return tf.ensure_shape(label, (None, None))
 
 
-def train_ids(label, classes, name):
+def train_ids(label, coding, name):
     """Maps stored values to train ids.
 
     Args:
         label: uint8 of any shape, stored values.
-        classes: what they mean, a `Classes`.
+        coding: how they store the classes.
         name: the file that they are from, a string scalar, for the error.
 
     Returns:
@@ -63,10 +63,10 @@ def train_ids(label, classes, name):
         tf.errors.InvalidArgumentError: if a pixel has a value that is neither a class nor ignored.
     """
     tf = host_tensorflow()
-    mapped = looked_up(label, classes.train_id_of_value)
+    mapped = looked_up(label, coding.train_id_of_value)
     known = tf.debugging.Assert(
         tf.reduce_all(mapped != UNKNOWN_ID),
-        [name, f"holds values that are no class. Expected {in_words(classes.known_values)}. Restore the file."],
+        [name, f"holds values that are no class. Expected {in_words(coding.known_values)}. Restore the file."],
     )
     with tf.control_dependencies([known]):
         return tf.identity(mapped)

@@ -21,14 +21,14 @@ class Options:
 
     augment: bool
     augmentation: Any
-    batch_size: int
-    crop_size: tuple[int, int] | None
-    class_uniform: float
-    cache: Any
-    seed: int
-    shard: Shard
-    deterministic: bool
-    num_parallel_calls: int | None
+    batch_size: int = 1
+    crop_size: tuple[int, int] | None = None
+    class_uniform: float = 0.0
+    cache: str | os.PathLike | None = None
+    seed: int = 0
+    shard: Shard | None = None
+    deterministic: bool = True
+    num_parallel_calls: int | None = None
     coarse: float = 0.0
 
     def __post_init__(self):

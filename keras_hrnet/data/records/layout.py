@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from keras_hrnet.data.files.cityscapes import ANNOTATIONS, EXTRA
 from keras_hrnet.data.files.listing import entries, is_folder
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, SHARD_START
+from keras_hrnet.data_sets.cityscapes import ANNOTATIONS, EXTRA
 
 
 def default_annotation(split):
@@ -28,17 +28,15 @@ def split_folders(root, split, annotation=None):
         ValueError: if there is no such split with this annotation.
     """
     annotation = annotation or default_annotation(split)
-    names = ANNOTATIONS[annotation].folders(split) if annotation in ANNOTATIONS else ()
-    if not names:
-        expected = "; ".join(
-            f"{name}: {', '.join((*kind.published, 'trainval'))}" for name, kind in ANNOTATIONS.items()
-        )
+    if annotation not in ANNOTATIONS or split not in ANNOTATIONS[annotation].splits:
+        expected = "; ".join(f"{name}: {', '.join(data_set.splits)}" for name, data_set in ANNOTATIONS.items())
         raise ValueError(
             f"Cityscapes has no split {split!r} with the annotation {annotation!r}. Expected one of these: {expected}. "
             f"Choose one."
         )
     return {
-        name: Path(root, name if annotation == default_annotation(name) else f"{name}_{annotation}") for name in names
+        part: Path(root, part if annotation == default_annotation(part) else f"{part}_{annotation}")
+        for part in ANNOTATIONS[annotation].parts_of(split)
     }
 
 

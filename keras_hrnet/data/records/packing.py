@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.label_values import CITYSCAPES_IDS
 from keras_hrnet.data.files.pairs import examine_pairs
 from keras_hrnet.data.files.reading import read_file
 from keras_hrnet.data.records.manifest import (
@@ -35,7 +34,7 @@ class Packed(NamedTuple):
     num_bytes: int
 
 
-def pack(pairs, folder, *, shard_size=2**28, known=CITYSCAPES_IDS, on_sample=None):
+def pack(pairs, folder, *, known, shard_size=2**28, on_sample=None):
     """Packs pairs of image and label into few large files, for disks and networks that are slow at many small ones.
 
     Each sample is a `tf.train.Example` with `image` and `label` (the bytes of both files, unchanged), `image_name` and

@@ -119,7 +119,7 @@ def test_a_row_says_what_its_publishers_state(name, facts):
 
 @pytest.mark.parametrize("name", ["official_w48_cityscapes", "mmseg_ocr_hr18s_cityscapes_40k"])
 def test_a_file_of_a_known_data_set_has_its_classes(name):
-    assert ROWS[name].classes is DATA_SETS["cityscapes"]
+    assert ROWS[name].classes is DATA_SETS["cityscapes"].classes
 
 
 def test_a_file_of_another_data_set_or_number_of_classes_has_none():

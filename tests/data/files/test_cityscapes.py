@@ -53,7 +53,7 @@ class TestCoarse:
             find_pairs(root, "train_extra")
 
     def test_the_test_split_has_no_coarse_labels(self, root):
-        expected = message("no coarse label images for the split 'test'", "train, val, trainval, train_extra")
+        expected = message("no coarse label images for the split 'test'", "train, val, train_extra, trainval")
         with pytest.raises(ValueError, match=expected):
             find_pairs(root, "test", "coarse")
 
@@ -112,7 +112,7 @@ class TestMissingFiles:
 
     def test_an_empty_split_says_what_the_folder_holds(self, root, write_image):
         (root / "leftImg8bit/test").mkdir()
-        with pytest.raises(FileNotFoundError, match=r"no image in .*test, which is empty.*\{city\}"):
+        with pytest.raises(FileNotFoundError, match=r"in .*test, which is empty.*named \*/\*_leftImg8bit\.png"):
             find_pairs(root, "test")
         for i in range(7):
             write_image(root / f"leftImg8bit/test/{i}_leftImg8bit.png", np.zeros((4, 4), np.uint8))

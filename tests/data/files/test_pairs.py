@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from keras_hrnet.data.files.cityscapes import find_pairs
-from keras_hrnet.data.files.label_values import LabelValues
-from keras_hrnet.data.files.pairs import check_pair, check_pairs, examine, usable_pairs
+from keras_hrnet.data.files.pairs import check_pairs, examine, usable_pairs
 from keras_hrnet.data.files.reading import UnusableFileError
+from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
+
+IDS = CITYSCAPES.label_values
 
 
 def message(*parts):
@@ -18,7 +21,7 @@ def message(*parts):
 class TestCheckPairs:
     def test_the_headers_of_the_images_are_returned_in_order(self, root, write_pair):
         write_pair(root, "train", "zug_000001_000019", size=(10, 12))
-        sizes = [header[:2] for header in check_pairs(find_pairs(root, "train"))]
+        sizes = [header[:2] for header in check_pairs(find_pairs(root, "train"), known=IDS)]
         assert sizes == [(6, 8), (6, 8), (6, 8), (10, 12)]
 
     @pytest.mark.parametrize("contents", [True, False])
@@ -28,14 +31,14 @@ class TestCheckPairs:
         write_image(pairs[1].label, np.zeros(size, np.uint8))
         expected = message(f"{pairs[1].label} is {size[0]}x{size[1]} (height x width)", f"{pairs[1].image} is 6x8")
         with pytest.raises(UnusableFileError, match=expected):
-            check_pairs(pairs, contents=contents)
+            check_pairs(pairs, known=IDS, contents=contents)
 
     def test_contents_are_read_only_where_wanted(self, root, write_image):
         pairs = find_pairs(root, "train")
         write_image(pairs[2].label, np.full((6, 8), 99, np.uint8))
-        check_pairs(pairs, contents=False)
+        check_pairs(pairs, known=IDS, contents=False)
         with pytest.raises(UnusableFileError, match="the values 99"):
-            check_pairs(pairs)
+            check_pairs(pairs, known=IDS)
 
     def test_the_first_fault_in_order_is_raised(self, root):
         pairs = find_pairs(root, "train")
@@ -43,7 +46,7 @@ class TestCheckPairs:
             pair.label.write_bytes(b"")
             pair.image.write_bytes(b"")
         with pytest.raises(UnusableFileError, match=message(pairs[1].image, "is empty")):
-            check_pairs(pairs)
+            check_pairs(pairs, known=IDS)
 
     def test_known_values_are_those_of_the_data_set(self, root):
         pairs = find_pairs(root, "train")
@@ -57,7 +60,7 @@ class TestUsablePairs:
         pairs = find_pairs(root, "train")
         write_image(pairs[0].label, np.full((6, 8), 99, np.uint8))
         pairs[2].image.write_bytes(b"")
-        usable = usable_pairs(pairs)
+        usable = usable_pairs(pairs, known=IDS)
         assert usable.pairs == [pairs[1]]
         assert [header[:2] for header in usable.headers] == [(6, 8)]
         assert [pair for pair, _ in usable.left_out] == [pairs[0], pairs[2]]
@@ -67,33 +70,23 @@ class TestUsablePairs:
     def test_headers_alone_can_be_read(self, root, write_image):
         pairs = find_pairs(root, "train")
         write_image(pairs[0].label, np.full((6, 8), 99, np.uint8))
-        assert len(usable_pairs(pairs, contents=False).pairs) == 3
+        assert len(usable_pairs(pairs, known=IDS, contents=False).pairs) == 3
         assert len(usable_pairs(pairs, known=LabelValues(values=[99])).pairs) == 1
 
     def test_sound_pairs_are_all_kept(self, root):
         pairs = find_pairs(root, "train")
-        assert usable_pairs(pairs).pairs == pairs
-        assert usable_pairs(pairs).left_out == []
-
-
-def test_a_single_pair_is_checked(root):
-    pair = find_pairs(root, "val")[0]
-    assert check_pair(pair)[:2] == (6, 8)
-    pair.label.write_bytes(b"")
-    with pytest.raises(UnusableFileError, match=message(pair.label, "is empty")):
-        check_pair(pair)
-    with pytest.raises(UnusableFileError, match="values 7"):
-        check_pair(find_pairs(root, "train")[0], known=LabelValues(values=[1]))
+        assert usable_pairs(pairs, known=IDS).pairs == pairs
+        assert usable_pairs(pairs, known=IDS).left_out == []
 
 
 def test_everything_that_is_wrong_is_found(root, write_image):
     (image, label), (_, other), (_, small) = find_pairs(root, "train")
     write_image(small, np.zeros((3, 4), np.uint8))
     other.write_bytes(b"")
-    header, faults = examine(image, [label, other, small])
+    header, faults = examine(image, [label, other, small], known=IDS)
     assert header[:2] == (6, 8)
     assert [(fault.path, fault.kind) for fault in faults] == [(other, "empty"), (small, "sizes differ")]
     image.write_bytes(b"")
-    header, faults = examine(image, [label, other, small])
+    header, faults = examine(image, [label, other, small], known=IDS)
     assert header is None
     assert [fault.path for fault in faults] == [image, other]

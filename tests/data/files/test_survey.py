@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_hrnet.data.files.cityscapes import ANNOTATIONS, BROKEN_IMAGE, find_pairs
+from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.findings import Finding, Survey
-from keras_hrnet.data.files.label_values import LabelValues
 from keras_hrnet.data.files.survey import check, check_folders, count_pairs
+from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data_sets.cityscapes import ANNOTATIONS, BROKEN_IMAGE
 from keras_hrnet.streets.synthesis import synthesize
 
 pytestmark = pytest.mark.once
@@ -28,8 +29,8 @@ def messages(survey):
 @pytest.fixture
 def few_published(monkeypatch):
     """Pretends that three fine images to train on and two extra ones were published."""
-    monkeypatch.setitem(ANNOTATIONS["fine"].published, "train", 3)
-    monkeypatch.setitem(ANNOTATIONS["coarse"].published, "train_extra", 2)
+    monkeypatch.setitem(ANNOTATIONS["fine"].num_images, "train", 3)
+    monkeypatch.setitem(ANNOTATIONS["coarse"].num_images, "train_extra", 2)
 
 
 class TestASoundRoot:

@@ -6,12 +6,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_hrnet.data.classes import classes_of
+from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data.pipeline.class_points import class_points, points_of_label
 
 pytestmark = pytest.mark.once
 
-THREE = classes_of(3)
+THREE = coding_of(3)
 
 
 def test_the_point_of_a_class_is_its_pixel_nearest_to_the_centre():
@@ -53,7 +53,7 @@ def test_there_is_one_point_for_each_class_of_each_tile_and_it_is_of_its_class(h
 class TestClassPoints:
     LABELS = np.random.default_rng(0).choice(np.uint8([0, 2, 255]), (3, 6, 8))
 
-    def find(self, folder, fingerprint="a", classes=THREE, tile_size=4):
+    def find(self, folder, fingerprint="a", coding=THREE, tile_size=4):
         calls = []
 
         def read(index):
@@ -61,7 +61,7 @@ class TestClassPoints:
             return tf.constant(self.LABELS)[index]
 
         source = types.SimpleNamespace(names=["", "", ""], fingerprint=fingerprint)
-        return class_points(source, read, classes, tile_size=tile_size, folder=folder), bool(calls)
+        return class_points(source, read, coding, tile_size=tile_size, folder=folder), bool(calls)
 
     def test_points_are_listed_by_class_with_their_image(self, tmp_path):
         points, _ = self.find(tmp_path)
@@ -83,8 +83,8 @@ class TestClassPoints:
         "change",
         [
             {"fingerprint": "b"},
-            {"classes": classes_of(2)},
-            {"classes": classes_of(3, id_map={0: 1, 1: 0, 2: 2})},
+            {"coding": coding_of(2)},
+            {"coding": coding_of(3, id_map={0: 1, 1: 0, 2: 2})},
             {"tile_size": 3},
         ],
     )

@@ -10,10 +10,12 @@ from PIL import Image
 from keras_hrnet.data import cityscapes, class_shares
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.records.packing import pack
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
 
 CROP = {"crop_size": (16, 32)}
+IDS = CITYSCAPES.label_values
 
 
 def epoch(dataset):
@@ -69,7 +71,7 @@ class TestCache:
 class TestRecords:
     @pytest.mark.parametrize("split", ["train", "val"])
     def test_batches_from_records_are_those_of_the_files(self, street_root, tmp_path, split):
-        pack(find_pairs(street_root, split), tmp_path / "packed" / split, shard_size=5000)
+        pack(find_pairs(street_root, split), tmp_path / "packed" / split, shard_size=5000, known=IDS)
         arguments = {"batch_size": 2, **CROP} if split == "train" else {}
         files, records = (cityscapes(root, split, **arguments) for root in (street_root, tmp_path / "packed"))
         for _ in range(2):
@@ -77,8 +79,12 @@ class TestRecords:
 
     def test_coarse_records_are_mixed_in(self, street_root, write_split, tmp_path):
         write_split(street_root, "train_extra", 4, annotation="gtCoarse", first=11)
-        pack(find_pairs(street_root, "train"), tmp_path / "packed" / "train")
-        pack(find_pairs(street_root, "train_extra", "coarse"), tmp_path / "packed" / "train_extra")
+        pack(find_pairs(street_root, "train"), tmp_path / "packed" / "train", known=IDS)
+        pack(
+            find_pairs(street_root, "train_extra", "coarse"),
+            tmp_path / "packed" / "train_extra",
+            known=IDS,
+        )
         files, records = (cityscapes(root, "train", coarse=0.5, **CROP) for root in (street_root, tmp_path / "packed"))
         assert_equal(epoch(files), epoch(records))
 

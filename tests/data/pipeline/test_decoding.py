@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_hrnet.data.classes import CITYSCAPES, classes_of
+from keras_hrnet.data.label_coding import coding_of, coding_of_data_set
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, stored_values, train_ids
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
 
@@ -65,12 +66,14 @@ def test_images_are_decoded_from_png_and_jpeg():
 
 
 def test_stored_values_become_train_ids():
-    np.testing.assert_array_equal(train_ids(np.uint8([[7, 33], [0, 255]]), CITYSCAPES, ""), [[0, 18], [255, 255]])
-    binary = classes_of(2, id_map={0: 0, 255: 1}, ignore_label=None)
+    np.testing.assert_array_equal(
+        train_ids(np.uint8([[7, 33], [0, 255]]), coding_of_data_set(CITYSCAPES), ""), [[0, 18], [255, 255]]
+    )
+    binary = coding_of(2, id_map={0: 0, 255: 1}, ignore_label=None)
     np.testing.assert_array_equal(train_ids(np.uint8([[0, 255]]), binary, ""), [[0, 1]])
 
 
 def test_a_value_that_is_no_class_is_refused_with_the_name_of_the_file():
     message = r"(?s)here\.png.*holds values that are no class. Expected 0 to 33 and 255"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        train_ids(np.uint8([[7, 34]]), CITYSCAPES, "here.png")
+        train_ids(np.uint8([[7, 34]]), coding_of_data_set(CITYSCAPES), "here.png")

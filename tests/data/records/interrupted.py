@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.records.packing import pack
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
+IDS = CITYSCAPES.label_values
 SHARD_SIZE = 12_000
 
 
@@ -24,7 +26,7 @@ def packs(pairs, folder, prepare=lambda: None, seconds=None):
     pid = os.fork()
     if pid == 0:
         prepare()
-        pack(pairs, folder, shard_size=SHARD_SIZE)
+        pack(pairs, folder, shard_size=SHARD_SIZE, known=IDS)
         os._exit(0)
     if seconds is not None:
         time.sleep(seconds)
@@ -69,7 +71,7 @@ def main(root, out):
         folders.append(out / f"moment {moment}")
         packs(pairs, folders[-1], seconds=random.Random(moment).uniform(0.2, 0.9) * duration)
     for folder in folders:
-        pack(pairs, folder, shard_size=SHARD_SIZE)
+        pack(pairs, folder, shard_size=SHARD_SIZE, known=IDS)
         if contents(folder) != expected:
             sys.exit(f"{folder} holds something else")
     print(step, "killed at a step")

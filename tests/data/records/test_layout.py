@@ -2,6 +2,7 @@ import pytest
 
 from keras_hrnet.data.records.layout import is_packed, split_folders
 from keras_hrnet.data.records.packing import pack
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
 
@@ -31,7 +32,7 @@ def test_records_are_told_from_files_even_before_they_are_finished(root, pairs, 
     assert not is_packed(root)
     assert not is_packed(tmp_path / "nowhere")
     out = tmp_path / "records"
-    pack(pairs, out / "train")
+    pack(pairs, out / "train", known=CITYSCAPES.label_values)
     assert is_packed(out) and is_packed(out / "train")
     (out / "train" / "manifest.json").unlink()
     assert is_packed(out)

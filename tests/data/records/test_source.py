@@ -10,14 +10,17 @@ from keras_hrnet.data.pipeline.sources import Files
 from keras_hrnet.data.records.manifest import read_manifest
 from keras_hrnet.data.records.packing import pack
 from keras_hrnet.data.records.source import Records
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 pytestmark = pytest.mark.once
+
+IDS = CITYSCAPES.label_values
 
 
 @pytest.fixture
 def packed(pairs, tmp_path):
     """Records of seven pairs: 2, 2, 2 and 1 in a shard."""
-    pack(pairs, tmp_path / "records", shard_size=12_000)
+    pack(pairs, tmp_path / "records", shard_size=12_000, known=IDS)
     return tmp_path / "records"
 
 
@@ -38,7 +41,7 @@ def flip(path, position):
 
 class TestReading:
     def test_every_sample_is_that_of_the_files_in_any_order_on_many_threads(self, packed, pairs):
-        files, records = Files(pairs, [header[:2] for header in check_pairs(pairs)]), Records(packed)
+        files, records = Files(pairs, [header[:2] for header in check_pairs(pairs, known=IDS)]), Records(packed)
         assert records.sizes == files.sizes
         order = np.random.default_rng(0).integers(0, 7, 200)
         indices = tf.data.Dataset.from_tensor_slices(order)
@@ -62,8 +65,8 @@ class TestReading:
         assert (image.numpy(), label.numpy()) == tuple(path.read_bytes() for path in pairs[6])
 
     def test_several_folders_are_numbered_one_after_the_other(self, pairs, tmp_path):
-        pack(pairs[:2], tmp_path / "train")
-        pack(pairs[2:], tmp_path / "val")
+        pack(pairs[:2], tmp_path / "train", known=IDS)
+        pack(pairs[2:], tmp_path / "val", known=IDS)
         records = Records(tmp_path / "train", tmp_path / "val")
         assert [records.contents(tf.constant(i))[1].numpy() for i in range(7)] == [
             pair.label.read_bytes() for pair in pairs
@@ -73,7 +76,7 @@ class TestReading:
     def test_the_fingerprint_is_that_of_the_content_wherever_it_lies(self, packed, pairs, tmp_path):
         fingerprint = Records(packed).fingerprint
         shutil.copytree(packed, tmp_path / "copy")
-        pack(pairs[:6], tmp_path / "other")
+        pack(pairs[:6], tmp_path / "other", known=IDS)
         assert Records(tmp_path / "copy").fingerprint == fingerprint
         assert Records(tmp_path / "other").fingerprint != fingerprint
 

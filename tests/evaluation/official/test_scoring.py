@@ -12,7 +12,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID
+from keras_hrnet.data.label_coding import coding_of_data_set
+from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 from keras_hrnet.evaluation.official import score_predictions, scoring
 from keras_hrnet.streets.synthesis import synthesize
 
@@ -170,7 +171,7 @@ def test_the_scores_do_not_depend_on_the_number_of_workers(spoiled, num_workers)
 
 
 def test_train_ids_score_as_the_label_ids_do(streets, perfect):
-    table = np.array(TRAIN_ID_OF_ID, np.uint8)
+    table = np.array(coding_of_data_set(CITYSCAPES).train_id_of_value, np.uint8)
     for path in perfect.glob("*.png"):
         write(path, table[read(path)])
     scores = score_predictions(perfect, streets, train_ids=True)
@@ -180,7 +181,7 @@ def test_train_ids_score_as_the_label_ids_do(streets, perfect):
 
 
 def test_train_ids_without_255_are_told_from_label_ids_by_all_images_together(streets, perfect):
-    table = np.array(TRAIN_ID_OF_ID, np.uint8)
+    table = np.array(coding_of_data_set(CITYSCAPES).train_id_of_value, np.uint8)
     for path in perfect.glob("*.png"):
         pixels = table[read(path)]
         write(path, np.where(pixels == 255, np.uint8(0), pixels))

@@ -1,61 +1,24 @@
 """Whether a label image holds what its data set says: known values, or known colours."""
 
-import dataclasses
 import io
+import itertools
+import os
 
 from PIL import Image
 
 from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE
-from keras_hrnet.data.files.png import GREY, NUM_HEADER_BYTES, PALETTE, RGB, check_chunks, png_header
+from keras_hrnet.data.files.png import GREY, NUM_HEADER_BYTES, PALETTE, RGB, PngHeader, check_chunks, png_header
 from keras_hrnet.data.files.reading import RESTORE, UnusableFileError, read_file
-from keras_hrnet.data_sets.cityscapes import TRAIN_ID_OF_ID, UNKNOWN_ID
+from keras_hrnet.data_sets import LabelValues
 
 
-@dataclasses.dataclass(frozen=True)
-class LabelValues:
-    """What the label images of a data set may hold.
-
-    Args:
-        values: what a pixel of a grey image, or of a palette image (its index), may be: integers in [0, 255].
-        colors: what a pixel of an RGB image may be: triples of red, green and blue in [0, 255]. None: no RGB images.
-        palette_images: whether palette images are allowed.
-        expected: the values in words.
-        cure: what to do about a file that does not hold them, a sentence.
-    """
-
-    values: frozenset[int]
-    colors: frozenset[tuple[int, int, int]] | None = None
-    palette_images: bool = True
-    expected: str = ""
-    cure: str = "Give these pixels an expected value, or list what they hold among the values of the data set."
-
-    def __post_init__(self):
-        object.__setattr__(self, "values", frozenset(self.values))
-        if self.colors is not None:
-            object.__setattr__(self, "colors", frozenset(map(tuple, self.colors)))
-        if not self.expected:
-            object.__setattr__(self, "expected", f"only {in_words(self.values)}")
-
-
-CITYSCAPES_IDS = LabelValues(
-    values=frozenset(value for value in range(256) if TRAIN_ID_OF_ID[value] != UNKNOWN_ID),
-    palette_images=False,
-    expected="the ids of the Cityscapes table: 0 to 33, and 255 for −1",
-    cure="Restore the original *_labelIds.png, or give these pixels an id of the table (0 is ignored).",
-)
-"""The values of `*_gtFine_labelIds.png` and `*_gtCoarse_labelIds.png`."""
-
-
-def check_label(path, *, known=CITYSCAPES_IDS, contents=True):
+def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool = True) -> PngHeader:
     """Checks that a file is an undamaged PNG of label values, and that all of them are known.
 
     Args:
         path: the file.
-        known: the `LabelValues` of the data set.
+        known: what the label images of the data set may hold.
         contents: whether to compare checksums and to look at every pixel, or only to read the header.
-
-    Returns:
-        Its `PngHeader`.
 
     Raises:
         UnusableFileError: if it is not a PNG, damaged, of another pixel format, or holds a foreign value.
@@ -77,49 +40,26 @@ def check_label(path, *, known=CITYSCAPES_IDS, contents=True):
     return header
 
 
-def in_words(values):
-    """Writes integers as runs, such as "0 to 18 and 255".
-
-    Args:
-        values: integers.
-
-    Returns:
-        A string; runs of three and more are shortened.
-    """
-    runs = []
-    for value in sorted(values):
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    words = []
-    for run in runs:
-        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "none"
-
-
 def _check_format(path, header, known):
-    formats = [(8, GREY)]
-    if known.palette_images:
-        formats += [(bits, PALETTE) for bits in (1, 2, 4, 8)]
-    if known.colors is not None:
-        formats.append((8, RGB))
-    if (header.bit_depth, header.color_type) not in formats:
-        allowed = "8-bit grey" + ", or a palette image" * known.palette_images
+    allowed = {
+        "8-bit grey": [(8, GREY)] if known.values else [],
+        "a palette image": [(bits, PALETTE) for bits in (1, 2, 4, 8)] if known.values and known.palette_images else [],
+        "8-bit RGB": [(8, RGB)] if known.colors is not None else [],
+    }
+    if (header.bit_depth, header.color_type) not in itertools.chain(*allowed.values()):
         raise UnusableFileError(
             path,
             "pixel format",
             found=f"is {header.format}",
-            expected=f"label values as {allowed}{', or 8-bit RGB' * (known.colors is not None)}",
+            expected=f"label values as {', or '.join(name for name, formats in allowed.items() if formats)}",
             cure=_format_cure(header, known),
         )
 
 
 def _format_cure(header, known):
-    if known is CITYSCAPES_IDS:
-        # What else lies in the same folder of Cityscapes.
-        looks = {(16, 0): " It looks like *_instanceIds.png.", (8, 6): " It looks like *_color.png."}
-        return "Restore the original *_labelIds.png." + looks.get((header.bit_depth, header.color_type), "")
+    if known.original:
+        other = known.beside.get((header.bit_depth, header.color_type))
+        return f"Restore the original {known.original}." + (f" It looks like {other}." if other else "")
     if header.color_type == RGB and known.colors is None:
         return "Pass the colours of the classes (`palette`), or save class numbers as 8-bit grey."
     if header.color_type in (4, 6):

@@ -1,77 +1,89 @@
-"""What the values of a label image mean: which class each is, and what the classes are called."""
+"""How the values that label images store become train ids."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE, TRAIN_ID_OF_ID, UNKNOWN_ID
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet
+from keras_hrnet.data_sets.classes import Color
+
+UNKNOWN_ID = 254
+"""The train id of a value that has none."""
 
 MAX_CLASSES = UNKNOWN_ID
-"""Train ids are uint8, and two of their values are taken: 254 says that a value has no class, 255 is ignored."""
+"""Train ids are uint8, and two of their values are taken: `UNKNOWN_ID`, and 255 for ignored pixels."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Classes:
-    """The classes of a data set, and how its label images store them.
+class LabelCoding:
+    """How the label images of a data set store its classes.
 
     Args:
-        names: what the classes are called, by train id.
+        classes: the classes.
         train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for what is
             ignored, 254 for what must not occur.
-        palette: `(red, green, blue)` of each class, in [0, 255], or `None`. Label images that are colour pictures are
-            read by it: the first colour is stored value 0, and so on.
+        palette: the colour of stored value 0, 1, …, by which colour pictures are read; None where there are none.
     """
 
-    names: tuple[str, ...]
+    classes: Classes
     train_id_of_value: tuple[int, ...]
-    palette: tuple[tuple[int, int, int], ...] | None = None
+    palette: tuple[Color, ...] | None = None
 
     @property
-    def reading(self):
-        """How label images become train ids, as a string: what is kept of them is of use for the same reading only."""
+    def reading(self) -> str:
+        """What is kept of label images is of use for the same reading only."""
         return f"{self.train_id_of_value} {self.palette}"
 
     @property
-    def known_values(self):
+    def known_values(self) -> tuple[int, ...]:
         """The values that a label image may hold, sorted."""
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
 
 
-CITYSCAPES = Classes(CLASS_NAMES, TRAIN_ID_OF_ID, PALETTE)
-"""The 19 classes of Cityscapes; its label images store the ids of the official table."""
+def coding_of_data_set(data_set: DataSet) -> LabelCoding:
+    """Describes the label images of a known data set."""
+    if data_set.is_read_by_color:
+        train_ids, palette = dict(enumerate(data_set.train_ids.values())), tuple(data_set.train_ids)
+    else:
+        # No label image is read by these colours, but `reading` has named them from the start, and so have the caches.
+        train_ids, palette = data_set.train_ids, data_set.classes.colors
+    return LabelCoding(data_set.classes, _table(train_ids), palette)
 
 
-def classes_of(classes, palette=None, id_map=None, ignore_label=None):
-    """Describes the classes of any data set.
+def coding_of(
+    classes: int | Sequence[str],
+    palette: Sequence[Color] | None = None,
+    id_map: Mapping[int, int | str] | None = None,
+    ignore_label: int | Sequence[int] | None = None,
+) -> LabelCoding:
+    """Describes label images of one's own.
 
     Args:
         classes: their number, or their names.
-        palette: `(red, green, blue)` of each class, in [0, 255], or `None`.
-        id_map: which class each stored value is: a dict of train ids, or of class names, by stored value. `None` means
-            that value 0 is the first class, and so on.
-        ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
-            it a class.
-
-    Returns:
-        A `Classes`.
+        palette: the colour of each class.
+        id_map: which class each stored value is: train ids, or class names, by stored value. None means that value 0 is
+            the first class, and so on.
+        ignore_label: the stored values that are ignored; None means 255, unless `id_map` makes it a class.
 
     Raises:
         TypeError: if an argument is of the wrong kind.
         ValueError: if the arguments contradict one another, or a number is out of range.
     """
     names = _names(classes)
-    train_ids = [UNKNOWN_ID] * 256
-    for value in _ignored_values(ignore_label, id_map):
-        train_ids[value] = IGNORE_LABEL
+    colors = _palette(palette, names)
+    train_ids = dict.fromkeys(_ignored_values(ignore_label, id_map), IGNORE_LABEL)
     for value, train_id in _id_map(id_map, names).items():
-        if train_ids[value] == IGNORE_LABEL and train_id != IGNORE_LABEL and id_map is not None:
+        if value in train_ids and train_id != IGNORE_LABEL and id_map is not None:
             raise ValueError(
                 f"Received ignore_label={ignore_label!r} and id_map={id_map!r}, where the value {value} is a class and "
                 f"ignored. Expected one of the two. Leave it out of one of them."
             )
         # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
-        if train_ids[value] == UNKNOWN_ID:
-            train_ids[value] = train_id
-    return Classes(names, tuple(train_ids), _palette(palette, names))
+        train_ids.setdefault(value, train_id)
+    return LabelCoding(Classes(names, colors), _table(train_ids), colors)
+
+
+def _table(train_ids: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(train_ids.get(value, UNKNOWN_ID) for value in range(256))
 
 
 def _names(classes):
@@ -87,11 +99,6 @@ def _names(classes):
     if not 1 <= len(names) <= MAX_CLASSES:
         raise ValueError(
             f"Received {len(names)} classes. Expected 1 to {MAX_CLASSES}. Merge classes with id_map, or leave some out."
-        )
-    if len(set(names)) != len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(
-            f"Received classes with {', '.join(twice)} more than once. Expected each name once. Rename it."
         )
     return names
 

@@ -1,0 +1,74 @@
+"""Any known data set as a `tf.data.Dataset` of images and train ids."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from keras_hrnet.data.files.splits import find_split_pairs
+from keras_hrnet.data.label_coding import coding_of_data_set
+from keras_hrnet.data.pipeline.dataset import make_dataset
+from keras_hrnet.data.pipeline.loading import open_files
+from keras_hrnet.data.pipeline.options import Options
+from keras_hrnet.data_sets import DataSet
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def data_set(
+    row: DataSet,
+    root: str | os.PathLike,
+    split: str,
+    *,
+    augment: bool | None = None,
+    verify: bool = True,
+    damaged: Literal["error", "skip"] = "error",
+    **options: Any,
+) -> tf.data.Dataset:
+    """Makes a `tf.data.Dataset` of a data set that a row describes, as `cityscapes` does of Cityscapes.
+
+    Args:
+        row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
+        root: the folder that holds all files.
+        split: one of `row.splits`; "trainval" is train and val together.
+        augment: whether this is training data; None means that of "train" and "trainval" is.
+        verify: whether to read all files once, to find damaged ones and foreign values before training does.
+        damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
+            its label, with one warning that counts and names them.
+        **options: further arguments of `folders`, such as `batch_size`, `crop_size`, or fields of `Augmentation`.
+
+    Returns:
+        What `cityscapes` returns.
+
+    Raises:
+        TypeError: if an argument is of the wrong kind.
+        ValueError: if an argument or a file cannot be used.
+        FileNotFoundError: if a folder or a label image is missing.
+    """
+    names = {field.name for field in dataclasses.fields(Options)} - {"augmentation", "coarse"}
+    options = Options(
+        augment=split in ("train", "trainval") if augment is None else augment,
+        augmentation={name: value for name, value in options.items() if name not in names},
+        **{name: value for name, value in options.items() if name in names},
+    )
+    pairs = find_split_pairs(Path(root), row, split)
+    source = open_files(pairs, known=row.label_values, verify=verify, damaged=damaged)
+    return make_dataset(source, coding_of_data_set(row), options, description=f"the split {split!r}")
+
+
+def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:
+    """Returns the function that `keras_hrnet.data` has for a data set."""
+
+    def read(root: str | os.PathLike, split: str, **options: Any) -> tf.data.Dataset:
+        return data_set(row, root, split, **options)
+
+    read.__name__ = read.__qualname__ = row.name
+    read.__doc__ = (
+        f"Makes a `tf.data.Dataset` of {row.title}: `keras_hrnet.data.data_set(row, root, split, **options)`.\n\n"
+        f"Splits: {', '.join(row.splits)}. {row.source} {row.licence}"
+    )
+    return read

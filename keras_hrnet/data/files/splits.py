@@ -1,0 +1,130 @@
+"""The files of a known data set: which belong together, and where what is missing comes from."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_hrnet.data.files.listing import described, entries, is_folder, names
+from keras_hrnet.data.files.pairs import Pair
+from keras_hrnet.data_sets import DataSet
+
+
+class Listing(NamedTuple):
+    """The files of a split: pairs, images without a label image, and label images without an image.
+
+    A pair of `images_alone` tells the path that the label image should have.
+    """
+
+    pairs: list[Pair]
+    images_alone: list[Pair]
+    labels_alone: list[Path]
+
+
+def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
+    """Finds the images of a split and their label images, sorted by their paths within each published split.
+
+    The images decide: a label image without an image is left out.
+
+    Raises:
+        ValueError: if there is no such split.
+        FileNotFoundError: if the root, a folder of the split, its images or a label image is missing.
+        PermissionError: if a folder cannot be read.
+    """
+    parts = data_set.parts_of(split)
+    require_root(root, data_set, parts[0])
+    return [pair for part in parts for pair in _pairs(root, data_set, part)]
+
+
+def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
+    """Lists the images of a published split, whether they have label images or not, sorted by their paths.
+
+    Raises:
+        ValueError: if there is no such split.
+        FileNotFoundError: if the folder of the split, or an image in it, is missing.
+        PermissionError: if a folder cannot be read.
+    """
+    if split not in data_set.num_images:
+        raise ValueError(
+            f"Received the split {split!r}. Expected one of {', '.join(data_set.num_images)}. Choose one of them."
+        )
+    (pattern, _), (path, _) = data_set.layout.patterns_of(split), data_set.layout.folders_of(split)
+    folder, cure = root / path, f"Unpack {data_set.archive_of(path)} at {root}"
+    if not is_folder(folder):
+        raise FileNotFoundError(
+            f"There is no folder {folder}; {folder.parent} {described(folder.parent)}. "
+            f"Expected one folder a split. {cure}, or choose another split."
+        )
+    images = _matching(root, pattern)
+    if not images:
+        raise FileNotFoundError(
+            f"There is no image in {folder}, which {described(folder)}. Expected files named "
+            f"{pattern.removeprefix(f'{path}/')}. {cure}."
+        )
+    return list(images.values())
+
+
+def list_split(root: Path, data_set: DataSet, split: str) -> Listing:
+    """Lists what there is of a published split, sorted by the paths.
+
+    Raises:
+        PermissionError: if a folder cannot be read.
+    """
+    image_pattern, label_pattern = data_set.layout.patterns_of(split)
+    images, labels = _matching(root, image_pattern), _matching(root, label_pattern)
+    return Listing(
+        [Pair(image, labels[stars]) for stars, image in images.items() if stars in labels],
+        [
+            Pair(image, root / label_pattern.replace("*", "{}").format(*stars))
+            for stars, image in images.items()
+            if stars not in labels
+        ],
+        [label for stars, label in labels.items() if stars not in images],
+    )
+
+
+def require_root(root: Path, data_set: DataSet, split: str) -> None:
+    """Checks that a root has the topmost folders of images and label images.
+
+    Raises:
+        FileNotFoundError: if one of them is missing; it tells a root near by that has both.
+    """
+    tops = list(dict.fromkeys(pattern.partition("/")[0] for pattern in data_set.layout.patterns_of(split)))
+    missing = [top for top in tops if not is_folder(root / top)]
+    if not missing:
+        return
+    for near in [*root.absolute().parents[:3], *(path for path in entries(root) if is_folder(path))]:
+        if all(is_folder(near / top) for top in tops):
+            cure = f"Use the root {near} instead."
+            break
+    else:
+        cure = f"Unpack {' and '.join(dict.fromkeys(map(data_set.archive_of, missing)))} there."
+    raise FileNotFoundError(
+        f"The {data_set.title} root {root} {described(root)}. Expected the folder{'s' * (len(tops) > 1)} "
+        f"{' and '.join(tops)} in it; missing: {', '.join(missing)}. {cure}"
+    )
+
+
+def _pairs(root, data_set, split):
+    num_images = len(list_images(root, data_set, split))
+    listing = list_split(root, data_set, split)
+    if listing.images_alone:
+        first = listing.images_alone[0]
+        images, labels = data_set.layout.folders_of(split)
+        raise FileNotFoundError(
+            f"{len(listing.images_alone)} of {num_images} images in {root / images} "
+            f"have no label image. The first is {first.image}; expected its label image at {first.label}. "
+            f"Unpack {data_set.archive_of(labels)} at {root}, or remove these images."
+        )
+    return listing.pairs
+
+
+def _matching(folder, pattern):
+    """The files that a pattern describes, by what its stars stand for: {("ulm", "ulm_000001_000019"): path}."""
+    head, _, rest = pattern.partition("/")
+    start, star, end = head.partition("*")
+    found = {}
+    for name in [head] if rest and not star else names(folder):
+        if len(name) >= len(start + end) and name.startswith(start) and name.endswith(end):
+            stars = (name[len(start) : len(name) - len(end)],) if star else ()
+            below = _matching(folder / name, rest) if rest else {(): folder / name}
+            found |= {(*stars, *others): path for others, path in below.items()}
+    return found

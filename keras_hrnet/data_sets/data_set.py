@@ -1,0 +1,130 @@
+"""All that is known of a data set: the row that each file of this folder fills in."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes, Color
+from keras_hrnet.data_sets.label_values import LabelValues
+
+TRAINVAL = "trainval"
+"""The split of `train` and `val` together, which every data set has that has the two."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the files of a data set lie.
+
+    In both patterns, `{split}` stands for the folder of a split, and each `*` for any text without a slash: the same in
+    the path of an image and in that of its label image.
+
+    Args:
+        images: the pattern of the images' paths from the root on, such as "images/{split}/*.jpg".
+        labels: that of the label images, such as "masks/{split}/*.png".
+        split_folders: what the folders of splits are called where they do not have the name of their split.
+        archives: the published archive that holds a folder and all in it, by the path of the folder.
+
+    Raises:
+        ValueError: if a pattern has no star, two in one name, or not as many as the other.
+    """
+
+    images: str
+    labels: str
+    split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    archives: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        names = f"{self.images}/{self.labels}".split("/")
+        if not self.images.count("*") == self.labels.count("*") > 0 or any(name.count("*") > 1 for name in names):
+            raise ValueError(
+                f"Received the patterns {self.images!r} and {self.labels!r}. Expected equally many stars in both, for "
+                "what an image and its label image have in common, at least one, and one in a name at most. Correct "
+                "them."
+            )
+
+    def patterns_of(self, split: str) -> tuple[str, str]:
+        """Returns the patterns of the images and label images of a split."""
+        folder = self.split_folders.get(split, split)
+        return self.images.replace("{split}", folder), self.labels.replace("{split}", folder)
+
+    def folders_of(self, split: str) -> tuple[str, str]:
+        """Returns the paths of the folders that hold all images and all label images of a split."""
+        images, labels = (pattern.partition("*")[0].rpartition("/")[0] for pattern in self.patterns_of(split))
+        return images, labels
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set.
+
+    Args:
+        name: what the function is called that reads it: `keras_hrnet.data.<name>`.
+        title: what people call it.
+        classes: the classes that a network learns.
+        train_ids: the train id of each value that its label images store, or of each colour where they are colour
+            pictures; 255 for what is ignored.
+        layout: where its files lie.
+        num_images: how many images are published, by split.
+        licence: what may be done with it, a sentence.
+        source: how to get it, a sentence.
+        class_weights: the weights of the classes in the loss of the published recipe.
+        label_values: what its label images may hold; None for what `train_ids` says.
+
+    Raises:
+        ValueError: if a train id is no class, or there are not as many weights as classes.
+    """
+
+    name: str
+    title: str
+    classes: Classes
+    train_ids: Mapping[int, int] | Mapping[Color, int]
+    layout: Layout
+    num_images: Mapping[str, int]
+    licence: str
+    source: str
+    class_weights: tuple[float, ...] | None = None
+    label_values: LabelValues | None = None
+
+    def __post_init__(self):
+        count, ids = len(self.classes.names), set(self.train_ids.values()) - {IGNORE_LABEL}
+        if ids != set(range(count)) or self.classes.ignore_label != IGNORE_LABEL:
+            raise ValueError(
+                f"Received the train ids {sorted(ids)} for the {count} classes of {self.title}, and the ignored label "
+                f"{self.classes.ignore_label}. Expected 0 to {count - 1}, and {IGNORE_LABEL} for what is ignored. "
+                "Correct the row."
+            )
+        if self.class_weights is not None and len(self.class_weights) != count:
+            raise ValueError(
+                f"Received {len(self.class_weights)} class weights for the {count} classes of {self.title}. Expected "
+                "one for each. Correct the row."
+            )
+        if self.label_values is None:
+            cure = f"Restore the file from its source: {self.source}"
+            by_color = {"values": (), "colors": self.train_ids} if self.is_read_by_color else {"values": self.train_ids}
+            object.__setattr__(self, "label_values", LabelValues(**by_color, cure=cure))
+
+    @property
+    def is_read_by_color(self) -> bool:
+        """Whether its label images are colour pictures."""
+        return isinstance(next(iter(self.train_ids)), tuple)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of its splits."""
+        return (*self.num_images, *([TRAINVAL] if {"train", "val"} <= set(self.num_images) else []))
+
+    def parts_of(self, split: str) -> tuple[str, ...]:
+        """Returns the published splits that a split consists of.
+
+        Raises:
+            ValueError: if there is no such split.
+        """
+        if split not in self.splits:
+            raise ValueError(
+                f"{self.title} has no split {split!r}. Expected one of {', '.join(self.splits)}. Choose one of them."
+            )
+        return ("train", "val") if split == TRAINVAL else (split,)
+
+    def archive_of(self, folder: str) -> str:
+        """Says what to unpack for a folder, given by its path from the root on."""
+        holding = [held for held in self.layout.archives if f"{folder}/".startswith(f"{held}/")]
+        return self.layout.archives[max(holding, key=len)] if holding else f"{self.title} ({self.source})"

@@ -1,0 +1,51 @@
+"""What the label images of a data set may hold."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from keras_hrnet.data_sets.classes import Color
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelValues:
+    """What the label images of a data set may hold.
+
+    Args:
+        values: what a pixel of a grey image, or of a palette image (its index), may be, in [0, 255].
+        colors: what a pixel of an RGB image may be; None means that there are no RGB images.
+        palette_images: whether palette images are allowed.
+        expected: the values in words.
+        cure: what to do about a file that does not hold them, a sentence.
+        original: how the published files are called, such as "*_labelIds.png".
+        beside: how other files in the same folders are called, by their bit depth and colour type (PNG specification,
+            table 11.1).
+    """
+
+    values: Iterable[int]
+    colors: Iterable[Color] | None = None
+    palette_images: bool = True
+    expected: str = ""
+    cure: str = "Give these pixels an expected value, or list what they hold among the values of the data set."
+    original: str = ""
+    beside: Mapping[tuple[int, int], str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        object.__setattr__(self, "values", frozenset(self.values))
+        if self.colors is not None:
+            object.__setattr__(self, "colors", frozenset(map(tuple, self.colors)))
+        if not self.expected:
+            object.__setattr__(self, "expected", f"only {in_words(self.values)}")
+
+
+def in_words(values: Iterable[int]) -> str:
+    """Writes integers as runs, such as "0 to 18 and 255"; runs of one and two stay as they are."""
+    runs = []
+    for value in sorted(values):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    words = []
+    for run in runs:
+        words += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "none"
