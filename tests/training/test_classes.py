@@ -67,7 +67,7 @@ def test_others_are_refused(own, train, val, message):
 def test_data_may_note_names_alone():
     data = Data()
     data.class_names = list(CLASS_NAMES)
-    assert classes_of_data(data) == CITYSCAPES
+    assert classes_of_data(data) == CITYSCAPES.classes
     del data.class_names
     data.classes = [0, 1]  # Of a Keras iterator, the class of each image.
     assert classes_of_data(data) is None
