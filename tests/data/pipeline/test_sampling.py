@@ -15,16 +15,23 @@ POINTS = (
 )
 
 
-def epoch(plan, number=0):
-    """Draws an epoch inside `tf.data`: image, row and column of each place, and the seeds."""
+def epochs(plan, numbers):
+    """Draws epochs inside `tf.data`, traced once: of each, image, row and column of each place, and the seeds."""
     places = tf.data.Dataset.range(plan.num_places)
-    picks = list(places.map(lambda place: tuple(plan.pick(place, tf.constant(number, tf.int64)))).as_numpy_iterator())
-    return [(int(index), *focus.tolist()) for index, focus, _ in picks], [tuple(seed.tolist()) for *_, seed in picks]
+    numbers = tf.data.Dataset.from_tensor_slices(np.int64(numbers))
+    drawn = numbers.map(lambda number: places.map(lambda place: plan.pick(place, number)))
+    for picks in drawn:
+        picks = list(picks.as_numpy_iterator())
+        yield [(int(index), *focus.tolist()) for index, focus, _ in picks], [tuple(seed.tolist()) for *_, seed in picks]
+
+
+def epoch(plan, number=0):
+    return next(epochs(plan, [number]))
 
 
 def test_without_shares_an_epoch_is_all_images_in_another_order_each_time():
     plan = EpochPlan(20, seed=3)
-    first, second = epoch(plan)[0], epoch(plan, 1)[0]
+    (first, _), (second, _) = epochs(plan, [0, 1])
     assert sorted(index for index, *_ in first) == list(range(20))
     assert sorted(first) == sorted(second)
     assert first != second
@@ -45,8 +52,7 @@ def test_a_place_is_the_same_eagerly_and_inside_tf_data():
 
 def test_every_place_has_a_seed_of_its_own():
     plan = EpochPlan(40, seed=1, points=POINTS, class_uniform=0.5)
-    seeds = epoch(plan)[1] + epoch(plan, 1)[1]
-    assert len(set(seeds)) == 80
+    assert len({seed for _, seeds in epochs(plan, [0, 1]) for seed in seeds}) == 80
 
 
 def test_class_uniform_places_show_the_points_of_the_classes_in_turn():
@@ -63,22 +69,23 @@ def test_class_uniform_places_show_the_points_of_the_classes_in_turn():
 
 def test_points_of_a_class_are_drawn_in_another_order_each_epoch():
     plan = EpochPlan(4, seed=1, points=POINTS[:1], class_uniform=0.5)
-    drawn = [frozenset(place for place in epoch(plan, number)[0] if place[1] >= 0) for number in range(8)]
+    drawn = [frozenset(place for place in places if place[1] >= 0) for places, _ in epochs(plan, range(8))]
     assert all(len(points) == 2 for points in drawn)
     assert len(set(drawn)) > 1
 
 
 def test_all_fine_images_come_in_the_long_run():
     plan = EpochPlan(10, seed=1, points=POINTS, class_uniform=0.5, num_coarse_images=3, coarse=0.3)
-    seen = {index for number in range(60) for index, row, _ in epoch(plan, number)[0] if row < 0 and index < 10}
+    drawn = epochs(plan, range(60))
+    seen = {index for places, _ in drawn for index, row, _ in places if row < 0 and index < 10}
     assert seen == set(range(10))
 
 
 def test_coarse_images_are_gone_through_whole_before_one_comes_again():
     plan = EpochPlan(10, seed=1, num_coarse_images=9, coarse=0.3)
-    epochs = [[index - 10 for index, *_ in epoch(plan, number)[0] if index >= 10] for number in range(6)]
-    assert [len(images) for images in epochs] == [3] * 6
-    first, second = ([image for images in part for image in images] for part in (epochs[:3], epochs[3:]))
+    drawn = [[index - 10 for index, *_ in places if index >= 10] for places, _ in epochs(plan, range(6))]
+    assert [len(images) for images in drawn] == [3] * 6
+    first, second = ([image for images in part for image in images] for part in (drawn[:3], drawn[3:]))
     assert sorted(first) == sorted(second) == list(range(9))
     assert first != second
     fine = [index for index, *_ in epoch(plan)[0] if index < 10]
