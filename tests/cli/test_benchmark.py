@@ -12,6 +12,7 @@ from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 pytestmark = pytest.mark.once
 
 
+@pytest.mark.slow
 def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     root, records = tmp_path / "streets", tmp_path / "records"

@@ -13,6 +13,7 @@ from keras_hrnet.layers.normalization import BatchNorm
 pytestmark = pytest.mark.once
 
 
+@pytest.mark.slow
 def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_network, tmp_path):
     targets = [tmp_path / name for name in ("w18.tflite", "w18.onnx", "saved model", "fast.keras")]
     for target in targets:
@@ -28,6 +29,7 @@ def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_netwo
     assert "w18.onnx" in result.output
 
 
+@pytest.mark.slow
 def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_path, sublayers):
     assert invoke("export", saved_network, tmp_path / "fast.keras").exit_code == 0
     fast = keras.models.load_model(tmp_path / "fast.keras")

@@ -78,6 +78,7 @@ def test_probabilities_are_written_as_numpy_reads_them(invoke, saved_small_netwo
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_the_protocol_reaches_the_network(invoke, saved_network, photo):
     options = ("--scales", "0.5,1", "--flip", "--tile", "36x48", "--overlap", "8", "--average", "probabilities")

@@ -112,6 +112,7 @@ def test_a_run_of_python_code_is_not_repeated_by_the_command(run, own, tmp_path)
     assert "Python code began" in str(run("--repeat", tmp_path).exception)
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_goes_on_when_it_is_given_again(run, own, tmp_path, monkeypatch):
     settings = "epochs=2 warmup_epochs=0 batch_size=2 gradient_accumulation=1 crop_size=32x32 ema=none"
     chosen = [argument for setting in settings.split() for argument in ("--set", setting)]

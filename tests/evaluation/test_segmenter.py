@@ -174,6 +174,7 @@ def test_a_network_of_one_size_takes_tiles_of_that_size():
         Segmenter(model).labels(images)
 
 
+@pytest.mark.slow
 def test_the_scales_of_a_hierarchical_network_are_noted_and_averaged_over():
     model = network(head="hierarchical", ocr_channels=(8, 4), scales=(0.5, 1.0))
     segmenter = Segmenter(model, flip=True)

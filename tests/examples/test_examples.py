@@ -36,6 +36,7 @@ def run(monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_the_network_trains_on_cityscapes(run, tmp_path, capsys):
     synthesize(tmp_path / "streets", num_train=4, num_val=2, num_test=0, size=(64, 128))
     arguments = ["--data", tmp_path / "streets", "--network", "HRNetW18Small", "--crop", 64, 64, "--batch-size", 2]
@@ -44,6 +45,7 @@ def test_the_network_trains_on_cityscapes(run, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"best.keras", "log.csv", "run.json"}
 
 
+@pytest.mark.slow
 def test_the_network_trains_on_ones_own_data(run, tmp_path, capsys):
     for folder in ("photos", "masks"):
         (tmp_path / folder).mkdir()
@@ -57,6 +59,7 @@ def test_the_network_trains_on_ones_own_data(run, tmp_path, capsys):
     assert (tmp_path / "own.keras").is_file()
 
 
+@pytest.mark.slow
 def test_a_network_is_exported(run, tmp_path, capsys):
     keras_hrnet.HRNetW18Small().save(tmp_path / "model.keras")
     run("export_tflite.py", tmp_path / "model.keras", tmp_path / "model.tflite", "--size", 64, 128)
@@ -68,6 +71,7 @@ def test_an_example_is_short(path):
     assert len(path.read_text().splitlines()) < 80
 
 
+@pytest.mark.slow
 def test_the_on_device_runner_needs_neither_keras_nor_this_package(tmp_path):
     script = EXAMPLES / "on_device" / "segment.py"
     assert len(script.read_text().splitlines()) < 100

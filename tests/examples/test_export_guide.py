@@ -19,6 +19,7 @@ COMMANDS = re.findall(r"^keras-hrnet .*$", GUIDE, re.MULTILINE)
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
+@pytest.mark.slow
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     synthesize("data/cityscapes", num_train=4, num_val=0, num_test=0, size=(64, 128))

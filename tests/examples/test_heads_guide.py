@@ -13,6 +13,7 @@ GUIDE = (pathlib.Path(__file__).parents[2] / "examples" / "heads.md").read_text(
 ROWS = dict(re.findall(r"^\| (HRNetW\w+) \| (.+) \|$", GUIDE, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_the_code_runs():
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     names = {}

@@ -33,6 +33,7 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_each_runner_answers_as_the_network(network, files, images):
     expected = network.predict_on_batch(images)
     for path in files:

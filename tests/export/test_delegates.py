@@ -101,6 +101,7 @@ def in_table(content):
     return sorted(pieces)
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_every_operator_of_a_bilinear_network_is_in_one_xnnpack_delegate(align_corners):
@@ -116,6 +117,7 @@ def test_every_operator_of_a_bilinear_network_is_in_one_xnnpack_delegate(align_c
         assert (coverage.share, coverage.partitions, coverage.outside) == (1, 1, ())
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("options", [{"interpolation": "nearest"}, {"head": "ocr"}, {"head": "isa"}], ids=str)
 def test_the_table_cuts_a_network_where_the_real_delegate_does(options):
@@ -125,6 +127,7 @@ def test_the_table_cuts_a_network_where_the_real_delegate_does(options):
         assert in_table(file) == in_delegates(file)[0]
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_what_lies_outside_is_told_with_its_layer():
     content = convert(tiny_hrnet(interpolation="nearest"), TFLiteOptions(SIZE))

@@ -41,6 +41,7 @@ def test_every_head_has_the_layers_and_weights_of_keras_hrnet_s(head, backbone, 
     assert {layer.name for layer in segmenter.layers} == {layer.name for layer in network.layers} | {"supervision"}
 
 
+@pytest.mark.slow
 def test_a_second_loss_is_trained_and_not_seen(backbone, images, labels, arrays_of):
     segmenter = HRNetImageSegmenter(backbone, 5, head="ocr", **SMALL)
     segmenter.compile(run_eagerly=True)
