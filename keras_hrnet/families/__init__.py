@@ -2,7 +2,7 @@
 
 import re
 
-from keras_hrnet.families.counting import Cost
+from keras_hrnet.families.counting import ConvolutionCost, Cost
 from keras_hrnet.families.family import Family, LayerOptions
 from keras_hrnet.families.hrnet import HRNETS, Variant
 
@@ -29,6 +29,7 @@ __all__ = [
     "FAMILIES",
     "VARIANTS",
     "WEIGHT_NAMES",
+    "ConvolutionCost",
     "Cost",
     "Family",
     "LayerOptions",

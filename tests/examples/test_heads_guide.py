@@ -15,10 +15,12 @@ ROWS = dict(re.findall(r"^\| (HRNetW\w+) \| (.+) \|$", GUIDE, re.MULTILINE))
 
 @pytest.mark.slow
 def test_the_code_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     names = {}
-    exec(compile(code, "heads.md", "exec"), names)
+    for code in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL):
+        exec(compile(code, "heads.md", "exec"), names)
     assert names["better"].output_shape == (None, None, None, 19)
+    assert names["own"].output_shape == (None, None, None, 11)
+    assert names["own"].class_names[10] == "plant 10"
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -19,5 +19,5 @@ def test_a_network_saved_by_version_0_1_computes_the_same(name):
     images = np.moveaxis(images, -1, 1) if name.endswith("channels_first") else images
     logits = keras.ops.convert_to_numpy(model(images, training=False))
     # The outputs are PyTorch's, and there the same to the bit on the machine that made them.
-    np.testing.assert_allclose(logits, expected, atol=1e-5 * np.abs(expected).max())  # measured 0 and 2.1e-6
+    np.testing.assert_allclose(logits, expected, atol=1e-5 * np.abs(expected).max())  # measured 0 and 3.0e-6
     assert model.class_names == tuple(f"class {i}" for i in range(5))
