@@ -1,6 +1,9 @@
 """HRNet for Keras 3: the network that keeps high resolution from first layer to last."""
 
+from __future__ import annotations
+
 import importlib
+from typing import Any
 
 from keras_hrnet import heads, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
@@ -79,12 +82,12 @@ _IMPORTED_LATER = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _IMPORTED_LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(_IMPORTED_LATER[name])
     return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_IMPORTED_LATER})

@@ -1,5 +1,7 @@
 """The command `keras-hrnet`: the only place that puts data and models together."""
 
+from __future__ import annotations
+
 import sys
 
 import rich.console
@@ -33,7 +35,7 @@ def _options(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
-def main():
+def main() -> None:
     """Runs the command; what the user can mend is said in a line, without a traceback."""
     try:
         app()

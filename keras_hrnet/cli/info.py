@@ -1,13 +1,16 @@
 """`keras-hrnet info`: the networks, their size and their work, and the published weights."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import rich.console
 import rich.table
 import typer
 
-from keras_hrnet.checkpoints.published import published_weights
+from keras_hrnet.checkpoints.published import PublishedWeights, published_weights
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models import cost
@@ -29,7 +32,7 @@ def info(
     scales: Annotated[str, typer.Option(help="Of hierarchical.")] = "0.5,1",
     weights: Annotated[bool, typer.Option("--weights", help="List the published weights instead.")] = False,
     dataset: Annotated[str | None, typer.Option(help="Only the weights of this data set.")] = None,
-):
+) -> None:
     """Print the networks with their parameters and multiplications, or the published weights."""
     if weights or dataset:
         print_weights(dataset)
@@ -37,7 +40,9 @@ def info(
         print_networks(size, classes, head, parse_numbers(ocr_channels), parse_numbers(scales))
 
 
-def print_networks(size, classes, head, ocr_channels, scales):
+def print_networks(
+    size: str, classes: int, head: str, ocr_channels: tuple[int, ...], scales: tuple[float, ...]
+) -> None:
     """Prints the networks with their cost.
 
     Raises:
@@ -67,7 +72,7 @@ def print_networks(size, classes, head, ocr_channels, scales):
     rich.console.Console().print(table)
 
 
-def print_weights(dataset=None):
+def print_weights(dataset: str | None = None) -> None:
     """Prints the published weights, a table for each data set.
 
     Args:
@@ -89,7 +94,7 @@ def print_weights(dataset=None):
     console.print(LEGEND, highlight=False)
 
 
-def weights_table(dataset, rows):
+def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.Table:
     """Makes a table of published weights.
 
     Args:
@@ -119,14 +124,14 @@ def weights_table(dataset, rows):
     return table
 
 
-def resizing(row):
+def resizing(row: PublishedWeights) -> str:
     """Says in a word how the network of a published file enlarges maps."""
     if row.interpolation == "nearest":
         return "nearest"
     return {True: "corners", False: "half", None: "–"}[row.align_corners]
 
 
-def parse_size(text):
+def parse_size(text: str) -> tuple[int, int]:
     """Reads "512x1024" as (height, width).
 
     Raises:
@@ -138,7 +143,7 @@ def parse_size(text):
     return int(match.group(1)), int(match.group(2))
 
 
-def parse_numbers(text):
+def parse_numbers(text: str) -> tuple[float, ...]:
     """Reads "512,256" or "0.5,1" as a tuple of numbers.
 
     Raises:

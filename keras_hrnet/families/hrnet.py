@@ -129,7 +129,7 @@ class Variant(Family):
         return 15 * sizes["width"]
 
 
-def _module(widths, num_blocks):
+def _module(widths: tuple[int, ...], num_blocks: int) -> Iterator[ConvolutionCost]:
     for i, width in enumerate(widths):
         yield from [ConvolutionCost(width, width, 3, 4 * 2**i)] * (2 * num_blocks)
     for i, target in enumerate(widths):
@@ -140,7 +140,7 @@ def _module(widths, num_blocks):
                 yield ConvolutionCost(source, target if step == i else source, 3, 4 * 2**step)
 
 
-def _num_matching(shapes, pattern):
+def _num_matching(shapes: Shapes, pattern: str) -> int:
     numbers = [int(match.group(1)) for match in map(re.compile(pattern).match, shapes) if match]
     return max(numbers, default=-1) + 1
 

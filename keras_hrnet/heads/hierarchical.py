@@ -24,7 +24,7 @@ ATTENTION_FILTERS = 256
 _ATTENTION = "scale_attn.conv2.weight"
 
 
-def _scales(value):
+def _scales(value: Any) -> str | None:
     scales = value if isinstance(value, list | tuple) else (value,)
     numbers = all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in scales)
     if numbers and 1 in scales and len(set(scales)) == len(scales):

@@ -69,7 +69,7 @@ class ISA(Head):
         attention = Cost(auxiliary.parameters, self._products(image_size))
         return super().cost(backbone, num_classes, image_size) + attention
 
-    def _products(self, image_size):
+    def _products(self, image_size: tuple[int, int]) -> int:
         sides = zip(image_size, self.block_size, strict=True)
         pixels = math.prod(math.ceil(math.ceil(length / 4) / step) * step for length, step in sides)
         in_block = math.prod(self.block_size)

@@ -1,5 +1,10 @@
 """The body of HRNet as a KerasHub backbone: an image in, the maps P2 to P5 out."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import keras_hub
 
@@ -56,17 +61,17 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
 
     def __init__(
         self,
-        width,
-        stage1_blocks=4,
-        stage1_filters=64,
-        modules=(1, 4, 3),
-        blocks=4,
-        interpolation="bilinear",
-        align_corners=False,
-        image_shape=(None, None, 3),
-        data_format=None,
-        dtype=None,
-        **kwargs,
+        width: int,
+        stage1_blocks: int = 4,
+        stage1_filters: int = 64,
+        modules: tuple[int, int, int] = (1, 4, 3),
+        blocks: int = 4,
+        interpolation: str = "bilinear",
+        align_corners: bool = False,
+        image_shape: Sequence[int | None] = (None, None, 3),
+        data_format: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
     ):
         variant = Variant("HRNetBackbone", width, stage1_blocks, stage1_filters, modules, blocks)
         check_convention(interpolation, align_corners)
@@ -92,7 +97,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         self.pyramid_outputs = pyramid
 
     @classmethod
-    def from_variant(cls, name, **kwargs):
+    def from_variant(cls, name: str, **kwargs: Any) -> HRNetBackbone:
         """Builds the body of a published network.
 
         Args:
@@ -115,7 +120,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         return cls(**_sizes(rows[name]), **kwargs)
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
+    def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> HRNetBackbone:
         """Builds a backbone with trained weights.
 
         Only this class and `HRNetImageSegmenter` know the published files. KerasHub's own `Backbone.from_preset` reads
@@ -145,7 +150,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
             load_checkpoint(backbone, path)
         return backbone
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             **_sizes(self.variant),
@@ -156,6 +161,6 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         }
 
 
-def _sizes(variant):
+def _sizes(variant: Variant) -> dict[str, Any]:
     """Returns a variant's widths and depths by the names of the constructor's arguments."""
     return {name: size for name, size in variant.sizes().items() if name != "block"}

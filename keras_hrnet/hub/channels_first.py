@@ -3,6 +3,10 @@
 TensorFlow's cross-entropy takes the last axis alone, and the mean IoU also sums its one-dimensional result over it.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 
@@ -18,7 +22,7 @@ class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         y_pred: float `(batch, num_classes, height, width)`, logits or probabilities.
     """
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         return super().call(y_true, keras.ops.moveaxis(y_pred, 1, -1))
 
 
@@ -34,5 +38,7 @@ class ChannelsFirstMeanIoU(keras.metrics.MeanIoU):
         y_pred: float `(batch, num_classes, height, width)`, logits or probabilities.
     """
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None
+    ) -> Any:
         return super().update_state(y_true, keras.ops.moveaxis(y_pred, 1, -1), sample_weight)

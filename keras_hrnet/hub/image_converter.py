@@ -1,5 +1,10 @@
 """What brings images to the size that a KerasHub model takes."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import keras_hub
 
@@ -31,7 +36,13 @@ class HRNetImageConverter(keras_hub.layers.ImageConverter):
     backbone_cls = HRNetBackbone
 
     def __init__(
-        self, image_size=None, scale=None, offset=None, crop_to_aspect_ratio=False, data_format=None, **kwargs
+        self,
+        image_size: tuple[int, int] | None = None,
+        scale: float | Sequence[float] | None = None,
+        offset: float | Sequence[float] | None = None,
+        crop_to_aspect_ratio: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
     ):
         super().__init__(
             image_size=image_size,
@@ -44,6 +55,6 @@ class HRNetImageConverter(keras_hub.layers.ImageConverter):
         # KerasHub leaves Keras's 0.0, which TensorFlow does not put into bytes.
         self.resizing.fill_value = 0
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # KerasHub's own forgets it.
         return {**super().get_config(), "data_format": self.data_format}

@@ -101,7 +101,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             self.compile()
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **kwargs):
+    def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> HRNetImageSegmenter:
         """Builds a segmenter with trained weights.
 
         KerasHub's own `ImageSegmenter.from_preset` reads what `save_to_preset` wrote, once `keras_hrnet.hub` is
@@ -137,7 +137,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             load_checkpoint(segmenter, path, skip_head=not loads_head)
         return segmenter
 
-    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+    def compile(self, optimizer: Any = "auto", loss: Any = "auto", *, metrics: Any = "auto", **kwargs: Any) -> None:
         """Configures training, with defaults for labels that are train ids.
 
         Args:
@@ -155,12 +155,12 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             metrics = [mean_iou(self.num_classes, ignore_class=IGNORE_LABEL, sparse_y_pred=False, name="mean_iou")]
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any] | None:
         # Else Keras gives every loaded optimizer its variables, and warns where none had been saved.
         config = super().get_compile_config()
         return {**config, "is_optimizer_built": getattr(self.optimizer, "built", False)} if config else config
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         # Keras leaves a model whose `compile` is its own uncompiled, with a warning.
         config = dict(config)
         is_optimizer_built = config.pop("is_optimizer_built")
@@ -168,7 +168,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
         if is_optimizer_built:
             self.optimizer.build(self.trainable_variables)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

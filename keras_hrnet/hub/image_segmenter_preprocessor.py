@@ -1,5 +1,9 @@
 """What turns images and labels as they come into what a KerasHub segmenter takes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import keras_hub
 import numpy as np
@@ -33,16 +37,18 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
     backbone_cls = HRNetBackbone
     image_converter_cls = HRNetImageConverter
 
-    def __init__(self, image_converter=None, resize_output_mask=True, **kwargs):
+    def __init__(
+        self, image_converter: HRNetImageConverter | None = None, resize_output_mask: bool = True, **kwargs: Any
+    ):
         super().__init__(image_converter=image_converter, resize_output_mask=resize_output_mask, **kwargs)
 
-    def call(self, x, y=None, sample_weight=None):
+    def call(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
         images = super().call(x)
         if y is not None and self.resize_output_mask and self.image_size is not None:
             y = self.resize_labels(y, image_rank=len(images.shape))
         return keras.utils.pack_x_y_sample_weight(images, y, sample_weight)
 
-    def resize_labels(self, labels, image_rank):
+    def resize_labels(self, labels: Any, image_rank: int) -> Any:
         labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
         # Made anew, as the image converter's size may be set at any time.
         resizing = keras.layers.Resizing(
@@ -58,6 +64,6 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
             return resizing(labels)
         return resizing(labels[..., None])[..., 0]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # KerasHub's own forgets it.
         return {**super().get_config(), "resize_output_mask": self.resize_output_mask}

@@ -1,12 +1,16 @@
 """Published weight files by the names that KerasHub's `from_preset` is given."""
 
-from keras_hrnet.checkpoints import published_weights
+from __future__ import annotations
+
+from typing import Any
+
+from keras_hrnet.checkpoints import PublishedWeights, published_weights
 
 # What stands before `owner/name` of a repository of the Hugging Face hub: for KerasHub, and in a browser.
 _HUB_SCHEME, _HUB_PAGE = "hf://", "https://huggingface.co/"
 
 
-def find_published(preset):
+def find_published(preset: str) -> PublishedWeights | None:
     """Finds the published weight file that a preset names.
 
     Args:
@@ -21,7 +25,7 @@ def find_published(preset):
     return next((row for row in published_weights() if preset == row.name or page == row.page), None)
 
 
-def convention_of(row):
+def convention_of(row: PublishedWeights) -> dict[str, Any]:
     """Says how a network that is given a published file's weights is to enlarge maps.
 
     ImageNet's weights do not say so: segmentation starts from them with bilinear enlarging, in the published recipe

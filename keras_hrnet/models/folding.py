@@ -1,14 +1,16 @@
 """Batch normalisation folded into the convolution before it: the weights of one layer from those of another."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 
-from keras_hrnet.layers import ConvNorm, PyramidConvolution
+from keras_hrnet.layers import ConvNorm, PyramidConvolution, Stem
 from keras_hrnet.layers.normalize import STD_RGB_255
 from keras_hrnet.layers.sublayers import children
 
 
-def folded_weights(layer):
+def folded_weights(layer: ConvNorm) -> tuple[np.ndarray, np.ndarray]:
     """Computes the kernel and bias of a convolution that does what a convolution and its normalisation do.
 
     Args:
@@ -31,7 +33,7 @@ def folded_weights(layer):
     return kernel * factor, beta + (bias - mean) * factor
 
 
-def transfer_weights(source, target):
+def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     """Gives a layer the weights of another: the same ones, or folded where the target has no normalisation.
 
     Args:
@@ -57,7 +59,7 @@ def transfer_weights(source, target):
         target.set_weights(source.get_weights())
 
 
-def divide_by_deviation(stem):
+def divide_by_deviation(stem: Stem) -> None:
     """Lets a stem take pixels that were not divided by their deviation: the kernel of its first convolution divides.
 
     What a convolution fills the border with is 0 before the division and after it.

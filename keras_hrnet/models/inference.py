@@ -1,5 +1,7 @@
 """From a network that trains to one that only predicts: the same numbers by fewer operations."""
 
+from __future__ import annotations
+
 import functools
 import logging
 import math
@@ -28,7 +30,7 @@ COMPILED_FOR_ONE_RUN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_e
 _IMAGE_SIZE = (64, 96)
 
 
-def optimize_for_inference(model):
+def optimize_for_inference(model: keras.Model) -> keras.Model:
     """Builds a model that predicts what `model` does, faster.
 
     Batch normalisation is folded into the convolution before it, and the division of pixels by their deviation into

@@ -1,10 +1,12 @@
 """What a network takes and gives: the layout of its images, the number of its classes, the sizes that fit."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 
 
-def check_model(model):
+def check_model(model: keras.Model) -> None:
     """Refuses what is not a network from RGB images to maps of logits or labels.
 
     Raises:
@@ -32,7 +34,7 @@ def check_model(model):
         )
 
 
-def data_format(model):
+def data_format(model: keras.Model) -> str:
     """Returns where the channels of a model's images are: "channels_last" or "channels_first".
 
     Raises:
@@ -49,12 +51,12 @@ def data_format(model):
     )
 
 
-def gives_labels(model):
+def gives_labels(model: keras.Model) -> bool:
     """Returns whether a model gives labels (integers) rather than logits."""
     return "int" in keras.utils.standardize_dtype(model.outputs[0].dtype)
 
 
-def num_classes(model):
+def num_classes(model: keras.Model) -> int:
     """Returns how many logits a model gives for a pixel, or for an image.
 
     Raises:
@@ -76,12 +78,12 @@ def num_classes(model):
     return count
 
 
-def label_dtype(count):
+def label_dtype(count: int) -> str:
     """Returns the dtype of the labels of `count` classes: "uint8" up to 255 classes, else "int32"."""
     return "uint8" if count <= 255 else "int32"
 
 
-def images_for(model, images):
+def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Brings a batch of images into the layout of a model's input.
 
     Args:
@@ -110,7 +112,7 @@ def images_for(model, images):
     return images
 
 
-def check_images(images):
+def check_images(images: np.ndarray) -> None:
     """Refuses what is no batch of RGB images, channels last or first.
 
     Raises:
@@ -124,12 +126,12 @@ def check_images(images):
         )
 
 
-def image_size(model, images):
+def image_size(model: keras.Model, images: np.ndarray) -> tuple[int, int]:
     """Returns (height, width) of images in the layout of the model."""
     return images.shape[1:3] if data_format(model) == "channels_last" else images.shape[2:]
 
 
-def check_size(model, labels, size):
+def check_size(model: keras.Model, labels: np.ndarray, size: tuple[int, int]) -> None:
     """Refuses labels of another size than the pixels that they are for.
 
     Args:
@@ -147,5 +149,5 @@ def check_size(model, labels, size):
         )
 
 
-def channel_axis_of(model):
+def channel_axis_of(model: keras.Model) -> int:
     return -1 if data_format(model) == "channels_last" else 1

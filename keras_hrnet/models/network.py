@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -151,10 +152,10 @@ class Portable:
     A class of models names it before the class that it builds on.
     """
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         super().compile_from_config({**config, "jit_compile": "auto"})
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Any:
         # TensorFlow traces a step twice if the optimizer makes its variables in it, and a step takes long to trace.
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
@@ -189,7 +190,7 @@ class InferenceNetwork(Network):
         name: as `keras.Model`.
     """
 
-    def predict_step(self, *state_and_data):
+    def predict_step(self, *state_and_data: Any) -> Any:
         # JAX's trainer hands the state of the model in too.
         plain = keras.config.backend() != "tensorflow" or self.jit_compile or self.run_eagerly
         if plain or not uses_onednn():
@@ -198,11 +199,11 @@ class InferenceNetwork(Network):
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return freeze(self)(x)
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[Any]) -> None:
         super().set_weights(weights)
         self.predict_function = None
 
-    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         self.predict_function = None
 

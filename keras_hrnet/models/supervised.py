@@ -1,7 +1,11 @@
 """Networks with more than one loss that look to everyone else like networks with one output."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
@@ -26,11 +30,11 @@ class Supervised:
     A training loop of one's own gets the first from `model(x)`. Inside another model, the others are not trained.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         network = self.part(_MODEL_IN_STEP.get() is self)
         return network(inputs, training=training, mask=mask)
 
-    def part(self, is_in_step):
+    def part(self, is_in_step: bool) -> keras.Model:
         """Returns the functional model that is computed: to all trained logits in a step, to the first otherwise."""
         parts = self.__dict__.get("parts")
         if parts is None:
@@ -42,20 +46,20 @@ class Supervised:
             self.parts = parts = networks.__getitem__
         return parts(is_in_step)
 
-    def supervision(self):
+    def supervision(self) -> Supervision:
         """Returns the layer that names the further logits."""
         return next(layer for layer in self.layers if isinstance(layer, Supervision))
 
-    def train_step(self, *args, **kwargs):
+    def train_step(self, *args: Any, **kwargs: Any) -> Any:
         with self.in_step():
             return super().train_step(*args, **kwargs)
 
-    def test_step(self, *args, **kwargs):
+    def test_step(self, *args: Any, **kwargs: Any) -> Any:
         with self.in_step():
             return super().test_step(*args, **kwargs)
 
     @contextlib.contextmanager
-    def in_step(self):
+    def in_step(self) -> Iterator[None]:
         """While it is entered, in this thread, calling the model gives a list of all trained logits."""
         token = _MODEL_IN_STEP.set(self)
         try:
@@ -63,7 +67,9 @@ class Supervised:
         finally:
             _MODEL_IN_STEP.reset(token)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> keras.KerasTensor:
         first, *others = y_pred if isinstance(y_pred, list | tuple) else [y_pred]
         total = super().compute_loss(x, y, first, sample_weight, training)
         weights = filter(None, self.supervision().loss_weights)
@@ -78,7 +84,7 @@ class Supervised:
         # Penalties of layers are in every one of Keras's losses, and count once.
         return super().compute_loss(x, y, logits, sample_weight, training) - sum(self.losses)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         first = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
         return super().compute_metrics(x, y, first, sample_weight)
 
@@ -94,7 +100,9 @@ class SupervisedModel(ClassAware, Supervised, Portable, keras.Model):
     """
 
 
-def supervised_model(image, tensors, loss_weights, name):
+def supervised_model(
+    image: keras.KerasTensor, tensors: Sequence[keras.KerasTensor], loss_weights: Sequence[float], name: str
+) -> SupervisedModel:
     """Builds a model that gives the first of several symbolic tensors and trains the others with it.
 
     Args:

@@ -1,7 +1,7 @@
 """Makes `saved/NAME.keras` and `saved/outputs.npz`: small networks as version 0.1.0 saved them, and what they answered.
 
-They show that later versions load them with the same numbers. They were made with the code of 6f5e1f7, compressed after;
-a later version writes other files, so this script only says how these came about.
+They show that later versions load them with the same numbers. They were made with the code of 6f5e1f7 and compressed
+afterwards. A later version writes other files, so this script only says how these came about.
 
 Command: KERAS_BACKEND=torch python tests/golden/make_saved.py
 """
