@@ -33,7 +33,8 @@ def load_checkpoint(
     have is zero; the scale of InPlaceABN is |gamma| + 1e-5.
 
     Args:
-        model: a network of this package.
+        model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
+            classes are known, it gets their names and colours with the head.
         path: `.pth`, `.pth.tar`, `.pt` or `.bin` (read without running any code it holds; needs PyTorch), or
             `.safetensors`.
         strict: whether everything must fit. False loads what fits and reports the rest.
@@ -72,7 +73,18 @@ def load_checkpoint(
     fitting = [source for source in wanted if source.can_be_filled(set(report.loaded))]
     for source, value in [(source, source.value(contents.arrays, inplace_abn)) for source in fitting]:
         source.weight.assign(value)
+    if loads_head:
+        notes = (*notes, *_adopt_classes(model, contents.published))
     return dataclasses.replace(report, convention=convention, notes=(*notes, *conversion_notes(contents, fitting)))
+
+
+def _adopt_classes(model, published):
+    """Gives a network that nobody has named the classes of a published file; yields the sentence that reports it."""
+    classes, known = getattr(model, "classes", None), published and published.classes
+    # A file may have the name of a published one, and other classes.
+    if classes and known and not classes.are_named and len(classes.names) == len(known.names):
+        model.classes = known
+        yield f"the network has the {len(known.names)} classes of {published.dataset}"
 
 
 def _why_no_head(has_head):

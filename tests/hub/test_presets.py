@@ -76,3 +76,12 @@ def test_a_segmenter_is_built_on_the_preset_of_a_backbone(backbone, tmp_path):
     backbone.save_to_preset(str(tmp_path))
     segmenter = keras_hub.models.ImageSegmenter.from_preset(str(tmp_path), num_classes=5, preprocessor=None)
     assert_same_weights(segmenter.backbone, backbone)
+
+
+@pytest.mark.once
+def test_a_preset_keeps_the_names_of_the_classes(backbone, tmp_path):
+    segmenter = HRNetImageSegmenter(backbone, 3, class_names=("sky", "road", "tree"))
+    segmenter.save_to_preset(str(tmp_path / "named"))
+    loaded = keras_hub.models.ImageSegmenter.from_preset(str(tmp_path / "named"))
+    assert loaded.class_names == ("sky", "road", "tree")
+    assert loaded.class_colors == segmenter.class_colors

@@ -328,6 +328,22 @@ def test_weights_bring_the_convention_of_their_network(published_file):
     assert not build("ocr", weights=published_file(saved, "mine.pth")).get_layer("stage2").align_corners
 
 
+def test_a_published_file_brings_the_classes_that_it_was_trained_on(published_file):
+    def keys(model):
+        weights = [(name_of(weight.path), keras.ops.convert_to_numpy(weight)) for weight in model.weights]
+        return {name: x.transpose(3, 2, 0, 1) if x.ndim == 4 else x.T for name, x in weights}
+
+    options = {"head": "ocr", **NARROW}
+    path = published_file(keys(keras_hrnet.HRNet(TINY, 19, **options)), "hrnet_ocr_cs_8162_torch11.pth")
+    assert keras_hrnet.HRNet(TINY, 19, weights=path, **options).class_names[:2] == ("road", "sidewalk")
+    own = [f"plant {i}" for i in range(19)]
+    assert keras_hrnet.HRNet(TINY, 19, weights=path, class_names=own, **options).class_names == tuple(own)
+    # Without the file's head, they are nobody's.
+    model = keras_hrnet.HRNet(TINY, 19, align_corners=True)
+    keras_hrnet.load_checkpoint(model, path, skip_head=True)
+    assert not model.classes.are_named
+
+
 def test_the_constructors_share_one_signature():
     signatures = {str(inspect.signature(getattr(keras_hrnet, name))) for name in PARAMETERS}
     assert len(signatures) == 1
