@@ -162,8 +162,7 @@ def export(folder, network, head, precision, size):
 def conversion_seconds(model, size):
     """Returns what the converter alone takes; the rest is folding, running Keras and the file, and comparing."""
     import keras_hrnet
-    from keras_hrnet.export.conversion import convert
-    from keras_hrnet.export.options import TFLiteOptions
+    from keras_hrnet.export.conversion import TFLiteOptions, convert
 
     network = keras_hrnet.optimize_for_inference(model)
     start = time.perf_counter()

@@ -93,11 +93,11 @@ def show_int8(rounds):
 def int8_file(model, size):
     """Returns the file of a network, with ranges from noise: they count for no time."""
     import keras_hrnet
-    from keras_hrnet.export import conversion, options, quantization
+    from keras_hrnet.export import conversion, quantization
 
     noise = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
     network = keras_hrnet.optimize_for_inference(model)
-    content = conversion.convert(network, options.TFLiteOptions(size))
+    content = conversion.convert(network, conversion.TFLiteOptions(size))
     return quantization.quantize(content, "int8", quantization.calibrate(content, noise, 1))
 
 

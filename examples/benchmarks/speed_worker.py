@@ -270,7 +270,7 @@ def exported(options, file):
     path = pathlib.Path(options["files"], f"{options['network']}{file}")
 
     def build():
-        from keras_hrnet.export.runners import open_runner
+        from keras_hrnet.export.formats import open_runner
 
         return open_runner(path, options["threads"])
 

@@ -3,9 +3,8 @@
 from keras_hrnet.export.litert import run_tflite
 from keras_hrnet.export.metadata import read_metadata
 from keras_hrnet.export.onnx import export_onnx
-from keras_hrnet.export.report import ExportReport
+from keras_hrnet.export.report import ExportReport, ServingReport
 from keras_hrnet.export.saved_model import export_saved_model
-from keras_hrnet.export.serving_report import ServingReport
 from keras_hrnet.export.tflite import export_tflite
 
 __all__ = [

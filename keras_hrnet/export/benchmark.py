@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
 from keras_hrnet.export.delegates import delegate_coverage
+from keras_hrnet.export.pipeline import size_of
 
 LAST_LINES = 10
 
@@ -100,7 +101,7 @@ def benchmark_files(
     return [
         Measurement(
             path=process.path,
-            size_bytes=_size_of(process.path),
+            size_bytes=size_of(process.path),
             image_size=tuple(start["image_size"]),
             batch_size=batch_size,
             num_threads=num_threads,
@@ -195,8 +196,3 @@ def _compare(path, answer, first, labels):
         num_classes = int(max(answer.max(), labels[labels < 255].max(initial=0))) + 1
         scores["mean_iou"] = float(np.nanmean(intersection_over_union(confusion_matrix(labels, answer, num_classes))))
     return scores
-
-
-def _size_of(path):
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from keras_hrnet.export.runners import open_runner
+from keras_hrnet.export.formats import open_runner
 
 
 def main(options_path):

@@ -7,8 +7,10 @@ Reference: tensorflow/lite/delegates/xnnpack/README.md; tensorflow/lite/delegate
 """
 
 import dataclasses
+import os
+from collections.abc import Callable
 
-from keras_hrnet.export.graph import read_graph
+from keras_hrnet.export.graph import Graph, Operator, read_graph
 
 FLOATS = ("float32", "float16")
 # What LiteRT 2.3 joins; up to LiteRT 1, four.
@@ -63,28 +65,24 @@ class Coverage:
     outside: tuple[Outside, ...]
 
 
-def delegate_coverage(file):
-    """Says how much of a `.tflite` file the delegates take, and what they leave out.
+def delegate_coverage(file: str | os.PathLike | bytes) -> dict[str, Coverage]:
+    """Says how much of a `.tflite` file, or of its bytes, "xnnpack" and "gpu" take, and what they leave out.
 
-    Args:
-        file: its path, or its bytes.
-
-    Returns:
-        A dict from "xnnpack" and "gpu" to `Coverage`. Int8 counts as in the GPU delegate, which computes it in floats.
+    Int8 counts as in the GPU delegate, which computes it in floats.
     """
     graph = read_graph(file)
     return {name: _coverage(graph, rule) for name, rule in (("xnnpack", xnnpack_reason), ("gpu", gpu_reason))}
 
 
-def partitions(graph, is_inside):
+def partitions(graph: Graph, is_inside: Callable[[Operator], bool]) -> list[list[Operator]]:
     """Cuts a graph in pieces as TFLite does: each as large as it can be, of operators that are all in or all out.
 
     Args:
-        graph: a `Graph`.
-        is_inside: a function from an `Operator` to whether the delegate takes it.
+        graph: of the file.
+        is_inside: whether the delegate takes an operator.
 
     Returns:
-        The pieces in the delegate: a list of lists of operators.
+        The pieces in the delegate.
     """
     ready = {tensor.index for tensor in graph.inputs}
     waiting, pieces = list(graph.operators), []
@@ -112,7 +110,7 @@ def partitions(graph, is_inside):
     return pieces
 
 
-def xnnpack_reason(operator):
+def xnnpack_reason(operator: Operator) -> str | None:
     """Returns why XNNPACK leaves an operator out, or None if it takes it."""
     if reason := _static_reason(operator):
         return reason
@@ -136,7 +134,7 @@ def xnnpack_reason(operator):
     return None
 
 
-def gpu_reason(operator):
+def gpu_reason(operator: Operator) -> str | None:
     """Returns why the GPU delegate leaves an operator out, or None if it takes it."""
     if reason := _static_reason(operator):
         return reason

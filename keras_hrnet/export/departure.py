@@ -3,26 +3,26 @@
 import keras
 import numpy as np
 
+from keras_hrnet.export.comparison import LARGEST_SHARE, MEAN_SHARE, relative_error
+from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.graph import read_graph
-from keras_hrnet.export.options import logits_model
 from keras_hrnet.export.quantization import is_inside, open_with_tensors, tensor_values
-from keras_hrnet.export.verification import LARGEST_SHARE, MEAN_SHARE, relative_error
 from keras_hrnet.models.interface import data_format, images_for
 
 
-def first_departure(model, content, image, options):
+def first_departure(network: keras.Model, content: bytes, image: np.ndarray, options: TFLiteOptions) -> str | None:
     """Finds the first layer whose values in a file are further from Keras's than the precision allows.
 
     Args:
-        model: the network.
-        content: the `.tflite` file, bytes.
+        network: what the file was made from.
+        content: the `.tflite` file.
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
-        options: a `TFLiteOptions`.
+        options: what the file is.
 
     Returns:
-        The name of a layer of `model`, or of a network in it, or None if none departs before the answer.
+        The name of a layer of the network, or of a network in it, or None if none departs before the answer.
     """
-    network, _ = logits_model(model, options)
+    network, _ = options.logits_model(network)
     made = _made_tensors(content, image, options)
     allowed = {**LARGEST_SHARE, **MEAN_SHARE}[options.precision]
     for layer, values in _keras_values(network, image):

@@ -1,8 +1,10 @@
 """Reads what is in a `.tflite` file: its operators, their tensors, and the Keras layers that they came from."""
 
 import dataclasses
+import os
 import pathlib
 import re
+from typing import Any
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -13,8 +15,8 @@ class Tensor:
 
     Args:
         index: its number in the file.
-        name: its name in the file, which holds the path of the Keras layer that made it.
-        shape: its shape; −1 where a size is known at run time only.
+        name: holds the path of the Keras layer that made it.
+        shape: −1 where a size is known at run time only.
         dtype: "float32", "int8", …
         is_constant: whether the file holds its values.
         is_quantized: whether its integers stand for real numbers.
@@ -42,10 +44,10 @@ class Operator:
     name: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    options: object = None
+    options: Any = None
 
     @property
-    def layer(self):
+    def layer(self) -> str:
         """The path of the Keras layer that made it, for example "HRNetW18/stage2/module_0/fuse"; "" at the borders."""
         path = layer_path(self.outputs[0].name)
         if not path and self.name in WEIGHTED:
@@ -54,27 +56,21 @@ class Operator:
         return path
 
     @property
-    def runtime_inputs(self):
+    def runtime_inputs(self) -> tuple[Tensor, ...]:
         """The inputs that are no constants."""
         return tuple(tensor for tensor in self.inputs if not tensor.is_constant)
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """What a `.tflite` file computes.
-
-    Args:
-        operators: in the order in which they run.
-        inputs: the tensors that go in.
-        outputs: the tensors that come out.
-    """
+    """What a `.tflite` file computes: operators in the order in which they run, what goes in, and what comes out."""
 
     operators: tuple[Operator, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
 
-def layer_path(tensor_name):
+def layer_path(tensor_name: str) -> str:
     """Returns the path of the Keras layer in the name of a tensor.
 
     Keras opens the scope of each layer twice, for `build` and for `call`: TensorFlow numbers the second.
@@ -88,15 +84,8 @@ def layer_path(tensor_name):
     return "/".join(re.sub(r"_\d+$", "", scope) for scope in scopes)
 
 
-def read_graph(file):
-    """Reads the operators of a `.tflite` file.
-
-    Args:
-        file: its path, or its bytes.
-
-    Returns:
-        A `Graph`: that of its first and, for a network, only function.
-    """
+def read_graph(file: str | os.PathLike | bytes) -> Graph:
+    """Reads the first and, for a network, only function of a `.tflite` file: of a path, or of its bytes."""
     from ai_edge_litert import schema_py_generated as schema
 
     content = file if isinstance(file, (bytes, bytearray)) else pathlib.Path(file).read_bytes()

@@ -1,13 +1,76 @@
-"""Images to compare a file with Keras on: whether they are pixels, and some to take where none are given."""
+"""The images that a file is compared with Keras on and quantized by: read from data, or made where there are none."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_hrnet.export.options import ExportOptions
 
-def check_range(images):
-    """Refuses what are no pixels in [0, 255].
+# Where the size may vary: one that five halvings leave whole, and an odd one. A scale of 0.25 still has 17 pixels.
+SIZES = ((96, 128), (101, 139))
+
+
+class Batch(NamedTuple):
+    """Images, uint8 `(num_images, height, width, 3)`, and their train ids `(num_images, height, width)`, if known."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+
+
+def read_images(options: ExportOptions, data: Any = None) -> list[Batch]:
+    """Takes or makes images.
 
     Args:
-        images: an array of any shape and dtype.
+        options: what the file shall be: no more than `num_images` are taken, and no more read than that needs.
+        data: an array of images `(num_images, height, width, 3)`, RGB in [0, 255], or an iterable of batches of such
+            or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd size where the size
+            may vary.
+
+    Raises:
+        ValueError: if the images have another size than the options say, there are none, or their values are not
+            pixels in [0, 255].
+    """
+    if data is None:
+        return _made(options)
+    batches = list(first_images(_read([data] if hasattr(data, "shape") else data, options), options.num_images))
+    if not batches:
+        raise ValueError("Received representative_data without images. Expected at least one. Check the dataset.")
+    return batches
+
+
+def first_images(batches: Iterable[Batch], number: int) -> Iterator[Batch]:
+    """Yields the first images of batches, with their labels, and reads no further."""
+    for images, labels in batches:
+        yield Batch(images[:number], None if labels is None else labels[:number])
+        number -= len(images)
+        if number <= 0:
+            return
+
+
+def _read(data, options):
+    for batch in data:
+        images, labels = (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
+        images = np.asarray(images)
+        _check_size(images, options)
+        check_range(images)
+        if len(images):
+            pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+            yield Batch(pixels, None if labels is None else np.asarray(labels))
+
+
+def _check_size(images, options):
+    wanted = options.input_shape[1:]
+    if images.ndim != 4 or any(b not in (None, a) for a, b in zip(images.shape[1:], wanted, strict=True)):
+        raise ValueError(
+            f"Received representative_data with images of shape {images.shape}. Expected (num_images, "
+            f"{', '.join('any' if length is None else str(length) for length in wanted)}), which the file takes. "
+            "Resize or crop them to it."
+        )
+
+
+def check_range(images: np.ndarray) -> None:
+    """Refuses what are no pixels in [0, 255].
 
     Raises:
         ValueError: if values are beyond, or floats that are all in [0, 1].
@@ -27,16 +90,15 @@ def check_range(images):
         )
 
 
-def noise_and_gradients(image_size, seed=0):
-    """Makes two images that no network has seen.
+def _made(options):
+    sizes = [
+        tuple(length or other for length, other in zip(options.image_size, default, strict=True)) for default in SIZES
+    ]
+    # Two images of the one size, one of the other.
+    return [Batch(_noise_and_gradients(size, seed=i)[i:]) for i, size in enumerate(dict.fromkeys(sizes))]
 
-    Args:
-        image_size: (height, width) in pixels.
-        seed: of the noise.
 
-    Returns:
-        uint8 `(2, height, width, 3)`, RGB in [0, 255]: noise, and gradients.
-    """
+def _noise_and_gradients(image_size, seed):
     height, width = image_size
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     down = np.broadcast_to(np.linspace(0, 255, height)[:, np.newaxis], image_size)

@@ -9,13 +9,14 @@ import time
 import numpy as np
 
 from keras_hrnet.export.graph import read_graph
+from keras_hrnet.export.runner import Runner
 
 # Few runs and a bound in seconds: a large network needs seconds for each.
 LATENCY_RUNS = 5
 LATENCY_SECONDS = 3.0
 
 
-def run_tflite(path, images):
+def run_tflite(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
     """Runs a `.tflite` file on images with LiteRT, on all cores of the CPU.
 
     Args:
@@ -33,7 +34,7 @@ def run_tflite(path, images):
     return TFLiteModel(path)(images)
 
 
-class TFLiteModel:
+class TFLiteModel(Runner):
     """A `.tflite` file of one input and one output, ready to run on the CPU.
 
     Args:
@@ -45,7 +46,7 @@ class TFLiteModel:
         ValueError: if LiteRT cannot run it.
     """
 
-    def __init__(self, file, num_threads=None):
+    def __init__(self, file: str | os.PathLike | bytes, num_threads: int | None = None):
         from ai_edge_litert.interpreter import Interpreter
 
         if isinstance(file, bytes):
@@ -64,31 +65,29 @@ class TFLiteModel:
             ) from error
         (self.input_details,) = self.interpreter.get_input_details()
         (self.output_details,) = self.interpreter.get_output_details()
+        self.dtype = self.input_details["dtype"]
+        self.batch_size, *size, _ = self.input_details["shape"].tolist()
+        self.image_size = tuple(size)
 
-    def __call__(self, images):
-        """Answers for any number of images; see `run_tflite`."""
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
-        batch_size, *image_shape = self.input_details["shape"].tolist()
-        if images.ndim != 4 or list(images.shape[1:]) != image_shape or len(images) == 0:
+        if images.shape[1:] != (*self.image_size, 3) or len(images) == 0:
             raise ValueError(
                 f"Received images of shape {images.shape} for {str(self.path)!r}. Expected (num_images, "
-                f"{', '.join(map(str, image_shape))}), which the file was made for. Resize them, or export again with "
-                "their image_size."
+                f"{', '.join(map(str, self.image_size))}, 3), which the file was made for. Resize them, or export "
+                "again with their image_size."
             )
-        # The last batch is filled up with copies of the last image, whose answers are dropped.
-        missing = -len(images) % batch_size
-        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
-        answers = [self._run(filled[i : i + batch_size]) for i in range(0, len(filled), batch_size)]
-        # Full-size logits are large: one batch of them is not copied.
-        return (answers[0] if len(answers) == 1 else np.concatenate(answers))[: len(images)]
+        return super().__call__(images)
 
-    def latency(self):
-        """Measures how long a batch takes: the median of up to five runs or three seconds.
+    def run(self, images: np.ndarray) -> np.ndarray:
+        self.interpreter.set_tensor(self.input_details["index"], images)
+        self.interpreter.invoke()
+        return self.interpreter.get_tensor(self.output_details["index"])
+
+    def latency(self) -> float:
+        """Measures how many seconds a batch takes: the median of up to five runs or three seconds.
 
         Call it after a first answer, which is slower.
-
-        Returns:
-            Seconds.
         """
         seconds = []
         while len(seconds) < LATENCY_RUNS and sum(seconds) < LATENCY_SECONDS:
@@ -97,20 +96,7 @@ class TFLiteModel:
             seconds.append(time.perf_counter() - start)
         return statistics.median(seconds)
 
-    def _run(self, images):
-        self.interpreter.set_tensor(self.input_details["index"], images.astype(self.input_details["dtype"]))
-        self.interpreter.invoke()
-        return self.interpreter.get_tensor(self.output_details["index"])
 
-
-def operators(path):
-    """Counts the operators of a `.tflite` file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A dict from names, for example "CONV_2D", to how often each occurs, most frequent first. Operators that are
-        not builtin have the name that the file gives them.
-    """
+def operators(path: str | os.PathLike | bytes) -> dict[str, int]:
+    """Counts the operators of a `.tflite` file by name, for example "CONV_2D", most frequent first."""
     return dict(collections.Counter(operator.name for operator in read_graph(path).operators).most_common())

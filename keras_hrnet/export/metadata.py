@@ -1,27 +1,28 @@
-"""What travels inside a `.tflite` file: its signature, its classes and their colours, and where it came from."""
+"""What a file says of itself to the program that runs it: its signature, its classes, and where it came from."""
 
 import hashlib
-import json
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
-from keras_hrnet.models.interface import data_format
+from keras_hrnet.export.flatbuffer import find_metadata
+from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.models import interface
 from keras_hrnet.version import __version__
 
-METADATA_NAME = "keras_hrnet"
 
-
-def describe(model, options, num_classes, class_names=None):
-    """Describes a file of a network for the program that runs it.
+def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Describes a file of a network: see `read_metadata`.
 
     Args:
         model: the network.
-        options: a `TFLiteOptions`.
-        num_classes: how many logits a pixel has.
-        class_names: their names, by train id; None means Cityscapes' for 19 classes, else "class 0", "class 1", ….
+        options: what the file shall be.
+        class_names: names of the classes, by train id; None means Cityscapes' for 19 classes, else "class 0", …
 
     Returns:
         A dict that JSON holds.
@@ -29,21 +30,21 @@ def describe(model, options, num_classes, class_names=None):
     Raises:
         ValueError: if there are more or fewer names than classes.
     """
-    names = _class_names(num_classes, class_names)
+    num_classes = interface.num_classes(model)
     return {
         "keras_hrnet": __version__,
         "input": {
-            "name": "image",
+            "name": options.input_name,
             "shape": list(options.input_shape),
             "dtype": options.input_dtype,
             "values": "RGB in [0, 255]; normalization is inside",
         },
         "output": {"name": options.output_name, "kind": options.output},
         "precision": options.precision,
-        "class_names": names,
+        "class_names": _class_names(num_classes, class_names),
         "colors": [list(color) for color in _colors(num_classes)],
         "resize": _resize_convention(model),
-        "source": {"model": model.name, "data_format": data_format(model), "sha256": weights_hash(model)},
+        "source": {"model": model.name, "data_format": interface.data_format(model), "sha256": weights_hash(model)},
     }
 
 
@@ -56,53 +57,7 @@ def weights_hash(model):
     return digest.hexdigest()
 
 
-def add_metadata(content, metadata):
-    """Puts a dict into a `.tflite` file, under the name "keras_hrnet".
-
-    Args:
-        content: the file, bytes.
-        metadata: what JSON holds.
-
-    Returns:
-        The new file, bytes.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = _unpack(content)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or ()), entry]
-    return _pack(model, len(content))
-
-
-def add_signature(content, key, input_name, output_name):
-    """Names what goes into a `.tflite` file and what comes out.
-
-    Args:
-        content: the file, bytes, of one input and one output.
-        key: what the signature is called.
-        input_name: what the input is called.
-        output_name: what the output is called.
-
-    Returns:
-        The new file, bytes.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = _unpack(content)
-    graph = model.subgraphs[0]
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = key, 0
-    signature.inputs = [_named(input_name, graph.inputs)]
-    signature.outputs = [_named(output_name, graph.outputs)]
-    model.signatureDefs = [signature]
-    return _pack(model, len(content))
-
-
-def read_metadata(path):
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
     """Reads what `export_tflite` wrote into a file for the program that runs it.
 
     Args:
@@ -117,61 +72,16 @@ def read_metadata(path):
         FileNotFoundError: if there is no such file.
         ValueError: if it was not written by `export_tflite`.
     """
-    from ai_edge_litert import schema_py_generated as schema
-
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a .tflite file. Check the name.")
-    content = path.read_bytes()
-    if content[4:8] == b"TFL3":
-        model = schema.Model.GetRootAs(content)
-        for i in range(model.MetadataLength()):
-            if model.Metadata(i).Name() == METADATA_NAME.encode():
-                return json.loads(model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes())
-    raise ValueError(
-        f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that "
-        "`export_tflite` wrote. Export the network again."
-    )
-
-
-def _unpack(content):
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-    for buffer in model.buffers:
-        # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
-        # of some years ago look for them inside only.
-        if buffer.size:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-    return model
-
-
-def _pack(model, size):
-    builder = _aligned_builder(size)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-def _named(name, tensors):
-    from ai_edge_litert import schema_py_generated as schema
-
-    named = schema.TensorMapT()
-    named.name, (named.tensorIndex,) = name, tensors
-    return named
-
-
-def _aligned_builder(size):
-    import flatbuffers
-
-    class AlignedBuilder(flatbuffers.Builder):
-        """Starts vectors at multiples of 16 bytes, as the schema demands for weights; the Python builder does not."""
-
-        def CreateNumpyVector(self, x):  # noqa: N802 (the name is the library's)
-            self.Prep(16, x.nbytes)
-            return super().CreateNumpyVector(x)
-
-    return AlignedBuilder(size + size // 8 + 65536)
+    metadata = find_metadata(path.read_bytes())
+    if metadata is None:
+        raise ValueError(
+            f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that "
+            "`export_tflite` wrote. Export the network again."
+        )
+    return metadata
 
 
 def _class_names(num_classes, class_names):

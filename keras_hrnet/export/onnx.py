@@ -2,13 +2,20 @@
 
 import dataclasses
 import importlib.util
+import os
 import pathlib
+from typing import Any
 
+import keras
 import numpy as np
 
-from keras_hrnet.export.serving import INPUT_NAME, OUTPUT_NAME, ServingOptions, serving_function
+from keras_hrnet.export.format import Format
+from keras_hrnet.export.function import answer_function
+from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.export.pipeline import export_network
+from keras_hrnet.export.report import ExportReport
+from keras_hrnet.export.runner import Runner, known_size
 from keras_hrnet.export.tf2onnx_handlers import handlers
-from keras_hrnet.export.verified import check_folder, export_verified
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 # From 13 on, as older ones split differently; to what tf2onnx 1.17 writes.
@@ -16,13 +23,13 @@ OPSETS = range(13, 19)
 
 
 @dataclasses.dataclass(frozen=True)
-class OnnxOptions(ServingOptions):
+class OnnxOptions(ExportOptions):
     """What an ONNX file shall be.
 
     Args:
-        image_size: as `ServingOptions`.
-        batch_size: as `ServingOptions`.
-        input_dtype: as `ServingOptions`.
+        image_size: as `ExportOptions`.
+        batch_size: as `ExportOptions`.
+        input_dtype: as `ExportOptions`.
         opset: the version of the operators.
 
     Raises:
@@ -41,15 +48,15 @@ class OnnxOptions(ServingOptions):
 
 
 def export_onnx(
-    model,
-    path,
+    model: keras.Model,
+    path: str | os.PathLike,
     *,
-    image_size=None,
-    batch_size=None,
-    input_dtype="float32",
-    opset=17,
-    representative_data=None,
-):
+    image_size: tuple[int | None, int | None] | None = None,
+    batch_size: int | None = None,
+    input_dtype: str = "float32",
+    opset: int = 17,
+    representative_data: Any = None,
+) -> ExportReport:
     """Writes a network as an ONNX file, runs it with ONNX Runtime, and keeps it only if it answers as Keras does.
 
     The file goes from "images" `(batch, height, width, 3)`, RGB in [0, 255], to "logits", float32: of every pixel or of
@@ -72,7 +79,7 @@ def export_onnx(
             where it may vary.
 
     Returns:
-        A `ServingReport`: size and differences from Keras; `print` shows it.
+        A `ExportReport`: size and differences from Keras; `print` shows it.
 
     Raises:
         ImportError: if onnx, onnxruntime or tf2onnx is not installed.
@@ -96,71 +103,63 @@ def export_onnx(
     ```
     """
     options = OnnxOptions(image_size, batch_size, input_dtype, opset)
-    path = _checked_path(path)
     _check_packages()
-    return export_verified(
-        model,
-        path,
-        options.for_model(model),
-        representative_data,
-        kind="onnx",
-        file_format=f"ONNX, opset {opset}",
-        write=write_onnx,
-        load=load_onnx,
-    )
+    return export_network(ONNX, model, path, options, representative_data)
 
 
-def write_onnx(model, options, path):
-    """Writes an ONNX file.
+class Onnx(Format):
+    """`.onnx` files."""
 
-    Args:
-        model: a functional network on the TensorFlow backend.
-        options: `OnnxOptions` for the model.
-        path: where to write.
-    """
-    import onnx
-    import tf2onnx
+    name = "onnx"
+    title = "ONNX"
+    suffix = ".onnx"
+    options = OnnxOptions
 
-    serve = serving_function(model, options)
-    network, _ = tf2onnx.convert.from_function(
-        serve, serve.input_signature, opset=options.opset, custom_op_handlers=handlers()
-    )
-    _name_axes(network.graph.input[0], ("batch", "height", "width"))
-    _name_axes(network.graph.output[0], ("batch", "logits_height", "logits_width"))
-    onnx.checker.check_model(network)
-    onnx.save(network, str(path))
+    def write(self, network: keras.Model, options: OnnxOptions, path: pathlib.Path) -> None:
+        import onnx
+        import tf2onnx
+
+        answer = answer_function(network, options)
+        made, _ = tf2onnx.convert.from_function(
+            answer, answer.input_signature, opset=options.opset, custom_op_handlers=handlers()
+        )
+        _name_axes(made.graph.input[0], ("batch", "height", "width"))
+        _name_axes(made.graph.output[0], ("batch", "logits_height", "logits_width"))
+        onnx.checker.check_model(made)
+        onnx.save(made, str(path))
+
+    def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
+        return OnnxRunner(path, num_threads)
+
+    def report_title(self, options: OnnxOptions) -> str:
+        return f"ONNX, opset {options.opset}"
 
 
-def load_onnx(path):
-    """Loads an ONNX file with ONNX Runtime, on the CPU.
+class OnnxRunner(Runner):
+    """An ONNX file in ONNX Runtime, on the CPU.
 
     Args:
         path: the file.
-
-    Returns:
-        A function from uint8 `(batch, height, width, 3)` to logits, both NumPy arrays.
+        num_threads: on how many cores; None for all.
     """
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (images,) = session.get_inputs()
-    dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}[images.type]
+    def __init__(self, path: pathlib.Path, num_threads: int | None = None):
+        import onnxruntime
 
-    def run(images):
-        return session.run([OUTPUT_NAME], {INPUT_NAME: images.astype(dtype)})[0]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads or os.cpu_count()
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        (self.input,) = self.session.get_inputs()
+        self.dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}[self.input.type]
+        batch, *size, _ = self.input.shape
+        self.batch_size = batch if isinstance(batch, int) else None
+        self.image_size = known_size(size)
 
-    return run
+    def run(self, images: np.ndarray) -> np.ndarray:
+        return self.session.run(None, {self.input.name: images})[0]
 
 
-def _checked_path(path):
-    path = pathlib.Path(path)
-    if path.suffix != ".onnx":
-        raise ValueError(
-            f"Received the path {str(path)!r}. Expected a name that ends in '.onnx'. Pass "
-            f"{str(path.with_suffix('.onnx'))!r}."
-        )
-    check_folder(path)
-    return path
+ONNX = Onnx()
 
 
 def _check_packages():

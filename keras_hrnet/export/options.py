@@ -1,122 +1,135 @@
-"""What a `.tflite` file shall be: the options of `export_tflite`, checked, and what they make of a network."""
+"""What an exported file shall be: the options that all kinds have, checked and fitted to a network."""
 
 import dataclasses
+from typing import ClassVar, Self
 
 import keras
 
-from keras_hrnet.export.network import check_network
-from keras_hrnet.models.interface import data_format
+from keras_hrnet.models.interface import channel_axis_of, data_format
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
-OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")
 INPUT_DTYPES = ("float32", "uint8")
 
 
 @dataclasses.dataclass(frozen=True)
-class TFLiteOptions:
-    """What a `.tflite` file shall be.
+class ExportOptions:
+    """What an exported file shall be.
 
     Args:
-        image_size: (height, width) of the images, fixed.
-        precision: "float32", "float16", "dynamic", "int8", "int16x8" or "mixed"; see `export_tflite`.
-        output: "logits", "logits_stride4", "labels" or "probabilities".
-        input_dtype: "float32" or "uint8".
-        batch_size: how many images go in at once, fixed.
+        image_size: (height, width) of the images in pixels; None for any, as a whole or for one of the two.
+        batch_size: how many images go in at once; None for any number.
+        input_dtype: of the images: "float32" or "uint8".
 
     Raises:
         ValueError: if one of them is something else.
     """
 
-    image_size: tuple[int, int]
-    precision: str = "float32"
-    output: str = "logits"
-    input_dtype: str = "float32"
-    batch_size: int = 1
+    image_size: tuple[int | None, int | None] | None = None
+    batch_size: int | None = None
+    input_dtype: str = "uint8"
+
+    has_fixed_shape: ClassVar[bool] = False
+    """Whether the size and the number of the images must be given."""
+    input_name: ClassVar[str] = "images"
+    precision: ClassVar[str] = "float32"
+    output: ClassVar[str] = "logits"
+    num_images: ClassVar[int] = 4
+    """How many images are taken from a data set, at most. The first four are compared."""
 
     def __post_init__(self):
-        for name, allowed in (("precision", PRECISIONS), ("output", OUTPUTS), ("input_dtype", INPUT_DTYPES)):
-            value = getattr(self, name)
-            if value not in allowed:
-                listed = " or ".join(map(repr, allowed))
-                raise ValueError(f"Received {name}={value!r}. Expected {listed}. Pass {name}={allowed[0]!r}.")
-        if not _are_sizes(self.image_size) or len(self.image_size) != 2:
+        check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)
+        try:
+            height, width = map(self._length, (None, None) if self.image_size is None else self.image_size)
+        except (TypeError, ValueError):
             raise ValueError(
                 f"Received image_size={self.image_size!r}. Expected the height and width of the images in pixels, two "
-                "whole numbers. Pass for example image_size=(512, 1024)."
-            )
-        object.__setattr__(self, "image_size", tuple(map(int, self.image_size)))
-        if not _are_sizes((self.batch_size,)):
-            raise ValueError(f"Received batch_size={self.batch_size!r}. Expected a whole number from 1. Pass 1.")
+                f"whole numbers{'' if self.has_fixed_shape else ', or None for images of any size'}. Pass for example "
+                "image_size=(512, 1024)."
+            ) from None
+        object.__setattr__(self, "image_size", (height, width))
+        try:
+            object.__setattr__(self, "batch_size", self._length(self.batch_size))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Received batch_size={self.batch_size!r}. Expected a whole number from 1"
+                f"{'' if self.has_fixed_shape else ', or None for any number of images'}. Pass batch_size=1."
+            ) from None
+
+    def _length(self, value):
+        if value is None and not self.has_fixed_shape:
+            return None
+        if int(value) != value or value < 1:
+            raise ValueError
+        return int(value)
 
     @property
-    def input_shape(self):
-        """The shape of what goes in: (batch, height, width, 3)."""
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The shape of what goes in: (batch, height, width, 3), with None for what may vary."""
         return (self.batch_size, *self.image_size, 3)
 
     @property
-    def output_name(self):
+    def output_name(self) -> str:
         """What the output is called in the file: "logits", "labels" or "probabilities"."""
         return self.output.removesuffix("_stride4")
 
+    def for_model(self, model: keras.Model) -> Self:
+        """Checks a network, and returns options with the batch and image size that it was built for, where it was.
 
-def logits_model(model, options):
-    """Cuts a network where the logits are that a file gives.
+        Raises:
+            TypeError: if `model` is not a functional model from one tensor to one.
+            ValueError: if it gives no logits, computes in half precision, or was built for another size.
+        """
+        check_network(model)
+        shape = tuple(model.inputs[0].shape)
+        batch, *size = shape[:3] if data_format(model) == "channels_last" else (shape[0], *shape[2:])
+        for name, wanted, built_for in (
+            ("image_size", self.image_size, tuple(size)),
+            ("batch_size", (self.batch_size,), (batch,)),
+        ):
+            if any(None not in pair and pair[0] != pair[1] for pair in zip(wanted, built_for, strict=True)):
+                raise ValueError(
+                    f"Received {name}={getattr(self, name)} for the model {model.name!r}. Expected "
+                    f"{built_for if name == 'image_size' else batch}, which it was built for. Pass that, or build the "
+                    "model with input_shape=(None, None, 3)."
+                )
+        size = tuple(wanted or length for wanted, length in zip(self.image_size, size, strict=True))
+        return dataclasses.replace(self, image_size=size, batch_size=self.batch_size or batch)
 
-    Args:
-        model: a functional network from images to logits.
-        options: a `TFLiteOptions`.
+    def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
+        """Returns a network up to the logits that the file gives, and the axis of the classes in them, −1 or 1."""
+        return model, channel_axis_of(model)
 
-    Returns:
-        A pair: a model from the same images to logits, which is `model` itself or its part before the layer "logits"
-        that enlarges them; and the axis of the classes in its output, -1 or 1.
+
+def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raises a ValueError if an option is none of those that are allowed."""
+    if value not in allowed:
+        listed = " or ".join(map(repr, allowed))
+        raise ValueError(f"Received {name}={value!r}. Expected {listed}. Pass {name}={allowed[0]!r}.")
+
+
+def check_network(model: object) -> None:
+    """Refuses what is not a float32 network from RGB images to logits.
 
     Raises:
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if it gives no logits, computes in half precision, cannot take images of this size, or gives
-            logits of another size than the options ask for.
+        ValueError: if it gives no logits, or computes in half precision.
     """
-    check_network(model)
-    stride = _logits_stride(model, options.image_size)
-    axis = -1 if stride is None or data_format(model) == "channels_last" else 1
-    if options.output != "logits_stride4":
-        if stride in (1, None):
-            return model, axis
-        raise ValueError(
-            f"Received output={options.output!r} for the model {model.name!r}, which gives logits at stride {stride}. "
-            "Expected logits of the size of the image. Build it with output_stride=1, or pass output='logits_stride4'."
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not isinstance(model, keras.Model) or not inputs or not outputs or len(inputs) != 1 or len(outputs) != 1:
+        raise TypeError(
+            f"Received a model of type {type(model).__name__}. Expected a functional keras.Model from one batch of "
+            "images to one tensor of logits. Pass a network with a head, for example keras_hrnet.HRNetW18()."
         )
-    if stride == 4:
-        return model, axis
-    if stride is None or "logits" not in {layer.name for layer in model.layers}:
+    data_format(model)
+    shape = tuple(outputs[0].shape)
+    if len(shape) not in (2, 4) or "float" not in keras.utils.standardize_dtype(outputs[0].dtype):
         raise ValueError(
-            f"Received output='logits_stride4' for the model {model.name!r}, which has no layer 'logits' that enlarges "
-            "them from stride 4. Expected a segmentation network of this package. Pass output='logits'."
+            f"Received the model {model.name!r} with an output of shape {shape} and dtype {outputs[0].dtype}. Expected "
+            "float logits (batch, height, width, num_classes) or (batch, num_classes). Build it with a head; labels "
+            "and probabilities are made of them in a `.tflite` file."
         )
-    layer = model.get_layer("logits")
-    before = layer.input[0] if isinstance(layer.input, (list, tuple)) else layer.input
-    # The networks of this package are channels last inside, whatever goes in.
-    axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
-    return keras.Model(model.inputs[0], before), axis
-
-
-def _are_sizes(sizes):
-    try:
-        return all(int(size) == size >= 1 for size in sizes)
-    except (TypeError, ValueError):
-        return False
-
-
-def _logits_stride(model, image_size):
-    channels_last = data_format(model) == "channels_last"
-    shape = (1, *image_size, 3) if channels_last else (1, 3, *image_size)
-    built_for = tuple(model.inputs[0].shape)
-    if any(size not in (None, wanted) for size, wanted in zip(built_for[1:], shape[1:], strict=True)):
+    half = sorted({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})
+    if half:
         raise ValueError(
-            f"Received image_size={image_size} for the model {model.name!r}. Expected images of shape {built_for[1:]}, "
-            "which it was built for. Pass their size, or build it with input_shape=(None, None, 3)."
+            f"Received the model {model.name!r}, which computes in {half[0]}. Expected float32. Build it again with "
+            "dtype='float32', give it the weights (`new.set_weights(model.get_weights())`), and export that."
         )
-    output_shape = tuple(model.compute_output_shape(shape))
-    if len(output_shape) == 2:
-        return None
-    height = output_shape[1] if channels_last else output_shape[2]
-    return -(-image_size[0] // height)

@@ -6,15 +6,22 @@ a batch took 19 ms against 30; in int16x8 0.5 % both. It takes a file, so networ
 way, and a tenth of a second, so that several choices of layers can be tried.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
 import re
 import warnings
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_hrnet.export.graph import read_graph
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 QUANTIZED = ("dynamic", "int8", "int16x8", "mixed")
 CALIBRATED = ("int8", "int16x8", "mixed")
@@ -25,16 +32,13 @@ MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
 NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 
 
-def calibrate(content, images, batch_size):
-    """Finds the range of every tensor of a float file on images.
+def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> dict[str, tuple[float, float]]:
+    """Finds the smallest and the largest value of every tensor of a float file on images.
 
     Args:
-        content: a float32 `.tflite` file, bytes.
+        content: a float32 `.tflite` file.
         images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255].
         batch_size: how many images the file takes at once.
-
-    Returns:
-        A dict from tensor names to (smallest, largest) value.
     """
     interpreter = open_with_tensors(content)
     (image,) = interpreter.get_input_details()
@@ -52,7 +56,14 @@ def calibrate(content, images, batch_size):
     return ranges
 
 
-def quantize(content, precision, ranges=None, *, float_layers=(), only_layers=None):
+def quantize(
+    content: bytes,
+    precision: str,
+    ranges: dict[str, tuple[float, float]] | None = None,
+    *,
+    float_layers: Collection[str] = (),
+    only_layers: Collection[str] | None = None,
+) -> bytes:
     """Quantizes a float file.
 
     The image and the answer keep their dtypes, and so does what lies next to them: normalisation before the first
@@ -60,20 +71,17 @@ def quantize(content, precision, ranges=None, *, float_layers=(), only_layers=No
     logits.
 
     Args:
-        content: a float32 `.tflite` file, bytes.
+        content: a float32 `.tflite` file.
         precision: "dynamic", "int8", "int16x8" or "mixed".
         ranges: what `calibrate` gave; None for "dynamic".
         float_layers: paths of layers (`keras_hrnet.export.graph.layer_path`) that stay in floats, with all in them.
         only_layers: paths of the only layers that do not; None for all.
 
-    Returns:
-        The file, bytes.
-
     Raises:
         ImportError: if `ai-edge-quantizer` is not installed.
     """
     with _quiet():
-        quantizer = _quantizer(content)
+        quantizer = _quantizer_module().Quantizer(bytes(content))
         graph = read_graph(content)
         _add_precision(quantizer, precision)
         before_layers = _normalizing(graph)
@@ -90,12 +98,12 @@ def quantize(content, precision, ranges=None, *, float_layers=(), only_layers=No
         return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
 
 
-def is_inside(path, layers):
+def is_inside(path: str, layers: Collection[str]) -> bool:
     """Returns whether the path of a layer is one of `layers` or inside one."""
     return any(path == layer or path.startswith(f"{layer}/") for layer in layers)
 
 
-def open_with_tensors(content):
+def open_with_tensors(content: bytes) -> Interpreter:
     """Opens a `.tflite` file whose tensors can all be read after a run, at the cost of memory and speed."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -109,7 +117,7 @@ def open_with_tensors(content):
     return interpreter
 
 
-def tensor_values(interpreter, tensor):
+def tensor_values(interpreter: Interpreter, tensor: dict[str, Any]) -> np.ndarray | None:
     """Returns the values of a tensor after a run, or None where it has none (what a delegate keeps to itself)."""
     try:
         values = interpreter.get_tensor(tensor["index"])
@@ -118,7 +126,7 @@ def tensor_values(interpreter, tensor):
     return values if values.size else None
 
 
-def check_quantizer():
+def check_quantizer() -> None:
     """Raises an ImportError if `ai-edge-quantizer` is not installed."""
     _quantizer_module()
 
@@ -132,10 +140,6 @@ def _quantizer_module():
             "keras_hrnet. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
         ) from error
     return quantizer
-
-
-def _quantizer(content):
-    return _quantizer_module().Quantizer(bytes(content))
 
 
 def _add_precision(quantizer, precision):

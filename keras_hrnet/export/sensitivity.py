@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from keras_hrnet.export.comparison import Reference, compare, relative_error
+from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.export.quantization import quantize
-from keras_hrnet.export.verification import Comparison, compare, relative_error
 
 # Each group costs one quantization and one run.
 MAX_GROUPS = 40
@@ -19,54 +20,54 @@ class Quantized:
     """A quantized file, and what it took.
 
     Args:
-        content: the file, bytes.
-        comparison: how far it is from Keras.
+        content: the file.
         float_layers: the paths of the layers that stayed in floats.
         sensitivity: what `layer_sensitivity` gave; None if it was not asked.
     """
 
     content: bytes
-    comparison: Comparison
     float_layers: tuple[str, ...] = ()
     sensitivity: dict[str, float] | None = None
 
 
-def quantize_within_bound(content, options, ranges, expected, *, with_sensitivity=False):
+def quantize_within_bound(
+    content: bytes, options: TFLiteOptions, ranges: dict[str, tuple[float, float]] | None, expected: Reference
+) -> Quantized:
     """Quantizes a float file, and keeps the worst layers in floats until it is as close to Keras as its precision may.
 
     Args:
-        content: a float32 `.tflite` file, bytes.
-        options: a `TFLiteOptions`.
+        content: a float32 `.tflite` file.
+        options: what the file shall be.
         ranges: what `calibrate` gave; None for "dynamic".
-        expected: a `Reference`.
-        with_sensitivity: whether to measure every layer also where the file is close enough at once.
+        expected: what Keras answers.
 
     Returns:
-        A `Quantized`: the first that is close enough; else the last that was tried, with at most half of the layers
-        in floats.
+        The first that is close enough; else the last that was tried, with at most half of the layers in floats.
     """
-    table, float_layers = None, ()
+    table, float_layers, image = None, (), expected.batches[0].images[:1]
     for attempt in range(MAX_ROUNDS):
         quantized = quantize(content, options.precision, ranges, float_layers=float_layers)
-        comparison = compare(TFLiteModel(quantized)(expected.images), expected, options)
+        comparison = compare(TFLiteModel(quantized), expected, options)
         if comparison.excess <= 1 or attempt == MAX_ROUNDS - 1:
             break
         if table is None:
-            table = layer_sensitivity(content, options.precision, ranges, expected.images[:1])
+            table = layer_sensitivity(content, options.precision, ranges, image)
         more = _worst_layers(table, float_layers, comparison.excess)
         if len(more) > len(table) // 2:
             break
         float_layers = more
-    if table is None and with_sensitivity:
-        table = layer_sensitivity(content, options.precision, ranges, expected.images[:1])
-    return Quantized(quantized, comparison, float_layers, table)
+    if table is None and options.sensitivity:
+        table = layer_sensitivity(content, options.precision, ranges, image)
+    return Quantized(quantized, float_layers, table)
 
 
-def layer_sensitivity(content, precision, ranges, images):
+def layer_sensitivity(
+    content: bytes, precision: str, ranges: dict[str, tuple[float, float]] | None, images: np.ndarray
+) -> dict[str, float]:
     """Measures what each layer loses when it alone is quantized.
 
     Args:
-        content: a float32 `.tflite` file, bytes.
+        content: a float32 `.tflite` file.
         precision: "dynamic", "int8", "int16x8" or "mixed".
         ranges: what `calibrate` gave; None for "dynamic".
         images: uint8 `(num_images, height, width, 3)`.
@@ -85,15 +86,8 @@ def layer_sensitivity(content, precision, ranges, images):
     return dict(sorted(table.items(), key=lambda item: -item[1]))
 
 
-def layer_groups(content):
-    """Lists the paths of the layers in a file, cut at the depth that gives at most 40.
-
-    Args:
-        content: a `.tflite` file, bytes.
-
-    Returns:
-        Paths, in the order in which they run.
-    """
+def layer_groups(content: bytes) -> list[str]:
+    """Lists the paths of a file's layers in the order in which they run, cut at the depth that gives at most 40."""
     paths = [operator.layer.split("/") for operator in read_graph(content).operators if operator.layer]
     groups = []
     for depth in range(max(map(len, paths), default=0), 0, -1):

@@ -1,22 +1,21 @@
 """What tf2onnx 1.17 translates wrongly, translated right."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
-def handlers():
-    """Returns what `tf2onnx.convert.from_function` takes as `custom_op_handlers`."""
+def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
+    """Returns what `tf2onnx.convert.from_function` takes as `custom_op_handlers`.
+
+    Each changes a `tf2onnx.graph.Graph` at one of its nodes, of this name.
+    """
     return {"FloorMod": (floor_mod, []), "ResizeBilinear": (resize, []), "ResizeNearestNeighbor": (resize, [])}
 
 
-def floor_mod(graph, node, name, args):
-    """Makes a remainder with the sign of the divisor; tf2onnx's own, of integers, has that of the dividend.
-
-    Args:
-        graph: a `tf2onnx.graph.Graph`, which is changed.
-        node: its operator FloorMod.
-        name: of the operator.
-        args: not used.
-    """
+def floor_mod(graph: Any, node: Any, name: str, args: list) -> None:
+    """Makes a remainder with the sign of the divisor; tf2onnx's own, of integers, has that of the dividend."""
     from onnx import TensorProto
     from tf2onnx.onnx_opset.math import FloorMod
 
@@ -26,15 +25,8 @@ def floor_mod(graph, node, name, args):
         FloorMod.version_7(graph, node)
 
 
-def resize(graph, node, name, args):
-    """Makes a Resize to a size; tf2onnx's own has factors in float32, which miss a pixel of many odd sizes.
-
-    Args:
-        graph: a `tf2onnx.graph.Graph`, which is changed.
-        node: its operator ResizeBilinear or ResizeNearestNeighbor.
-        name: of the operator.
-        args: not used.
-    """
+def resize(graph: Any, node: Any, name: str, args: list) -> None:
+    """Makes a Resize to a size; tf2onnx's own has factors in float32, which miss a pixel of many odd sizes."""
     from onnx import TensorProto
 
     is_bilinear = node.type == "ResizeBilinear"

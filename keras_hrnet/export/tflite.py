@@ -1,44 +1,40 @@
 """Writes a network as a `.tflite` file that was run and compared with Keras: the public function `export_tflite`."""
 
-import json
 import os
 import pathlib
-import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
-from keras_hrnet.export.conversion import convert
+from keras_hrnet.export import flatbuffer
+from keras_hrnet.export.comparison import Reference
+from keras_hrnet.export.conversion import TFLiteOptions, convert
 from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.export.departure import first_departure
+from keras_hrnet.export.format import Format
+from keras_hrnet.export.images import Batch
 from keras_hrnet.export.litert import TFLiteModel, operators
-from keras_hrnet.export.metadata import add_metadata, describe
-from keras_hrnet.export.options import TFLiteOptions, logits_model
-from keras_hrnet.export.process import convert_in_process
+from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.quantization import CALIBRATED, QUANTIZED, calibrate, check_quantizer
 from keras_hrnet.export.report import ExportReport
-from keras_hrnet.export.representative import (
-    NUM_CALIBRATION_IMAGES,
-    NUM_VERIFICATION_IMAGES,
-    read_representative,
-)
-from keras_hrnet.export.sensitivity import Quantized, quantize_within_bound
-from keras_hrnet.export.verification import check, compare, reference
-from keras_hrnet.models import optimize_for_inference
+from keras_hrnet.export.sensitivity import quantize_within_bound
 
 
 def export_tflite(
-    model,
-    path,
+    model: keras.Model,
+    path: str | os.PathLike,
     *,
-    image_size,
-    precision="float32",
-    output="logits",
-    input_dtype="float32",
-    representative_data=None,
-    batch_size=1,
-    class_names=None,
-    sensitivity=False,
-):
+    image_size: tuple[int, int],
+    precision: str = "float32",
+    output: str = "logits",
+    input_dtype: str = "float32",
+    representative_data: Any = None,
+    batch_size: int = 1,
+    class_names: Sequence[str] | None = None,
+    sensitivity: bool = False,
+) -> ExportReport:
     """Writes a network as a `.tflite` file, runs the file, and keeps it only if it answers as Keras does.
 
     The file takes images `(batch_size, height, width, 3)`, RGB in [0, 255], also from a model that is channels first;
@@ -100,91 +96,58 @@ def export_tflite(
     print(report)
     ```
     """
-    options = TFLiteOptions(image_size, precision, output, input_dtype, batch_size)
-    path = _checked_path(path)
-    logits_model(model, options)  # Raises here what would be raised later.
-    representative = _representative(options, representative_data)
-    expected = reference(model, options, representative.first(NUM_VERIFICATION_IMAGES))
-    metadata = describe(model, options, expected.logits.shape[-1], class_names)
-    network = optimize_for_inference(model)
-    # Beside the path, as a file can be moved at once only within its file system.
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        made = _make(network, options, folder, representative, expected, sensitivity)
-        check(made.comparison, options, lambda: first_departure(network, made.content, expected.images[0], options))
-        written, told = pathlib.Path(folder) / path.name, pathlib.Path(folder) / f"{path.name}.json"
-        written.write_bytes(add_metadata(made.content, metadata))
-        report = _report(path, written, options, made, expected)
-        told.write_text(json.dumps(report.to_dict(), indent=2) + "\n")
-        os.replace(written, path)
-        os.replace(told, path.with_name(told.name))
-    return report
-
-
-def _checked_path(path):
-    path = pathlib.Path(path)
-    if path.suffix != ".tflite":
-        raise ValueError(
-            f"Received the path {str(path)!r}. Expected a name that ends in '.tflite'. Pass "
-            f"{str(path.with_suffix('.tflite'))!r}."
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"Received the path {str(path)!r}. Expected a folder {str(path.parent)!r} to write into. Make it first."
-        )
-    return path
-
-
-def _representative(options, data):
-    if options.precision in QUANTIZED:
+    options = TFLiteOptions(image_size, batch_size, input_dtype, precision, output, sensitivity)
+    if precision in QUANTIZED:
         check_quantizer()
-    if options.precision not in CALIBRATED:
-        return read_representative(options, data)
-    if data is None:
+    if precision in CALIBRATED and representative_data is None:
         raise ValueError(
-            f"Received precision={options.precision!r} without representative_data. Expected images, of which the "
-            "ranges of its integers are taken. Pass the training dataset, or precision='dynamic', which needs none."
+            f"Received precision={precision!r} without representative_data. Expected images, of which the ranges of "
+            "its integers are taken. Pass the training dataset, or precision='dynamic', which needs none."
         )
-    return read_representative(options, data, NUM_CALIBRATION_IMAGES)
+    return export_network(TFLITE, model, path, options, representative_data, class_names)
 
 
-def _make(model, options, folder, representative, expected, sensitivity):
-    """Makes the file, without metadata, and compares it: a `Quantized`."""
-    content = _convert(model, options, folder)
-    if options.precision not in QUANTIZED:
-        return Quantized(content, compare(TFLiteModel(content)(expected.images), expected, options))
-    ranges = None
-    if options.precision in CALIBRATED:
-        ranges = calibrate(content, representative.images, options.batch_size)
-    return quantize_within_bound(content, options, ranges, expected, with_sensitivity=sensitivity)
+class TFLite(Format):
+    """`.tflite` files."""
+
+    name = "tflite"
+    title = "TFLite"
+    suffix = ".tflite"
+    options = TFLiteOptions
+
+    def write(self, network: keras.Model, options: TFLiteOptions, path: pathlib.Path) -> None:
+        path.write_bytes(convert(network, options))
+
+    def refine(
+        self, path: pathlib.Path, options: TFLiteOptions, batches: list[Batch], expected: Reference
+    ) -> dict[str, Any]:
+        if options.precision not in QUANTIZED:
+            return {}
+        content, ranges = path.read_bytes(), None
+        if options.precision in CALIBRATED:
+            images = np.concatenate([batch.images for batch in batches])
+            ranges = calibrate(content, images, options.batch_size)
+        made = quantize_within_bound(content, options, ranges, expected)
+        path.write_bytes(made.content)
+        return {"float_layers": made.float_layers, "sensitivity": made.sensitivity}
+
+    def departure(
+        self, network: keras.Model, path: pathlib.Path, options: TFLiteOptions, image: np.ndarray
+    ) -> str | None:
+        return first_departure(network, path.read_bytes(), image, options)
+
+    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
+        path.write_bytes(flatbuffer.add_metadata(path.read_bytes(), metadata))
+
+    def open(self, path: pathlib.Path, num_threads: int | None = None) -> TFLiteModel:
+        return TFLiteModel(path, num_threads)
+
+    def measure(self, path: pathlib.Path, runner: TFLiteModel) -> dict[str, Any]:
+        return {
+            "latency_seconds": runner.latency(),
+            "operators": operators(path),
+            "delegates": delegate_coverage(path),
+        }
 
 
-def _convert(model, options, folder):
-    if keras.config.backend() == "tensorflow":
-        return convert(model, options)
-    return convert_in_process(model, options, folder)
-
-
-def _report(path, written, options, made, expected):
-    runner = TFLiteModel(written)
-    # The file as it is on disk: what was compared came from memory.
-    comparison = compare(runner(expected.images), expected, options)
-    check(comparison, options)
-    return ExportReport(
-        path=path,
-        size_bytes=written.stat().st_size,
-        image_size=options.image_size,
-        batch_size=options.batch_size,
-        input_dtype=options.input_dtype,
-        precision=options.precision,
-        output=options.output,
-        largest_difference=comparison.largest_difference,
-        mean_difference=comparison.mean_difference,
-        label_agreement=comparison.label_agreement,
-        latency_seconds=runner.latency(),
-        operators=operators(written),
-        delegates=delegate_coverage(written),
-        keras_miou=comparison.keras_miou,
-        miou=comparison.miou,
-        float_layers=made.float_layers,
-        sensitivity=made.sensitivity,
-    )
+TFLITE = TFLite()

@@ -42,4 +42,4 @@ def test_a_command_is_understood(command):
 
 @pytest.mark.parametrize("precision", re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
 def test_every_precision_of_the_guide_is_there(precision):
-    assert keras_hrnet.export.options.TFLiteOptions((32, 64), precision).precision == precision
+    assert keras_hrnet.export.conversion.TFLiteOptions((32, 64), precision=precision).precision == precision

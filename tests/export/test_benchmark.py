@@ -6,7 +6,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.export.benchmark import benchmark_files
-from keras_hrnet.export.runners import open_runner
+from keras_hrnet.export.formats import open_runner
 
 pytestmark = pytest.mark.once
 

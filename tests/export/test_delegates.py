@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.export.conversion import convert
+from keras_hrnet.export.conversion import TFLiteOptions, convert
 from keras_hrnet.export.delegates import delegate_coverage, gpu_reason, partitions, xnnpack_reason
 from keras_hrnet.export.graph import Operator, Tensor, read_graph
-from keras_hrnet.export.options import TFLiteOptions
 from keras_hrnet.export.quantization import calibrate, quantize
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")

@@ -7,8 +7,9 @@ import pytest
 import keras_hrnet
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
 from keras_hrnet.export import run_tflite
-from keras_hrnet.export.metadata import add_metadata, describe, read_metadata, weights_hash
-from keras_hrnet.export.options import TFLiteOptions
+from keras_hrnet.export.conversion import TFLiteOptions
+from keras_hrnet.export.flatbuffer import add_metadata
+from keras_hrnet.export.metadata import describe, read_metadata, weights_hash
 
 
 def network(num_classes=3):
@@ -52,7 +53,7 @@ def test_weights_lie_at_multiples_of_16_bytes_inside_the_flatbuffer(content):
 
 
 def test_a_network_of_19_classes_has_those_of_cityscapes():
-    described = describe(network(19), TFLiteOptions((4, 5), "int8", "labels", "uint8", 2), 19)
+    described = describe(network(19), TFLiteOptions((4, 5), 2, "uint8", "int8", "labels"))
     assert described["class_names"] == list(CLASS_NAMES)
     assert described["colors"] == [list(color) for color in PALETTE]
     assert described["input"]["shape"] == [2, 4, 5, 3]
@@ -63,23 +64,23 @@ def test_a_network_of_19_classes_has_those_of_cityscapes():
 
 
 def test_others_are_numbered_or_named_and_have_colors_of_their_own():
-    described = describe(network(), TFLiteOptions((4, 5)), 3)
+    described = describe(network(), TFLiteOptions((4, 5)))
     assert described["class_names"] == ["class 0", "class 1", "class 2"]
     # Pascal VOC's first three.
     assert described["colors"] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
-    assert describe(network(), TFLiteOptions((4, 5)), 3, ("a", "b", "c"))["class_names"] == ["a", "b", "c"]
+    assert describe(network(), TFLiteOptions((4, 5)), ("a", "b", "c"))["class_names"] == ["a", "b", "c"]
 
 
 def test_too_few_names_are_refused():
     with pytest.raises(ValueError, match=r"Received 2 class_names. Expected 3, one for each logit"):
-        describe(network(), TFLiteOptions((4, 5)), 3, ("a", "b"))
+        describe(network(), TFLiteOptions((4, 5)), ("a", "b"))
 
 
 @pytest.mark.parametrize("head", ["fcn", "ocr", "hierarchical"])
 def test_the_resize_convention_of_the_network_is_told(head):
     variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
     model = keras_hrnet.HRNet(variant, num_classes=3, head=head, align_corners=True)
-    convention = describe(model, TFLiteOptions((64, 64)), 3)["resize"]
+    convention = describe(model, TFLiteOptions((64, 64)))["resize"]
     assert convention == {"interpolation": "bilinear", "align_corners": True}
 
 

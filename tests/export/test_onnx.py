@@ -15,8 +15,8 @@ import onnxruntime
 import pytest
 
 import keras_hrnet
-import keras_hrnet.export.onnx
 from keras_hrnet.export import ServingReport, export_onnx
+from keras_hrnet.export.onnx import Onnx
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
 HALF_PIXEL = ("half_pixel", "linear")
@@ -182,8 +182,8 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     path.write_text("the old file")
     export_onnx(network, path)
     kept = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    write = keras_hrnet.export.onnx.write_onnx
-    monkeypatch.setattr(keras_hrnet.export.onnx, "write_onnx", lambda model, *others: write(small_network(), *others))
+    write = Onnx.write
+    monkeypatch.setattr(Onnx, "write", lambda self, model, *others: write(self, small_network(), *others))
     for name in ("small.onnx", "other.onnx"):
         with pytest.raises(RuntimeError, match=r"off by .* in a logit, with .* No file was kept"):
             export_onnx(network, tmp_path / name)

@@ -5,19 +5,18 @@ import numpy as np
 import pytest
 
 import keras_hrnet.export.quantization
-from keras_hrnet.export.conversion import convert
+from keras_hrnet.export.comparison import check, compare, reference, relative_error
+from keras_hrnet.export.conversion import TFLiteOptions, convert
 from keras_hrnet.export.departure import first_departure
 from keras_hrnet.export.graph import layer_path, read_graph
+from keras_hrnet.export.images import Batch
 from keras_hrnet.export.litert import TFLiteModel
-from keras_hrnet.export.options import TFLiteOptions
 from keras_hrnet.export.quantization import calibrate, is_inside, quantize
-from keras_hrnet.export.representative import Representative
 from keras_hrnet.export.sensitivity import layer_groups, layer_sensitivity, quantize_within_bound
-from keras_hrnet.export.verification import check, compare, reference, relative_error
 
 pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
 SIZE = (16, 24)
-OPTIONS = TFLiteOptions(SIZE, "int8")
+OPTIONS = TFLiteOptions(SIZE, precision="int8")
 
 
 def images(number=4):
@@ -121,11 +120,11 @@ def test_the_worst_layer_is_kept_in_floats_until_the_file_is_close_enough():
     model = network(outlier=1e3)
     content = convert(model, TFLiteOptions(SIZE))
     ranges = calibrate(content, images(), 1)
-    expected = reference(model, OPTIONS, Representative(images()))
-    whole = compare(TFLiteModel(quantize(content, "int8", ranges))(images()), expected, OPTIONS)
+    expected = reference(model, OPTIONS, [Batch(images())])
+    whole = compare(TFLiteModel(quantize(content, "int8", ranges)), expected, OPTIONS)
     assert whole.excess > 1
     made = quantize_within_bound(content, OPTIONS, ranges, expected)
-    assert made.comparison.excess <= 1
+    assert compare(TFLiteModel(made.content), expected, OPTIONS).excess <= 1
     # What makes the large values, and what reads them.
     assert set(made.float_layers) == {"net/second", "net/third"} == set(list(made.sensitivity)[:2])
 
@@ -136,8 +135,8 @@ def test_a_file_that_fails_names_the_layer_that_departs_first():
     other.set_weights([*weights[:2], weights[2] * 1.5, *weights[3:]])
     content, options = convert(other, TFLiteOptions(SIZE)), TFLiteOptions(SIZE)
     assert first_departure(model, convert(model, options), images()[0], options) is None
-    expected = reference(model, options, Representative(images()))
-    comparison = compare(TFLiteModel(content)(images()), expected, options)
+    expected = reference(model, options, [Batch(images())])
+    comparison = compare(TFLiteModel(content), expected, options)
     with pytest.raises(RuntimeError, match=r"The layer 'second' departs first"):
         check(comparison, options, lambda: first_departure(model, content, images()[0], options))
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-import keras_hrnet.export.saved_model
 from keras_hrnet.evaluation import labels_model
 from keras_hrnet.export import ServingReport, export_saved_model
+from keras_hrnet.export.saved_model import SavedModel
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
 
@@ -133,10 +133,8 @@ def test_a_saved_model_is_replaced_and_a_failed_export_keeps_it(tmp_path, monkey
     export_saved_model(small_network(), path)
     export_saved_model(network, path)
     kept = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    write = keras_hrnet.export.saved_model.write_saved_model
-    monkeypatch.setattr(
-        keras_hrnet.export.saved_model, "write_saved_model", lambda model, *others: write(small_network(), *others)
-    )
+    write = SavedModel.write
+    monkeypatch.setattr(SavedModel, "write", lambda self, model, *others: write(self, small_network(), *others))
     with pytest.raises(RuntimeError, match=r"off by .* in a logit, with .* No file was kept"):
         export_saved_model(network, path)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == kept

@@ -255,7 +255,7 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     assert good != b"the old file"
     convert = keras_hrnet.export.tflite.convert
     monkeypatch.setattr(keras_hrnet.export.tflite, "convert", lambda model, options: convert(small_network(), options))
-    with pytest.raises(RuntimeError, match=r"off by .* in a value, with .* % of the labels .*No file was kept"):
+    with pytest.raises(RuntimeError, match=r"off by .* in a logit, with .* % of the labels .*No file was kept"):
         export_tflite(network, path, image_size=(16, 24))
     assert path.read_bytes() == good
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "small.tflite.json"]
@@ -336,7 +336,7 @@ def test_a_network_in_half_precision_is_refused(tmp_path):
 def test_a_network_of_another_size_is_refused(tmp_path):
     image = keras.Input((8, 8, 3))
     network = keras.Model(image, keras.layers.Activation("linear")(image))
-    with pytest.raises(ValueError, match=r"image_size=\(16, 24\) .*Expected images of shape \(8, 8, 3\)"):
+    with pytest.raises(ValueError, match=r"image_size=\(16, 24\) .*Expected \(8, 8\), which it was built for"):
         export_tflite(network, tmp_path / "small.tflite", image_size=(16, 24))
 
 
@@ -357,12 +357,14 @@ def test_a_report_prints_what_matters():
     outside = (Outside("ARG_MAX", "", "no ARG_MAX"),)
     report = ExportReport(
         path="w18.tflite",
+        format="TFLite",
         size_bytes=6_200_000,
         image_size=(512, 1024),
         batch_size=1,
         input_dtype="uint8",
         precision="float32",
         output="logits",
+        num_images=4,
         largest_difference=2e-4,
         mean_difference=3e-5,
         label_agreement=0.9999,
@@ -375,9 +377,10 @@ def test_a_report_prints_what_matters():
         sensitivity={"net/stem": 0.2, "net/stage2": 0.01},
     )
     assert str(report).splitlines() == [
-        "file            w18.tflite, 6.2 MB",
-        "image           1 x 512 x 1024 x 3, uint8, RGB in [0, 255]",
+        "file            w18.tflite, TFLite, 6.2 MB",
+        "images          1 x 512 x 1024 x 3, uint8, RGB in [0, 255]",
         "output          logits, float32",
+        "compared on     4 images",
         "label agreement 99.990 % of the pixels have Keras's label",
         "difference      0.0002 at most, 3e-05 on average",
         "mean IoU        79.00 %, -1.00 to Keras",

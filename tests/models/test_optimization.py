@@ -191,12 +191,12 @@ def test_an_optimized_hierarchical_network_runs_at_other_scales():
 
 
 def test_the_logits_before_they_are_enlarged_are_found_in_an_optimized_network():
-    from keras_hrnet.export.options import TFLiteOptions, logits_model
+    from keras_hrnet.export.conversion import TFLiteOptions
 
     model = network()
     optimized = keras_hrnet.optimize_for_inference(model)
     options = TFLiteOptions(image_size=SHAPE[1:3], output="logits_stride4")
-    (actual, _), (expected, _) = logits_model(optimized, options), logits_model(model, options)
+    (actual, _), (expected, _) = options.logits_model(optimized), options.logits_model(model)
     assert actual.output_shape == (None, None, None, 3)
     assert_equal_but_for_rounding(outputs_of(actual), outputs_of(expected))
 

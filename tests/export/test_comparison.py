@@ -1,10 +1,12 @@
-"""What counts as the same answer, and the images that it is asked for."""
+"""What counts as the same answer."""
 
 import numpy as np
 import pytest
 
-from keras_hrnet.export.options import TFLiteOptions
-from keras_hrnet.export.verification import Reference, check, compare, relative_error
+from keras_hrnet.export.comparison import Reference, check, compare, relative_error
+from keras_hrnet.export.conversion import TFLiteOptions
+from keras_hrnet.export.images import Batch
+from keras_hrnet.export.options import ExportOptions
 
 # Two pixels of three classes. The tolerance is 0.005 of the largest logit: 0.05.
 LOGITS = np.array([[[[10, 0, 0], [2.0, 2.06, 0]]]], dtype=np.float32)
@@ -15,13 +17,31 @@ def options(output="logits", precision="float32"):
 
 
 def reference(labels=None):
-    return Reference(np.zeros((1, 1, 2, 3), np.uint8), LOGITS, labels)
+    return Reference([Batch(np.zeros((1, 1, 2, 3), np.uint8), labels)], [LOGITS])
 
 
 def compare_and_check(answers, options):
-    comparison = compare(answers, reference(), options)
+    comparison = compare(lambda images: answers, reference(), options)
     check(comparison, options)
     return comparison
+
+
+def test_batches_of_any_sizes_are_compared_as_one():
+    small, large = np.zeros((1, 1, 2, 3), np.uint8), np.zeros((1, 2, 3, 3), np.uint8)
+    logits = {small.shape: LOGITS, large.shape: np.broadcast_to(np.float32([0, 4, 3]), (1, 2, 3, 3))}
+    expected = Reference([Batch(small), Batch(large)], list(logits.values()))
+
+    def moved(images, by):
+        return logits[images.shape] + np.float32(by) * (images.shape == large.shape)
+
+    comparison = compare(lambda images: moved(images, 0.04), expected, ExportOptions())
+    check(comparison, ExportOptions())
+    assert comparison.largest_difference == pytest.approx(0.04, rel=1e-5)
+    assert comparison.mean_difference == pytest.approx(0.04 * 6 / 8, rel=1e-5)
+    assert comparison.label_agreement == 1
+    # The tolerance is a share of the largest logit of all.
+    with pytest.raises(RuntimeError, match=r"off by 0.06 in a logit, with 100.000 % .*Expected at most 0.05"):
+        check(compare(lambda images: moved(images, 0.06), expected, ExportOptions()), ExportOptions())
 
 
 def test_equal_logits_differ_by_nothing():
@@ -42,7 +62,7 @@ def test_differences_within_the_tolerance_are_told():
 def test_one_logit_beyond_the_tolerance_fails(wrong):
     moved = LOGITS.copy()
     moved[0, 0, 0, 1] += np.float32(wrong)
-    with pytest.raises(RuntimeError, match=r"in a value, .* Expected at most 0.05 for precision='float32'"):
+    with pytest.raises(RuntimeError, match=r"in a logit, .* Expected at most 0.05 for precision='float32'"):
         compare_and_check(moved, options())
 
 
@@ -57,7 +77,7 @@ def test_probabilities_may_differ_by_half_of_what_logits_may():
     odds = np.exp(LOGITS.astype(np.float64))
     expected = (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
     assert compare_and_check(expected, options("probabilities")).largest_difference < 1e-6
-    with pytest.raises(RuntimeError, match=r"Expected at most 0.025"):
+    with pytest.raises(RuntimeError, match=r"in a probability, .* Expected at most 0.025"):
         compare_and_check(expected + np.float32(0.03), options("probabilities"))
 
 
@@ -93,19 +113,19 @@ def test_the_layer_that_departs_is_asked_for_on_failure_only_and_named():
     def never():
         raise AssertionError("asked")
 
-    check(compare(LOGITS, reference(), options()), options(), never)
+    check(compare(lambda images: LOGITS, reference(), options()), options(), never)
     with pytest.raises(RuntimeError, match=r"The layer 'stem' departs first. Expected"):
-        check(compare(LOGITS + 1, reference(), options()), options(), lambda: "stem")
+        check(compare(lambda images: LOGITS + 1, reference(), options()), options(), lambda: "stem")
 
 
 def test_the_mean_iou_of_both_is_told_where_the_truth_is_known():
     moved = LOGITS.copy()
     moved[0, 0, 1] += [0.04, -0.04, 0]  # Now the second pixel is of class 0, which is wrong.
     truth = np.array([[[0, 1]]], dtype=np.uint8)
-    comparison = compare(moved, reference(truth), options())
+    comparison = compare(lambda images: moved, reference(truth), options())
     assert (comparison.keras_miou, comparison.miou) == (1, 0.25)
     for unknown in (None, np.full((1, 1, 2), 255, np.uint8), np.zeros((1, 4, 8), np.uint8)):
-        assert compare(moved, reference(unknown), options()).miou is None
+        assert compare(lambda images: moved, reference(unknown), options()).miou is None
 
 
 def test_the_relative_error_is_a_share_of_the_deviation():

@@ -1,0 +1,98 @@
+"""Changes what is in a `.tflite` file: its signature, and the metadata for the program that runs it."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+METADATA_NAME = "keras_hrnet"
+
+
+def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
+    """Returns a `.tflite` file with what JSON holds in it, under the name "keras_hrnet"."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = _unpack(content)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    return _pack(model, len(content))
+
+
+def find_metadata(content: bytes) -> dict[str, Any] | None:
+    """Returns what `add_metadata` put into a file; None if there is nothing, or it is no `.tflite` file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    if content[4:8] == b"TFL3":
+        model = schema.Model.GetRootAs(content)
+        for i in range(model.MetadataLength()):
+            if model.Metadata(i).Name() == METADATA_NAME.encode():
+                return json.loads(model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes())
+    return None
+
+
+def add_signature(content: bytes, key: str, input_name: str, output_name: str) -> bytes:
+    """Names what goes into a `.tflite` file of one input and one output, and what comes out.
+
+    Args:
+        content: the file.
+        key: what the signature is called.
+        input_name: what the input is called.
+        output_name: what the output is called.
+
+    Returns:
+        The new file.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = _unpack(content)
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = key, 0
+    signature.inputs = [_named(input_name, graph.inputs)]
+    signature.outputs = [_named(output_name, graph.outputs)]
+    model.signatureDefs = [signature]
+    return _pack(model, len(content))
+
+
+def _unpack(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    for buffer in model.buffers:
+        # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
+        # of some years ago look for them inside only.
+        if buffer.size:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
+
+
+def _pack(model, size):
+    builder = _aligned_builder(size)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _named(name, tensors):
+    from ai_edge_litert import schema_py_generated as schema
+
+    named = schema.TensorMapT()
+    named.name, (named.tensorIndex,) = name, tensors
+    return named
+
+
+def _aligned_builder(size):
+    import flatbuffers
+
+    class AlignedBuilder(flatbuffers.Builder):
+        """Starts vectors at multiples of 16 bytes, as the schema demands for weights; the Python builder does not."""
+
+        def CreateNumpyVector(self, x):  # noqa: N802 (the name is the library's)
+            self.Prep(16, x.nbytes)
+            return super().CreateNumpyVector(x)
+
+    return AlignedBuilder(size + size // 8 + 65536)

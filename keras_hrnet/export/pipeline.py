@@ -1,0 +1,127 @@
+"""The export of a network, the same for every kind of file: make it, run it, compare it with Keras, and keep it."""
+
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_hrnet.export.comparison import check, compare, reference
+from keras_hrnet.export.format import Format
+from keras_hrnet.export.images import first_images, read_images
+from keras_hrnet.export.metadata import describe
+from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.export.process import write_in_process
+from keras_hrnet.export.report import ExportReport
+from keras_hrnet.models import optimize_for_inference
+
+
+def export_network(
+    kind: Format,
+    model: keras.Model,
+    path: str | os.PathLike,
+    options: ExportOptions,
+    representative_data: Any = None,
+    class_names: Sequence[str] | None = None,
+) -> ExportReport:
+    """Writes a network, runs what was written, compares it with Keras, and moves it to its place with its report.
+
+    Args:
+        kind: of file.
+        model: a functional network, on any backend.
+        path: where to write. What is there is replaced, once the new one is verified.
+        options: of that kind of file.
+        representative_data: see `read_images`.
+        class_names: see `describe`.
+
+    Raises:
+        FileNotFoundError: if the folder of `path` does not exist.
+        FileExistsError: if something else than a folder of that kind is at `path`.
+        TypeError: if `model` is not a functional model from one tensor to one.
+        ValueError: if the path, the model or the images do not go with the options, or a logit is not finite.
+        RuntimeError: if the file differs from Keras, or the TensorFlow process fails. No file is left then.
+    """
+    path = _checked_path(kind, path)
+    options = options.for_model(model)
+    batches = read_images(options, representative_data)
+    expected = reference(model, options, list(first_images(batches, ExportOptions.num_images)))
+    metadata = describe(model, options, class_names)
+    network = optimize_for_inference(model)
+    # Beside the path, as a file can be moved at once only within its file system.
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+        written = pathlib.Path(folder) / path.name
+        if keras.config.backend() == "tensorflow":
+            kind.write(network, options, written)
+        else:
+            write_in_process(kind.name, network, options, written)
+        refined = kind.refine(written, options, batches, expected)
+        kind.add_metadata(written, metadata)
+        runner = kind.open(written)
+        comparison = compare(runner, expected, options)
+        check(comparison, options, lambda: kind.departure(network, written, options, batches[0].images[0]))
+        report = ExportReport(
+            path=path,
+            format=kind.report_title(options),
+            size_bytes=size_of(written),
+            image_size=options.image_size,
+            batch_size=options.batch_size,
+            input_dtype=options.input_dtype,
+            precision=options.precision,
+            output=options.output,
+            num_images=sum(len(batch.images) for batch in expected.batches),
+            largest_difference=comparison.largest_difference,
+            mean_difference=comparison.mean_difference,
+            label_agreement=comparison.label_agreement,
+            keras_miou=comparison.keras_miou,
+            miou=comparison.miou,
+            **{**refined, **kind.measure(written, runner)},
+        )
+        written.with_name(f"{path.name}.json").write_text(json.dumps(report.to_dict(), indent=2) + "\n")
+        for new in sorted(written.parent.iterdir()):
+            _move(new, path.with_name(new.name))
+    return report
+
+
+def size_of(path: pathlib.Path) -> int:
+    """Returns how many bytes a file has, or all files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _checked_path(kind, path):
+    path = pathlib.Path(path)
+    if path.suffix != kind.suffix and kind.suffix:
+        raise ValueError(
+            f"Received the path {str(path)!r}. Expected a name that ends in {kind.suffix!r}. Pass "
+            f"{str(path.with_suffix(kind.suffix))!r}."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Received the path {str(path)!r}. Expected a folder {str(path.parent)!r} to write into. Make it first."
+        )
+    if kind.contents and path.exists():
+        names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else None
+        if names is None or (names and not (kind.is_at(path) and set(names) <= {*kind.contents})):
+            found = "a file" if names is None else f"a folder with {', '.join(names[:3])}"
+            raise FileExistsError(
+                f"Received the path {str(path)!r}, where there is {found}. Expected nothing, or a {kind.title}, which "
+                "is replaced. Pass another name, or remove it."
+            )
+    return path
+
+
+def _move(new, path):
+    if not path.is_dir():
+        os.replace(new, path)
+        return
+    # A folder with something in it cannot be replaced at once: it makes room first, and comes back if that was in vain.
+    old = new.with_name("replaced")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise

@@ -1,0 +1,70 @@
+"""Runs a network wherever it is: images in, answers out, the same for every kind of file."""
+
+import abc
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from keras_hrnet.models.interface import channel_axis_of, images_for
+
+
+class Runner(abc.ABC):
+    """A network that is ready to run.
+
+    Attributes:
+        dtype: of the images that it takes.
+        image_size: (height, width) that it was made for; None if it takes any.
+        batch_size: how many images it takes at once; None for any number.
+    """
+
+    dtype: str = "uint8"
+    image_size: tuple[int, int] | None = None
+    batch_size: int | None = None
+
+    @abc.abstractmethod
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Answers for images of `dtype`, as many as it takes at once."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Answers for any number of images.
+
+        Args:
+            images: `(num_images, height, width, 3)`, RGB in [0, 255].
+
+        Returns:
+            Logits or probabilities `(num_images, ..., num_classes)`, channels last, or labels.
+        """
+        step = self.batch_size or len(images)
+        # The last batch is filled up with copies of the last image, whose answers are dropped.
+        missing = -len(images) % step
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+        answers = [self.run(filled[i : i + step].astype(self.dtype)) for i in range(0, len(filled), step)]
+        # Full-size logits are large: one batch of them is not copied.
+        return (answers[0] if len(answers) == 1 else np.concatenate(answers))[: len(images)]
+
+
+class KerasRunner(Runner):
+    """A Keras model on the active backend.
+
+    Args:
+        model: a functional network from images to logits or labels.
+        axis: of the classes in its logits, −1 or 1; None if it is where the channels of the images are.
+        batch_size: as `Runner`.
+    """
+
+    def __init__(self, model: keras.Model, axis: int | None = None, batch_size: int | None = None):
+        self.model, self.batch_size = model, batch_size
+        self.axis = channel_axis_of(model) if axis is None else axis
+        _, *shape = model.inputs[0].shape
+        self.image_size = known_size(shape[:2] if channel_axis_of(model) == -1 else shape[1:])
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        answers = self.model.predict_on_batch(images_for(self.model, images))
+        return np.moveaxis(answers, self.axis, -1) if answers.ndim == 4 else answers
+
+
+def known_size(lengths: Iterable[int | str | None]) -> tuple[int, int] | None:
+    """Returns (height, width), or None if one of them is not a number."""
+    lengths = tuple(lengths)
+    return lengths if all(isinstance(length, int) for length in lengths) else None
