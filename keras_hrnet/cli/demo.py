@@ -2,7 +2,7 @@
 
 import pathlib
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import keras
 import numpy as np
@@ -19,6 +19,9 @@ from keras_hrnet.export import export_tflite
 from keras_hrnet.models import HRNetW18Small
 from keras_hrnet.training.callbacks import TrainingProgress
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 # Chosen so that two CPU cores need less than five minutes for all of it.
 IMAGE_SIZE = (256, 512)
 CROP_SIZE = (128, 256)
@@ -29,10 +32,10 @@ LEARNING_RATE = 3e-3
 
 def demo(
     folder: Annotated[pathlib.Path, typer.Argument(help="Folder to write to.")] = pathlib.Path("hrnet-demo"),
-    images: Annotated[int, typer.Option(help="Synthetic streets to train on.", min=BATCH_SIZE)] = 160,
-    epochs: Annotated[int, typer.Option(help="Times to go through them.", min=1)] = 8,
-    seed: Annotated[int, typer.Option(help="Another number gives other streets and other weights.")] = 0,
-):
+    images: Annotated[int, typer.Option(help="Number of synthetic streets to train on.", min=BATCH_SIZE)] = 160,
+    epochs: Annotated[int, typer.Option(help="Number of epochs.", min=1)] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the streets and of the weights.")] = 0,
+) -> None:
     """Draw streets, train HRNetW18Small on them, score it, and export it for the phone."""
     console = rich.console.Console()
     keras.utils.set_random_seed(seed)
@@ -69,7 +72,7 @@ def demo(
     console.print("[bold]Then try[/]", command, soft_wrap=True, highlight=False)
 
 
-def fit(model, train, epochs):
+def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
     """Trains by AdamW with a one-cycle learning rate: from random weights, it gets furthest in a few hundred steps."""
     steps = epochs * len(train)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -83,7 +86,7 @@ def fit(model, train, epochs):
     model.fit(train, epochs=epochs, shuffle=False, verbose=0, callbacks=[progress])
 
 
-def baseline(root, val):
+def baseline(root: pathlib.Path, val: "tf.data.Dataset") -> EvaluationReport:
     """Scores what needs no network: for each place in the image, the class that is there most often in training."""
     counts = np.zeros((len(CLASS_NAMES), *IMAGE_SIZE), "int64")
     for _, label in cityscapes(root, "train", augment=False).as_numpy_iterator():
@@ -97,7 +100,7 @@ def baseline(root, val):
     return EvaluationReport(confusion, CLASS_NAMES, len(val), 0.0)
 
 
-def scores_table(report, guess):
+def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.table.Table:
     """Puts the network's scores beside those of the baseline."""
     table = rich.table.Table(
         title=f"Validation, {report.num_images} streets that the network has not seen",
@@ -114,7 +117,7 @@ def scores_table(report, guess):
     return table
 
 
-def write_picture(model, val, path):
+def write_picture(model: keras.Model, val: "tf.data.Dataset", path: pathlib.Path) -> None:
     """Writes three validation images with their truth and their prediction side by side."""
     samples = [(image[0], label[0]) for image, label in val.take(3).as_numpy_iterator()]
     images, labels = zip(*samples, strict=True)

@@ -3,25 +3,16 @@
 import pathlib
 from typing import Annotated
 
+import keras
 import rich.console
 import typer
 
-from keras_hrnet.checkpoints import published_weights
+from keras_hrnet.checkpoints import PublishedWeights, published_weights
+from keras_hrnet.cli import protocol
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.cli.protocol import (
-    Average,
-    ClassNames,
-    Flip,
-    HierarchicalScales,
-    Overlap,
-    Scales,
-    Tile,
-    load_network,
-    protocol_options,
-)
 from keras_hrnet.data import cityscapes, folders
+from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
 from keras_hrnet.evaluation import evaluate as evaluate_model
-from keras_hrnet.evaluation import score_predictions, write_html
 from keras_hrnet.evaluation.official.files import find_pairs
 from keras_hrnet.models import classes_of
 
@@ -30,20 +21,18 @@ def evaluate(
     model: Annotated[pathlib.Path | None, typer.Argument(help="A network saved by Keras, `.keras`.")] = None,
     data: Annotated[pathlib.Path | None, typer.Option(help="A Cityscapes root, or what `data pack` wrote.")] = None,
     split: Annotated[str, typer.Option(help="Which images.")] = "val",
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of one's images.")] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of images.")] = None,
     masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
-    classes: ClassNames = None,
-    scales: Scales = "1",
-    flip: Flip = False,
-    tile: Tile = None,
-    overlap: Overlap = None,
-    average: Average = "official",
-    hierarchical_scales: HierarchicalScales = None,
-    batch_size: Annotated[int, typer.Option(help="Images of one size to look at at once.", min=1)] = 1,
+    classes: protocol.ClassNames = None,
+    scales: protocol.Scales = "1",
+    flip: protocol.Flip = False,
+    tile: protocol.Tile = None,
+    overlap: protocol.Overlap = None,
+    average: protocol.Average = "official",
+    hierarchical_scales: protocol.HierarchicalScales = None,
+    batch_size: Annotated[int, typer.Option(help="Number of images of one size in a batch.", min=1)] = 1,
     html: Annotated[pathlib.Path | None, typer.Option(help="Write a page with pictures, `.html`.")] = None,
-    examples: Annotated[
-        int, typer.Option(help="How many of the worst and of the best images the page shows.", min=0)
-    ] = 4,
+    examples: Annotated[int, typer.Option(help="Number of the worst and of the best images on the page.", min=0)] = 4,
     predictions: Annotated[
         pathlib.Path | None, typer.Option(help="Instead of a network: a folder of label-id PNGs, scored as officially.")
     ] = None,
@@ -57,7 +46,7 @@ def evaluate(
         bool, typer.Option(help="With --predictions: iIoU too, which needs instanceIds files.")
     ] = True,
     workers: Annotated[
-        int | None, typer.Option(help="With --predictions: images at a time; all cores by default.", min=1)
+        int | None, typer.Option(help="With --predictions: number of threads; all cores by default.", min=1)
     ] = None,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
 ) -> None:
@@ -74,14 +63,14 @@ def evaluate(
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
-        network = load_network(_given(model), hierarchical_scales, classes)
+        network = protocol.load_network(_given(model), hierarchical_scales, classes)
         dataset = _dataset(network, data, split, images, masks, batch_size)
         unit = "images" if batch_size == 1 else "batches"
         with progress_bar("Scoring", len(dataset), unit) as advance:
             report = evaluate_model(
                 network,
                 dataset,
-                **protocol_options(scales, flip, tile, overlap, average),
+                **protocol.read_options(scales, flip, tile, overlap, average),
                 num_examples=examples if html is not None else 0,
                 on_batch=lambda num_images: advance(),
             )
@@ -94,20 +83,15 @@ def evaluate(
         console.print("Wrote", path)
 
 
-def official_scores(predictions, ground_truth, split, instances, train_ids, workers):
-    """Scores a folder of predictions behind a progress bar.
-
-    Args:
-        predictions: the folder.
-        ground_truth: a Cityscapes root, or a folder of truths.
-        split: of the root.
-        instances: whether to score single objects.
-        train_ids: whether the predictions hold train ids.
-        workers: how many images at a time; None for all cores.
-
-    Returns:
-        A `CityscapesScores`.
-    """
+def official_scores(
+    predictions: pathlib.Path,
+    ground_truth: pathlib.Path,
+    split: str,
+    instances: bool,
+    train_ids: bool,
+    workers: int | None,
+) -> CityscapesScores:
+    """Scores a folder of predictions with a progress bar: `score_predictions`."""
     options = {"split": split, "instances": instances}
     num_pairs = len(find_pairs(predictions, ground_truth, **options))
     with progress_bar("Scoring", num_pairs, "images") as advance:
@@ -116,15 +100,8 @@ def official_scores(predictions, ground_truth, split, instances, train_ids, work
         )
 
 
-def published_scores(model):
-    """Lists what is published for a network on Cityscapes.
-
-    Args:
-        model: a network of this package.
-
-    Returns:
-        A list of `PublishedWeights` that have a score.
-    """
+def published_scores(model: keras.Model) -> list[PublishedWeights]:
+    """Lists the weights with a score that are published for a network on Cityscapes."""
     head = head_of(model)
     return [
         row
@@ -133,7 +110,7 @@ def published_scores(model):
     ]
 
 
-def head_of(model):
+def head_of(model: keras.Model) -> str:
     """Says which head a network has, by its layers: "fcn", "ocr", "isa" or "hierarchical"."""
     names = {layer.name for layer in model.layers}
     marks = {"scale_attn": "hierarchical", "ocr_distri_head": "ocr", "isa_head": "isa"}

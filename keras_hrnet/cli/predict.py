@@ -8,18 +8,8 @@ import PIL.Image
 import rich.console
 import typer
 
+from keras_hrnet.cli import protocol
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.cli.protocol import (
-    Average,
-    ClassNames,
-    Flip,
-    HierarchicalScales,
-    Overlap,
-    Scales,
-    Tile,
-    load_network,
-    protocol_options,
-)
 from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
 from keras_hrnet.evaluation.prediction import check_output, predictions
@@ -39,39 +29,39 @@ def predict(
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="File to write of one photo, folder of several; by default beside the photo, its name with "
-            "`_segmented`, and of a folder a folder beside it."
+            help="File for one photo, folder for several. By default next to the photo, with `_segmented` in its name; "
+            "for a folder, a folder next to it."
         ),
     ] = None,
     show: Annotated[
         str, typer.Option(help="overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`).")
     ] = "overlay",
-    legend: Annotated[bool, typer.Option("--legend", help="Write the names of the classes into the overlay.")] = False,
-    classes: ClassNames = None,
-    scales: Scales = "1",
-    flip: Flip = False,
-    tile: Tile = None,
-    overlap: Overlap = None,
-    average: Average = "official",
-    hierarchical_scales: HierarchicalScales = None,
-    batch_size: Annotated[int, typer.Option(help="How many photos of one size to look at at once.", min=1)] = 1,
+    legend: Annotated[bool, typer.Option("--legend", help="Add a legend with the class names to overlays.")] = False,
+    classes: protocol.ClassNames = None,
+    scales: protocol.Scales = "1",
+    flip: protocol.Flip = False,
+    tile: protocol.Tile = None,
+    overlap: protocol.Overlap = None,
+    average: protocol.Average = "official",
+    hierarchical_scales: protocol.HierarchicalScales = None,
+    batch_size: Annotated[int, typer.Option(help="Number of photos of one size in a batch.", min=1)] = 1,
     submission: Annotated[
         pathlib.Path | None, typer.Option(help="Write label ids of a Cityscapes split as a zip for the test server.")
     ] = None,
     split: Annotated[str, typer.Option(help="With --submission: the split.")] = "test",
-    partial: Annotated[bool, typer.Option("--partial", help="With --submission: also if images are missing.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="With --submission: accept missing images.")] = False,
 ) -> None:
     """Segment photos, and write the classes as pictures of the photos' sizes."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
-    options = protocol_options(scales, flip, tile, overlap, average)
+    options = protocol.read_options(scales, flip, tile, overlap, average)
     if submission is not None:
         images = check_submission(submission, photos, split, partial)
-        segmenter = Segmenter(load_network(model, hierarchical_scales, classes), **options)
+        segmenter = Segmenter(protocol.load_network(model, hierarchical_scales, classes), **options)
         write_submission(submission, segmenter, images, batch_size)
         return
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
-    network, output_name = load_network(model, hierarchical_scales, classes), show.replace("-", "_")
+    network, output_name = protocol.load_network(model, hierarchical_scales, classes), show.replace("-", "_")
     check_output(network, output_name, legend)
     segmenter = Segmenter(network, **options, for_many=len(targets) > 1 and show != "probabilities")
     write_pictures(segmenter, targets, output_name, legend, batch_size)
@@ -87,7 +77,7 @@ def write_pictures(
         targets: where the result of each photo goes.
         output: as in `keras_hrnet.predict`.
         legend: as in `keras_hrnet.predict`.
-        batch_size: how many photos of one size to look at at once.
+        batch_size: number of photos of one size in a batch.
 
     Raises:
         ValueError: after all others are written, if some could not be read, or are too small.
@@ -123,11 +113,11 @@ def name_targets(
 
     Args:
         photos: files and folders.
-        output: a file for one photo, a folder for several; or None.
+        output: a file for one photo, a folder for several; None for places beside the photos.
         ending: of the files to write.
 
     Returns:
-        A dict of paths by photo, in order.
+        The paths by photo, in order.
 
     Raises:
         FileNotFoundError: if a photo, a folder or the output's folder is missing.

@@ -1,12 +1,13 @@
 """Progress bars."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import rich.progress
 
 
 @contextlib.contextmanager
-def progress_bar(description, total, unit):
+def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
     """Shows a bar with the number of things done, their rate and the time left.
 
     Args:

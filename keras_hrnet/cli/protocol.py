@@ -1,9 +1,9 @@
-"""The options that say how a network is asked about an image, which `evaluate` and `predict` share."""
+"""The options of inference that `evaluate` and `predict` share, and the network that they load."""
 
 import os
 import pathlib
 import zipfile
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 import typer
@@ -13,38 +13,35 @@ from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.models import with_scales
 from keras_hrnet.models.network import checked_classes, own_classes, standardize_classes
 
-Scales = Annotated[str, typer.Option(help="Factors of the image's size whose answers are averaged: 0.5,0.75,1.")]
-Flip = Annotated[bool, typer.Option("--flip", help="Average in the answer for the mirrored image.")]
-Tile = Annotated[str | None, typer.Option(help="Height and width of parts to look at one by one: 1024x2048.")]
-Overlap = Annotated[int | None, typer.Option(help="Pixels that tiles have in common; a quarter by default.")]
-Average = Annotated[str, typer.Option(help="official (sum of exp of logits, as published) or probabilities.")]
+Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged: 0.5,0.75,1.")]
+Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
+Tile = Annotated[str | None, typer.Option(help="Height and width of tiles to predict one by one: 1024x2048.")]
+Overlap = Annotated[int | None, typer.Option(help="Pixels by which tiles overlap; a quarter of a tile by default.")]
+Average = Annotated[str, typer.Option(help="official (sum of exp(logits), as published) or probabilities.")]
 HierarchicalScales = Annotated[
-    str | None, typer.Option(help="Scales that a hierarchical network joins inside: 0.5,1,2.")
+    str | None, typer.Option(help="Scales that a hierarchical network combines inside: 0.5,1,2.")
 ]
 ClassNames = Annotated[
     str | None,
     typer.Option(
         "--classes",
-        help=f"Names by comma, or {' or '.join(DATA_SETS)}: the classes of a network that does not know them.",
+        help=f"Class names by comma, or {' or '.join(DATA_SETS)}, for a network without class names.",
     ),
 ]
 
 
-def protocol_options(scales, flip, tile, overlap, average):
+def read_options(scales: str, flip: bool, tile: str | None, overlap: int | None, average: str) -> dict[str, Any]:
     """Reads the options as `keras_hrnet.evaluate` and `keras_hrnet.predict` take them.
 
     Args:
         scales: numbers with commas between them.
-        flip: whether to average in the mirrored image.
-        tile: "HEIGHTxWIDTH", or None.
-        overlap: pixels, or None.
+        flip: whether to average with the prediction for the mirrored image.
+        tile: "HEIGHTxWIDTH".
+        overlap: in pixels.
         average: "official" or "probabilities".
 
-    Returns:
-        A dict of keyword arguments.
-
     Raises:
-        ValueError: if numbers or a size are written another way.
+        ValueError: if numbers or a size cannot be read.
     """
     return {
         "scales": parse_numbers(scales),
@@ -69,7 +66,7 @@ def load_network(
         path: a `.keras` file.
         hierarchical_scales: scales for a network with `head="hierarchical"`, with commas between them; None leaves it
             as it was saved.
-        classes: those of a network that does not know them, as `parse_classes` reads it.
+        classes: class names for a network without, as `parse_classes` reads them.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -93,5 +90,5 @@ def _name_classes(model, classes):
     elif own.names != classes.names:
         raise ValueError(
             f"Received --classes {','.join(classes.names)} for {model.name!r}, whose classes are "
-            f"{','.join(own.names)}. Expected a network whose classes are not named yet. Leave out --classes."
+            f"{','.join(own.names)}. Expected a network without class names. Leave out --classes."
         )

@@ -1,6 +1,7 @@
 """What the Cityscapes test server takes: a zip of label ids, one PNG an image."""
 
 import io
+import pathlib
 import zipfile
 
 import PIL.Image
@@ -10,23 +11,24 @@ from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.splits import list_images
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 from keras_hrnet.evaluation.prediction import check_output, predictions
+from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import replacing
 
 # cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, finds a prediction by `<city>_<seq>_<frame>*.png`.
 ENDING = "_labelIds.png"
 
 
-def check_submission(path, roots, split, partial):
-    """Checks what a submission is to be made of, before the first image.
+def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, partial: bool) -> list[pathlib.Path]:
+    """Checks the input of a submission before the first image is predicted.
 
     Args:
         path: the zip to write.
-        roots: a list with the one Cityscapes root.
+        roots: the one Cityscapes root.
         split: "train", "val" or "test".
-        partial: whether fewer images than the published ones will do.
+        partial: whether fewer images than published are accepted.
 
     Returns:
-        The images of the split, a list of paths.
+        The images of the split.
 
     Raises:
         FileNotFoundError: if the root, the split or the folder of the zip is missing.
@@ -49,14 +51,14 @@ def check_submission(path, roots, split, partial):
     return images
 
 
-def write_submission(path, segmenter, images, batch_size):
+def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[pathlib.Path], batch_size: int) -> None:
     """Predicts the images of a split, and writes their label ids as a zip: whole, or not at all.
 
     Args:
         path: the zip to write.
-        segmenter: a `Segmenter`.
-        images: the images' paths.
-        batch_size: how many images to look at at once.
+        segmenter: the network under a protocol.
+        images: those of the split.
+        batch_size: number of images in a batch.
 
     Raises:
         ValueError: if the network's classes are not Cityscapes' 19, or an image cannot be read.

@@ -1,9 +1,12 @@
 """Scores near the outlines of the classes, where a segmentation is hardest: boundary IoU."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.confusion import check_labels
@@ -29,7 +32,7 @@ class BoundaryCounts:
     ratio: float
     pixels: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.ratio <= 1:
             raise ValueError(
                 f"Received ratio={self.ratio}. Expected more than 0 and at most 1, a share of the image's diagonal. "
@@ -37,7 +40,7 @@ class BoundaryCounts:
             )
 
     @property
-    def iou(self):
+    def iou(self) -> np.ndarray:
         """Boundary IoU of each class, float64 `(num_classes,)` in [0, 1]; NaN where a class is absent.
 
         A class is absent if no counted pixel has it, neither in the truth nor in the prediction.
@@ -49,7 +52,7 @@ class BoundaryCounts:
         union = truth + prediction - intersection
         return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
 
-    def __add__(self, other):
+    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
         if not isinstance(other, BoundaryCounts):
             return NotImplemented
         if self.ratio != other.ratio or self.pixels.shape != other.pixels.shape:
@@ -61,7 +64,9 @@ class BoundaryCounts:
         return BoundaryCounts(self.ratio, self.pixels + other.pixels)
 
 
-def boundary_counts(truth, prediction, num_classes, ratio=BOUNDARY_RATIO):
+def boundary_counts(
+    truth: ArrayLike, prediction: ArrayLike, num_classes: int, ratio: float = BOUNDARY_RATIO
+) -> BoundaryCounts:
     """Counts the pixels near the outlines of the classes in the truth, in the prediction and in both.
 
     A pixel is near if one that is not of its class lies within the distance, in rows and in columns; what is beyond

@@ -4,11 +4,12 @@ Counts are int64: the training images of Cityscapes have 6.2e9 pixels, more than
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 
-def confusion_matrix(truth, prediction, num_classes):
+def confusion_matrix(truth: ArrayLike, prediction: ArrayLike, num_classes: int) -> np.ndarray:
     """Counts the pixels of each pair of true and predicted class.
 
     Args:
@@ -36,7 +37,7 @@ def confusion_matrix(truth, prediction, num_classes):
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
 
 
-def intersection_over_union(confusion):
+def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
     """Divides, for each class, the pixels that both call it by the pixels that either calls it.
 
     Args:
@@ -53,7 +54,9 @@ def intersection_over_union(confusion):
     return np.divide(intersection, union, out=np.full(len(confusion), np.nan), where=union > 0)
 
 
-def check_labels(truth, prediction, num_classes):
+def check_labels(
+    truth: ArrayLike, prediction: ArrayLike, num_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Refuses what cannot be compared pixel by pixel.
 
     Args:
@@ -62,7 +65,7 @@ def check_labels(truth, prediction, num_classes):
         num_classes: as in `confusion_matrix`.
 
     Returns:
-        The truth and the prediction as arrays, and which pixels count: bool of the same shape.
+        Truth and prediction, and which pixels count: bool of the same shape.
 
     Raises:
         TypeError: as `confusion_matrix`.
@@ -87,7 +90,7 @@ def check_labels(truth, prediction, num_classes):
     return truth, prediction, counted
 
 
-def check_num_classes(num_classes):
+def check_num_classes(num_classes: int) -> None:
     """Refuses more classes than can be told from the ignored pixels.
 
     Raises:

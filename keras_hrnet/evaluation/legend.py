@@ -39,7 +39,7 @@ class Legend:
         width: int,
         most_rows: int | None = None,
         spacing: float = 1.75,
-    ):
+    ) -> None:
         self.font = PIL.ImageFont.load_default(font_size)
         self.row_height = round(spacing * font_size)
         self.swatch = (round(1.625 * font_size), font_size)

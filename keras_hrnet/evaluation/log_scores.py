@@ -5,24 +5,26 @@ protocol, which adds `exp(logits)`; logarithms of the softmax are those of avera
 """
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.layers.resize import interpolation_matrix
 
 
-def log_softmax(logits):
+def log_softmax(logits: np.ndarray | keras.KerasTensor) -> keras.KerasTensor:
     """Returns the logarithms of probabilities: float32 tensor of the shape of `logits`."""
     return keras.ops.log_softmax(keras.ops.convert_to_tensor(logits), axis=-1)
 
 
-def log_add(first, second):
+def log_add(first: keras.KerasTensor | None, second: keras.KerasTensor) -> keras.KerasTensor:
     """Adds two scores: log(exp(first) + exp(second)), float32 tensors of one shape; `first` may be None, for zero."""
     return second if first is None else keras.ops.logaddexp(first, second)
 
 
-def log_resize(x, size, align_corners):
+def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool) -> keras.KerasTensor:
     """Resizes scores bilinearly: log(resize(exp(x))), also where exp(x) is beyond float32.
 
     Args:
@@ -58,7 +60,7 @@ def _neighbours(source, target, align_corners):
     return (first.astype("int32"), logs[0]), (second.astype("int32"), logs[1])
 
 
-def log_join(parts, starts, axis):
+def log_join(parts: Sequence[keras.KerasTensor], starts: Sequence[int], axis: int) -> keras.KerasTensor:
     """Joins windows that stand in a row; where two overlap, their scores are averaged.
 
     Args:
@@ -80,7 +82,7 @@ def log_join(parts, starts, axis):
     return joined
 
 
-def mean_of_flips(logits, mirrored, average):
+def mean_of_flips(logits: np.ndarray, mirrored: np.ndarray, average: Average) -> keras.KerasTensor:
     """Averages the answers for an image and for its mirror image.
 
     Args:

@@ -1,5 +1,7 @@
 """The mean intersection over union as a metric of `fit`: counted where the network runs, and exactly."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 
@@ -46,7 +48,14 @@ class MeanIoU(keras.metrics.Metric):
     ```
     """
 
-    def __init__(self, num_classes, ignore_label=IGNORE_LABEL, data_format=None, name="mean_iou", dtype=None):
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: Literal["channels_last", "channels_first"] | None = None,
+        name: str = "mean_iou",
+        dtype: Any = None,
+    ) -> None:
         check_num_classes(num_classes)
         _check_ignore_label(ignore_label, num_classes)
         super().__init__(name=name, dtype=dtype)
@@ -62,7 +71,7 @@ class MeanIoU(keras.metrics.Metric):
         self.low = self.add_variable((self.num_cells,), "zeros", name="low", **options)
         self.high = self.add_variable((self.num_cells,), "zeros", name="high", **options)
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: None = None) -> None:
         if sample_weight is not None:
             raise ValueError(
                 f"`{self.name}` received sample weights. Expected none, as it counts whole pixels. Pass it in "
@@ -117,7 +126,7 @@ class MeanIoU(keras.metrics.Metric):
         )
         return keras.ops.sum(keras.ops.reshape(counts, (-1, self.num_cells)), axis=0)
 
-    def result(self):
+    def result(self) -> keras.KerasTensor:
         counts = keras.ops.cast(self.high, "float32") * WORD + keras.ops.cast(self.low, "float32")
         confusion = keras.ops.reshape(counts[:-1], (self.num_classes, self.num_classes))
         intersection = keras.ops.diagonal(confusion)
@@ -128,7 +137,7 @@ class MeanIoU(keras.metrics.Metric):
         is_known = keras.ops.cast(counts[-1] == 0, "float32")
         return keras.ops.cast(keras.ops.sum(iou) * is_known / (num_present * is_known), self.dtype)
 
-    def confusion(self):
+    def confusion(self) -> np.ndarray:
         """Returns what was counted since the last reset: after an epoch of `fit`, the validation set's pixels.
 
         Returns:
@@ -147,7 +156,7 @@ class MeanIoU(keras.metrics.Metric):
             )
         return np.array(counts, dtype=np.int64).reshape(self.num_classes, self.num_classes)
 
-    def iou(self):
+    def iou(self) -> np.ndarray:
         """Returns the intersection over union of each class: float64 `(num_classes,)`, NaN where it is absent.
 
         Raises:
@@ -155,7 +164,7 @@ class MeanIoU(keras.metrics.Metric):
         """
         return intersection_over_union(self.confusion())
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

@@ -2,7 +2,9 @@
 
 import collections
 import concurrent.futures
+import os
 import pathlib
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import PIL.Image
@@ -11,15 +13,17 @@ import PIL.ImageOps
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 NUM_READERS = 2
 
+Photo = str | os.PathLike | np.ndarray
 
-def find_photos(folder):
+
+def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
     """Lists the photos in a folder and in the folders below it.
 
     Args:
-        folder: the folder. Hidden files and folders are left out.
+        folder: hidden files and folders in it are left out.
 
     Returns:
-        A sorted list of `pathlib.Path`, at least one.
+        Their paths, sorted, at least one.
 
     Raises:
         FileNotFoundError: if there is no such folder, or no photo in it.
@@ -42,7 +46,7 @@ def find_photos(folder):
     return photos
 
 
-def read_image(path):
+def read_image(path: str | os.PathLike) -> np.ndarray:
     """Reads a picture file as RGB, the right way up.
 
     Args:
@@ -73,7 +77,7 @@ def read_image(path):
         ) from error
 
 
-def read_ahead(photos, num_ahead):
+def read_ahead(photos: Iterable[Photo], num_ahead: int) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
     """Reads photos on threads of its own, so that a network does not wait for files.
 
     Args:

@@ -1,4 +1,4 @@
-"""Predicts the labels of one's own images: the public function `predict`."""
+"""Predicts the labels of images: the public function `predict`."""
 
 import os
 import pathlib
@@ -11,14 +11,13 @@ import keras
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, ID_OF_TRAIN_ID
-from keras_hrnet.evaluation.photos import find_photos, read_ahead, read_image
+from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_image
 from keras_hrnet.evaluation.pictures import Palette, colorize, overlay, painted_classes
 from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.models.network import checked_classes, classes_of
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
-Photo = str | os.PathLike | np.ndarray
 
 
 def predict(
@@ -49,18 +48,18 @@ def predict(
             folder, with the folders below it.
         output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of a network of its classes), "color",
             "overlay" (the colours over the image), or "probabilities".
-        scales: factors of the image's height and width, whose answers are averaged.
-        flip: whether the answers for the mirrored image are averaged in too.
-        tile: (height, width) in pixels of parts that the network looks at one by one, where the whole takes too much
-            memory. None looks at whole images.
-        overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
+        scales: factors of the image's height and width, whose predictions are averaged.
+        flip: whether to average with the prediction for the mirrored image.
+        tile: (height, width) in pixels of tiles that the network predicts one by one, to save memory; None for whole
+            images.
+        overlap: pixels by which neighbouring tiles overlap at least; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
         palette: what to paint in, as in `keras_hrnet.colorize`; None means the colours of the network's classes.
-        legend: whether an overlay has the names of the classes that occur written over its lower edge.
-        batch_size: how many files of one size the network gets at once.
-        damaged: what to do about files in a list or folder that cannot be read: "error" looks at all of them first and
+        legend: whether an overlay gets a legend of the classes that occur, over its lower edge.
+        batch_size: number of files of one size in a batch.
+        damaged: what to do about files in a list or folder that cannot be read: "error" reads all of them first and
             raises, "skip" leaves them out with one warning that counts and names them.
-        on_image: called with each path of a list or folder once its result is there.
+        on_image: called with each path of a list or folder after its prediction.
 
     Returns:
         At the size of the image: labels `(height, width)`, uint8, or int32 if there are more than 255 classes; label
@@ -91,7 +90,7 @@ def predict(
         pixels = read_image(image) if _is_path(image) else image
         _check_image(pixels)
         is_batch = pixels.ndim == 4
-        results = _answer(segmenter, **painting)(pixels if is_batch else pixels[np.newaxis])
+        results = _results_of(segmenter, **painting)(pixels if is_batch else pixels[np.newaxis])
         return results if is_batch else results[0]
 
     is_folder = _is_path(image)
@@ -125,7 +124,7 @@ def predictions(
     legend: bool = False,
     batch_size: int = 1,
 ) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
-    """Predicts many photos one after the other, in batches of one size, while the next are read.
+    """Predicts many photos in batches of one size, while the next ones are read.
 
     Args:
         segmenter: the network under a protocol.
@@ -133,16 +132,16 @@ def predictions(
         output: as in `predict`.
         palette: as in `predict`.
         legend: as in `predict`.
-        batch_size: how many photos of one size the network gets at once.
+        batch_size: number of photos of one size in a batch.
 
     Yields:
         Pairs in order: the photo, and its result as `predict` gives it, or the error that says why there is none.
     """
-    batch, answer = [], _answer(segmenter, output, palette, legend)
+    batch, results_of = [], _results_of(segmenter, output, palette, legend)
 
     def finish():
         if batch:
-            results = answer(np.stack([pixels for _, pixels in batch]))
+            results = results_of(np.stack([pixels for _, pixels in batch]))
             yield from zip([photo for photo, _ in batch], results, strict=True)
             batch.clear()
 
@@ -192,8 +191,8 @@ def _size_error(segmenter, photo, pixels):
     return None
 
 
-def _answer(segmenter, output, palette, legend):
-    """Returns the function that answers for a batch of images, with an array."""
+def _results_of(segmenter, output, palette, legend):
+    """Returns the function that makes the results of a batch of images, an array."""
     if output == "probabilities":
         return segmenter.probabilities
     if output == "label_ids":

@@ -1,4 +1,4 @@
-"""How a network is asked about an image: scales, flips, tiles, and how its answers are averaged."""
+"""How a network predicts an image: scales, flips, tiles, and how its outputs are averaged."""
 
 import dataclasses
 import math
@@ -9,20 +9,20 @@ Average = Literal["official", "probabilities"]
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a network is asked about an image. A score without its protocol cannot be compared.
+    """How a network predicts an image. A score cannot be compared without its protocol.
 
     Args:
-        scales: factors of the image's height and width, at each of which the network answers.
-        flip: whether it also answers for the image mirrored left to right.
-        tile: (height, width) in pixels of the parts that the network looks at one by one; None for the whole image.
+        scales: factors of the image's height and width, at each of which the network predicts.
+        flip: whether it also predicts the image mirrored left to right.
+        tile: (height, width) in pixels of the tiles that the network predicts one by one; None for the whole image.
             The memory that the network takes then depends on the tile and not on the image.
-        overlap: pixels that neighbouring tiles have in common at least; each is asked about its half of them. None
-            means a quarter of the tile's shorter side.
-        average: how answers are joined. "official" is the published code's: logits are averaged over flips, their
-            exponentials over scales; above scale 1 it looks through windows of the image's size. "probabilities"
-            averages the softmax over flips and scales.
-        hierarchical_scales: the scales that a network with `head="hierarchical"` joins inside; None for others. It is
-            noted, not asked for: `with_scales` changes it.
+        overlap: pixels by which neighbouring tiles overlap at least; each tile gives its half of them. None means a
+            quarter of the tile's shorter side.
+        average: how outputs are averaged. "official" is the published code's way: logits are averaged over flips, their
+            exponentials over scales; above scale 1, the image is predicted in windows of its original size.
+            "probabilities" averages the softmax over flips and scales.
+        hierarchical_scales: the scales that a network with `head="hierarchical"` combines inside; None for others. It
+            describes the network: `with_scales` changes it.
 
     Raises:
         ValueError: if a value is not possible.
@@ -75,11 +75,11 @@ class Protocol:
 
     @property
     def num_passes(self) -> int:
-        """How often the network looks at an image or a tile, windows of larger scales not counted."""
+        """How often the network predicts an image or a tile; windows of larger scales are not counted."""
         return len(self.scales) * (2 if self.flip else 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the protocol as what JSON holds."""
+        """Returns the protocol in the types that JSON has."""
         return {**dataclasses.asdict(self), "text": str(self)}
 
     def __str__(self) -> str:

@@ -1,8 +1,7 @@
-"""What an evaluation found: counts of pixels, the scores that follow from them, and a table to read."""
+"""What an evaluation found: counts of pixels, the scores that follow from them, and a table of them."""
 
 import dataclasses
 import json
-import math
 import os
 from typing import Any
 
@@ -13,13 +12,14 @@ from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.confusion import intersection_over_union
 from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.evaluation.wording import is_known, mean, percent, text_table
 from keras_hrnet.models.network import standardize_classes
 from keras_hrnet.replacing import replacing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
-    """An image with its truth and its prediction, kept to be looked at.
+    """An image with its truth and its prediction, for pictures.
 
     Args:
         name: what the image is called.
@@ -44,12 +44,12 @@ class EvaluationReport:
         confusion: int64 `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction. Pixels
             whose truth is 255 are left out.
         class_names: what the classes are called, by train id.
-        num_images: how many images were looked at.
-        seconds_per_image: how long the network took for an image, the median over the batches; reading the images
-            and counting are not in it. Of a single batch it includes the compilation.
-        protocol: how the network was asked, a `Protocol`; None if no network was.
+        num_images: number of images.
+        seconds_per_image: time that the network took for an image, the median over the batches, without reading and
+            counting. Of a single batch it includes the compilation.
+        protocol: how the network predicted the images; None if there was no network.
         network: what the network is called.
-        boundary: pixels near the outlines of the classes, a `BoundaryCounts`; None if they were not counted.
+        boundary: pixels near the outlines of the classes; None if they were not counted.
         categories: the coarser group of each class, by train id; None means Cityscapes' for its 19 classes, and no
             groups else.
         image_names: what the images are called, in their order.
@@ -110,9 +110,9 @@ class EvaluationReport:
 
     @property
     def category_iou(self) -> dict[str, float]:
-        """IoU of the groups of classes, by name: a dict of floats in [0, 1]; NaN for an absent one.
+        """IoU of the groups of classes, by name, in [0, 1]; NaN for an absent one.
 
-        Taking one class of a group for another of it is no error here. Empty where the classes have no groups.
+        Taking one class of a group for another of it is no error here. Classes without groups give an empty dict.
 
         Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `getIouScoreForCategory`.
         """
@@ -134,8 +134,8 @@ class EvaluationReport:
 
     @property
     def mean_boundary_iou(self) -> float | None:
-        """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if not counted."""
-        return None if self.boundary is None else float(np.nanmean(self.boundary.iou))
+        """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if there is none."""
+        return None if self.boundary is None else mean(self.boundary.iou)
 
     def _categories(self):
         if self.categories is not None:
@@ -177,41 +177,28 @@ class EvaluationReport:
             part.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")
 
     def __str__(self) -> str:
-        names = [*self.class_names, *self.category_iou]
         num_present = int(np.count_nonzero(~np.isnan(self.iou)))
-        mean_name = f"mean of {num_present} {'class' if num_present == 1 else 'classes'}"
-        width = max(map(len, (*names, mean_name)))
-        has_boundary = self.boundary is not None
-        header = f"{'class':<{width}}  {'IoU %':>7}" + (f"  {'boundary %':>10}" if has_boundary else "")
-        header += f"  {'pixels %':>8}"
-        rule = "─" * len(header)
+        pixels = self.confusion.sum(axis=1)
+        boundary = [None] * len(self.class_names) if self.boundary is None else self.boundary_iou
 
         def row(name, iou, boundary, share):
-            middle = f"  {_percent(boundary):>10}" if has_boundary else ""
-            return f"{name:<{width}}  {_percent(iou):>7}{middle}  {share:>8.3f}"
+            middle = () if self.boundary is None else (percent(boundary),)
+            return name, percent(iou), *middle, percent(share, 3)
 
-        pixels = self.confusion.sum(axis=1)
-        boundary = self.boundary_iou if has_boundary else [None] * len(self.class_names)
-        rows = [
-            row(*values)
-            for values in zip(self.class_names, self.iou, boundary, 100 * pixels / pixels.sum(), strict=True)
-        ]
-        lines = [header, rule, *rows, rule, row(mean_name, self.mean_iou, self.mean_boundary_iou, 100)]
-        if self.category_iou:
-            lines += [rule, *(f"{name:<{width}}  {_percent(iou):>7}" for name, iou in self.category_iou.items())]
+        header = ("class", "IoU %", *(() if self.boundary is None else ("boundary %",)), "pixels %")
+        rows = map(row, self.class_names, self.iou, boundary, pixels / pixels.sum())
+        name = f"mean of {num_present} {'class' if num_present == 1 else 'classes'}"
+        groups = [(name, percent(iou)) for name, iou in self.category_iou.items()]
+        lines = text_table(header, list(rows), [row(name, self.mean_iou, self.mean_boundary_iou, 1)], groups)
         images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
         lines.append(
-            f"pixel accuracy {100 * self.pixel_accuracy:.2f} %, frequency-weighted IoU "
-            f"{100 * self.frequency_weighted_iou:.2f} %, {images}, {self.seconds_per_image:.3g} s an image"
+            f"pixel accuracy {percent(self.pixel_accuracy)} %, frequency-weighted IoU "
+            f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s an image"
         )
         if self.protocol is not None:
             lines.append(f"protocol: {self.protocol}")
         return "\n".join(lines)
 
 
-def _percent(score):
-    return "–" if score is None or math.isnan(score) else format(100 * score, ".2f")
-
-
 def _by_name(names, scores):
-    return {name: None if math.isnan(score) else float(score) for name, score in zip(names, scores, strict=True)}
+    return {name: float(score) if is_known(score) else None for name, score in zip(names, scores, strict=True)}

@@ -19,7 +19,7 @@ from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.evaluation.tally import Tally
 from keras_hrnet.models.network import checked_classes, classes_of, own_classes, standardize_classes
 
-# Batches that wait to be counted while the network goes on.
+# Batches that may wait to be counted while the network predicts.
 NUM_WAITING = 2
 
 
@@ -41,8 +41,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Scores a network on labelled images, pixel by pixel, at the size of the labels.
 
-    Counting is exact (int64) on every backend, and goes on beside the network. JAX compiles each new image size,
-    TensorFlow the first two: images of one size, or tiles, go fastest.
+    Counting is exact (int64) on every backend, and overlaps with the network. JAX compiles each new image size,
+    TensorFlow the first two: images of one size, or tiles, are fastest.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
@@ -50,10 +50,10 @@ def evaluate(
             width, 3)`, RGB in [0, 255] (channels first works too); labels integers `(batch, height, width)`, train
             ids; 255, and the ignore label of the classes, where a pixel is not counted. Batches may differ in number
             and size of their images.
-        scales: factors of the image's height and width, whose answers are averaged: test-time augmentation.
-        flip: whether the answers for the mirrored image are averaged in too.
-        tile: (height, width) in pixels of parts that the network looks at one by one; None looks at whole images.
-        overlap: pixels that neighbouring tiles have in common at least; None for a quarter of the shorter side.
+        scales: factors of the image's height and width, whose predictions are averaged: test-time augmentation.
+        flip: whether to average with the prediction for the mirrored image.
+        tile: (height, width) in pixels of tiles that the network predicts one by one; None for whole images.
+        overlap: pixels by which neighbouring tiles overlap at least; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
         class_names: what the classes are called, by train id; or a `Classes`, which has their colours and ignore label
             too; or the name of a data set. None means the dataset's `classes` or `class_names`, and the network's where
@@ -64,12 +64,11 @@ def evaluate(
             image's diagonal; None leaves boundary IoU out.
         image_names: what the images are called, in their order. None means the dataset's `image_names`; where it has
             none, "image 1", "image 2" and so on.
-        num_examples: of how many of the worst, and of how many of the best images, to keep the pixels, for pictures.
-        on_batch: called with the number of images so far after each batch.
+        num_examples: number of the worst, and of the best images, whose pixels the report keeps.
+        on_batch: called after each batch with the number of images so far.
 
     Returns:
-        An `EvaluationReport`: `mean_iou`, `iou` of each class, `confusion`, `pixel_accuracy`,
-        `frequency_weighted_iou`, `category_iou`, `boundary_iou` and `protocol`; `print` it for a table.
+        The report; `print` shows it as a table.
 
     Raises:
         TypeError: if `model` is no built functional model, or the labels are not integers.

@@ -1,5 +1,7 @@
 """Runs a network on images under a protocol: whole or in tiles, at one scale or several, flipped or not."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -25,21 +27,21 @@ from keras_hrnet.models.network import labels_model
 
 
 class Segmenter:
-    """A network under a protocol. It keeps what it compiled: make it once for many images.
+    """A network under a protocol. It keeps compiled functions: make it once for many images.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
-        for_many: whether it is made for many images: then the largest logit is found where the network runs, which is
-            compiled anew. Else the network's own `predict_on_batch` answers, as it was compiled before.
+        for_many: whether it is made for many images: the largest logit is then found on the device, which has to be
+            compiled. Else the network's own `predict_on_batch` is used, which may be compiled already.
         options: `scales`, `flip`, `tile`, `overlap` and `average`, as in `Protocol`.
 
     Raises:
         TypeError: if `model` is no built functional model.
-        ValueError: if its output is no map of logits, an option is not possible, or answers would have to be averaged
-            and the model gives labels.
+        ValueError: if its output is no map of logits, an option is not possible, or the model gives labels, which
+            cannot be averaged.
     """
 
-    def __init__(self, model, *, for_many=True, **options):
+    def __init__(self, model: keras.Model, *, for_many: bool = True, **options: Any) -> None:
         check_model(model)
         self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
         self.model = model
@@ -49,14 +51,14 @@ class Segmenter:
             self._check_gives_logits(f"an average: {self.protocol}")
         self._labeler = None if averages or not (for_many or gives_labels(model)) else labels_model(model)
 
-    def check_size(self, size):
+    def check_size(self, size: tuple[int, int]) -> None:
         """Refuses an image that is too small for the network at one of the scales.
 
         Args:
             size: (height, width) of the image, in pixels.
 
         Raises:
-            ValueError: if its height or width is.
+            ValueError: if its height or width is too small.
         """
         protocol = self.protocol
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
@@ -69,8 +71,8 @@ class Segmenter:
                 "image, leave out the smallest scale, or take larger tiles."
             )
 
-    def labels(self, images):
-        """Finds the class of every pixel.
+    def labels(self, images: np.ndarray) -> np.ndarray:
+        """Predicts the class of every pixel.
 
         Args:
             images: uint8 or float `(batch, height, width, 3)`, or channels first, RGB in [0, 255].
@@ -83,8 +85,8 @@ class Segmenter:
         """
         return self._by_tiles(images, self._labels_of_tile)
 
-    def probabilities(self, images):
-        """Finds how probable each class is at every pixel.
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Predicts the probability of each class at every pixel.
 
         Args:
             images: as in `labels`.
@@ -187,7 +189,7 @@ def _layers(model):
 
 
 def _align_corners(model):
-    """How the network enlarges maps; of another's network it is not known, and means half-pixel centres."""
+    """How the network upsamples maps; half-pixel centres where it does not say."""
     return next((layer.align_corners for layer in _layers(model) if hasattr(layer, "align_corners")), False)
 
 

@@ -1,4 +1,6 @@
-"""Adds up what is found of one image after the other: counts, scores of single images, and the worst and the best."""
+"""Adds up the counts of one image after the other, with the scores of single images, and the worst and the best."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,16 +11,18 @@ from keras_hrnet.evaluation.report import Example
 
 
 class Tally:
-    """What is counted of images one after the other, and which of them are kept.
+    """Counts of images, one after the other, and the images that are kept as examples.
 
     Args:
         num_classes: the train ids are 0 to `num_classes - 1`.
-        image_names: what the images are called, in their order; or None.
+        image_names: what the images are called, in their order.
         boundary_ratio: as in `evaluate`.
         num_examples: as in `evaluate`.
     """
 
-    def __init__(self, num_classes, image_names, boundary_ratio, num_examples):
+    def __init__(
+        self, num_classes: int, image_names: Sequence[str] | None, boundary_ratio: float | None, num_examples: int
+    ) -> None:
         self.num_classes = num_classes
         self.confusion = np.zeros((num_classes, num_classes), np.int64)
         self.boundary = None
@@ -28,7 +32,7 @@ class Tally:
         self._given_names = None if image_names is None else list(image_names)
         self._num_examples = num_examples
 
-    def add(self, images, truths, predictions):
+    def add(self, images: np.ndarray, truths: np.ndarray, predictions: np.ndarray) -> int:
         """Counts a batch.
 
         Args:
@@ -37,7 +41,7 @@ class Tally:
             predictions: integers `(batch, height, width)`, train ids.
 
         Returns:
-            How many images there were so far.
+            The number of images so far.
         """
         for image, truth, prediction in zip(images, truths, predictions, strict=True):
             confusion = confusion_matrix(truth, prediction, self.num_classes)
@@ -51,8 +55,8 @@ class Tally:
                 self._keep(image, truth, prediction)
         return len(self.scores)
 
-    def check_counted(self):
-        """Refuses to score what has no pixels.
+    def check_counted(self) -> None:
+        """Refuses counts without pixels.
 
         Raises:
             ValueError: if there was no image, no pixel that counts, or another number of images than names.

@@ -1,6 +1,7 @@
-"""Where the tiles of a large image lie, and which part of the image each of them answers for."""
+"""Where the tiles of a large image lie, and which part of the image each of them gives."""
 
 import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # The stride of the coarsest branch: maps of a tile that begins at a multiple of it lie where those of the image do.
@@ -9,11 +10,11 @@ LARGEST_STEP = 256
 
 
 class Tile(NamedTuple):
-    """A part of an image: what the network sees, and what it is asked about; slices of rows and of columns.
+    """A part of an image that the network predicts by itself; slices of rows and of columns.
 
     Args:
         seen: the rows and columns of the image that the network gets.
-        kept: the rows and columns of the image that it answers for.
+        kept: the rows and columns of the image whose prediction is kept.
         inside: where the kept ones are among the seen ones.
     """
 
@@ -22,18 +23,20 @@ class Tile(NamedTuple):
     inside: tuple[slice, slice]
 
 
-def tiles(size, tile, overlap, scales=(1.0,)):
-    """Covers an image with tiles of one size; each pixel is kept of one of them, the one it lies deepest in.
+def tiles(
+    size: tuple[int, int], tile: tuple[int, int], overlap: int, scales: Sequence[float] = (1.0,)
+) -> Iterator[Tile]:
+    """Covers an image with tiles of one size; each pixel is kept from the tile in which it lies deepest.
 
     Args:
         size: (height, width) of the image, in pixels.
         tile: (height, width) of a tile; an image that is not larger has one tile.
-        overlap: pixels that neighbours have in common at least.
-        scales: at which the tiles will be looked at: they begin where the network's maps do at all of them, where
-            tile and overlap leave room for that.
+        overlap: pixels by which neighbours overlap at least.
+        scales: at which the tiles will be predicted. Tiles start at pixels where the maps of the network start at all
+            scales, if tile and overlap leave room for that.
 
     Yields:
-        A `Tile` for each, row by row.
+        The tiles, row by row.
     """
     step = _step(scales)
     rows, columns = (list(_segments(*lengths, overlap, step)) for lengths in zip(size, tile, strict=True))
@@ -41,15 +44,12 @@ def tiles(size, tile, overlap, scales=(1.0,)):
         yield Tile(*zip(vertical, horizontal, strict=True))
 
 
-def window_starts(length, window):
-    """Where windows begin that stand side by side, the last one moved back to end with the image.
+def window_starts(length: int, window: int) -> list[int]:
+    """Returns where windows side by side start, in pixels; the last one is moved back to end with the image.
 
     Args:
         length: of the image, in pixels.
-        window: of a window; at most `length`.
-
-    Returns:
-        A list of integers, pixels.
+        window: length of a window, in pixels; at most `length`.
 
     Reference: HRNet-Semantic-Segmentation, lib/datasets/cityscapes.py, `multi_scale_inference`.
     """

@@ -66,7 +66,7 @@ def test_a_network_is_painted_in_its_own_colours_with_a_legend_on_request(invoke
             read(photo.with_name("photo_segmented.png")), keras_hrnet.predict(network, photo, **expected)
         )
     result = invoke("predict", tmp_path / "two.keras", photo, "--classes", "flower,leaf")
-    assert "whose classes are leaf,flower. Expected a network whose classes are not named" in str(result.exception)
+    assert "whose classes are leaf,flower. Expected a network without class names" in str(result.exception)
 
 
 @pytest.mark.once

@@ -2,11 +2,12 @@
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
 
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.data_sets.classes import IGNORE_LABEL, Color
 from keras_hrnet.evaluation.pictures import colorize
 
 LARGEST_WIDTH = 1024
@@ -16,14 +17,14 @@ IGNORED_COLOR = (150, 150, 150)
 NUM_SHADES = 4
 
 
-def shown_size(height, width):
+def shown_size(height: int, width: int) -> tuple[int, int]:
     """Returns the `(height, width)` in pixels that a page shows of a picture: no wider than 1024."""
     if width <= LARGEST_WIDTH:
         return height, width
     return max(1, round(height * LARGEST_WIDTH / width)), LARGEST_WIDTH
 
 
-def photo_uri(image):
+def photo_uri(image: np.ndarray) -> str:
     """Encodes a photo.
 
     Args:
@@ -37,7 +38,7 @@ def photo_uri(image):
     return _uri(picture, "jpeg", quality=JPEG_QUALITY, optimize=True)
 
 
-def labels_uri(labels, colors):
+def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
     """Encodes labels in the colours of their classes, ignored pixels black.
 
     Args:
@@ -56,7 +57,7 @@ def labels_uri(labels, colors):
     return _palette_uri(index.reshape(shown_size(*labels.shape)), palette)
 
 
-def errors_uri(truth, prediction):
+def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
     """Encodes where a prediction is wrong: clear where it is right, orange where wrong, grey where nothing counts.
 
     What is reduced in size shows in the strength of the orange how much of it is wrong, so that thin errors stay.

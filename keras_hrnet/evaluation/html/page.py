@@ -13,9 +13,9 @@ import numpy as np
 
 from keras_hrnet.evaluation.html.confusion import largest_confusions, level, shares_of_truth, shown_classes
 from keras_hrnet.evaluation.html.examples import example_view
-from keras_hrnet.evaluation.html.wording import FILTERS, NO_VALUE, is_known
 from keras_hrnet.evaluation.pictures import Palette, painted_classes
 from keras_hrnet.evaluation.report import EvaluationReport
+from keras_hrnet.evaluation.wording import NO_VALUE, count, is_known, percent, short_count, value
 from keras_hrnet.replacing import replacing
 
 NUM_BINS = 20
@@ -132,7 +132,7 @@ def _template():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS
+    environment.filters |= {"percent": percent, "value": value, "short_count": short_count, "count": count}
     environment.tests |= {"known": is_known, "web_address": lambda page: page.startswith(("https://", "http://"))}
     style, script = (_read(f"page.{ending}") for ending in ("css", "js"))
     policy = (

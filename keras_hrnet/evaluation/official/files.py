@@ -27,7 +27,9 @@ class PairFiles:
     instances: pathlib.Path | None
 
 
-def find_pairs(predictions, ground_truth, *, split, instances):
+def find_pairs(
+    predictions: str | os.PathLike, ground_truth: str | os.PathLike, *, split: str, instances: bool
+) -> list[PairFiles]:
     """Finds the prediction for each true label image.
 
     Args:
@@ -39,7 +41,7 @@ def find_pairs(predictions, ground_truth, *, split, instances):
         instances: whether `*_gtFine_instanceIds.png` beside each true label image is needed too.
 
     Returns:
-        A list of `PairFiles`, by the path of the truth.
+        The pairs, by the path of the truth.
 
     Raises:
         FileNotFoundError: if a folder, a prediction or an instance file is missing, or there is no truth.
@@ -74,7 +76,7 @@ def find_pairs(predictions, ground_truth, *, split, instances):
     return pairs
 
 
-def read_label_image(path):
+def read_label_image(path: str | os.PathLike) -> np.ndarray:
     """Reads a label image.
 
     Args:
@@ -89,7 +91,7 @@ def read_label_image(path):
     return _read(path, {"L": np.uint8, "P": np.uint8}, "one channel of 8 bits, grey or with a palette")
 
 
-def read_instance_image(path):
+def read_instance_image(path: str | os.PathLike) -> np.ndarray:
     """Reads an instance image.
 
     Args:

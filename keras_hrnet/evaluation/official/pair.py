@@ -1,5 +1,7 @@
 """Counts one pair of a true and a predicted label image: pixels by label, and weighted pixels of instances."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -46,7 +48,7 @@ class InstanceCounts:
     category_hits: np.ndarray
     category_misses: np.ndarray
 
-    def __add__(self, other):
+    def __add__(self, other: InstanceCounts) -> InstanceCounts:
         names = (field.name for field in dataclasses.fields(self))
         return InstanceCounts(*(getattr(self, name) + getattr(other, name) for name in names))
 
@@ -57,20 +59,25 @@ class PairCounts:
 
     Args:
         confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
-        instances: an `InstanceCounts`; None where instances were not looked at.
+        instances: pixels of instances; None where they were not looked at.
     """
 
     confusion: np.ndarray
     instances: InstanceCounts | None
 
-    def __add__(self, other):
+    def __add__(self, other: PairCounts) -> PairCounts:
         instances = None if self.instances is None else self.instances + other.instances
         return PairCounts(self.confusion + other.confusion, instances)
 
 
 def count_pair(
-    truth, prediction, instances=None, *, train_ids=False, names=("the truth", "the prediction", "the instances")
-):
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    instances: np.ndarray | None = None,
+    *,
+    train_ids: bool = False,
+    names: tuple[str, str, str] = ("the truth", "the prediction", "the instances"),
+) -> PairCounts:
     """Counts the pixels of each pair of true and predicted label, and the scaled pixels of each class's instances.
 
     Label images are made of long runs of equal pixels. Only the runs are counted, weighted by their lengths.
@@ -82,9 +89,6 @@ def count_pair(
             apart; None leaves instances out.
         train_ids: whether the prediction holds train ids, 0 to 18, or 255 where it says nothing.
         names: what an error calls the three arrays.
-
-    Returns:
-        A `PairCounts`.
 
     Raises:
         TypeError: if an array has another dtype.

@@ -3,11 +3,14 @@
 import dataclasses
 import json
 import math
+import os
+from typing import Any
 
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import LABELS
 from keras_hrnet.evaluation.official.pair import AVERAGE_INSTANCE_PIXELS, InstanceCounts
+from keras_hrnet.evaluation.wording import percent, text_table
 from keras_hrnet.replacing import replacing
 
 IDENTIFIED = tuple(label for label in LABELS if label.id >= 0)
@@ -21,7 +24,7 @@ class CityscapesScores:
 
     Args:
         confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
-        instances: an `InstanceCounts`; None where instances were not looked at.
+        instances: pixels of instances; None where they were not looked at.
         num_images: how many pairs were counted.
 
     Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py.
@@ -32,8 +35,8 @@ class CityscapesScores:
     num_images: int
 
     @property
-    def class_scores(self):
-        """Intersection over union of the 19 classes, by name: floats in [0, 1].
+    def class_scores(self) -> dict[str, float]:
+        """Intersection over union of the 19 classes, by name, in [0, 1].
 
         NaN for a class that is neither in the truth nor in the prediction. A class predicted where the truth is an
         ignored label costs nothing; an ignored label predicted where the truth is a class is a miss.
@@ -44,8 +47,8 @@ class CityscapesScores:
         }
 
     @property
-    def class_instance_scores(self):
-        """Instance-weighted IoU of the 8 classes with instances, by name: floats in [0, 1].
+    def class_instance_scores(self) -> dict[str, float]:
+        """Instance-weighted IoU of the 8 classes with instances, by name, in [0, 1].
 
         Each true pixel is weighted by the mean size of its class's instances over the size of its own instance, so
         that small objects count as much as large ones. NaN as in `class_scores`, and where instances were left out.
@@ -59,8 +62,8 @@ class CityscapesScores:
         }
 
     @property
-    def category_scores(self):
-        """IoU of the 7 categories, by name: floats in [0, 1], NaN as in `class_scores`.
+    def category_scores(self) -> dict[str, float]:
+        """IoU of the 7 categories, by name, in [0, 1], NaN as in `class_scores`.
 
         Taking one class of a category for another is no error here.
         """
@@ -73,8 +76,8 @@ class CityscapesScores:
         return scores
 
     @property
-    def category_instance_scores(self):
-        """Instance-weighted IoU of the categories human and vehicle, by name: floats in [0, 1].
+    def category_instance_scores(self) -> dict[str, float]:
+        """Instance-weighted IoU of the categories human and vehicle, by name, in [0, 1].
 
         NaN as in `class_instance_scores`. A pixel predicted as caravan or trailer counts as vehicle here, though
         neither is scored as a class.
@@ -92,32 +95,32 @@ class CityscapesScores:
         return scores
 
     @property
-    def average_class_score(self):
+    def average_class_score(self) -> float:
         """The mean of `class_scores` without NaN, in [0, 1]: the mIoU of the benchmark."""
         return _average(self.class_scores)
 
     @property
-    def average_class_instance_score(self):
+    def average_class_instance_score(self) -> float:
         """The mean of `class_instance_scores` without NaN, in [0, 1]."""
         return _average(self.class_instance_scores)
 
     @property
-    def average_category_score(self):
+    def average_category_score(self) -> float:
         """The mean of `category_scores` without NaN, in [0, 1]."""
         return _average(self.category_scores)
 
     @property
-    def average_category_instance_score(self):
+    def average_category_instance_score(self) -> float:
         """The mean of `category_instance_scores` without NaN, in [0, 1]."""
         return _average(self.category_instance_scores)
 
     @property
-    def pixel_accuracy(self):
+    def pixel_accuracy(self) -> float:
         """The share of the pixels whose truth is one of the 19 classes that were predicted as it, in [0, 1]."""
         ids = [label.id for label in SCORED]
         return _ratio(np.diagonal(self.confusion)[ids].sum(), self.confusion[ids].sum(), 0)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns what the official evaluator writes as JSON: the same keys, values and types.
 
         Its dicts name all 34 labels and 8 categories, with NaN where there is no score.
@@ -139,7 +142,7 @@ class CityscapesScores:
             "averageScoreInstCategories": self.average_category_instance_score,
         }
 
-    def write(self, path):
+    def write(self, path: str | os.PathLike) -> None:
         """Writes `to_dict` as the official evaluator does, for whatever reads its file.
 
         As there, a missing score is the word `NaN`. Python's `json`, and what else knows that word, reads the file;
@@ -152,7 +155,7 @@ class CityscapesScores:
         with replacing(path) as part:
             part.write_text(json.dumps(self.to_dict(), indent=4, sort_keys=True), encoding="utf-8")
 
-    def __str__(self):
+    def __str__(self) -> str:
         images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
         return "\n".join(
             [
@@ -160,7 +163,7 @@ class CityscapesScores:
                 "",
                 *_table("category", self.category_scores, self.category_instance_scores),
                 "",
-                f"pixel accuracy {_percent(self.pixel_accuracy)} %, {images}",
+                f"pixel accuracy {percent(self.pixel_accuracy)} %, {images}",
             ]
         )
 
@@ -187,17 +190,8 @@ def _average(scores):
 
 
 def _table(title, scores, instance_scores):
-    average = f"average {title}"
-    width = max(map(len, (*CATEGORIES, *(label.name for label in SCORED), average, "average category")))
-    header = f"{title:<{width}}  {'IoU %':>7}  {'iIoU %':>7}"
-    rule = "─" * len(header)
-
-    def row(name, score, instance_score):
-        return f"{name:<{width}}  {_percent(score):>7}  {_percent(instance_score):>7}"
-
-    rows = [row(name, score, instance_scores.get(name, math.nan)) for name, score in scores.items()]
-    return [header, rule, *rows, rule, row(average, _average(scores), _average(instance_scores))]
-
-
-def _percent(score):
-    return "–" if math.isnan(score) else format(100 * score, ".2f")
+    rows = [(name, percent(score), percent(instance_scores.get(name))) for name, score in scores.items()]
+    average = (f"average {title}", percent(_average(scores)), percent(_average(instance_scores)))
+    # Both tables have columns of one width.
+    width = max(map(len, (*CATEGORIES, *(label.name for label in SCORED), "average category")))
+    return text_table((title, "IoU %", "iIoU %"), rows, [average], width=width)

@@ -3,6 +3,8 @@
 import concurrent.futures
 import operator
 import os
+from collections.abc import Callable
+from typing import Any
 
 from keras_hrnet.evaluation.official.files import find_pairs, read_instance_image, read_label_image
 from keras_hrnet.evaluation.official.pair import count_pair
@@ -11,8 +13,15 @@ from keras_hrnet.evaluation.official.values import check_not_train_ids
 
 
 def score_predictions(
-    predictions, ground_truth, *, split="val", instances=True, train_ids=False, num_workers=None, on_pair=None
-):
+    predictions: str | os.PathLike,
+    ground_truth: str | os.PathLike,
+    *,
+    split: str = "val",
+    instances: bool = True,
+    train_ids: bool = False,
+    num_workers: int | None = None,
+    on_pair: Callable[[], Any] | None = None,
+) -> CityscapesScores:
     """Scores predicted label images as the official Cityscapes evaluator does.
 
     All files are looked for before the first one is read. The workers are threads: almost all of the time goes into
@@ -31,7 +40,7 @@ def score_predictions(
         on_pair: called without arguments once a pair is counted, for a progress bar.
 
     Returns:
-        A `CityscapesScores`. They do not depend on `num_workers`.
+        The scores, which do not depend on `num_workers`.
 
     Raises:
         TypeError: if `num_workers` is no integer.

@@ -1,5 +1,7 @@
 """Tells label ids, train ids and other values in label images apart."""
 
+from typing import Literal
+
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID, LABELS
@@ -9,7 +11,7 @@ LAST_ID = max(label.id for label in LABELS)
 LAST_TRAIN_ID = len(ID_OF_TRAIN_ID) - 1
 
 
-def mapping():
+def mapping() -> np.ndarray:
     """Returns the label id of each train id, uint8 `(256,)`.
 
     255, and what is no train id, becomes 0, `unlabeled`.
@@ -19,7 +21,9 @@ def mapping():
     return table
 
 
-def check_values(values, lengths, name, kind):
+def check_values(
+    values: np.ndarray, lengths: np.ndarray, name: str, kind: Literal["truth", "label ids", "train ids"]
+) -> None:
     """Refuses a label image that holds other values than it should.
 
     Args:
@@ -50,7 +54,7 @@ def check_values(values, lengths, name, kind):
     raise ValueError(f"Received {name} with the value {listed} in {pixels} pixels. Expected {expected}. {advice}")
 
 
-def check_not_train_ids(confusion):
+def check_not_train_ids(confusion: np.ndarray) -> None:
     """Refuses counts which show that the predictions hold train ids where label ids were expected.
 
     No network predicts the labels that no score counts. Train ids read as label ids are mostly such: road, 0, looks

@@ -21,8 +21,8 @@ from keras_hrnet.evaluation.boundary import BoundaryCounts
 from keras_hrnet.evaluation.html import write_html
 from keras_hrnet.evaluation.html.confusion import largest_confusions, level
 from keras_hrnet.evaluation.html.encoding import errors_uri, labels_uri, photo_uri
-from keras_hrnet.evaluation.html.wording import short_count
 from keras_hrnet.evaluation.report import EvaluationReport, Example
+from keras_hrnet.evaluation.wording import short_count
 
 pytestmark = pytest.mark.once
 

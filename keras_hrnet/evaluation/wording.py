@@ -1,6 +1,8 @@
-"""Numbers as the page says them."""
+"""Numbers and tables as reports and pages write them."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,4 +42,25 @@ def mean(scores: np.ndarray) -> float | None:
     return None if np.all(np.isnan(scores)) else float(np.nanmean(scores))
 
 
-FILTERS = {"percent": percent, "value": value, "short_count": short_count, "count": count, "mean": mean}
+def text_table(header: Sequence[str], *sections: Sequence[Sequence[str]], width: int = 0) -> list[str]:
+    """Aligns rows of cells, names to the left and numbers to the right.
+
+    Args:
+        header: what the columns are called.
+        sections: lists of rows, with a rule above each; an empty one has none. A row may have fewer cells than the
+            header.
+        width: of the first column at least, in letters.
+
+    Returns:
+        The lines.
+    """
+    rows = [header, *itertools.chain(*sections)]
+    width = max(width, *(len(row[0]) for row in rows))
+    # As wide as "100.00" and a blank at least.
+    widths = [max(7, *(len(row[i]) for row in rows if i < len(row))) for i in range(1, len(header))]
+
+    def line(row):
+        return "  ".join([f"{row[0]:<{width}}", *(f"{cell:>{n}}" for cell, n in zip(row[1:], widths, strict=False))])
+
+    rule = "─" * len(line(header))
+    return [line(header), *(text for rows in sections if rows for text in (rule, *map(line, rows)))]
