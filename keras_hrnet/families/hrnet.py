@@ -87,7 +87,7 @@ class Variant(Family):
             stage_layer = Stage(
                 num_modules,
                 self.blocks,
-                **({} if self.block == "basic" else {"block": self.block}),
+                block=self.block,
                 remat=options.remat,
                 name=f"stage{stage}",
                 **options.of_resizing,

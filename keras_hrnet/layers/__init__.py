@@ -1,5 +1,6 @@
 """How one tensor becomes another: the layers that HRNet is made of, each usable alone."""
 
+from keras_hrnet.layers.branch import Branch
 from keras_hrnet.layers.convolution import ConvNorm, Convolution
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
@@ -7,7 +8,7 @@ from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
 from keras_hrnet.layers.object_context import ObjectAttention, ObjectContext, SpatialGather
 from keras_hrnet.layers.pyramid import PyramidConvolution
-from keras_hrnet.layers.residual import BasicBlock, Bottleneck, Branch
+from keras_hrnet.layers.residual import BasicBlock, Bottleneck
 from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
 from keras_hrnet.layers.scales import Rescale, ScaleAttention, ScaleBlend
 from keras_hrnet.layers.self_attention import InterlacedAttention, InterlacedContext, SelfAttention

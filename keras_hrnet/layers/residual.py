@@ -1,4 +1,4 @@
-"""Residual blocks, and a branch: several of them in a row."""
+"""Residual blocks: what HRNet's branches are made of."""
 
 import keras
 
@@ -6,7 +6,6 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
-from keras_hrnet.layers.rematerialization import rematerialize
 
 
 class _ResidualBlock(FoldableLayer):
@@ -88,54 +87,3 @@ class Bottleneck(_ResidualBlock):
 
     def convolution_table(self):
         return (self.filters, 1, "relu"), (self.filters, 3, "relu"), (self.filters * self.expansion, 1, None)
-
-
-BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
-
-
-@keras.saving.register_keras_serializable(package="keras_hrnet")
-class Branch(FoldableLayer):
-    """Runs a map through residual blocks at one resolution.
-
-    Args:
-        filters: channels of the blocks; a bottleneck's result has four times as many.
-        num_blocks: how many.
-        block: "basic" or "bottleneck".
-        remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
-
-    Returns:
-        float `(batch, height, width, filters)`, or four times `filters` for bottlenecks.
-
-    Raises:
-        ValueError: if `block` is neither of the two.
-    """
-
-    def __init__(self, filters, num_blocks, block="basic", *, remat=False, **kwargs):
-        super().__init__(**kwargs)
-        if block not in BLOCKS:
-            raise ValueError(f"Received block={block!r}. Expected one of {sorted(BLOCKS)}. Pass one of them.")
-        self.filters = filters
-        self.num_blocks = num_blocks
-        self.block = block
-        self.remat = remat
-        self.blocks = [BLOCKS[block](filters, name=f"block_{i}", **self.options) for i in range(num_blocks)]
-
-    def build(self, input_shape):
-        for block in self.blocks:
-            block.build(input_shape)
-            input_shape = block.compute_output_shape(input_shape)
-
-    def call(self, x, training=None):
-        for block in self.blocks:
-            x = rematerialize(block, x) if self.remat and training else call_inside(block, x, training=training)
-        return x
-
-    def compute_output_shape(self, input_shape):
-        for block in self.blocks:
-            input_shape = block.compute_output_shape(input_shape)
-        return input_shape

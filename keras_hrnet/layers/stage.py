@@ -2,21 +2,22 @@
 
 import keras
 
+from keras_hrnet.layers.branch import Branch, find_block
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
-from keras_hrnet.layers.residual import Branch
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HighResolutionModule(FoldableLayer):
-    """Runs each branch through its residual blocks, then lets the branches exchange what they found.
+    """Runs each branch through its blocks, then lets the branches exchange what they found.
 
     Args:
-        num_blocks: basic blocks in each branch.
+        num_blocks: blocks in each branch.
         interpolation: how the fuse layer enlarges coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
+        block: the kind of block, as `Branch` takes it.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             what is inside them.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
@@ -32,23 +33,33 @@ class HighResolutionModule(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
     """
 
-    def __init__(self, num_blocks, interpolation="bilinear", align_corners=False, *, remat=False, **kwargs):
+    def __init__(
+        self, num_blocks, interpolation="bilinear", align_corners=False, *, block="basic", remat=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
+        self.block, _ = find_block(block)
         self.remat = remat
         self.branches = []
         self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **self.options)
 
     def build(self, input_shape):
-        self.branches = [
-            Branch(shape[self.channel_axis], self.num_blocks, name=f"branch_{i}", **self.options)
-            for i, shape in enumerate(input_shape)
-        ]
+        self.branches = [self.make_branch(i, shape[self.channel_axis]) for i, shape in enumerate(input_shape)]
         for branch, shape in zip(self.branches, input_shape, strict=True):
             branch.build(shape)
         self.fuse.build(input_shape)
+
+    def make_branch(self, i, channels):
+        _, kind = find_block(self.block)
+        filters, rest = divmod(channels, getattr(kind, "expansion", 1))
+        if rest:
+            raise ValueError(
+                f"`HighResolutionModule` received a map of {channels} channels with block={self.block!r}. Expected a "
+                f"multiple of the block's expansion, {kind.expansion}. Change the width of the branch."
+            )
+        return Branch(filters, self.num_blocks, self.block, name=f"branch_{i}", **self.options)
 
     def call(self, inputs, training=None):
         branches = zip(self.branches, inputs, strict=True)
@@ -67,9 +78,10 @@ class Stage(FoldableLayer):
 
     Args:
         num_modules: how many.
-        num_blocks: basic blocks in each branch of each module.
+        num_blocks: blocks in each branch of each module.
         interpolation: how the fuse layers enlarge coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
+        block: the kind of block, as `Branch` takes it.
         remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping what
             is inside them.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
@@ -86,17 +98,26 @@ class Stage(FoldableLayer):
     """
 
     def __init__(
-        self, num_modules, num_blocks, interpolation="bilinear", align_corners=False, *, remat=False, **kwargs
+        self,
+        num_modules,
+        num_blocks,
+        interpolation="bilinear",
+        align_corners=False,
+        *,
+        block="basic",
+        remat=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_modules = num_modules
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
+        self.block, _ = find_block(block)
         self.remat = remat
         self.modules_in_order = [
             HighResolutionModule(
-                num_blocks, interpolation, align_corners, remat=remat, name=f"module_{i}", **self.options
+                num_blocks, interpolation, align_corners, block=block, remat=remat, name=f"module_{i}", **self.options
             )
             for i in range(num_modules)
         ]

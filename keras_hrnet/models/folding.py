@@ -55,6 +55,8 @@ def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> 
     elif getattr(target, "folded", False):
         for inner_source, inner_target in zip(children(source), children(target), strict=True):
             transfer_weights(inner_source, inner_target)
+        for weight, value in zip(_own_weights(target), _own_weights(source), strict=True):
+            weight.assign(value)
     else:
         target.set_weights(source.get_weights())
 
@@ -69,6 +71,11 @@ def divide_by_deviation(stem: Stem) -> None:
     """
     kernel = stem.convolutions[0].conv.kernel
     kernel.assign(_float64(kernel) / np.array(STD_RGB_255)[:, None])
+
+
+def _own_weights(layer):
+    inner = {id(weight) for child in children(layer) for weight in child.weights}
+    return [weight for weight in layer.weights if id(weight) not in inner]
 
 
 def _float64(variable):

@@ -30,6 +30,10 @@ CASES = {
     "FuseLayer by nearest": (lambda **k: layers.FuseLayer("nearest", **k), PYRAMID),
     "FuseLayer with aligned corners": (lambda **k: layers.FuseLayer(align_corners=True, **k), PYRAMID),
     "HighResolutionModule": (lambda **k: layers.HighResolutionModule(1, **k), PYRAMID),
+    "HighResolutionModule of bottlenecks": (
+        lambda **k: layers.HighResolutionModule(1, block="bottleneck", **k),
+        PYRAMID,
+    ),
     "Stage": (lambda **k: layers.Stage(2, 1, **k), PYRAMID[:2]),
     "Transition": (lambda **k: layers.Transition((4, 6, 8), **k), PYRAMID[:2]),
     "Stem": (lambda **k: layers.Stem(8, **k), IMAGE),

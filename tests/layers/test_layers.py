@@ -56,11 +56,6 @@ def test_a_transition_refuses_another_number_of_maps():
         layers.Transition((4, 8)).build([(1, 5, 5, 4), (1, 3, 3, 4)])
 
 
-def test_a_branch_refuses_an_unknown_block():
-    with pytest.raises(ValueError, match=r"Received block='dense'\. Expected one of \['basic', 'bottleneck'\]"):
-        layers.Branch(4, 1, "dense")
-
-
 def test_a_layer_refuses_an_unknown_data_format():
     with pytest.raises(ValueError, match="Received data_format='NHWC'"):
         layers.ConvNorm(4, 3, data_format="NHWC")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.layers import BatchNorm, ConvNorm, Normalize, PyramidConvolution
+from keras_hrnet.layers import BasicBlock, BatchNorm, Branch, ConvNorm, Normalize, PyramidConvolution
 from keras_hrnet.models import folding
 
 TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
@@ -212,6 +212,28 @@ def test_a_network_inside_another_model_is_folded_and_other_layers_are_copied(su
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
     norms = [layer for layer in sublayers(optimized) if isinstance(layer, keras.layers.BatchNormalization)]
     assert [type(layer) for layer in norms] == [keras.layers.BatchNormalization]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class ScaledBlock(BasicBlock):
+    """A block with a weight of its own, beside those of its convolutions."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.5), name="scale")
+
+    def call(self, x, training=None):
+        return self.scale * super().call(x, training=training)
+
+
+def test_a_block_of_a_user_keeps_weights_that_are_not_folded():
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, Branch(3, 2, ScaledBlock, data_format="channels_last")(image))
+    randomize(model)
+    optimized = keras_hrnet.optimize_for_inference(model)
+    assert sum("scale" in weight.path for weight in optimized.weights) == 2
+    assert not any("gamma" in weight.path for weight in optimized.weights)
+    assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
 
 
 def test_an_optimized_network_and_one_without_normalisation_are_only_copied():

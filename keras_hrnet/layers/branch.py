@@ -1,0 +1,109 @@
+"""A branch: blocks of one kind in a row, at one resolution. Here a block is found by its name or class."""
+
+import inspect
+import operator
+
+import keras
+
+from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
+from keras_hrnet.layers.rematerialization import rematerialize
+from keras_hrnet.layers.residual import BasicBlock, Bottleneck
+
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
+
+
+def find_block(block):
+    """Finds the name of a kind of block, by which a config holds it, and its class.
+
+    Args:
+        block: "basic", "bottleneck", or a layer class registered with Keras, or the name that it is registered by.
+
+    Returns:
+        A pair: the name, and the class.
+
+    Raises:
+        ValueError: if there is no such block.
+    """
+    name = keras.saving.get_registered_name(block) if isinstance(block, type) else block
+    kind = BLOCKS.get(name) or keras.saving.get_registered_object(name)
+    if kind is None or block not in (name, kind):
+        raise ValueError(
+            f"Received block={block!r}. Expected one of {sorted(BLOCKS)}, or a layer class that is registered with "
+            "Keras. Pass one of them, or put @keras.saving.register_keras_serializable() above the class."
+        )
+    return name, kind
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Branch(FoldableLayer):
+    """Runs a map through blocks at one resolution.
+
+    The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
+    that argument, as a `FoldableLayer` does; any other block is not folded. A block makes its weights in `build`, and
+    keeps height and width. Its result has `kind.expansion` times `filters` channels, or `filters` if the class has no
+    such attribute.
+
+    Args:
+        filters: channels of the blocks; a bottleneck's result has four times as many.
+        num_blocks: how many.
+        block: "basic", "bottleneck", or a layer class registered with Keras, or the name that it is registered by.
+        remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
+
+    Returns:
+        float `(batch, height, width, filters)`, or `expansion` times `filters`.
+
+    Raises:
+        ValueError: if `block` is none of these.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_hrnet.layers import Branch, ConvNorm, FoldableLayer
+    >>> @keras.saving.register_keras_serializable(package="example")
+    ... class Plain(FoldableLayer):
+    ...     def __init__(self, filters, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.filters = filters
+    ...         self.convolution = ConvNorm(filters, 3, name="convolution", **self.options)
+    ...     def build(self, input_shape):
+    ...         self.convolution.build(input_shape)
+    ...     def call(self, x, training=None):
+    ...         return self.convolution(x, training=training)
+    >>> branch = Branch(16, 3, Plain, data_format="channels_last")
+    >>> branch.block, branch.compute_output_shape((None, 32, 32, 8))
+    ('example>Plain', (None, 32, 32, 16))
+    """
+
+    def __init__(self, filters, num_blocks, block="basic", *, remat=False, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.num_blocks = num_blocks
+        self.block, kind = find_block(block)
+        self.remat = remat
+        self.expansion = getattr(kind, "expansion", 1)
+        options = self.options
+        if not (issubclass(kind, FoldableLayer) or "folded" in inspect.signature(kind.__init__).parameters):
+            del options["folded"]
+        self.blocks = [kind(filters, name=f"block_{i}", **options) for i in range(num_blocks)]
+        is_ours = issubclass(kind, MapLayer) and "training" in inspect.signature(kind.call).parameters
+        self.call_block = call_inside if is_ours else operator.call
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = self.compute_output_shape(input_shape)
+
+    def call(self, x, training=None):
+        for block in self.blocks:
+            x = rematerialize(block, x) if self.remat and training else self.call_block(block, x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return with_channels(input_shape, self.filters * self.expansion, self.data_format)
