@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -19,6 +18,7 @@ import keras
 from keras_hrnet.data_sets import IGNORE_LABEL
 from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.models import classes_of
+from keras_hrnet.models.weights_hash import weights_hash
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training.callbacks.log import read_log
 from keras_hrnet.training.checks import batch_size_of, fingerprint_of
@@ -144,16 +144,6 @@ def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:
         "best_validation": None if best is None else best + 1,
         "best_mean_iou": None if best is None else scores[best],
     }
-
-
-def weights_hash(model: keras.Model) -> str:
-    """Returns a hash of all weights of a model, without its seeds, in their order: 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for variable in model.weights:
-        value = keras.ops.convert_to_numpy(variable)
-        digest.update(f"{value.dtype} {value.shape}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def _data(dataset):
