@@ -46,9 +46,8 @@ class Segmenter:
         seconds = time.perf_counter() - start
         answer = self.interpreter.get_tensor(self.output["index"])[0]
         labels = answer if answer.ndim == 2 else answer.argmax(axis=-1)
-        return np.asarray(
-            Image.fromarray(labels.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)
-        ), seconds
+        labels = Image.fromarray(labels.astype(np.int32)).resize(photo.size, Image.Resampling.NEAREST)
+        return np.asarray(labels), seconds
 
 
 def main():

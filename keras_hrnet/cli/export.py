@@ -9,11 +9,12 @@ import rich.console
 import typer
 
 from keras_hrnet.cli.info import parse_size
-from keras_hrnet.cli.protocol import HierarchicalScales, load_network
+from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network
 from keras_hrnet.data import cityscapes
 from keras_hrnet.evaluation.photos import find_photos, read_image
 from keras_hrnet.export import export_onnx, export_saved_model, export_tflite
 from keras_hrnet.models import optimize_for_inference
+from keras_hrnet.models.network import own_classes
 from keras_hrnet.replacing import replacing
 
 # As many as `export_tflite` takes the ranges of values from.
@@ -41,7 +42,8 @@ def export(
         bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure what each layer loses.")
     ] = False,
     hierarchical_scales: HierarchicalScales = None,
-):
+    classes: ClassNames = None,
+) -> None:
     """Export a network, and run and compare with Keras what was written; nothing is kept that differs."""
     kind = output.suffix
     _check_options(
@@ -55,8 +57,11 @@ def export(
     image_size = None if size is None else parse_size(size)
     if image_size is None and (kind == ".tflite" or data is not None or photos is not None):
         raise ValueError("Received no --size. Expected one: the file or its images have fixed sizes. Pass 512x1024.")
-    network = load_network(model, hierarchical_scales)
+    network = load_network(model, hierarchical_scales, classes)
     console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
+    known = own_classes(network)
+    if known is None or not known.are_named:
+        console.print(f"The classes of {network.name} have no names. Name them: --classes road,sky,… or cityscapes.")
     if kind == ".keras":
         with replacing(output) as part:
             optimize_for_inference(network).save(part)

@@ -1,7 +1,7 @@
 """Networks as files that run elsewhere, each compared with Keras before it is kept."""
 
+from keras_hrnet.export.formats import read_metadata
 from keras_hrnet.export.litert import run_tflite
-from keras_hrnet.export.metadata import read_metadata
 from keras_hrnet.export.onnx import export_onnx
 from keras_hrnet.export.report import ExportReport, ServingReport
 from keras_hrnet.export.saved_model import export_saved_model

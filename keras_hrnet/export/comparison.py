@@ -11,6 +11,7 @@ from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over
 from keras_hrnet.export.images import Batch
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.runner import KerasRunner
+from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import label_dtype
 
 # The largest difference that one logit may have, as a share of the largest logit. Measured where Keras runs on the CPU:
@@ -32,10 +33,12 @@ class Reference:
     Args:
         batches: the images, with their labels where they are known.
         logits: for each batch, float32 `(num_images, ..., num_classes)`, channels last.
+        ignore_label: that of pixels whose label is not compared with the truth, beside 255.
     """
 
     batches: list[Batch]
     logits: list[np.ndarray]
+    ignore_label: int = IGNORE_LABEL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +85,7 @@ def reference(model: keras.Model, options: ExportOptions, batches: list[Batch]) 
             f"Received the model {model.name!r}, whose logits on {sum(len(x) for x in answers)} images are not all "
             "finite. Expected numbers. Load the weights of a training that did not diverge."
         )
-    return Reference(batches, answers)
+    return Reference(batches, answers, classes_of(model).ignore_label)
 
 
 def compare(run: Callable[[np.ndarray], np.ndarray], expected: Reference, options: ExportOptions) -> Comparison:
@@ -203,7 +206,8 @@ def _miou(expected, labels):
     if any(truth is None or truth.shape != x.shape[:-1] for truth, x in zip(truths, expected.logits, strict=True)):
         return None
     truth = _rows(truths, 0)
-    if not (truth != IGNORE_LABEL).any():
+    counted = (truth != IGNORE_LABEL) & (truth != expected.ignore_label)
+    if not counted.any():
         return None
-    scores = intersection_over_union(confusion_matrix(truth, labels, expected.logits[0].shape[-1]))
-    return float(np.nanmean(scores))
+    confusion = confusion_matrix(truth[counted], labels[counted], expected.logits[0].shape[-1])
+    return float(np.nanmean(intersection_over_union(confusion)))

@@ -53,8 +53,13 @@ class Format(abc.ABC):
         """Finds the layer of a network where a file that failed departs from it first."""
         return None
 
-    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:  # noqa: B027
+    @abc.abstractmethod
+    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
         """Puts into a file what JSON holds, for the program that runs it."""
+
+    @abc.abstractmethod
+    def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
+        """Returns what `add_metadata` put there, or None."""
 
     def measure(self, path: pathlib.Path, runner: Runner) -> dict[str, Any]:
         """Returns what else the report says of a file that was run."""

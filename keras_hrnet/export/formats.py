@@ -1,7 +1,8 @@
-"""The kinds of files that networks are exported to, and how a file of any of them is opened."""
+"""The kinds of files that networks are exported to, and how a file of any of them is opened and read."""
 
 import os
 import pathlib
+from typing import Any
 
 import keras
 
@@ -21,9 +22,6 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
         num_threads: on how many cores LiteRT and ONNX Runtime run; None for all. The others take it from their
             process's variables: OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
 
-    Returns:
-        A function from uint8 images to what the file answers for them: see `Runner`.
-
     Raises:
         FileNotFoundError: if there is nothing.
         ValueError: if it is none of these.
@@ -31,10 +29,40 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
     path = pathlib.Path(path)
     if path.is_file() and path.suffix == ".keras":
         return KerasRunner(keras.models.load_model(path, compile=False))
+    return _kind_of(path, "a .keras file").open(path, num_threads)
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads what an export wrote into a file for the program that runs it.
+
+    Args:
+        path: a `.tflite` or `.onnx` file, or the folder of a SavedModel.
+
+    Returns:
+        A dict: "input" and "output" (the signature), "precision", "class_names", "colors" (red, green and blue of
+        each class, in [0, 255]), "ignore_label" (the train id of pixels that are no class), "resize" (the convention of
+        the network), "source" (model and SHA-256 of its weights), "keras_hrnet" (the version that wrote it).
+
+    Raises:
+        FileNotFoundError: if there is nothing.
+        ValueError: if it was not exported by this package.
+    """
+    path = pathlib.Path(path)
+    metadata = _kind_of(path).read_metadata(path)
+    if metadata is None:
+        raise ValueError(
+            f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that this "
+            "package exported. Export the network again."
+        )
+    return metadata
+
+
+def _kind_of(path, *others):
     for kind in FORMATS.values():
         if kind.is_at(path):
-            return kind.open(path, num_threads)
-    expected = ", ".join([*(kind.suffix for kind in FORMATS.values() if kind.suffix), ".keras", "a SavedModel folder"])
+            return kind
+    expected = [f"a {kind.suffix} file" if kind.suffix else f"a {kind.title} folder" for kind in FORMATS.values()]
+    message = f"Received the path {str(path)!r}. Expected {' or '.join([*expected, *others])}."
     if not path.exists():
-        raise FileNotFoundError(f"Received the path {str(path)!r}. Expected {expected}. Check the name.")
-    raise ValueError(f"Received the path {str(path)!r}. Expected {expected}. Export the network to one.")
+        raise FileNotFoundError(f"{message} Check the name.")
+    raise ValueError(f"{message} Export the network to one.")

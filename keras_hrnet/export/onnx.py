@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import os
 import pathlib
 from typing import Any
@@ -20,6 +21,7 @@ from keras_hrnet.export.tf2onnx_handlers import handlers
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 # From 13 on, as older ones split differently; to what tf2onnx 1.17 writes.
 OPSETS = range(13, 19)
+METADATA = "keras_hrnet"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,8 @@ def export_onnx(
     any size go in, unless the model or an argument fixes it; a fixed size runs somewhat faster, and some runtimes take
     no other. Each enlarging of maps is one operator Resize.
 
-    A report, as JSON, is written beside it: "w48.onnx.json" for "w48.onnx". Needs `pip install "keras-hrnet[export]"`.
+    The classes, their colours and where it came from are in its property "keras_hrnet", as JSON (`read_metadata`). A
+    report, as JSON, is written beside it: "w48.onnx.json" for "w48.onnx". Needs `pip install "keras-hrnet[export]"`.
     Under JAX and torch the weights go through a TensorFlow process, which takes some seconds more.
 
     Args:
@@ -127,6 +130,19 @@ class Onnx(Format):
         _name_axes(made.graph.output[0], ("batch", "logits_height", "logits_width"))
         onnx.checker.check_model(made)
         onnx.save(made, str(path))
+
+    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
+        import onnx
+
+        made = onnx.load(str(path))
+        onnx.helper.set_model_props(made, {METADATA: json.dumps(metadata)})
+        onnx.save(made, str(path))
+
+    def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
+        import onnx
+
+        found = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
+        return json.loads(found[METADATA]) if METADATA in found else None
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         return OnnxRunner(path, num_threads)

@@ -1,5 +1,6 @@
 """Writes a network as a SavedModel that TensorFlow alone loads: the public function `export_saved_model`."""
 
+import json
 import os
 import pathlib
 from typing import Any
@@ -16,6 +17,8 @@ from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.runner import Runner, known_size
 
 SIGNATURE = "serving_default"
+# TensorFlow keeps this folder for what others add.
+METADATA = "assets.extra/keras_hrnet.json"
 
 
 def export_saved_model(
@@ -33,7 +36,8 @@ def export_saved_model(
     and without this package, on CPUs and GPUs. Weights are constants in it, normalisations are folded: it is for
     inference only, loads in a third of the time that variables take, and cannot be larger than two gigabytes.
 
-    A report, as JSON, is written beside it: "w48.json" for the folder "w48". Under JAX and torch the weights go
+    The classes, their colours and where it came from are in its "assets.extra/keras_hrnet.json" (`read_metadata`). A
+    report, as JSON, is written beside it: "w48.json" for the folder "w48". Under JAX and torch the weights go
     through a TensorFlow process, which takes some seconds more.
 
     Args:
@@ -84,6 +88,13 @@ class SavedModel(Format):
         # Constants: HRNetW18Small loads in 0.2 s, and in 0.6 s with variables.
         signature = answer_function(network, options, freezes=True).get_concrete_function()
         tf.saved_model.save(tf.Module(), str(path), signatures={SIGNATURE: signature})
+
+    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
+        (path / METADATA).parent.mkdir(exist_ok=True)
+        (path / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
+
+    def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
+        return json.loads((path / METADATA).read_text()) if (path / METADATA).is_file() else None
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         return SavedModelRunner(path)

@@ -69,8 +69,8 @@ def export_tflite(
             package. The first four are compared, with their labels by mean IoU too; "int8", "int16x8" and "mixed"
             take the ranges of values from the first 64 and cannot do without. None means noise and gradients.
         batch_size: how many images go in at once.
-        class_names: names of the classes, by train id, for the file; None means Cityscapes' for 19 classes, else
-            "class 0", "class 1", ….
+        class_names: names of the classes, by train id, for the file; None means those that the network knows
+            (`model.class_names`).
         sensitivity: whether to measure what each layer loses when it alone is in integers, for the report. Takes up
             to 40 runs.
 
@@ -138,6 +138,9 @@ class TFLite(Format):
 
     def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
         path.write_bytes(flatbuffer.add_metadata(path.read_bytes(), metadata))
+
+    def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
+        return flatbuffer.find_metadata(path.read_bytes())
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> TFLiteModel:
         return TFLiteModel(path, num_threads)

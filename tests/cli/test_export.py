@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_hrnet.data import synthesize
+from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.layers.normalization import BatchNorm
 
 pytestmark = pytest.mark.once
@@ -30,6 +31,18 @@ def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_netwo
 
 
 @pytest.mark.slow
+def test_a_network_that_does_not_know_its_classes_is_told_and_they_can_be_named(invoke, saved_small_network, tmp_path):
+    told = f"The classes of {keras.models.load_model(saved_small_network).name} have no names"
+    assert told in invoke("export", saved_small_network, tmp_path / "plain.keras").output
+    assert keras.models.load_model(tmp_path / "plain.keras").class_names[0] == "class 0"
+    result = invoke("export", saved_small_network, tmp_path / "named.keras", "--classes", "cityscapes")
+    assert told not in result.output
+    assert keras.models.load_model(tmp_path / "named.keras").class_names == CLASS_NAMES
+    assert told not in invoke("export", tmp_path / "named.keras", tmp_path / "again.keras").output
+    result = invoke("export", saved_small_network, tmp_path / "a.onnx", "--classes", "sky,road")
+    assert "Received 2 class names" in str(result.exception)
+
+
 def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_path, sublayers):
     assert invoke("export", saved_network, tmp_path / "fast.keras").exit_code == 0
     fast = keras.models.load_model(tmp_path / "fast.keras")

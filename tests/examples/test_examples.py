@@ -81,10 +81,13 @@ def test_the_on_device_runner_needs_neither_keras_nor_this_package(tmp_path):
     photo = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype="uint8")
     Image.fromarray(photo).save(tmp_path / "my photo.jpg")
     blocked = "import sys; sys.modules.update(dict.fromkeys(('keras', 'tensorflow', 'keras_hrnet')));"
-    code = f"{blocked} import runpy; sys.argv = ['segment.py', 'tiny.tflite', 'my photo.jpg']; "
+    code = f"{blocked} import runpy; sys.argv = ['segment.py', 'tiny.tflite', 'my photo.jpg', '--alpha=1']; "
     code += f"runpy.run_path({str(script)!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"my photo_segmented.png: \d+ ms, mostly [a-e]", done.stdout)
     with Image.open(tmp_path / "my photo_segmented.png") as picture:
         assert picture.size == (50, 70)
+        painted = {color for _, color in picture.getcolors()}
+    assert painted <= {tuple(color) for color in keras_hrnet.read_metadata(tmp_path / "tiny.tflite")["colors"]}
+    assert (0, 0, 0) not in painted

@@ -1,5 +1,7 @@
 """What counts as the same answer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,16 @@ def test_the_mean_iou_of_both_is_told_where_the_truth_is_known():
     assert (comparison.keras_miou, comparison.miou) == (1, 0.25)
     for unknown in (None, np.full((1, 1, 2), 255, np.uint8), np.zeros((1, 4, 8), np.uint8)):
         assert compare(lambda images: moved, reference(unknown), options()).miou is None
+
+
+def test_the_mean_iou_leaves_out_what_the_network_ignores():
+    truth = np.array([[[0, 1]]], dtype=np.uint8)
+    expected = dataclasses.replace(reference(truth), ignore_label=0)
+    comparison = compare(lambda images: LOGITS, expected, options())
+    assert comparison.miou == 1
+    wrong = LOGITS[..., ::-1].copy()  # The first pixel is of class 2, the second of class 1.
+    assert compare(lambda images: wrong, expected, options()).miou == 1
+    assert compare(lambda images: wrong, reference(truth), options()).miou == pytest.approx(1 / 3)
 
 
 def test_the_relative_error_is_a_share_of_the_deviation():

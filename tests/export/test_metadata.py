@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, PALETTE
-from keras_hrnet.export import run_tflite
+from keras_hrnet.export import read_metadata, run_tflite
 from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.flatbuffer import add_metadata
-from keras_hrnet.export.metadata import describe, read_metadata, weights_hash
+from keras_hrnet.export.metadata import describe
+from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.models.weights_hash import weights_hash
 
 
 def network(num_classes=3):
@@ -52,23 +55,38 @@ def test_weights_lie_at_multiples_of_16_bytes_inside_the_flatbuffer(content):
     assert all(start % 16 == 0 for start in starts)
 
 
-def test_a_network_of_19_classes_has_those_of_cityscapes():
-    described = describe(network(19), TFLiteOptions((4, 5), 2, "uint8", "int8", "labels"))
-    assert described["class_names"] == list(CLASS_NAMES)
-    assert described["colors"] == [list(color) for color in PALETTE]
+def test_the_file_and_its_signature_are_described():
+    model = network(19)
+    described = describe(model, TFLiteOptions((4, 5), 2, "uint8", "int8", "labels"))
     assert described["input"]["shape"] == [2, 4, 5, 3]
     assert described["input"]["dtype"] == "uint8"
     assert described["output"] == {"name": "labels", "kind": "labels"}
     assert described["precision"] == "int8"
     assert described["resize"] is None
+    assert described["source"] == {"model": "net", "data_format": "channels_last", "sha256": weights_hash(model)}
 
 
-def test_others_are_numbered_or_named_and_have_colors_of_their_own():
-    described = describe(network(), TFLiteOptions((4, 5)))
-    assert described["class_names"] == ["class 0", "class 1", "class 2"]
-    # Pascal VOC's first three.
-    assert described["colors"] == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
-    assert describe(network(), TFLiteOptions((4, 5)), ("a", "b", "c"))["class_names"] == ["a", "b", "c"]
+def test_the_classes_are_those_of_the_network_and_never_guessed():
+    model = network(19)
+    described = describe(model, ExportOptions())
+    assert described["class_names"] == [f"class {i}" for i in range(19)]
+    assert described["colors"] == [list(color) for color in palette(19)]
+    assert described["ignore_label"] == 255
+    model.classes = "cityscapes"
+    described = describe(model, ExportOptions())
+    assert described["class_names"] == list(CLASS_NAMES)
+    assert described["colors"] == [list(color) for color in PALETTE]
+
+
+def test_names_that_are_given_replace_those_of_the_network_and_keep_its_colors():
+    model, names = network(), ["ciel", "route", "arbre"]
+    described = describe(model, ExportOptions(), names)
+    assert (described["class_names"], described["colors"]) == (names, [list(color) for color in palette(3)])
+    colors = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    model.classes = Classes(("sky", "road", "tree"), colors, ignore_label=0xFE)
+    described = describe(model, ExportOptions(), names)
+    assert (described["class_names"], described["colors"]) == (names, [list(color) for color in colors])
+    assert described["ignore_label"] == 0xFE
 
 
 def test_too_few_names_are_refused():
@@ -84,16 +102,14 @@ def test_the_resize_convention_of_the_network_is_told(head):
     assert convention == {"interpolation": "bilinear", "align_corners": True}
 
 
-def test_the_hash_is_that_of_the_weights():
-    first, same, other = network(), network(), network()
-    same.set_weights(first.get_weights())
-    assert weights_hash(first) == weights_hash(same) != weights_hash(other)
-
-
 def test_a_file_without_metadata_is_named(content, tmp_path):
     for name, written in (("plain.tflite", content), ("text.tflite", b"not a model")):
         (tmp_path / name).write_bytes(written)
         with pytest.raises(ValueError, match=rf"{name}', which holds no metadata of keras_hrnet"):
             read_metadata(tmp_path / name)
-    with pytest.raises(FileNotFoundError, match=r"none.tflite'. Expected a .tflite file"):
+    with pytest.raises(
+        FileNotFoundError, match=r"none.tflite'. Expected a .tflite file or a .onnx file or a SavedModel f"
+    ):
         read_metadata(tmp_path / "none.tflite")
+    with pytest.raises(ValueError, match=r"Expected a .tflite file .*Export the network to one"):
+        read_metadata(tmp_path)

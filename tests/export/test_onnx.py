@@ -15,7 +15,8 @@ import onnxruntime
 import pytest
 
 import keras_hrnet
-from keras_hrnet.export import ServingReport, export_onnx
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.export import ServingReport, export_onnx, read_metadata
 from keras_hrnet.export.onnx import Onnx
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
@@ -80,8 +81,12 @@ def resizes(path):
 @pytest.mark.slow
 def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     network, path = tiny_hrnet(), tmp_path / "tiny.onnx"
+    network.classes = Classes(tuple("abcd"), ignore_label=9)
     report = export_onnx(network, path)
     assert isinstance(report, ServingReport)
+    metadata = read_metadata(path)
+    assert (metadata["class_names"], metadata["ignore_label"]) == (list("abcd"), 9)
+    assert json.loads(session_of(path).get_modelmeta().custom_metadata_map["keras_hrnet"]) == metadata
     assert_answers_alike(path, network, [(1, 64, 96), (3, 33, 50)])
     assert (report.image_size, report.batch_size, report.input_dtype) == ((None, None), None, "float32")
     assert 0 < report.mean_difference < report.largest_difference < 1e-3

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.evaluation import labels_model
-from keras_hrnet.export import ServingReport, export_saved_model
+from keras_hrnet.export import ServingReport, export_saved_model, read_metadata
 from keras_hrnet.export.saved_model import SavedModel
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
@@ -74,8 +75,12 @@ def assert_answers_alike(path, network, sizes, axis=-1):
 @pytest.mark.slow
 def test_a_saved_model_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     network, path = tiny_hrnet(), tmp_path / "tiny"
+    network.classes = Classes(tuple("abcd"), ignore_label=9)
     report = export_saved_model(network, path)
     assert isinstance(report, ServingReport)
+    metadata = read_metadata(path)
+    assert (metadata["class_names"], metadata["ignore_label"]) == (list("abcd"), 9)
+    assert (metadata["input"]["name"], metadata["input"]["shape"]) == ("images", [None, None, None, 3])
     assert_answers_alike(path, network, [(1, 64, 96), (3, 33, 50)])
     assert (report.image_size, report.batch_size, report.input_dtype) == ((None, None), None, "uint8")
     assert 0 < report.mean_difference < report.largest_difference < 1e-3
