@@ -1,9 +1,11 @@
 """Sky and ground, computed for all their pixels at once."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_hrnet.streets.canvas import Camera, Light
 from keras_hrnet.streets.texture import band, fractal, speckle, stripes
 
 CLOUD = (250, 250, 252)
@@ -49,7 +51,7 @@ class Ground(NamedTuple):
     paint: tuple[float, float, float]
 
 
-def sky(camera, light, shift):
+def sky(camera: Camera, light: Light, shift: float) -> np.ndarray:
     """The sky above the horizon.
 
     Args:
@@ -76,7 +78,14 @@ def sky(camera, light, shift):
     return pixels
 
 
-def ground(camera, light, layout, shadows, generator, shift):
+def ground(
+    camera: Camera,
+    light: Light,
+    layout: Ground,
+    shadows: Sequence[np.ndarray],
+    generator: np.random.Generator,
+    shift: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """The ground below the horizon.
 
     Args:

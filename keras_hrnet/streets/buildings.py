@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+from random import Random
 
+from keras_hrnet.streets.canvas import Canvas
 from keras_hrnet.streets.facade import Facade
 from keras_hrnet.streets.furniture import LEFTWARDS, RIGHTWARDS
 
@@ -48,12 +50,12 @@ class House:
     pattern: Facade
 
     @property
-    def eaves(self):
+    def eaves(self) -> float:
         """Metres; the height of its walls."""
         return self.pattern.top
 
 
-def choose_house(random, x, start, stop, floors):
+def choose_house(random: Random, x: float, start: float, stop: float, floors: float) -> House:
     """A house between two places along the street, of about this number of floors above its shops."""
     kind = random.choice(("plaster", "plaster", "brick", "concrete"))
     color = random.choice({"plaster": PLASTER, "brick": BRICK, "concrete": CONCRETE}[kind])
@@ -92,7 +94,7 @@ def _choose_pattern(random, kind, floors):
     )
 
 
-def draw_house(canvas, house):
+def draw_house(canvas: Canvas, house: House) -> None:
     """Draws the roof and the two walls that are seen."""
     x, start, stop, eaves = house.x, house.start, house.stop, house.eaves
     inwards = LEFTWARDS if x > 0 else RIGHTWARDS
@@ -128,7 +130,7 @@ def _draw_roof(canvas, house, inwards):
         canvas.face([(left, foot, z), (right, foot, z), (right, top, z), (left, top, z)], CHIMNEY)
 
 
-def draw_end(canvas, house, left, right):
+def draw_end(canvas: Canvas, house: House, left: float, right: float) -> None:
     """Draws a house across the end of the street, from `left` to `right`."""
     z, eaves, top = house.start, house.eaves, house.eaves + house.ridge
     if house.ridge:

@@ -4,12 +4,29 @@ World coordinates are metres: x to the right, y up from the ground, z ahead of t
 and blue in [0, 255], as floats until they are drawn.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Hashable, Sequence
+from random import Random
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from keras_hrnet.data_sets.cityscapes import LABELS
+
+if TYPE_CHECKING:
+    from keras_hrnet.streets.facade import Facade
+
+Color = Sequence[float]
+"""Red, green and blue, each in [0, 255]."""
+
+Point = tuple[float, float]
+"""A place on a plane: a column and a row of the picture, or metres."""
+
+Vector = tuple[float, float, float]
+"""A place in the world, or a direction."""
 
 NEAREST_METRES = 0.6
 LABEL_OF_NAME = {label.name: label for label in LABELS}
@@ -35,7 +52,7 @@ class Camera:
     horizon: float
     eye: float
 
-    def project(self, x, y, z):
+    def project(self, x: float, y: float, z: float) -> tuple[float, float]:
         """The pixel `(column, row)` at which a point of the world appears.
 
         A point nearer than `NEAREST_METRES` is moved there along z: exact for the walls along the street.
@@ -68,7 +85,7 @@ class Light:
     clouds: float
     evening: bool
 
-    def on(self, normal):
+    def on(self, normal: Vector) -> tuple[float, float, float]:
         """The factors of red, green and blue for a surface with this unit normal."""
         facing = max(0.0, sum(a * b for a, b in zip(normal, self.direction, strict=True)))
         open_sky = 0.84 + 0.16 * normal[1]
@@ -92,7 +109,9 @@ class Canvas:
             a street is the same at each.
     """
 
-    def __init__(self, camera, light, pixels, index, labels, random):
+    def __init__(
+        self, camera: Camera, light: Light, pixels: np.ndarray, index: np.ndarray, labels: Sequence[str], random: Random
+    ):
         self.camera, self.light, self.random = camera, light, random
         self.depths, self.values, self.label_ids, self.facades = [], [], [], {}
         self._textured = Image.fromarray(pixels)
@@ -104,7 +123,7 @@ class Canvas:
             self.begin(name, 0.0)
             self._number(None)
 
-    def begin(self, name, depth, owner=None, facade=None):
+    def begin(self, name: str, depth: float, owner: Hashable = None, facade: Facade | None = None) -> None:
         """Starts a thing: what is drawn from here on belongs to it.
 
         Args:
@@ -134,7 +153,7 @@ class Canvas:
         self._owners.append(len(self.values) - 1)
         return len(self._colors) - 1
 
-    def paint(self, color, normal=TOWARDS_CAMERA):
+    def paint(self, color: Color, normal: Vector = TOWARDS_CAMERA) -> tuple[int, int, int]:
         """The colour, as integers, of a surface with this unit normal under the light."""
         factors = self._factors.get(normal)
         if factors is None:
@@ -142,28 +161,30 @@ class Canvas:
         red, green, blue = color
         return min(255, int(red * factors[0])), min(255, int(green * factors[1])), min(255, int(blue * factors[2]))
 
-    def polygon(self, points, color):
+    def polygon(self, points: Sequence[Point], color: tuple[int, int, int]) -> None:
         """Fills a polygon given in pixels with a colour that the light has been applied to."""
         self._draw.polygon(points, fill=self._number(color))
 
-    def ellipse(self, column, row, radius_across, radius_up, color):
+    def ellipse(
+        self, column: float, row: float, radius_across: float, radius_up: float, color: tuple[int, int, int]
+    ) -> None:
         """Fills an upright ellipse given in pixels."""
         box = (column - radius_across, row - radius_up, column + radius_across, row + radius_up)
         self._draw.ellipse(box, fill=self._number(color))
 
-    def line(self, points, width, color):
+    def line(self, points: Sequence[Point], width: float, color: tuple[int, int, int]) -> None:
         """Draws a line given in pixels, at least one pixel wide."""
         width = max(1, round(width))
         self._draw.line(points, fill=self._number(color), width=width, joint="curve" if width > 3 else None)
 
-    def stamp(self, left, top, mask, patch):
+    def stamp(self, left: int, top: int, mask: np.ndarray, patch: np.ndarray) -> None:
         """Copies the pixels of `patch`, uint8 `(height, width, 3)`, where `mask`, bool `(height, width)`, is true."""
         stencil = Image.fromarray(mask.view(np.uint8) * np.uint8(255))
         self._textured.paste(Image.fromarray(patch), (left, top), stencil)
         corners = (left, top, left + mask.shape[1], top + mask.shape[0])
         self._numbers.paste(self._number(None), corners, stencil)
 
-    def finish(self):
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """What has been drawn.
 
         Returns:
@@ -179,11 +200,11 @@ class Canvas:
             np.copyto(pixels[..., i], table[:, i].take(numbers), where=flat)
         return pixels, np.array(self._owners, np.int32).take(numbers)
 
-    def face(self, corners, color, normal=TOWARDS_CAMERA):
+    def face(self, corners: Sequence[Vector], color: Color, normal: Vector = TOWARDS_CAMERA) -> None:
         """Fills a flat polygon of the world, corners `(x, y, z)`, lit by the way that it faces."""
         self.polygon([self.camera.project(*corner) for corner in corners], self.paint(color, normal))
 
-    def board(self, x, z, stretch=1.0):
+    def board(self, x: float, z: float, stretch: float = 1.0) -> Board:
         """An upright plane across the street, to draw figures on in metres."""
         return Board(self, x, z, stretch)
 
@@ -198,7 +219,7 @@ class Board:
         stretch: factor of everything sideways; a small one foreshortens, a negative one mirrors.
     """
 
-    def __init__(self, canvas, x, z, stretch):
+    def __init__(self, canvas: Canvas, x: float, z: float, stretch: float):
         self.canvas = canvas
         self.scale = canvas.camera.focal / z
         self.column, self.row = canvas.camera.project(x, 0.0, z)
@@ -208,26 +229,26 @@ class Board:
         across = self.scale * self.stretch
         return [(self.column + across * right, self.row - self.scale * up) for right, up in points]
 
-    def polygon(self, points, color):
+    def polygon(self, points: Sequence[Point], color: Color) -> None:
         """Fills a polygon."""
         self.canvas.polygon(self._pixels(points), self.canvas.paint(color))
 
-    def box(self, left, low, right, high, color):
+    def box(self, left: float, low: float, right: float, high: float, color: Color) -> None:
         """Fills a rectangle."""
         self.polygon([(left, low), (right, low), (right, high), (left, high)], color)
 
-    def ellipse(self, right, up, radius_across, radius_up, color):
+    def ellipse(self, right: float, up: float, radius_across: float, radius_up: float, color: Color) -> None:
         """Fills an upright ellipse."""
         ((column, row),) = self._pixels([(right, up)])
         across = max(0.5, radius_across * self.scale * abs(self.stretch))
         self.canvas.ellipse(column, row, across, max(0.5, radius_up * self.scale), self.canvas.paint(color))
 
-    def lamp(self, right, up, radius, color):
+    def lamp(self, right: float, up: float, radius: float, color: Color) -> None:
         """Fills a disc that shines by itself."""
         ((column, row),) = self._pixels([(right, up)])
         radius = max(0.5, radius * self.scale)
         self.canvas.ellipse(column, row, radius, radius, tuple(int(c) for c in color))
 
-    def line(self, points, width, color):
+    def line(self, points: Sequence[Point], width: float, color: Color) -> None:
         """Draws a line of this width in metres."""
         self.canvas.line(self._pixels(points), width * self.scale, self.canvas.paint(color))

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Solid
+from keras_hrnet.streets.canvas import Canvas, Color
+from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 REAR_LAMP, REAR_LAMP_LIT = (150, 16, 18), (235, 40, 30)
 HEADLAMP, HEADLAMP_LIT = (224, 228, 230), (255, 248, 220)
@@ -52,7 +53,7 @@ CAR_SHAPES = {
 }  # fmt: skip
 
 
-def car(canvas, pose, shape, color, taxi):
+def car(canvas: Canvas, pose: Pose, shape: str, color: Color, taxi: bool) -> None:
     """Draws a car of one of `CAR_SHAPES`, with a sign on its roof if it is a taxi."""
     shape = CAR_SHAPES[shape]
     profile = [(along * pose.length, up * shape.height, part) for along, up, part in shape.profile]

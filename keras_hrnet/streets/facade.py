@@ -1,9 +1,12 @@
 """Walls with windows, shop fronts, bricks and stains, computed for all their pixels at once."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_hrnet.streets.canvas import Camera, Canvas, Color, Light, Vector
 from keras_hrnet.streets.texture import band, fractal, stripes
 
 PANE = (26, 30, 36)
@@ -57,7 +60,7 @@ class Facade(NamedTuple):
     brightness: float = 1.0
     shift: float = 0.0
 
-    def lit(self, canvas, color, shop, normal):
+    def lit(self, canvas: Canvas, color: Color, shop: Color, normal: Vector) -> Facade:
         """This facade in these colours, facing along `normal`, under the light of a canvas."""
         red, green, blue = canvas.paint(color, normal)
         shop_red, shop_green, shop_blue = canvas.paint(shop, normal)
@@ -69,7 +72,9 @@ class Facade(NamedTuple):
 WALL_RED, SHOP_RED = Facade._fields.index("red"), Facade._fields.index("shop_red")
 
 
-def facade_pixels(camera, light, facades, rows, columns):
+def facade_pixels(
+    camera: Camera, light: Light, facades: Facade, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The colours of pixels that belong to facades.
 
     Args:

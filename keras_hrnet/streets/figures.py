@@ -2,6 +2,8 @@
 
 import math
 
+from keras_hrnet.streets.canvas import Board, Canvas, Color
+
 NARROW = 0.3
 SKIN = ((236, 196, 170), (214, 168, 138), (172, 124, 92), (120, 82, 58), (84, 58, 44))
 HAIR = ((30, 24, 20), (70, 48, 30), (130, 96, 60), (190, 160, 110), (150, 148, 146))
@@ -12,7 +14,7 @@ CLOTHES = (
 )  # fmt: skip
 
 
-def person(canvas, x, z, height, sideways=False, child=False):
+def person(canvas: Canvas, x: float, z: float, height: float, sideways: bool = False, child: bool = False) -> None:
     """Draws somebody who stands or walks."""
     random = canvas.random
     scale = height / 1.75
@@ -54,20 +56,20 @@ def person(canvas, x, z, height, sideways=False, child=False):
     head(board, 0.0, 1.63 * scale, scale, skin, hair, random.random() < 0.5)
 
 
-def head(board, right, up, scale, skin, hair, from_behind):
+def head(board: Board, right: float, up: float, scale: float, skin: Color, hair: Color, from_behind: bool) -> None:
     """Draws a head around a point."""
     board.ellipse(right, up + 0.02 * scale, 0.105 * scale, 0.135 * scale, hair)
     if not from_behind:
         board.ellipse(right, up - 0.02 * scale, 0.085 * scale, 0.105 * scale, skin)
 
 
-def helmet(board, right, up, skin, color):
+def helmet(board: Board, right: float, up: float, skin: Color, color: Color) -> None:
     """Draws a head with a helmet."""
     board.ellipse(right, up - 0.02, 0.09, 0.12, skin)
     board.ellipse(right, up + 0.05, 0.13, 0.10, color)
 
 
-def bicycle(board, color):
+def bicycle(board: Board, color: Color) -> None:
     """Draws a bicycle along the board; a board with little stretch shows it from behind."""
     narrow = abs(board.stretch) < NARROW
     spokes = (96, 98, 100)
@@ -93,7 +95,7 @@ def bicycle(board, color):
         board.box(-lamp, 0.62, lamp, 0.70, (200, 40, 34))
 
 
-def motorcycle(board, color):
+def motorcycle(board: Board, color: Color) -> None:
     """Draws a motorcycle or scooter along the board; a board with little stretch shows it from behind."""
     narrow = abs(board.stretch) < NARROW
     for hub in (-0.68, 0.68):
@@ -125,12 +127,12 @@ def motorcycle(board, color):
         board.lamp(0.62, 0.86, 0.09, (240, 240, 220))
 
 
-def vehicle(canvas, x, z, stretch, kind, color):
+def vehicle(canvas: Canvas, x: float, z: float, stretch: float, kind: str, color: Color) -> None:
     """Draws a `"bicycle"` or a `"motorcycle"`; `stretch` is that of `Board`."""
     {"bicycle": bicycle, "motorcycle": motorcycle}[kind](canvas.board(x, z, stretch), color)
 
 
-def rider(canvas, x, z, stretch, kind):
+def rider(canvas: Canvas, x: float, z: float, stretch: float, kind: str) -> None:
     """Draws somebody on a vehicle that `vehicle` has drawn at the same place."""
     on_motorcycle = kind == "motorcycle"
     random = canvas.random

@@ -1,25 +1,26 @@
 """What stands along a street: poles, lamps, walls, fences, bridges, and the things that nobody names."""
 
+from keras_hrnet.streets.canvas import Canvas, Color
 from keras_hrnet.streets.facade import Facade
 
 STEEL = ((96, 100, 102), (140, 144, 146), (62, 74, 66), (44, 46, 48), (120, 112, 100))
 LEFTWARDS, RIGHTWARDS, UPWARDS = (-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 
-def pole(canvas, x, z, height, color, radius=0.06):
+def pole(canvas: Canvas, x: float, z: float, height: float, color: Color, radius: float = 0.06) -> None:
     """Draws a pole."""
     board = canvas.board(x, z)
     board.box(-radius, 0, radius, height, color)
     board.box(-1.4 * radius, 0, 1.4 * radius, min(0.4, 0.2 * height), tuple(0.8 * c for c in color))
 
 
-def pole_group(canvas, x, z, color):
+def pole_group(canvas: Canvas, x: float, z: float, color: Color) -> None:
     """Draws four poles close together."""
     for i in range(4):
         pole(canvas, x + 0.22 * i, z, 3.2, color, 0.05)
 
 
-def street_lamp(canvas, x, z, height, color):
+def street_lamp(canvas: Canvas, x: float, z: float, height: float, color: Color) -> None:
     """Draws a street lamp whose arm reaches over the road."""
     board = canvas.board(x, z)
     reach = -1.8 if x > 0 else 1.8
@@ -32,13 +33,13 @@ def street_lamp(canvas, x, z, height, color):
         board.lamp(1.2 * reach, height + 0.3, 0.12, (255, 236, 190))
 
 
-def along(canvas, x, start, stop, low, high, color):
+def along(canvas: Canvas, x: float, start: float, stop: float, low: float, high: float, color: Color) -> None:
     """Draws an upright rectangle that runs along the street, at `x` from `start` to `stop`."""
     normal = LEFTWARDS if x > 0 else RIGHTWARDS
     canvas.face([(x, low, start), (x, low, stop), (x, high, stop), (x, high, start)], color, normal)
 
 
-def wall(canvas, x, start, stop, high, color, brick):
+def wall(canvas: Canvas, x: float, start: float, stop: float, high: float, color: Color, brick: bool) -> None:
     """Draws a wall along the street, with a coping."""
     facade = Facade(x=x, z=0.0, top=high, brick=0.3 if brick else 0.03, stain=0.4, shift=x + start)
     facade = facade.lit(canvas, color, color, LEFTWARDS if x > 0 else RIGHTWARDS)
@@ -50,7 +51,7 @@ def wall(canvas, x, start, stop, high, color, brick):
     along(canvas, x + out, start, stop, high - 0.14, high + 0.06, tuple(min(255, 1.1 * c) for c in color))
 
 
-def fence(canvas, x, start, stop, high, color, kind):
+def fence(canvas: Canvas, x: float, start: float, stop: float, high: float, color: Color, kind: str) -> None:
     """Draws a fence along the street that one sees through between its parts."""
     width, step = {"planks": (0.13, 0.16), "bars": (0.035, 0.15), "mesh": (0.02, 0.10)}[kind]
     number = int((stop - start) / step)
@@ -69,14 +70,14 @@ def fence(canvas, x, start, stop, high, color, kind):
     )
 
 
-def guard_rail(canvas, x, start, stop):
+def guard_rail(canvas: Canvas, x: float, start: float, stop: float) -> None:
     """Draws a steel rail on posts along the road."""
     along(canvas, x, start, start + 0.14, 0, 0.7, (100, 104, 106))
     along(canvas, x, start, stop, 0.42, 0.76, (150, 154, 156))
     along(canvas, x, start, stop, 0.54, 0.62, (104, 108, 110))
 
 
-def box(canvas, x, z, width, high, length, color):
+def box(canvas: Canvas, x: float, z: float, width: float, high: float, length: float, color: Color) -> None:
     """Draws an upright box: its front, the side towards the camera, and its top if it is low."""
     inner = x - width / 2 if x > 0 else x + width / 2
     far = z + length
@@ -87,14 +88,14 @@ def box(canvas, x, z, width, high, length, color):
     canvas.face([(left, 0, z), (right, 0, z), (right, high, z), (left, high, z)], color)
 
 
-def dustbin(canvas, x, z, color):
+def dustbin(canvas: Canvas, x: float, z: float, color: Color) -> None:
     """Draws a dustbin."""
     box(canvas, x, z, 0.55, 0.95, 0.6, color)
     board = canvas.board(x, z)
     board.box(-0.3, 0.88, 0.3, 1.02, tuple(0.7 * c for c in color))
 
 
-def column(canvas, x, z, color):
+def column(canvas: Canvas, x: float, z: float, color: Color) -> None:
     """Draws an advertising column."""
     board = canvas.board(x, z)
     board.box(-0.6, 0, 0.6, 2.9, (110, 112, 110))
@@ -103,7 +104,7 @@ def column(canvas, x, z, color):
     board.ellipse(0, 2.95, 0.7, 0.18, (70, 74, 72))
 
 
-def pram(canvas, x, z, color):
+def pram(canvas: Canvas, x: float, z: float, color: Color) -> None:
     """Draws a pram."""
     board = canvas.board(x, z)
     for hub in (-0.3, 0.3):
@@ -112,7 +113,7 @@ def pram(canvas, x, z, color):
     board.line([(0.4, 0.7), (0.68, 1.05)], 0.05, (40, 40, 42))
 
 
-def bridge(canvas, z, left, right, low, color):
+def bridge(canvas: Canvas, z: float, left: float, right: float, low: float, color: Color) -> None:
     """Draws a bridge over the street, from one pier to the other and beyond."""
     high = low + 1.5
     for x in (left, right):
@@ -137,7 +138,7 @@ def bridge(canvas, z, left, right, low, color):
     )
 
 
-def tunnel(canvas, z, left, right, color):
+def tunnel(canvas: Canvas, z: float, left: float, right: float, color: Color) -> None:
     """Draws the mouth of a tunnel that the road ends in."""
     high = 5.6
     wide_left, wide_right = left - 9, right + 9

@@ -1,7 +1,14 @@
 """What lies beyond the sidewalks: houses, trees behind walls and fences, and what closes the end of a street."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from keras_hrnet.streets import buildings, furniture, plants
 from keras_hrnet.streets.shadows import rectangle
+
+if TYPE_CHECKING:
+    from keras_hrnet.streets.street import Street
 
 STONE = ((150, 146, 138), (120, 112, 104), (176, 168, 152), (140, 92, 76), (96, 70, 50))
 WOOD = ((122, 88, 58), (150, 120, 84), (206, 204, 196))
@@ -11,7 +18,7 @@ LAST_METRE = 150.0
 OPEN_FROM, OPEN_TO = 1.2, 4.0
 
 
-def build(street):
+def build(street: Street) -> None:
     """Builds on both sides of a street, and across its end."""
     for side in (-1, 1):
         _build_side(street, side)
@@ -117,7 +124,7 @@ def _span(street):
         street.add("bridge", z, furniture.bridge, z, left, right, 5.2, color)
 
 
-def add_tree(street, x, z, height, on_lot=False):
+def add_tree(street: Street, x: float, z: float, height: float, on_lot: bool = False) -> None:
     """Adds a tree, with its shadow."""
     width = street.random.uniform(0.65, 0.85) * height
     color = street.random.choice(plants.GREENS)
@@ -125,7 +132,7 @@ def add_tree(street, x, z, height, on_lot=False):
     street.add("vegetation", z, plants.tree, x, z, height, width, color, shadow=shadow, on_lot=on_lot)
 
 
-def add_hedge(street, x, z, length, height, on_lot=False):
+def add_hedge(street: Street, x: float, z: float, length: float, height: float, on_lot: bool = False) -> None:
     """Adds a hedge that is `length` metres long across the view."""
     color = street.random.choice(plants.GREENS)
     street.add("vegetation", z, plants.hedge, x, z, length, height, color, on_lot=on_lot)

@@ -49,7 +49,7 @@ class Painting:
     num_background: int
     generator: np.random.Generator
 
-    def photograph(self):
+    def photograph(self) -> Picture:
         """The finished `Picture`; to be called once, from any thread, since it draws from the random numbers."""
         canvas = self.canvas
         pixels, things = canvas.finish()
@@ -61,7 +61,7 @@ class Painting:
         return Picture(pixels, label_ids.astype(np.uint8), instance_ids)
 
 
-def draw_street(size, seed, number):
+def draw_street(size: tuple[int, int], seed: str, number: int) -> Picture:
     """Draws one street with its labels.
 
     Args:
@@ -75,7 +75,7 @@ def draw_street(size, seed, number):
     return paint_street(size, seed, number).photograph()
 
 
-def paint_street(size, seed, number):
+def paint_street(size: tuple[int, int], seed: str, number: int) -> Painting:
     """The first half of `draw_street`, which is Python; the second, `Painting.photograph`, lets other threads run."""
     random = python_random.Random(seed)
     generator = np.random.default_rng(random.getrandbits(64))

@@ -2,6 +2,7 @@
 
 import math
 
+from keras_hrnet.streets.canvas import Canvas, Color
 from keras_hrnet.streets.texture import Leaves, foliage
 
 GREENS = ((74, 104, 44), (92, 118, 50), (58, 88, 46), (110, 122, 52), (134, 116, 48), (70, 96, 60), (150, 104, 44))
@@ -9,7 +10,7 @@ BARK = (78, 64, 52)
 FINEST_CELLS = 200
 
 
-def tree(canvas, x, z, height, width, color):
+def tree(canvas: Canvas, x: float, z: float, height: float, width: float, color: Color) -> None:
     """Draws a tree: a trunk, boughs, and a crown of several clusters of leaves."""
     random = canvas.random
     board = canvas.board(x, z)
@@ -25,7 +26,7 @@ def tree(canvas, x, z, height, width, color):
     _draw_leaves(canvas, leaves, (x - 0.62 * width, 0.7 * fork, x + 0.62 * width, 1.1 * height), z)
 
 
-def hedge(canvas, x, z, length, height, color):
+def hedge(canvas: Canvas, x: float, z: float, length: float, height: float, color: Color) -> None:
     """Draws a hedge or a row of bushes across the view; along the street, several of them make one."""
     leaves = Leaves(((0.5, 0.5, 0.5, 0.5),), True, color, _shifts(canvas.random))
     _draw_leaves(canvas, leaves, (x - length / 2, -0.12 * height, x + length / 2, height), z)

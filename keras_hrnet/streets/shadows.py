@@ -1,9 +1,12 @@
 """Shadows on the ground."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from keras_hrnet.streets.canvas import Camera, Light, Point
 
 FAINT_SUN = 0.1
 NEAREST_METRES = 1.0
@@ -17,12 +20,12 @@ class ShadowPlane:
         light: where the sun stands.
     """
 
-    def __init__(self, camera, light):
+    def __init__(self, camera: Camera, light: Light):
         self._camera, self._light = camera, light
         self._sun = Image.new("L", (camera.width, camera.height))
         self._contact = Image.new("L", (camera.width, camera.height))
 
-    def cast(self, corners, low, high, contact=True):
+    def cast(self, corners: Sequence[Point], low: float, high: float, contact: bool = True) -> None:
         """Adds the shadow of an upright prism.
 
         Args:
@@ -43,7 +46,7 @@ class ShadowPlane:
         if len(outline) > 2:
             ImageDraw.Draw(image).polygon([self._camera.project(x, 0.0, z) for x, z in outline], fill=value)
 
-    def maps(self):
+    def maps(self) -> tuple[np.ndarray, np.ndarray]:
         """What the sun does not reach and what contact darkens: float32 `(height, width)` in [0, 1], each."""
         soft = self._camera.width / 512
         sun = self._sun.filter(ImageFilter.BoxBlur(0.8 * soft))
@@ -81,7 +84,7 @@ def _ahead_of_camera(outline, nearest=NEAREST_METRES):
     return kept
 
 
-def rectangle(x, z, width, length, yaw=0.0):
+def rectangle(x: float, z: float, width: float, length: float, yaw: float = 0.0) -> list[Point]:
     """The corners `(x, z)` of a rectangle on the ground around a centre; `length` runs along z where `yaw` is 0."""
     sine, cosine = math.sin(yaw), math.cos(yaw)
     ends = ((-1, -1), (1, -1), (1, 1), (-1, 1))

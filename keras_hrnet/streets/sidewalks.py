@@ -1,13 +1,20 @@
 """What stands and walks on the sidewalks, and what regulates the traffic."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from keras_hrnet.streets import figures, furniture, signals
 from keras_hrnet.streets.lots import add_hedge, add_tree
 from keras_hrnet.streets.shadows import rectangle
 
+if TYPE_CHECKING:
+    from keras_hrnet.streets.street import Street
+
 BETWEEN_LANES = 1.65
 
 
-def furnish(street):
+def furnish(street: Street) -> None:
     """Fills both sidewalks of a street."""
     for side in (-1, 1):
         _plant(street, side)

@@ -2,10 +2,11 @@
 
 import math
 
+from keras_hrnet.streets.canvas import Canvas, Color
 from keras_hrnet.streets.furniture import STEEL, pole
 
 
-def traffic_light(canvas, x, z, mast, over_road):
+def traffic_light(canvas: Canvas, x: float, z: float, mast: float, over_road: bool) -> None:
     """Draws a traffic light: one head at the side and, if `over_road`, one on an arm."""
     color = canvas.random.choice(STEEL)
     burning = canvas.random.randrange(3)
@@ -21,7 +22,7 @@ def traffic_light(canvas, x, z, mast, over_road):
         light_head(canvas, x + right, z - 0.1, up, burning)
 
 
-def light_head(canvas, x, z, up, burning):
+def light_head(canvas: Canvas, x: float, z: float, up: float, burning: int) -> None:
     """Draws three lamps in a housing whose lower edge is `up` metres high."""
     board = canvas.board(x, z)
     board.box(-0.21, up, 0.21, up + 1.05, (22, 24, 24))
@@ -35,7 +36,7 @@ SMALL_SIGNS = ("give way", "danger", "stop", "priority", "limit", "no entry", "t
 SIGNS = (*SMALL_SIGNS, "directions", "motorway", "place")
 
 
-def sign_on_pole(canvas, x, z, low, color, kind, second):
+def sign_on_pole(canvas: Canvas, x: float, z: float, low: float, color: Color, kind: str, second: str | None) -> None:
     """Draws a pole with a traffic sign `low` metres high, and above it a second one unless that is None."""
     canvas.begin("pole", z)
     pole(canvas, x, z, low + (1.6 if second else 0.8), color, 0.045)
@@ -45,7 +46,7 @@ def sign_on_pole(canvas, x, z, low, color, kind, second):
         sign(canvas, x, z - 0.05, second, low + 0.85)
 
 
-def sign(canvas, x, z, kind, low):
+def sign(canvas: Canvas, x: float, z: float, kind: str, low: float) -> None:
     """Draws a traffic sign without its pole; `kind` is one of `SIGNS`."""
     board = canvas.board(x, z)
     white, red, blue, black = (236, 236, 232), (196, 26, 32), (24, 74, 160), (24, 24, 26)

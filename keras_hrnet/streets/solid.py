@@ -2,6 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
+
+from keras_hrnet.streets.canvas import Canvas, Color, Point, Vector
 
 TYRE = (26, 26, 28)
 DARK = (34, 36, 40)
@@ -30,13 +33,13 @@ class Pose:
     length: float
     width: float
 
-    def at(self, along, across, up):
+    def at(self, along: float, across: float, up: float) -> Vector:
         """The point of the world that is `along` metres from the rear, `across` right of the middle, and `up` high."""
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         ahead = along - self.length / 2
         return self.x + across * cosine + ahead * sine, up, self.z - across * sine + ahead * cosine
 
-    def normal(self, along, across, up=0.0):
+    def normal(self, along: float, across: float, up: float = 0.0) -> Vector:
         """The direction in the world of one in the vehicle."""
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         return across * cosine + along * sine, up, -across * sine + along * cosine
@@ -52,7 +55,7 @@ class Solid:
         low: metres; the height of its underside.
     """
 
-    def __init__(self, canvas, pose, profile, low=0.24):
+    def __init__(self, canvas: Canvas, pose: Pose, profile: Sequence[Vector], low: float = 0.24):
         self.canvas, self.pose, self.profile, self.low = canvas, pose, profile, low
         self.half = pose.width / 2
         self.side = 0
@@ -84,7 +87,7 @@ class Solid:
         width = part * self.half
         return [self.pose.at(a, side * w * width, y) for side in (-1, 1) for a, y, w in ends[::-side]], normal
 
-    def hull(self, color):
+    def hull(self, color: Color) -> None:
         """Draws the body: the swept faces far to near, then the side that is seen."""
         faces = [self._swept(edge) for edge in range(len(self.profile) - 1)]
         for corners, normal in sorted(filter(None, faces), key=lambda face: -sum(z for _, _, z in face[0])):
@@ -94,7 +97,7 @@ class Solid:
             corners = [self.pose.at(a, self.side * w * self.half, y) for a, y, w in points]
             self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
 
-    def on_side(self, points, color, parts=None):
+    def on_side(self, points: Sequence[Point], color: Color, parts: Sequence[float] | None = None) -> None:
         """Draws a polygon of `(along, up)` on the side that is seen; `parts` are parts of the half width at each."""
         if self.side and self.detailed:
             parts = parts or (1.0,) * len(points)
@@ -104,17 +107,17 @@ class Solid:
             ]
             self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
 
-    def on_side_box(self, start, low, stop, high, color):
+    def on_side_box(self, start: float, low: float, stop: float, high: float, color: Color) -> None:
         """Draws a rectangle on the side that is seen."""
         self.on_side([(start, low), (stop, low), (stop, high), (start, high)], color)
 
-    def on_slope(self, edge, color):
+    def on_slope(self, edge: int, color: Color) -> None:
         """Draws a pane on the face between points `edge` and `edge + 1` of the profile, if that is seen."""
         face = self._swept(edge, part=0.84, inset=0.1)
         if face is not None:
             self.canvas.face(face[0], color, face[1])
 
-    def on_end(self, left, low, right, high, color, shining=False):
+    def on_end(self, left: float, low: float, right: float, high: float, color: Color, shining: bool = False) -> None:
         """Draws a rectangle, sides as parts of the half width, on the rear or the front, whichever is seen."""
         if not (self.rear or self.front) or not self.detailed:
             return
@@ -124,12 +127,14 @@ class Solid:
         normal = self.pose.normal(-1.0 if self.rear else 1.0, 0.0)
         self.canvas.polygon(points, color if shining else self.canvas.paint(color, normal))
 
-    def pair_on_end(self, inner, outer, low, high, color, shining=False):
+    def pair_on_end(
+        self, inner: float, outer: float, low: float, high: float, color: Color, shining: bool = False
+    ) -> None:
         """Draws a rectangle and its mirror image on the end that is seen."""
         for sign in (-1, 1):
             self.on_end(sign * inner, low, sign * outer, high, color, shining)
 
-    def underside(self):
+    def underside(self) -> None:
         """Draws the dark room below the body."""
         length, half = self.pose.length, 0.94 * self.half
         outline = ((0.3, -half), (length - 0.3, -half), (length - 0.3, half), (0.3, half))
@@ -138,7 +143,7 @@ class Solid:
         for i in range(4):
             self.canvas.face([low[i - 1], low[i], high[i], high[i - 1]], SHADE)
 
-    def wheels(self, positions, radius):
+    def wheels(self, positions: Sequence[float], radius: float) -> None:
         """Draws the wheels at these places along the side that is seen, and the tyres below the end that is seen."""
         self.pair_on_end(0.62, 0.94, 0.0, self.low + 0.1, TYRE)
         if not self.detailed:

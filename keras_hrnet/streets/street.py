@@ -1,7 +1,9 @@
 """What a street is made of: its kind, its width and its ground; other files fill it with things."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from random import Random
+from typing import Any
 
 from keras_hrnet.streets import lots, sidewalks
 from keras_hrnet.streets.backdrop import Ground, Surface
@@ -74,7 +76,7 @@ class Street:
         theme: what kind of street.
     """
 
-    def __init__(self, random, theme):
+    def __init__(self, random: Random, theme: Theme):
         self.random, self.theme, self.items = random, theme, []
         self.open_side = random.choice((-1, 1))
         self.track = -LANE_METRES if "tram" in theme.sure else None
@@ -152,17 +154,26 @@ class Street:
         between = [line for line in between if not (self.track and abs(line[0] - self.track) < 1.8)]
         return tuple(between if self.random.random() < 0.15 else edges + between)
 
-    def lanes(self):
+    def lanes(self) -> list[float]:
         """The x of the middle of each lane, from left to right; a track is one of them."""
         number = round((self.edges[1] - self.edges[-1]) / LANE_METRES)
         return [round(self.edges[-1] + (i + 0.5) * LANE_METRES, 2) for i in range(number)]
 
-    def is_clear(self, z, margin=2.5):
+    def is_clear(self, z: float, margin: float = 2.5) -> bool:
         """Whether no crossing street lies within `margin` metres of depth `z`."""
         start, stop = self.crossing
         return not start or not start - margin < z < stop + margin
 
-    def add(self, label, depth, draw, *arguments, shadow=None, owner=None, on_lot=False):
+    def add(
+        self,
+        label: str | None,
+        depth: float,
+        draw: Callable[..., None],
+        *arguments: Any,
+        shadow: tuple | None = None,
+        owner: Hashable = None,
+        on_lot: bool = False,
+    ) -> None:
         """Adds something.
 
         Args:
@@ -183,7 +194,7 @@ class Street:
         self.items.append(Item(depth, begin_and_draw, shadow, on_lot))
 
 
-def build_street(random, number):
+def build_street(random: Random, number: int) -> Street:
     """A street full of things, `items` in the order in which to draw them.
 
     Args:

@@ -11,6 +11,8 @@ import json
 import operator
 import os
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -58,7 +60,17 @@ class SyntheticSet:
     seed: int
 
 
-def synthesize(root, *, num_train=40, num_val=10, num_test=5, size=(256, 512), seed=0, num_workers=None, on_image=None):
+def synthesize(
+    root: str | os.PathLike,
+    *,
+    num_train: int = 40,
+    num_val: int = 10,
+    num_test: int = 5,
+    size: tuple[int, int] = (256, 512),
+    seed: int = 0,
+    num_workers: int | None = None,
+    on_image: Callable[[pathlib.Path], Any] | None = None,
+) -> SyntheticSet:
     """Writes a synthetic street set in the layout of Cityscapes.
 
     Each image gets the four files that the real set has: `leftImg8bit` (RGB, 8 bits), `labelIds` (grey, 8 bits),

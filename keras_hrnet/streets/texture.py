@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from keras_hrnet.streets.canvas import Light
+
 TILE = 256
 CELLS_PER_CLUSTER = 12
 # Of the whole numbers from -128 to 127.
@@ -17,7 +19,7 @@ BYTE_DEVIATION = 256 / 12**0.5
 
 
 @functools.lru_cache(maxsize=1)
-def fractal_tile():
+def fractal_tile() -> np.ndarray:
     """Cloudy noise, float32 `(256, 256)` in [0, 1], which repeats without a seam; the same in every picture."""
     generator = np.random.default_rng(20)
     frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.fftfreq(TILE)[None, :])
@@ -35,7 +37,7 @@ def _tile_image():
     return Image.fromarray(np.tile(fractal_tile(), (2, 2)))
 
 
-def fractal(across, along):
+def fractal(across: np.ndarray, along: np.ndarray) -> np.ndarray:
     """`fractal_tile` at real-valued positions (one unit a cell), interpolated; float32 of the broadcast shape."""
     tile = fractal_tile().ravel()
     across, along = np.broadcast_arrays(across, along)
@@ -52,13 +54,17 @@ def fractal(across, along):
     return first
 
 
-def band(value, low, high, footprint):
+def band(
+    value: np.ndarray, low: np.ndarray | float, high: np.ndarray | float, footprint: np.ndarray | float
+) -> np.ndarray:
     """The part of a pixel of width `footprint` around `value` that lies in [low, high]."""
     covered = np.minimum(value + footprint / 2, high) - np.maximum(value - footprint / 2, low)
     return np.clip(covered / footprint, 0, 1)
 
 
-def stripes(value, period, low, high, footprint):
+def stripes(
+    value: np.ndarray, period: np.ndarray | float, low: float, high: float, footprint: np.ndarray
+) -> np.ndarray:
     """`band` repeated; `low` and `high` are fractions of the period. It fades to its mean where it gets too fine."""
     phase = value / period
     phase = phase - np.floor(phase)
@@ -67,7 +73,7 @@ def stripes(value, period, low, high, footprint):
     return band(phase, low, high, np.minimum(width, 1)) * (1 - fine) + (high - low) * fine
 
 
-def speckle(generator, shape):
+def speckle(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Noise that differs from pixel to pixel, of mean 0 and deviation 1; uniform, being ten times as fast as normal."""
     noise = np.frombuffer(generator.bytes(int(np.prod(shape))), np.int8).astype(np.float32)
     noise += 0.5
@@ -91,7 +97,9 @@ class Leaves(NamedTuple):
     shifts: tuple[float, float, float]
 
 
-def foliage(leaves, box, size, light, detail):
+def foliage(
+    leaves: Leaves, box: tuple[float, float, float, float], size: tuple[int, int], light: Light, detail: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A piece of a crown.
 
     Args:

@@ -1,10 +1,16 @@
 """What drives, rides and stands on wheels in a street."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from keras_hrnet.streets import cars, figures, vehicles
 from keras_hrnet.streets.shadows import rectangle
 from keras_hrnet.streets.solid import Pose
+
+if TYPE_CHECKING:
+    from keras_hrnet.streets.street import Street
 
 AWAY, TOWARDS, TO_THE_RIGHT = 0.0, math.pi, math.pi / 2
 TRAM_MODULE_METRES = 7.0
@@ -13,10 +19,10 @@ TRAM_MODULE_METRES = 7.0
 class Traffic:
     """Puts vehicles into a `Street`."""
 
-    def __init__(self, street):
+    def __init__(self, street: Street):
         self.street, self.random = street, street.random
 
-    def fill(self):
+    def fill(self) -> None:
         """Parks cars, fills the lanes, and lets riders ride."""
         for side in (-1, 1):
             if self.street.parking[side]:
@@ -27,7 +33,7 @@ class Traffic:
             if name in self.street.theme.sure or self.random.random() < 0.3:
                 self._stand(name)
 
-    def vehicle(self, kind, x, z, yaw):
+    def vehicle(self, kind: str, x: float, z: float, yaw: float) -> float:
         """Adds a vehicle, `"car"`, `"truck"`, `"bus"`, `"caravan"` or `"trailer"`.
 
         Args:

@@ -2,16 +2,17 @@
 
 import dataclasses
 
-from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Solid
+from keras_hrnet.streets.canvas import Canvas, Color, Vector
+from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 
-def box_profile(length, low, high, slope=0.0):
+def box_profile(length: float, low: float, high: float, slope: float = 0.0) -> list[Vector]:
     """A box whose front leans back by `slope` metres."""
     return [(0.0, low, 1.0), (0.0, high - 0.12, 1.0), (0.1, high, 0.97), (length - slope - 0.1, high, 0.97),
             (length - 0.4 * slope, 0.55 * high, 1.0), (length, 0.35 * high, 1.0), (length, low, 1.0)]  # fmt: skip
 
 
-def bus(canvas, pose, color, stripe):
+def bus(canvas: Canvas, pose: Pose, color: Color, stripe: Color) -> None:
     """Draws a town bus."""
     high, length = 3.05, pose.length
     solid = Solid(canvas, pose, box_profile(length, 0.3, high, 0.15), low=0.3)
@@ -40,13 +41,13 @@ def bus(canvas, pose, color, stripe):
     solid.on_end(-0.2, 0.38, 0.2, 0.5, PLATE)
 
 
-def end_lamps(solid, low, high, lit):
+def end_lamps(solid: Solid, low: float, high: float, lit: bool) -> None:
     """Draws red lamps on a rear, white ones on a front."""
     color = ((240, 40, 30) if lit else (160, 24, 22)) if solid.rear else ((255, 248, 220) if lit else (215, 218, 214))
     solid.pair_on_end(0.72, 0.94, low, high, color, shining=True)
 
 
-def truck(canvas, pose, color, cargo, written):
+def truck(canvas: Canvas, pose: Pose, color: Color, cargo: Color, written: Color) -> None:
     """Draws a truck: a cab in `color`, and behind it a box in `cargo`."""
     cab_length = 2.0
     rear = dataclasses.replace(pose, length=pose.length - cab_length - 0.25)
@@ -94,7 +95,7 @@ def _cab(canvas, pose, color):
         end_lamps(solid, 0.62, 0.85, canvas.light.evening)
 
 
-def tram(canvas, pose, color, stripe, ends):
+def tram(canvas: Canvas, pose: Pose, color: Color, stripe: Color, ends: bool) -> None:
     """Draws one module of a tram; `ends` says whether it is the end that is seen."""
     high, length = 3.4, pose.length
     solid = Solid(canvas, pose, box_profile(length, 0.22, high, 0.0), low=0.22)
@@ -118,7 +119,7 @@ def tram(canvas, pose, color, stripe, ends):
     end_lamps(solid, 0.72, 0.92, canvas.light.evening or solid.front)
 
 
-def caravan(canvas, pose, stripe):
+def caravan(canvas: Canvas, pose: Pose, stripe: Color) -> None:
     """Draws a caravan seen from outside, its draw bar to the front."""
     length, high = pose.length, 2.5
     profile = [
@@ -142,7 +143,7 @@ def caravan(canvas, pose, stripe):
     solid.wheels((length * 0.5,), 0.33)
 
 
-def trailer(canvas, pose, color):
+def trailer(canvas: Canvas, pose: Pose, color: Color) -> None:
     """Draws a low trailer under a tarpaulin."""
     length = pose.length
     profile = [

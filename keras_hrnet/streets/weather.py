@@ -1,6 +1,7 @@
 """The weather and the hour of a picture."""
 
 import math
+from random import Random
 
 from keras_hrnet.streets.canvas import Light
 
@@ -24,7 +25,7 @@ WEATHERS = {
 }
 
 
-def choose_light(random):
+def choose_light(random: Random) -> Light:
     """Chooses a `Light`."""
     names = list(WEATHERS)
     name = random.choices(names, [WEATHERS[name][0] for name in names])[0]
