@@ -25,7 +25,7 @@ def convert(
     ] = None,
     skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
-):
+) -> None:
     """Build the network that a published weight file was made for, load the file, and save it for Keras."""
     _check_output(output, overwrite)
     network = describe_checkpoint(checkpoint)

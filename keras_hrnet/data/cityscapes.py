@@ -1,37 +1,45 @@
 """Cityscapes as a `tf.data.Dataset` of images and train ids."""
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.label_coding import coding_of_data_set
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
-from keras_hrnet.data.pipeline.sources import Joined
+from keras_hrnet.data.pipeline.sources import Joined, Source
 from keras_hrnet.data.records.layout import default_annotation, is_packed, split_folders
 from keras_hrnet.data.records.source import Records
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 TRAINING_SPLITS = ("train", "trainval", "train_extra")
 
 
 def cityscapes(
-    root,
-    split,
+    root: str | os.PathLike,
+    split: str,
     *,
-    batch_size=1,
-    crop_size=None,
-    augment=None,
-    annotation=None,
-    class_uniform=0.0,
-    coarse=0.0,
-    verify=True,
-    damaged="error",
-    cache=None,
-    seed=0,
-    shard=None,
-    deterministic=True,
-    num_parallel_calls=None,
-    **augmentation,
-):
+    batch_size: int = 1,
+    crop_size: tuple[int, int] | None = None,
+    augment: bool | None = None,
+    annotation: Literal["fine", "coarse"] | None = None,
+    class_uniform: float = 0.0,
+    coarse: float = 0.0,
+    verify: bool = True,
+    damaged: Literal["error", "skip"] = "error",
+    cache: str | os.PathLike | None = None,
+    seed: int = 0,
+    shard: tuple[int, int] | None = None,
+    deterministic: bool = True,
+    num_parallel_calls: int | None = None,
+    **augmentation: Any,
+) -> tf.data.Dataset:
     """Makes a `tf.data.Dataset` of Cityscapes, for `fit`, `evaluate` and `predict` on every backend.
 
     Training data (`augment`) is shuffled anew in every epoch, scaled, cropped and flipped at random, and batches are
@@ -121,7 +129,14 @@ def cityscapes(
     return make_dataset(source, coding, options, description=description, num_coarse_images=num_coarse_images)
 
 
-def open_split(root, split, annotation=None, *, verify=True, damaged="error"):
+def open_split(
+    root: str | os.PathLike,
+    split: str,
+    annotation: Literal["fine", "coarse"] | None = None,
+    *,
+    verify: bool = True,
+    damaged: Literal["error", "skip"] = "error",
+) -> Source:
     """Opens the files of a split, or its records.
 
     Args:
@@ -130,9 +145,6 @@ def open_split(root, split, annotation=None, *, verify=True, damaged="error"):
         annotation: see `cityscapes`.
         verify: see `cityscapes`.
         damaged: see `cityscapes`. Records are sound: files are checked when they are packed.
-
-    Returns:
-        A source.
     """
     if is_packed(root):
         return Records(*split_folders(root, split, annotation).values(), verify=verify)

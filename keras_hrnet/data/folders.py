@@ -1,5 +1,11 @@
 """Any folders of images and label images as a `tf.data.Dataset` of images and train ids."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
 from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data.pipeline.dataset import make_dataset
@@ -7,29 +13,33 @@ from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.records.source import Records
 from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data_sets.classes import Color
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def folders(
-    images,
-    labels,
-    classes,
+    images: str | os.PathLike | Sequence[str | os.PathLike],
+    labels: str | os.PathLike | Sequence[str | os.PathLike] | None,
+    classes: int | Sequence[str],
     *,
-    palette=None,
-    id_map=None,
-    ignore_label=None,
-    batch_size=1,
-    crop_size=None,
-    augment=None,
-    class_uniform=0.0,
-    verify=True,
-    damaged="error",
-    cache=None,
-    seed=0,
-    shard=None,
-    deterministic=True,
-    num_parallel_calls=None,
-    **augmentation,
-):
+    palette: Sequence[Color] | None = None,
+    id_map: Mapping[int, int | str] | None = None,
+    ignore_label: int | Sequence[int] | None = None,
+    batch_size: int = 1,
+    crop_size: tuple[int, int] | None = None,
+    augment: bool | None = None,
+    class_uniform: float = 0.0,
+    verify: bool = True,
+    damaged: Literal["error", "skip"] = "error",
+    cache: str | os.PathLike | None = None,
+    seed: int = 0,
+    shard: tuple[int, int] | None = None,
+    deterministic: bool = True,
+    num_parallel_calls: int | None = None,
+    **augmentation: Any,
+) -> tf.data.Dataset:
     """Makes a `tf.data.Dataset` of one's own images and masks, as `cityscapes` does of Cityscapes.
 
     An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG files

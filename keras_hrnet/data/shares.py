@@ -1,12 +1,15 @@
 """How common each class is, and the loss weights that follow from it."""
 
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
 import numpy as np
 
 ENET_OFFSET = 1.02
 """Paszke et al., "ENet: A Deep Neural Network Architecture for Real-Time Semantic Segmentation", section 4."""
 
 
-def class_shares(dataset, num_classes):
+def class_shares(dataset: Iterable, num_classes: int) -> np.ndarray:
     """Counts the classes in the labels of a dataset, through all of its batches.
 
     Of evaluation data that is how common the classes are; of training data, how common they are in its crops.
@@ -40,7 +43,7 @@ def class_shares(dataset, num_classes):
     return counts / counts.sum()
 
 
-def class_weights(shares, method="enet"):
+def class_weights(shares: Sequence[float], method: Literal["enet", "median_frequency"] = "enet") -> np.ndarray:
     """Turns the shares of the classes into weights for a loss, of mean 1 over the classes that occur.
 
     Args:

@@ -1,11 +1,18 @@
 """How many images a second a pipeline gives."""
 
+from __future__ import annotations
+
 import statistics
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label
+from keras_hrnet.data.pipeline.sources import Source
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Throughput(NamedTuple):
@@ -21,11 +28,8 @@ class Throughput(NamedTuple):
     cpu_seconds: float
 
 
-def decoding_alone(source):
+def decoding_alone(source: Source) -> tf.data.Dataset:
     """A pipeline that decodes the images and labels of a source in their order, and does nothing else.
-
-    Args:
-        source: the files.
 
     Returns:
         A `tf.data.Dataset` of single images and labels.
@@ -40,7 +44,13 @@ def decoding_alone(source):
     return indices.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(tf.data.AUTOTUNE)
 
 
-def throughputs(pipelines, *, num_images, rounds=7, on_round=None):
+def throughputs(
+    pipelines: Mapping[str, tf.data.Dataset],
+    *,
+    num_images: int,
+    rounds: int = 7,
+    on_round: Callable[[], Any] | None = None,
+) -> dict[str, Throughput]:
     """Measures pipelines side by side: in each round, all of them one after the other.
 
     Args:

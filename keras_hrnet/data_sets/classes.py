@@ -36,7 +36,7 @@ class Classes:
     colors: tuple[Color, ...] | None = None
     ignore_label: int = IGNORE_LABEL
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.names, str) or not all(isinstance(name, str) for name in self.names):
             raise TypeError(
                 f"Received class names {self.names!r}. Expected a sequence of texts. Pass one such as ('sky', 'road')."

@@ -32,7 +32,7 @@ class Layout:
     split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
     archives: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = f"{self.images}/{self.labels}".split("/")
         if not self.images.count("*") == self.labels.count("*") > 0 or any(name.count("*") > 1 for name in names):
             raise ValueError(
@@ -84,7 +84,7 @@ class DataSet:
     class_weights: tuple[float, ...] | None = None
     label_values: LabelValues | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count, ids = len(self.classes.names), set(self.train_ids.values()) - {IGNORE_LABEL}
         if ids != set(range(count)) or self.classes.ignore_label != IGNORE_LABEL:
             raise ValueError(

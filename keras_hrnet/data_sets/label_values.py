@@ -29,7 +29,7 @@ class LabelValues:
     original: str = ""
     beside: Mapping[tuple[int, int], str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "values", frozenset(self.values))
         if self.colors is not None:
             object.__setattr__(self, "colors", frozenset(map(tuple, self.colors)))

@@ -90,7 +90,6 @@ def ground(
 
     Args:
         camera: where the picture is taken from.
-        light: what falls on it.
         layout: a `Ground`.
         shadows: the two maps of `ShadowPlane.maps`.
         generator: a NumPy generator, for the grain.

@@ -68,9 +68,6 @@ def draw_street(size: tuple[int, int], seed: str, number: int) -> Picture:
         size: pixels `(height, width)`.
         seed: a string; equal ones give equal pictures, and the same street at any size.
         number: the kind of street; any five in a row show all 19 classes.
-
-    Returns:
-        A `Picture`.
     """
     return paint_street(size, seed, number).photograph()
 

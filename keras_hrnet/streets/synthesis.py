@@ -90,9 +90,6 @@ def synthesize(
             processor.
         on_image: called with the path of each image, in order, once its four files are written.
 
-    Returns:
-        A `SyntheticSet`.
-
     Raises:
         TypeError: a number is not an integer.
         ValueError: a number is out of its range.

@@ -106,7 +106,6 @@ def foliage(
         leaves: `Leaves` of the whole.
         box: the piece: left, top, right and bottom in the unit square.
         size: pixels `(height, width)` of the piece.
-        light: what falls on it.
         detail: cells of noise across the whole crown, at most 200.
 
     Returns:

@@ -13,7 +13,7 @@ import rich.text
 import typer
 
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, cells, counted, heading
+from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, cells, counted, heading
 from keras_hrnet.data.files.folders import match_folders
 from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
 from keras_hrnet.data.files.survey import check as check_cityscapes
@@ -36,7 +36,7 @@ def check(
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Write all findings to this file as well.")
     ] = None,
-):
+) -> None:
     """Check every file of a data set before training: what is missing, damaged or foreign, and what to do."""
     if (images is None) != (masks is None) or (root is None) == (images is None):
         raise ValueError(
@@ -54,43 +54,30 @@ def check(
         raise typer.Exit(1)
 
 
-def survey_root(root, quick):
+def survey_root(root: pathlib.Path, quick: bool) -> Survey:
     """Checks a Cityscapes root behind a progress bar.
 
     Args:
-        root: a `Path`.
         quick: whether to read headers only.
-
-    Returns:
-        A `Survey`.
     """
     with progress_bar("Checking", count_pairs(root), "pairs") as advance:
         return check_cityscapes(root, contents=not quick, on_pair=lambda pair: advance())
 
 
-def survey_folders(images, masks, classes, quick):
+def survey_folders(images: pathlib.Path, masks: pathlib.Path, classes: int | None, quick: bool) -> Survey:
     """Checks a folder of images and one of masks behind a progress bar.
 
     Args:
-        images: a `Path`.
-        masks: a `Path`.
         classes: how many classes there are; None allows every value.
         quick: whether to read headers only.
-
-    Returns:
-        A `Survey`.
     """
     known = ANY_VALUE if classes is None else LabelValues(values=frozenset([*range(classes), IGNORE_LABEL]))
     with progress_bar("Checking", len(match_folders(images, masks).pairs), "pairs") as advance:
         return check_folders(images, masks, known=known, contents=not quick, on_pair=lambda pair: advance())
 
 
-def print_survey(survey):
-    """Prints a table of what is there, and the findings of each kind with their cure.
-
-    Args:
-        survey: a `Survey`.
-    """
+def print_survey(survey: Survey) -> None:
+    """Prints a table of what is there, and the findings of each kind with their cure."""
     console = rich.console.Console(highlight=False)
     table = rich.table.Table(title=rich.markup.escape(survey.root), title_justify="left")
     for name in ("annotation", "split", "found", "published", "state"):
@@ -107,12 +94,10 @@ def print_survey(survey):
     console.print(f"\n{verdict}, {counted(len(survey.findings) - num_errors, 'remark')}.")
 
 
-def print_group(console, group, root):
+def print_group(console: rich.console.Console, group: list[Finding], root: str) -> None:
     """Prints findings of one kind: how many, the first of them, and what to do.
 
     Args:
-        console: a `rich.console.Console`.
-        group: a list of `Finding` of one kind and cure.
         root: the folder that paths are shown from.
     """
     style = "bold red" if group[0].severity == ERROR else "bold yellow"
@@ -126,11 +111,11 @@ def print_group(console, group, root):
     console.print(indented(f"→ {group[0].cure}", 2))
 
 
-def shown_from(root, text):
+def shown_from(root: str, text: str) -> str:
     """Takes the root off the paths in a text."""
     return text.replace(f"{root}{os.sep}", "")
 
 
-def indented(text, num_spaces):
+def indented(text: str, num_spaces: int) -> rich.padding.Padding:
     """Wraps a text with spaces before each line."""
     return rich.padding.Padding(rich.text.Text(text), (0, 0, 0, num_spaces), expand=False)

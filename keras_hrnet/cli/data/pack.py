@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import rich.console
 import typer
@@ -10,10 +10,11 @@ import typer
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.folders import find_folder_pairs
-from keras_hrnet.data.files.pairs import usable_pairs
+from keras_hrnet.data.files.pairs import Pair, usable_pairs
 from keras_hrnet.data.files.survey import ANY_VALUE
 from keras_hrnet.data.records import packing
 from keras_hrnet.data.records.layout import default_annotation, split_folders
+from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
 
@@ -36,7 +37,7 @@ def pack(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out pairs that cannot be used, and list them.")
     ] = False,
-):
+) -> None:
     """Pack a data set into few large files (TFRecords), for disks and networks that are slow at many small ones.
 
     All files are checked, and kept byte by byte. What was interrupted goes on when the command is given again.
@@ -60,19 +61,25 @@ def pack(
         console.print(f"  keras_hrnet.data.{call}", soft_wrap=True, markup=False)
 
 
-def pack_cityscapes(console, root, out, splits, annotation, **options):
+def pack_cityscapes(
+    console: rich.console.Console,
+    root: pathlib.Path,
+    out: pathlib.Path,
+    splits: list[str],
+    annotation: str | None,
+    **options: Any,
+) -> list[str]:
     """Packs splits of Cityscapes, each into a folder of its own.
 
     Args:
-        console: a `rich.console.Console`.
         root: the folder that holds `leftImg8bit`.
         out: the folder to write to.
         splits: names of splits.
-        annotation: "fine", "coarse", or `None`.
+        annotation: "fine" or "coarse"; None means fine where there is any.
         **options: of `pack_folder`.
 
     Returns:
-        The calls that read the records, a list of strings.
+        The calls that read the records.
     """
     folders = {}
     for split in splits:
@@ -89,14 +96,18 @@ def pack_cityscapes(console, root, out, splits, annotation, **options):
     ]
 
 
-def pack_folder(console, pairs, folder, *, known, shard_size, skip_damaged):
+def pack_folder(
+    console: rich.console.Console,
+    pairs: list[Pair],
+    folder: pathlib.Path,
+    *,
+    known: LabelValues,
+    shard_size: int,
+    skip_damaged: bool,
+) -> None:
     """Packs pairs into a folder, with a progress bar, and says what there is then.
 
     Args:
-        console: a `rich.console.Console`.
-        pairs: a list of `Pair`.
-        folder: a `pathlib.Path`.
-        known: the `LabelValues` of the data set.
         shard_size: what a shard may take, in bytes.
         skip_damaged: whether to leave out the pairs that cannot be used, and to list them.
     """
@@ -108,17 +119,8 @@ def pack_folder(console, pairs, folder, *, known, shard_size, skip_damaged):
     console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True, markup=False)
 
 
-def without_damaged(console, pairs, known):
-    """Leaves out the pairs that cannot be used, and prints them.
-
-    Args:
-        console: a `rich.console.Console`.
-        pairs: a list of `Pair`.
-        known: the `LabelValues` of the data set.
-
-    Returns:
-        The others, a list of `Pair`.
-    """
+def without_damaged(console: rich.console.Console, pairs: list[Pair], known: LabelValues) -> list[Pair]:
+    """Leaves out the pairs that cannot be used, and prints them."""
     usable = usable_pairs(pairs, known=known)
     if usable.left_out:
         console.print(f"{len(usable.left_out)} of {len(pairs)} pairs cannot be used and are left out:", soft_wrap=True)
@@ -127,16 +129,8 @@ def without_damaged(console, pairs, known):
     return usable.pairs
 
 
-def summary(packed, seconds):
-    """Says what was packed, in a line.
-
-    Args:
-        packed: a `keras_hrnet.data.records.packing.Packed`.
-        seconds: how long it took.
-
-    Returns:
-        A string.
-    """
+def summary(packed: packing.Packed, seconds: float) -> str:
+    """Says in a line what was packed, and how long it took."""
     kept = f" ({packed.num_kept} were there)" if packed.num_kept else ""
     return (
         f"{packed.num_samples} samples in {packed.num_shards} shards{kept}, {packed.num_bytes:,} bytes, {seconds:.1f} s"

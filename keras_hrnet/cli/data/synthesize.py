@@ -18,7 +18,7 @@ def synthesize(
     test: Annotated[int, typer.Option(help="Images of the test split.", min=0)] = 5,
     size: Annotated[str, typer.Option(help="Height and width of the images, in pixels.")] = "256x512",
     seed: Annotated[int, typer.Option(help="Another number gives other streets.")] = 0,
-):
+) -> None:
     """Write a synthetic street set in the layout and file formats of Cityscapes."""
     with progress_bar("Drawing streets", train + val + test, "images") as advance:
         synthesize_streets(

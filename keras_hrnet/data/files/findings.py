@@ -60,11 +60,11 @@ class Survey:
     findings: tuple[Finding, ...]
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether there is something to train on, and no error in it."""
         return not any(finding.severity == ERROR for finding in self.findings)
 
-    def groups(self):
+    def groups(self) -> list[list[Finding]]:
         """Puts together what is of one kind and has one cure.
 
         Returns:
@@ -75,13 +75,13 @@ class Survey:
             groups.setdefault((finding.severity, finding.kind, finding.cure), []).append(finding)
         return list(groups.values())
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """Returns all of it in what JSON knows: dictionaries, lists, strings, numbers and truth values."""
         findings = [dataclasses.asdict(finding) | {"path": str(finding.path)} for finding in self.findings]
         rows = [dataclasses.asdict(row) for row in self.rows]
         return {"root": self.root, "ok": self.ok, "rows": rows, "findings": findings}
 
-    def __str__(self):
+    def __str__(self) -> str:
         heads = ("annotation", "split", "found", "published", "state")
         table = [heads, *([str(cell) for cell in cells(row)] for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -96,17 +96,17 @@ class Survey:
         return "\n".join(lines)
 
 
-def cells(row):
+def cells(row: Row) -> tuple[str, ...]:
     """What the table shows of a `Row`: annotation, split, found, published and state, strings."""
     published = "–" if row.published is None else str(row.published)
     return row.annotation, row.split, str(row.found), published, row.state
 
 
-def heading(group):
+def heading(group: list[Finding]) -> str:
     """The line above a group of findings, such as "2 errors: cut short"."""
     return f"{counted(len(group), group[0].severity)}: {group[0].kind}"
 
 
-def counted(count, noun):
+def counted(count: int, noun: str) -> str:
     """A count with its noun, such as "2 errors"."""
     return f"{count} {noun}{'s' * (count != 1)}"

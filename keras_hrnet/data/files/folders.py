@@ -3,6 +3,7 @@
 import collections
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,9 @@ class Match(NamedTuple):
     labels_alone: list[Path]
 
 
-def find_folder_pairs(images, labels):
+def find_folder_pairs(
+    images: str | os.PathLike | Sequence[str | os.PathLike], labels: str | os.PathLike | Sequence[str | os.PathLike]
+) -> list[Pair]:
     """Finds the label image of each image.
 
     Folders are searched with all folders below them, and an image and its label image have the same path there, up to
@@ -54,7 +57,7 @@ def find_folder_pairs(images, labels):
     return match.pairs
 
 
-def match_folders(images, labels):
+def match_folders(images: str | os.PathLike, labels: str | os.PathLike) -> Match:
     """Matches the files of two folders by their names.
 
     Args:

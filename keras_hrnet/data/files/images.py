@@ -1,17 +1,18 @@
 """Whether an image is one that a network can be trained on: 8-bit RGB, as a PNG or JPEG file."""
 
-from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE, TURNED, check_jpeg, read_jpeg_header
-from keras_hrnet.data.files.png import NUM_HEADER_BYTES, PNG_SIGNATURE, RGB, check_chunks, png_header
+import os
+
+from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE, TURNED, JpegHeader, check_jpeg, read_jpeg_header
+from keras_hrnet.data.files.png import NUM_HEADER_BYTES, PNG_SIGNATURE, RGB, PngHeader, check_chunks, png_header
 from keras_hrnet.data.files.reading import UnusableFileError, read_file
 
 TO_RGB = "Convert it with Pillow: `Image.open(path).convert('RGB').save(path)`"
 
 
-def check_image(path, *, contents=True):
+def check_image(path: str | os.PathLike, *, contents: bool = True) -> PngHeader | JpegHeader:
     """Checks that a file is an undamaged, upright image of 8-bit RGB: a PNG, which is not inflated, or a JPEG.
 
     Args:
-        path: the file.
         contents: whether to read the whole file (the checksums of a PNG, the compressed data of a JPEG), or only its
             header.
 

@@ -1,6 +1,7 @@
 """JPEG files: their size, channels and orientation, and whether they are whole."""
 
 import io
+import os
 import struct
 from typing import NamedTuple
 
@@ -23,19 +24,13 @@ class JpegHeader(NamedTuple):
     orientation: int
 
     @property
-    def format(self):
+    def format(self) -> str:
         """The pixel format in words, such as "JPEG in RGB"."""
         return f"JPEG in {'grey' if self.mode == 'L' else self.mode}"
 
 
-def read_jpeg_header(path):
+def read_jpeg_header(path: str | os.PathLike) -> JpegHeader:
     """Reads the size, the channels and the orientation of a JPEG file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        A `JpegHeader`.
 
     Raises:
         UnusableFileError: if the file's header cannot be read.
@@ -47,12 +42,11 @@ def read_jpeg_header(path):
         raise _undecodable(path, error) from error
 
 
-def check_jpeg(data, path):
+def check_jpeg(data: bytes, path: str | os.PathLike) -> None:
     """Checks that a JPEG file decodes up to its end: the format has no checksums.
 
     Args:
         data: the whole file.
-        path: the file, for errors.
 
     Raises:
         UnusableFileError: if it does not.

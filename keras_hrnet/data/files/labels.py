@@ -16,7 +16,6 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     """Checks that a file is an undamaged PNG of label values, and that all of them are known.
 
     Args:
-        path: the file.
         known: what the label images of the data set may hold.
         contents: whether to compare checksums and to look at every pixel, or only to read the header.
 

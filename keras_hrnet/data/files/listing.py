@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 
-def is_folder(path):
+def is_folder(path: Path) -> bool:
     """Whether a `Path` is a folder.
 
     Raises:
@@ -14,11 +16,8 @@ def is_folder(path):
         return path.is_dir()
 
 
-def names(folder):
+def names(folder: Path) -> list[str]:
     """Lists the names in a folder.
-
-    Args:
-        folder: a `Path`.
 
     Returns:
         A sorted list of strings. Those that begin with a dot are left out: macOS puts a `._a.png` that is no PNG
@@ -33,16 +32,13 @@ def names(folder):
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
-def entries(folder):
+def entries(folder: Path) -> list[Path]:
     """Lists the paths in a folder, as `names` lists their names."""
     return [folder / name for name in names(folder)]
 
 
-def described(folder):
+def described(folder: Path) -> str:
     """Says what a folder holds, to be read after its name.
-
-    Args:
-        folder: a `Path`.
 
     Returns:
         "does not exist", "is not a folder", "is empty", or "holds" and its first names.
@@ -59,11 +55,10 @@ def described(folder):
     return f"holds {', '.join(found[:5])}{more}"
 
 
-def names_below(folder, skipped):
+def names_below(folder: Path, skipped: Path) -> Iterator[str]:
     """Lists the files in a folder and in all folders below it.
 
     Args:
-        folder: a `Path`.
         skipped: the absolute `Path` of a folder that is left out.
 
     Yields:

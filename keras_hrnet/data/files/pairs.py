@@ -1,6 +1,7 @@
 """Images and their label images: whether both hold what training needs, and fit together."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from keras_hrnet.data.files.jpeg import JpegHeader
 from keras_hrnet.data.files.labels import check_label
 from keras_hrnet.data.files.png import PngHeader
 from keras_hrnet.data.files.reading import UnusableFileError
+from keras_hrnet.data_sets import LabelValues
 
 
 class Pair(NamedTuple):
@@ -34,12 +36,10 @@ class UsablePairs(NamedTuple):
     left_out: list[tuple[Pair, UnusableFileError]]
 
 
-def check_pairs(pairs, *, known, contents=True):
+def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> list[PngHeader | JpegHeader]:
     """Checks all files of a data set before the first epoch, on as many threads as there are cores.
 
     Args:
-        pairs: a list of `Pair`.
-        known: the `LabelValues` of the data set.
         contents: whether to read whole files (`check_image`, `check_label`), or only their headers.
 
     Returns:
@@ -58,12 +58,10 @@ def check_pairs(pairs, *, known, contents=True):
     return headers
 
 
-def usable_pairs(pairs, *, known, contents=True):
+def usable_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> UsablePairs:
     """Separates the pairs that can be used from those that cannot, as fast as `check_pairs`.
 
     Args:
-        pairs: a list of `Pair`.
-        known: the `LabelValues` of the data set.
         contents: whether to read whole files, or only their headers.
 
     Returns:
@@ -80,14 +78,12 @@ def usable_pairs(pairs, *, known, contents=True):
     return usable
 
 
-def examine_pairs(pairs, *, known, contents=True):
+def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> Iterator[Examination]:
     """Looks for everything that is wrong with many pairs, on as many threads as there are cores.
 
     Who may stop before the last pair closes the generator, which ends its threads.
 
     Args:
-        pairs: a list of `Pair`.
-        known: the `LabelValues` of the data set.
         contents: whether to read whole files, or only their headers.
 
     Yields:
@@ -97,17 +93,13 @@ def examine_pairs(pairs, *, known, contents=True):
         yield from pool.map(lambda pair: examine(pair.image, [pair.label], known=known, contents=contents), pairs)
 
 
-def examine(image, labels, *, known, contents=True):
+def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents: bool = True) -> Examination:
     """Looks for everything that is wrong with an image and its label images.
 
     Args:
         image: the image's file.
         labels: the files of its label images; an image of Cityscapes may have a fine and a coarse one.
-        known: the `LabelValues` of the data set.
         contents: whether to read whole files, or only their headers.
-
-    Returns:
-        An `Examination`.
     """
     header, faults = None, []
     try:

@@ -1,5 +1,6 @@
 """PNG files: what their header says, and whether they are whole, without inflating them."""
 
+import os
 import struct
 import zlib
 from typing import NamedTuple
@@ -22,20 +23,16 @@ class PngHeader(NamedTuple):
     color_type: int
 
     @property
-    def format(self):
+    def format(self) -> str:
         """The pixel format in words, such as "8-bit RGB"."""
         return f"{self.bit_depth}-bit {COLOR_TYPES.get(self.color_type, f'colour type {self.color_type}')}"
 
 
-def png_header(data, path):
+def png_header(data: bytes, path: str | os.PathLike) -> PngHeader:
     """Reads the size and the pixel format of a PNG file.
 
     Args:
         data: the file's first 26 bytes, or more.
-        path: the file, for errors.
-
-    Returns:
-        A `PngHeader`.
 
     Raises:
         UnusableFileError: if the data does not begin as a PNG file does.
@@ -51,12 +48,11 @@ def png_header(data, path):
     return PngHeader(height, width, bit_depth, color_type)
 
 
-def check_chunks(data, path):
+def check_chunks(data: bytes, path: str | os.PathLike) -> None:
     """Checks that a PNG file is whole, and that each of its chunks has the checksum that it states.
 
     Args:
         data: the whole file.
-        path: the file, for errors.
 
     Raises:
         UnusableFileError: if it ends too early, or a checksum differs.

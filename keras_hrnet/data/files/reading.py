@@ -1,5 +1,6 @@
 """Reads files, and says of one that cannot be used which it is, why, and what to do."""
 
+import os
 from pathlib import Path
 
 RESTORE = "Restore the file from its source."
@@ -9,14 +10,13 @@ class UnusableFileError(ValueError):
     """A file that training cannot use.
 
     Args:
-        path: the file.
         kind: the fault in a word or two, by which faults are counted.
         found: what the file is or does, to be read after its name.
         expected: what it should be.
         cure: what to do, a sentence.
     """
 
-    def __init__(self, path, kind, *, found, expected, cure=RESTORE):
+    def __init__(self, path: str | os.PathLike, kind: str, *, found: str, expected: str, cure: str = RESTORE):
         super().__init__(f"{path} {found}. Expected {expected}. {cure}")
         self.path = Path(path)
         self.kind = kind
@@ -25,11 +25,10 @@ class UnusableFileError(ValueError):
         self.cure = cure
 
 
-def read_file(path, num_bytes=-1):
+def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:
     """Reads the first bytes of a file, or all of them.
 
     Args:
-        path: the file.
         num_bytes: how many to read at most; −1 reads the whole file.
 
     Returns:

@@ -1,8 +1,11 @@
 """The whole check of a data set: what is there, what is missing, what is wrong, and what to do about each."""
 
 import collections
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
 from keras_hrnet.data.files.folders import match_folders
@@ -23,7 +26,7 @@ FOLDERS = ("train", "val", "test", EXTRA)
 ANY_VALUE = LabelValues(values=frozenset(range(256)))
 
 
-def check(root, *, contents=True, on_pair=None):
+def check(root: str | os.PathLike, *, contents: bool = True, on_pair: Callable[[Pair], Any] | None = None) -> Survey:
     """Checks all that there is of Cityscapes: fine and coarse annotation, every split, every file.
 
     A split that is absent is no error, as each comes in archives of its own; nor are fewer images than published, or
@@ -33,9 +36,6 @@ def check(root, *, contents=True, on_pair=None):
         root: the folder that holds `leftImg8bit`, and `gtFine` or `gtCoarse`.
         contents: whether to read whole files, or only names, sizes and pixel formats.
         on_pair: called with each `Pair` once its files are checked.
-
-    Returns:
-        A `Survey`.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.
@@ -62,13 +62,19 @@ def check(root, *, contents=True, on_pair=None):
     return Survey(str(root), tuple(rows), tuple(findings))
 
 
-def check_folders(images, labels, *, known=ANY_VALUE, contents=True, on_pair=None):
+def check_folders(
+    images: str | os.PathLike,
+    labels: str | os.PathLike,
+    *,
+    known: LabelValues = ANY_VALUE,
+    contents: bool = True,
+    on_pair: Callable[[Pair], Any] | None = None,
+) -> Survey:
     """Checks a folder of images and one of label images.
 
     Args:
         images: the folder of images.
         labels: the folder of label images, which are matched by name.
-        known: the `LabelValues` of the data set.
         contents: whether to read whole files, or only names, sizes and pixel formats.
         on_pair: called with each `Pair` once its files are checked.
 
@@ -92,14 +98,11 @@ def check_folders(images, labels, *, known=ANY_VALUE, contents=True, on_pair=Non
     return Survey(f"{images} with {labels}", (row,), tuple(findings))
 
 
-def count_pairs(root):
+def count_pairs(root: str | os.PathLike) -> int:
     """Counts the pairs that `check` looks at, for a progress bar.
 
     Args:
         root: the folder that holds `leftImg8bit`.
-
-    Returns:
-        An integer.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.

@@ -1,14 +1,23 @@
 """Keeps decoded pixels in memory or on disk, so that each image is decoded once and not once an epoch."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data.pipeline.sources import Source
+from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.replacing import replacing
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 MEMORY = "memory"
 ALIGNMENT = 64
@@ -19,7 +28,6 @@ class DecodedCache:
     """All images and stored label values of a source, decoded once.
 
     Args:
-        source: the files.
         decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, 3)`, and the stored
             label values, uint8 `(height, width)`.
         palette: the colour of stored value 0, 1, …, by which labels that are colour pictures are read; or None.
@@ -29,7 +37,13 @@ class DecodedCache:
         ValueError: if the pixels do not fit there.
     """
 
-    def __init__(self, source, decode, palette, place):
+    def __init__(
+        self,
+        source: Source,
+        decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        palette: Sequence[Color] | None,
+        place: str | os.PathLike,
+    ):
         self._sizes = source.sizes
         self._starts = _starts(source.sizes)
         num_bytes = self._starts[-1]
@@ -40,7 +54,7 @@ class DecodedCache:
         else:
             self._pixels = self._on_disk(source, decode, palette, Path(place), num_bytes)
 
-    def read(self, index):
+    def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Gives the pixels of an index, inside `tf.data`.
 
         Args:

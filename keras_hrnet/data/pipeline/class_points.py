@@ -1,23 +1,38 @@
 """Where in the training images each class is: the points that class-uniform sampling crops around."""
 
+from __future__ import annotations
+
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data.label_coding import LabelCoding
+from keras_hrnet.data.pipeline.sources import Source
 from keras_hrnet.replacing import replacing
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
 
 
-def class_points(source, read_train_ids, coding, *, tile_size=TILE_SIZE, folder=None):
+def class_points(
+    source: Source,
+    read_train_ids: Callable[[tf.Tensor], tf.Tensor],
+    coding: LabelCoding,
+    *,
+    tile_size: int = TILE_SIZE,
+    folder: str | os.PathLike | None = None,
+) -> list[np.ndarray]:
     """Finds a point of each class in each tile of all images, or reads them from an earlier call.
 
     Args:
-        source: the files.
         read_train_ids: a function that decodes the label of an index inside `tf.data`: train ids, uint8
             `(height, width)`.
         coding: how the labels store the classes.
@@ -40,7 +55,7 @@ def class_points(source, read_train_ids, coding, *, tile_size=TILE_SIZE, folder=
     return [found[found[:, 0] == train_id, 1:] for train_id in range(num_classes)]
 
 
-def points_of_label(label, num_classes, tile_size=TILE_SIZE):
+def points_of_label(label: np.ndarray, num_classes: int, tile_size: int = TILE_SIZE) -> np.ndarray:
     """Finds, for each tile of a label and each class in it, the pixel of the class that is nearest to its centre.
 
     Unlike NVIDIA's centroids, which can lie between two objects, such a point always is of its class; and tiles that

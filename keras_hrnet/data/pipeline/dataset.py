@@ -1,17 +1,26 @@
 """From a source of files to a `tf.data.Dataset` of batches: one place for every data set."""
 
+from __future__ import annotations
+
 import hashlib
 import itertools
 import os
+from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data.label_coding import LabelCoding
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
+from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.pipeline.sampling import EpochPlan
+from keras_hrnet.data.pipeline.sources import Source
 from keras_hrnet.data.transforms.augmentation import augmented
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.distributed.processes import num_devices
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 MOST_PARALLEL_CALLS = 32
 """What many cores prepare at a time by default: a decoded pair of 2048x1024 takes 8 MiB, and its crops some more."""
@@ -21,27 +30,26 @@ class Reader:
     """Decodes the images and labels of a source, inside `tf.data`.
 
     Args:
-        source: the files.
         coding: how its label images store the classes.
         cache: "memory", a folder, or `None`.
     """
 
-    def __init__(self, source, coding, cache=None):
+    def __init__(self, source: Source, coding: LabelCoding, cache: str | os.PathLike | None = None):
         self.source = source
         self.coding = coding
         self._names = host_tensorflow().constant(source.names)
         self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache)
 
-    def read(self, index):
+    def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Gives the image, uint8 `(height, width, 3)`, and the label's stored values, uint8 `(height, width)`."""
         return self._decode(index) if self._cache is None else self._cache.read(index)
 
-    def read_train_ids(self, index):
+    def read_train_ids(self, index: tf.Tensor) -> tf.Tensor:
         """Gives the label alone: train ids, uint8 `(height, width)`."""
         _, contents, _, _ = self.source.contents(index)
         return self.train_ids(decode_label(contents, self.coding.palette), index)
 
-    def train_ids(self, label, index):
+    def train_ids(self, label: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         """Maps stored values of the label of an index to train ids."""
         return train_ids(label, self.coding, self._names[index])
 
@@ -50,13 +58,13 @@ class Reader:
         return decode_image(image), decode_label(label, self.coding.palette)
 
 
-def make_dataset(source, coding, options, *, description, num_coarse_images=0):
+def make_dataset(
+    source: Source, coding: LabelCoding, options: Options, *, description: str, num_coarse_images: int = 0
+) -> tf.data.Dataset:
     """Makes batches of a data set.
 
     Args:
-        source: the files.
         coding: how its label images store the classes.
-        options: an `Options`.
         description: what the data set is called in errors.
         num_coarse_images: how many images at the end of the source are coarsely annotated.
 

@@ -1,20 +1,28 @@
 """Bytes of image files become pixels, and bytes of label files the values that they store, inside `tf.data`."""
 
+from __future__ import annotations
+
 import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.label_coding import UNKNOWN_ID
+from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
+from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.data_sets.label_values import in_words
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
 
 
-def decode_image(contents):
+def decode_image(contents: tf.Tensor) -> tf.Tensor:
     """Decodes a PNG or JPEG file.
 
     Args:
@@ -27,7 +35,7 @@ def decode_image(contents):
     return tf.io.decode_image(contents, channels=3, expand_animations=False)
 
 
-def decode_label(contents, palette=None):
+def decode_label(contents: tf.Tensor, palette: Sequence[Color] | None = None) -> tf.Tensor:
     """Decodes a label image: the values that it stores.
 
     Args:
@@ -48,7 +56,7 @@ def decode_label(contents, palette=None):
     return tf.ensure_shape(label, (None, None))
 
 
-def train_ids(label, coding, name):
+def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tensor:
     """Maps stored values to train ids.
 
     Args:
@@ -72,7 +80,7 @@ def train_ids(label, coding, name):
         return tf.identity(mapped)
 
 
-def stored_values(data, palette=None):
+def stored_values(data: bytes, palette: Sequence[Color] | None = None) -> np.ndarray:
     """Decodes a label image of any pixel format with Pillow.
 
     Args:
@@ -89,7 +97,7 @@ def stored_values(data, palette=None):
     return values_of_colors(pixels, palette)
 
 
-def values_of_colors(pixels, palette):
+def values_of_colors(pixels: np.ndarray, palette: Sequence[Color]) -> np.ndarray:
     """Finds the place of each pixel's colour in a palette.
 
     Args:

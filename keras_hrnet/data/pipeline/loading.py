@@ -2,23 +2,19 @@
 
 import warnings
 
-from keras_hrnet.data.files.pairs import check_pairs, usable_pairs
+from keras_hrnet.data.files.pairs import Pair, check_pairs, usable_pairs
 from keras_hrnet.data.pipeline.sources import Files
+from keras_hrnet.data_sets import LabelValues
 
 DAMAGED = ("error", "skip")
 
 
-def open_files(pairs, *, known, verify, damaged):
+def open_files(pairs: list[Pair], *, known: LabelValues, verify: bool, damaged: str) -> Files:
     """Checks files and makes them a source.
 
     Args:
-        pairs: a list of `Pair`.
-        known: the `LabelValues` of the data set.
         verify: whether to read all files, or only their headers.
         damaged: "error", or "skip" to leave out pairs that cannot be used, with a warning that counts and names them.
-
-    Returns:
-        A source.
 
     Raises:
         ValueError: if there is no such choice, for the first file that cannot be used, or if none can.

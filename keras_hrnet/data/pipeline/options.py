@@ -31,7 +31,7 @@ class Options:
     num_parallel_calls: int | None = None
     coarse: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _require_no_training_arguments(self)
         checked = {
             "augmentation": _augmentation(self.augmentation) if self.augment else None,
@@ -61,7 +61,7 @@ class Options:
             )
 
     @property
-    def local_batch_size(self):
+    def local_batch_size(self) -> int:
         """Images in a batch of this process."""
         return self.batch_size // self.shard.count
 

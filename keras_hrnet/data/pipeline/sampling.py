@@ -4,11 +4,17 @@ Everything here is a function of the seed, the epoch and the place alone, comput
 for any place, whatever was read before.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 NO_FOCUS = (-1, -1)
 """The crop may lie anywhere."""
@@ -49,7 +55,16 @@ class EpochPlan:
     places to the others, so that an epoch keeps its length.
     """
 
-    def __init__(self, num_fine, *, seed, points=(), class_uniform=0.0, num_coarse_images=0, coarse=0.0):
+    def __init__(
+        self,
+        num_fine: int,
+        *,
+        seed: int,
+        points: Sequence[np.ndarray] = (),
+        class_uniform: float = 0.0,
+        num_coarse_images: int = 0,
+        coarse: float = 0.0,
+    ):
         self.num_places = num_fine
         self._seed = seed
         self._points = [of_class for of_class in points if len(of_class)]
@@ -57,15 +72,12 @@ class EpochPlan:
         self._num_coarse = round(coarse * num_fine) if num_coarse_images else 0
         self._num_coarse_images = num_coarse_images
 
-    def pick(self, place, epoch):
+    def pick(self, place: tf.Tensor, epoch: tf.Tensor) -> Pick:
         """Says what a place of an epoch shows.
 
         Args:
             place: an int64 scalar from 0 to `num_places` − 1.
             epoch: an int64 scalar from 0.
-
-        Returns:
-            A `Pick`.
         """
         tf = host_tensorflow()
         seed = tf.stack([tf.constant(self._seed, tf.int64), epoch])

@@ -19,15 +19,12 @@ class Shard(NamedTuple):
     count: int
 
 
-def shard_of(shard=None):
+def shard_of(shard: tuple[int, int] | None = None) -> Shard:
     """Checks a share that was asked for, or finds out which one this process has.
 
     Args:
         shard: `(index, count)`, or `None` for what the running distribution says: JAX's processes, PyTorch's process
             group, or the TensorFlow strategy in whose scope this is called. Without any, one process reads everything.
-
-    Returns:
-        A `Shard`.
 
     Raises:
         TypeError: if the share is no pair of integers.

@@ -1,45 +1,37 @@
-"""Where the bytes of a sample come from: a source gives image and label of any index, inside `tf.data`.
+"""Where the bytes of a sample come from; here from single files, and in `records` from packed ones."""
 
-A source has `names` (of the label files, for messages), `image_names` (of the images, short), `sizes` (height and
-width of the images, in pixels), `fingerprint` (a string that changes when the files do), `identity` (one that stays
-when they are moved), and `contents(index)`. This one reads single files; packed records are read by `records`.
-"""
+from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data.files.pairs import Pair
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-class Files:
-    """Image and label files, read by index.
+class Source(Protocol):
+    """Gives image and label of any index, inside `tf.data`.
 
     Args:
-        pairs: the files, a sequence of `Pair`.
-        sizes: `(height, width)` of each image, in pixels.
+        names: of the label files, for messages.
+        image_names: of the images, short.
+        sizes: height and width of the images, in pixels.
+        fingerprint: changes when the files do.
+        identity: stays when they are moved.
     """
 
-    def __init__(self, pairs, sizes):
-        self.names = [str(pair.label) for pair in pairs]
-        self.image_names = [pair.image.stem for pair in pairs]
-        self.sizes = list(sizes)
-        self._paths = [[str(path) for path in pair] for pair in pairs]
-        stats = [[path.stat() for path in pair] for pair in pairs]
-        self._num_bytes = [[stat.st_size for stat in of_pair] for of_pair in stats]
-        self._times = [[stat.st_mtime_ns for stat in of_pair] for of_pair in stats]
+    names: list[str]
+    image_names: list[str]
+    sizes: list[tuple[int, int]]
+    fingerprint: str
+    identity: str
 
-    @property
-    def fingerprint(self):
-        """A hash of all paths, lengths and times of the last change."""
-        return hashlib.sha256(repr((self._paths, self._num_bytes, self._times)).encode()).hexdigest()
-
-    @property
-    def identity(self):
-        """A hash of the names and lengths of all files, without folders and times: copies have the same."""
-        names = [[os.path.basename(path) for path in paths] for paths in self._paths]
-        return hashlib.sha256(repr((names, self._num_bytes)).encode()).hexdigest()
-
-    def contents(self, index):
+    def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Reads a sample.
 
         Args:
@@ -49,8 +41,39 @@ class Files:
             Bytes of the image, bytes of the label, and the names of both: four string scalars.
 
         Raises:
-            tf.errors.InvalidArgumentError: if a file has another length than it had when the source was made.
+            tf.errors.InvalidArgumentError: if it is not what it was when the source was made.
         """
+
+
+class Files:
+    """Image and label files, read by index.
+
+    Args:
+        sizes: `(height, width)` of each image, in pixels.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], sizes: Sequence[tuple[int, int]]):
+        self.names = [str(pair.label) for pair in pairs]
+        self.image_names = [pair.image.stem for pair in pairs]
+        self.sizes = list(sizes)
+        self._paths = [[str(path) for path in pair] for pair in pairs]
+        stats = [[path.stat() for path in pair] for pair in pairs]
+        self._num_bytes = [[stat.st_size for stat in of_pair] for of_pair in stats]
+        self._times = [[stat.st_mtime_ns for stat in of_pair] for of_pair in stats]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all paths, lengths and times of the last change."""
+        return hashlib.sha256(repr((self._paths, self._num_bytes, self._times)).encode()).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """A hash of the names and lengths of all files, without folders and times: copies have the same."""
+        names = [[os.path.basename(path) for path in paths] for paths in self._paths]
+        return hashlib.sha256(repr((names, self._num_bytes)).encode()).hexdigest()
+
+    def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Reads a sample; a file must have the length that it had when the source was made."""
         tf = host_tensorflow()
         image_path, label_path = tf.unstack(tf.constant(self._paths)[index])
         image_bytes, label_bytes = tf.unstack(tf.constant(self._num_bytes, tf.int64)[index])
@@ -59,31 +82,26 @@ class Files:
 
 
 class Joined:
-    """Two sources as one: the second is numbered after the first.
+    """Two sources as one: the second is numbered after the first."""
 
-    Args:
-        first: a source.
-        second: a source.
-    """
-
-    def __init__(self, first, second):
+    def __init__(self, first: Source, second: Source):
         self.names = first.names + second.names
         self.image_names = first.image_names + second.image_names
         self.sizes = first.sizes + second.sizes
         self._first, self._second = first, second
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """Both fingerprints."""
         return f"{self._first.fingerprint} {self._second.fingerprint}"
 
     @property
-    def identity(self):
+    def identity(self) -> str:
         """Both identities."""
         return f"{self._first.identity} {self._second.identity}"
 
-    def contents(self, index):
-        """Reads a sample, as the sources do."""
+    def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Reads a sample of one of them."""
         first = len(self._first.names)
         return host_tensorflow().cond(
             index < first, lambda: self._first.contents(index), lambda: self._second.contents(index - first)

@@ -1,5 +1,6 @@
 """Where the records of Cityscapes lie: a folder a split, in a root of their own."""
 
+import os
 from pathlib import Path
 
 from keras_hrnet.data.files.listing import entries, is_folder
@@ -7,12 +8,12 @@ from keras_hrnet.data.records.manifest import MANIFEST_NAME, SHARD_START
 from keras_hrnet.data_sets.cityscapes import ANNOTATIONS, EXTRA
 
 
-def default_annotation(split):
+def default_annotation(split: str) -> str:
     """The annotation that a split is read with if none is asked for: fine, where there is any."""
     return "coarse" if split == EXTRA else "fine"
 
 
-def split_folders(root, split, annotation=None):
+def split_folders(root: str | os.PathLike, split: str, annotation: str | None = None) -> dict[str, Path]:
     """Says which folders of records make a split.
 
     Args:
@@ -40,14 +41,11 @@ def split_folders(root, split, annotation=None):
     }
 
 
-def is_packed(root):
+def is_packed(root: str | os.PathLike) -> bool:
     """Whether a folder, or one directly in it, holds records, be they finished or not.
 
     Args:
         root: a folder; it need not exist.
-
-    Returns:
-        A boolean.
 
     Raises:
         PermissionError: if a folder cannot be read.
@@ -56,6 +54,6 @@ def is_packed(root):
     return any(holds_records(folder) for folder in (root, *filter(is_folder, entries(root))))
 
 
-def holds_records(folder):
+def holds_records(folder: Path) -> bool:
     """Whether a folder itself holds records, be they finished or not."""
     return any(path.name == MANIFEST_NAME or path.name.startswith(SHARD_START) for path in entries(folder))

@@ -7,6 +7,7 @@ which packing is resumed.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,29 +45,23 @@ class Shard(NamedTuple):
     records: tuple[Record, ...]
 
 
-def shard_name(number, count):
+def shard_name(number: int, count: int) -> str:
     """Names a shard by its number, from 0, and the number of all."""
     return f"{SHARD_START}{number:05d}-of-{count:05d}.tfrecord"
 
 
-def own_manifest_of(shard):
+def own_manifest_of(shard: str) -> str:
     """Names the manifest of a single shard, which is there while packing is under way."""
     return f"{shard}.json"
 
 
-def earlier_part_of(name):
+def earlier_part_of(name: str) -> str:
     """Names the half-written file that a killed process of an earlier version left behind."""
     return f"{name}.part"
 
 
-def read_manifest(path):
+def read_manifest(path: Path) -> list[Shard]:
     """Reads a manifest.
-
-    Args:
-        path: a `pathlib.Path`.
-
-    Returns:
-        A list of `Shard`.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -88,13 +83,8 @@ def read_manifest(path):
     )
 
 
-def write_manifest(path, shards):
-    """Writes a manifest, whole or not at all.
-
-    Args:
-        path: a `pathlib.Path`.
-        shards: a sequence of `Shard`.
-    """
+def write_manifest(path: Path, shards: Sequence[Shard]) -> None:
+    """Writes a manifest, whole or not at all."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -105,7 +95,7 @@ def write_manifest(path, shards):
         part.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def shard_fault(folder, shard, *, contents):
+def shard_fault(folder: Path, shard: Shard, *, contents: bool) -> str | None:
     """Says what is wrong with a shard.
 
     Args:
@@ -127,7 +117,7 @@ def shard_fault(folder, shard, *, contents):
     return None
 
 
-def sha256_of(path):
+def sha256_of(path: Path) -> str:
     """Computes the SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,14 @@
 """Packs pairs of files into shards of TFRecords, whose bytes stay those of the files."""
 
 import contextlib
+import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.pairs import examine_pairs
+from keras_hrnet.data.files.pairs import Pair, examine_pairs
 from keras_hrnet.data.files.reading import read_file
 from keras_hrnet.data.records.manifest import (
     MANIFEST_NAME,
@@ -19,6 +21,7 @@ from keras_hrnet.data.records.manifest import (
 )
 from keras_hrnet.data.records.plan import plan_shards
 from keras_hrnet.data.records.resumption import undamaged_shards
+from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.replacing import remove_parts, replacing
 
 FRAMING_BYTES = 16
@@ -34,7 +37,14 @@ class Packed(NamedTuple):
     num_bytes: int
 
 
-def pack(pairs, folder, *, known, shard_size=2**28, on_sample=None):
+def pack(
+    pairs: Sequence[Pair],
+    folder: str | os.PathLike,
+    *,
+    known: LabelValues,
+    shard_size: int = 2**28,
+    on_sample: Callable[[], Any] | None = None,
+) -> Packed:
     """Packs pairs of image and label into few large files, for disks and networks that are slow at many small ones.
 
     Each sample is a `tf.train.Example` with `image` and `label` (the bytes of both files, unchanged), `image_name` and
@@ -45,15 +55,10 @@ def pack(pairs, folder, *, known, shard_size=2**28, on_sample=None):
     was changed in between is noticed by its length only. All files are checked while they are packed.
 
     Args:
-        pairs: a sequence of `Pair`.
         folder: where to write; it is made where it is missing.
         shard_size: what a shard may take, in bytes. Bytes rather than samples, because bytes are what an interrupted
             run loses, what is copied at once, and what a disk reads in one go, whatever the images' size.
-        known: the `LabelValues` of the data set.
         on_sample: called without arguments for each sample that is packed or was there.
-
-    Returns:
-        A `Packed`.
 
     Raises:
         TypeError: if the shard size is no integer.

@@ -1,11 +1,13 @@
 """Decides, before anything is written, which samples come into which shard."""
 
 import os
+from collections.abc import Sequence
 from numbers import Integral
 from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair, check_pairs
 from keras_hrnet.data.records.manifest import Sample, shard_name
+from keras_hrnet.data_sets import LabelValues
 
 SAMPLE_OVERHEAD_BYTES = 1024
 """What a sample takes at most beside its files and their names: keys, framing, and its lines in two manifests."""
@@ -19,18 +21,16 @@ class PlannedShard(NamedTuple):
     samples: tuple[Sample, ...]
 
     @property
-    def num_bytes(self):
+    def num_bytes(self) -> int:
         """What it takes on disk at most, in bytes."""
         return sum(_num_bytes(sample) for sample in self.samples)
 
 
-def plan_shards(pairs, *, shard_size, known):
+def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -> list[PlannedShard]:
     """Divides pairs into shards, in their order.
 
     Args:
-        pairs: a sequence of `Pair`.
         shard_size: what a shard may take, in bytes; a single larger sample still gets one.
-        known: the `LabelValues` of the data set.
 
     Returns:
         A list of `PlannedShard`. It depends on the names of the files below the folder that all of them share, on their

@@ -1,23 +1,25 @@
 """Finds what an earlier packing left behind, and tells it from what it must not touch."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from keras_hrnet.data.files.listing import entries
 from keras_hrnet.data.records.manifest import (
     MANIFEST_NAME,
+    Shard,
     earlier_part_of,
     own_manifest_of,
     read_manifest,
     shard_fault,
 )
+from keras_hrnet.data.records.plan import PlannedShard
 
 
-def undamaged_shards(folder, plan):
+def undamaged_shards(folder: Path, plan: list[PlannedShard]) -> dict[str, Shard]:
     """Finds the shards of a plan that need not be written any more.
 
     Args:
         folder: the `Path` that is packed to; it need not exist.
-        plan: a list of `PlannedShard`.
 
     Returns:
         A dictionary from the name of a shard to its `Shard`: those that are there with the checksum of their manifest.

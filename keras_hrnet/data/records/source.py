@@ -1,19 +1,26 @@
 """Reads packed samples by index inside `tf.data`, as `keras_hrnet.data.pipeline.sources` reads files."""
 
+from __future__ import annotations
+
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.listing import described
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 PACK_AGAIN = "Run `keras-hrnet data pack` as before: it keeps what is sound, and writes the rest."
 
 
 class Records:
-    """Packed samples, read by index: a source, as `keras_hrnet.data.pipeline.sources.Files` is one.
+    """Packed samples, read by index: a `Source`, as `Files` is one.
 
     Args:
         *folders: what was packed to, in the order in which their samples are numbered.
@@ -25,7 +32,7 @@ class Records:
         ValueError: if there is no folder, a manifest cannot be read, or a shard is damaged.
     """
 
-    def __init__(self, *folders, verify=True):
+    def __init__(self, *folders: str | os.PathLike, verify: bool = True):
         if not folders:
             raise ValueError("Received no folder of records. Expected one at least. Pass what was packed to.")
         folders = [Path(folder) for folder in folders]
@@ -44,27 +51,17 @@ class Records:
                 self._places.append((number, offset, length))
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A hash of the checksums of all shards: the same wherever they lie."""
         return hashlib.sha256(" ".join(self._checksums).encode()).hexdigest()
 
     @property
-    def identity(self):
+    def identity(self) -> str:
         """The fingerprint, which does not depend on where the shards lie."""
         return self.fingerprint
 
-    def contents(self, index):
-        """Reads a sample.
-
-        Args:
-            index: an integer scalar.
-
-        Returns:
-            Bytes of the image, bytes of the label, and the names of both with that of their shard: four string scalars.
-
-        Raises:
-            tf.errors.InvalidArgumentError: if the shard does not hold the sample undamaged any more.
-        """
+    def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Reads a sample; its names end in that of the shard, which must still hold it undamaged."""
         tf = host_tensorflow()
         shard, offset, length = tf.unstack(tf.constant(self._places, tf.int64)[index])
         path, label_name = tf.constant(self._paths)[shard], tf.constant(self.names)[index]

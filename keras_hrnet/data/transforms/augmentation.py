@@ -1,15 +1,21 @@
 """What training does to an image and its label, and how often."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.transforms import geometry, placement, rotation
 from keras_hrnet.data.transforms.photometric import recoloured
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`: so often a better window is looked for.
 FURTHER_WINDOWS = 10
@@ -76,7 +82,7 @@ class Augmentation:
     cat_max_ratio: float = 1.0
     opencv_nearest: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _require_range("scales", self.scales, "the published (0.5, 2.1), or (1.0, 1.0) for none")
         _require_range("blur_sigma", self.blur_sigma, "NVIDIA's (0.15, 1.3)")
         for name, largest in LARGEST.items():
@@ -97,7 +103,7 @@ class Augmentation:
             _require_steps(self.scales, self.scale_step)
 
     @property
-    def steps(self):
+    def steps(self) -> list[tuple[int, int]] | None:
         """The scales, from the lower to the upper: numerators and denominators in lowest terms, or `None` for any."""
         if self.scale_step is None:
             return None
@@ -120,7 +126,16 @@ LARGEST = {
 """The largest value of each number of an `Augmentation`; the smallest is 0."""
 
 
-def augmented(image, label, *, augmentation, crop_size, seed, focus=None, to_train_ids=None):
+def augmented(
+    image: tf.Tensor,
+    label: tf.Tensor,
+    *,
+    augmentation: Augmentation,
+    crop_size: Sequence[int | tf.Tensor],
+    seed: tf.Tensor,
+    focus: tf.Tensor | None = None,
+    to_train_ids: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Makes a training crop of an image and its label, at random.
 
     Labels are only ever moved, never blended. What a crop shows beyond the image is 0 in the image and 255 in the
@@ -129,7 +144,6 @@ def augmented(image, label, *, augmentation, crop_size, seed, focus=None, to_tra
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
         label: uint8 `(height, width)`, stored values.
-        augmentation: an `Augmentation`.
         crop_size: height and width of the crop, integers or int32 scalars.
         seed: int64 `(2,)`; the same seed gives the same crop.
         focus: int32 `(2,)`, row and column of a pixel of the source that the crop contains, the window being one of

@@ -5,18 +5,22 @@ a label is only ever moved (nearest, the same centres). Both are cut to a window
 so that the cost follows the crop and not the image, with the values that scaling first would have given.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-from keras_hrnet.data.transforms.placement import shown_positions
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from keras_hrnet.data.transforms.placement import Axis, shown_positions
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
-def image_of_steps(image, rows, columns):
+def image_of_steps(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
     """Scales an image by a fraction of small numbers and cuts a window.
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
 
     Returns:
         uint8 `(rows.count, columns.count, 3)`.
@@ -35,13 +39,11 @@ def image_of_steps(image, rows, columns):
     return tf.cond(columns.mirrored, lambda: tf.reverse(image, [1]), lambda: image)
 
 
-def image_of_any_scale(image, rows, columns):
+def image_of_any_scale(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
     """Scales an image by any fraction and cuts a window; takes about three times as long as `image_of_steps`.
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
 
     Returns:
         uint8 `(rows.count, columns.count, 3)`.
@@ -59,13 +61,14 @@ def image_of_any_scale(image, rows, columns):
     return rounded(resized[0])
 
 
-def nearest_label(label, rows, columns, *, to_train_ids, opencv=False):
+def nearest_label(
+    label: tf.Tensor, rows: Axis, columns: Axis, *, to_train_ids: Callable[[tf.Tensor], tf.Tensor], opencv: bool = False
+) -> tf.Tensor:
     """Scales a label and cuts a window, each pixel being the source pixel under its centre.
 
     Args:
         label: uint8 `(height, width)`.
         rows: `Axis` of the rows, not mirrored.
-        columns: `Axis` of the columns.
         to_train_ids: maps stored values to train ids; it is called once, on the smaller of window and crop.
         opencv: whether to take the pixel under the upper left corner, as `cv2.INTER_NEAREST` does.
 
@@ -91,7 +94,7 @@ def nearest_label(label, rows, columns, *, to_train_ids, opencv=False):
     return tf.cond(rows.numerator > rows.denominator, enlarged, reduced)
 
 
-def nearest_sources(axis):
+def nearest_sources(axis: Axis) -> tf.Tensor:
     """The source pixel under the centre of each pixel of a crop: int32 `(axis.count,)`."""
     import tensorflow as tf
 
@@ -102,7 +105,7 @@ def nearest_sources(axis):
     return tf.minimum(sources, axis.length - 1)
 
 
-def opencv_sources(axis):
+def opencv_sources(axis: Axis) -> tf.Tensor:
     """The source pixel that `cv2.resize` with `INTER_NEAREST` takes for each pixel of a crop: int32 `(axis.count,)`."""
     import tensorflow as tf
 
@@ -112,7 +115,7 @@ def opencv_sources(axis):
     return tf.minimum(tf.cast(tf.floor(positions * inverse), tf.int32), axis.length - 1)
 
 
-def rounded(image):
+def rounded(image: tf.Tensor) -> tf.Tensor:
     """Rounds float32 grey levels to uint8, half up; levels beyond [0, 255] become these."""
     import tensorflow as tf
 

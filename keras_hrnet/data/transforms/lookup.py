@@ -1,9 +1,17 @@
 """Looks every value of a label up in a table, faster than `tf.gather` does."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def looked_up(label, table):
+
+def looked_up(label: tf.Tensor, table: Sequence[int]) -> tf.Tensor:
     """Replaces each value of a label by what a table holds for it.
 
     Two values at a time: 2 ms for 512x1024 where `tf.gather` takes 4, as either spends its time on calls.

@@ -1,11 +1,18 @@
 """Changes the colours and the sharpness of an image; its label stays as it is."""
 
+from __future__ import annotations
+
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keras_hrnet.data.transforms.geometry import rounded
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from keras_hrnet.data.transforms.augmentation import Augmentation
 
 # ITU-R BT.601, as in Pillow's and torchvision's grey.
 GREY_OF_RGB = (0.299, 0.587, 0.114)
@@ -13,12 +20,13 @@ GREY_OF_RGB = (0.299, 0.587, 0.114)
 REACH = 4.0
 
 
-def recoloured(image, augmentation, *, seed, inside=None):
+def recoloured(
+    image: tf.Tensor, augmentation: Augmentation, *, seed: tf.Tensor, inside: tf.Tensor | None = None
+) -> tf.Tensor:
     """Changes the colours of an image and blurs it at random.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
-        augmentation: an `Augmentation`.
         seed: int64 `(2,)`.
         inside: bool `(height, width)`, which pixels show the image; `None` means all.
 
@@ -36,17 +44,17 @@ def recoloured(image, augmentation, *, seed, inside=None):
     return rounded(image)
 
 
-def shifted(image, levels):
+def shifted(image: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     """Adds grey levels to an image: float32, in [0, 255] before and after."""
     return _clipped(image + levels)
 
 
-def brightened(image, factor):
+def brightened(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Multiplies the grey levels of an image: float32, in [0, 255] before and after."""
     return _clipped(image * factor)
 
 
-def contrasted(image, factor, inside=None):
+def contrasted(image: tf.Tensor, factor: tf.Tensor, inside: tf.Tensor | None = None) -> tf.Tensor:
     """Multiplies the distances from the mean grey of an image.
 
     Args:
@@ -68,21 +76,21 @@ def contrasted(image, factor, inside=None):
     return _clipped(mean + factor * (image - mean))
 
 
-def saturated(image, factor):
+def saturated(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """Multiplies the saturation (of hue, saturation and value): float32 RGB, in [0, 255] before and after."""
     import tensorflow as tf
 
     return _clipped(tf.image.adjust_saturation(image, factor))
 
 
-def hue_turned(image, share):
+def hue_turned(image: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Turns the hue by a share of the full circle: float32 RGB, in [0, 255] before and after."""
     import tensorflow as tf
 
     return _clipped(tf.image.adjust_hue(image, share))
 
 
-def blurred(image, sigma, *, largest_sigma):
+def blurred(image: tf.Tensor, sigma: tf.Tensor, *, largest_sigma: float) -> tf.Tensor:
     """Blurs with a Gaussian; beyond the edge, the outermost pixels are continued.
 
     Args:

@@ -1,6 +1,11 @@
 """Where a crop lies: the scale of an image, and a window of the scaled image."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Axis(NamedTuple):
@@ -28,7 +33,7 @@ class Axis(NamedTuple):
     mirrored: Any = False
 
 
-def stepped_axes(size, scale):
+def stepped_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
     """Scales height and width by an exact fraction; the size is rounded down, so that all of it shows the source.
 
     Args:
@@ -45,7 +50,7 @@ def stepped_axes(size, scale):
     return [Axis(size[axis], frames[axis], numerator, denominator) for axis in range(2)]
 
 
-def rounded_axes(size, scale):
+def rounded_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
     """Scales height and width to the nearest whole size, each axis then by its own exact fraction.
 
     That is what resizing to a size does in OpenCV and in mmsegmentation, which rounds so as well.
@@ -60,7 +65,7 @@ def rounded_axes(size, scale):
     return _axes_of_frames(size, [_rounded(_double(size[axis]) * scale) for axis in range(2)])
 
 
-def published_axes(size, scale):
+def published_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
     """Scales height and width as the published code does: the longer side first, the other one by its rounded length.
 
     Args:
@@ -82,7 +87,7 @@ def published_axes(size, scale):
     return _axes_of_frames(size, frames)
 
 
-def placed(axis, crop_length, *, seed, focus=None):
+def placed(axis: Axis, crop_length: int | tf.Tensor, *, seed: tf.Tensor, focus: tf.Tensor | None = None) -> Axis:
     """Places a crop at random, every place in the scaled image being equally likely.
 
     Args:
@@ -106,7 +111,7 @@ def placed(axis, crop_length, *, seed, focus=None):
     return axis._replace(start=start, count=count)
 
 
-def shown_positions(axis):
+def shown_positions(axis: Axis) -> tf.Tensor:
     """The scaled pixels that a crop shows, in the order in which it shows them: int32 `(axis.count,)`."""
     import tensorflow as tf
 
@@ -114,7 +119,7 @@ def shown_positions(axis):
     return axis.start + tf.where(axis.mirrored, axis.count - 1 - places, places)
 
 
-def scaled_position(axis, source):
+def scaled_position(axis: Axis, source: int | tf.Tensor) -> tf.Tensor:
     """The scaled pixel that the centre of a source pixel lies in, an int32 scalar."""
     import tensorflow as tf
 

@@ -1,9 +1,14 @@
 """Cuts a window from a scaled and rotated image and its label in one go."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_hrnet.data.transforms.geometry import rounded
-from keras_hrnet.data.transforms.placement import scaled_position
+from keras_hrnet.data.transforms.placement import Axis, scaled_position
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Turn(NamedTuple):
@@ -20,18 +25,13 @@ class Turn(NamedTuple):
     column: Any
 
 
-def random_turn(rows, columns, *, largest, seed, focus=None):
+def random_turn(rows: Axis, columns: Axis, *, largest: float, seed: tf.Tensor, focus: tf.Tensor | None = None) -> Turn:
     """Draws a rotation about the centre of the image, or about the pixel in focus, which so stays inside the frame.
 
     Args:
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
         largest: the largest angle to either side, in degrees.
         seed: int64 `(2,)`.
         focus: int32 `(2,)`, row and column of a source pixel, or negative numbers for none.
-
-    Returns:
-        A `Turn`.
     """
     import tensorflow as tf
 
@@ -43,14 +43,11 @@ def random_turn(rows, columns, *, largest, seed, focus=None):
     return Turn(degrees, *pivot)
 
 
-def rotated_image(image, rows, columns, turn):
+def rotated_image(image: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
     """Scales and rotates an image and cuts a window, blended between pixels (bilinear).
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
-        turn: a `Turn`.
 
     Returns:
         uint8 `(rows.count, columns.count, 3)`; beyond the image, the nearest pixel of its edge.
@@ -62,14 +59,11 @@ def rotated_image(image, rows, columns, turn):
     return rounded(_sampled(tf.cast(window, tf.float32), matrix, rows, columns, "BILINEAR"))
 
 
-def rotated_label(label, rows, columns, turn):
+def rotated_label(label: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
     """Scales and rotates a label and cuts a window, each pixel being the source pixel under its centre.
 
     Args:
         label: uint8 `(height, width)`.
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
-        turn: a `Turn`.
 
     Returns:
         uint8 `(rows.count, columns.count)`; beyond the image, the nearest pixel of its edge.
@@ -78,13 +72,8 @@ def rotated_label(label, rows, columns, turn):
     return _sampled(window, matrix, rows, columns, "NEAREST")[:, :, 0]
 
 
-def inside_image(rows, columns, turn):
+def inside_image(rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
     """Says which pixels of a crop lie on the image.
-
-    Args:
-        rows: `Axis` of the rows.
-        columns: `Axis` of the columns.
-        turn: a `Turn`.
 
     Returns:
         bool `(rows.count, columns.count)`.
