@@ -1,7 +1,5 @@
 """Training on several devices, or in several processes: the public context manager `distributed`."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """Which of the processes that train together this one is, and what they tell one another."""
 
-from __future__ import annotations
-
 import sys
 from types import ModuleType
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What would spoil a training, said before its first step."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """The classes of a training: what its network and its data call them, which must be the same."""
 
-from __future__ import annotations
-
 from itertools import zip_longest
 from typing import Any
 

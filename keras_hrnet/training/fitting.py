@@ -1,7 +1,5 @@
 """Trains a network by a recipe: the public function `train`, which puts a recipe into Keras's `compile` and `fit`."""
 
-from __future__ import annotations
-
 import math
 import os
 import pathlib

@@ -1,7 +1,5 @@
 """The folder of a training: found or made, kept from other trainings, and opened by all processes together."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

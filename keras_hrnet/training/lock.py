@@ -3,22 +3,17 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 LOCK_FILE = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder):
-    """Keeps other processes out of a folder.
+def locked(folder: str | os.PathLike) -> Iterator[None]:
+    """Keeps other processes out of a folder that exists.
 
-    The system holds the lock for the process, and lets it go however the process ends; the file stays, and says nothing
-    by being there. Processes that were forked do not hold it: a worker that outlives a killed training is no training.
-
-    Args:
-        folder: one that exists.
-
-    Yields:
-        Nothing.
+    The system holds the lock for the process, and releases it however the process ends; the file stays, and does not
+    mean that the folder is locked. Forked processes do not hold it: a worker may outlive a training that was killed.
 
     Raises:
         BlockingIOError: if another process holds the lock.
@@ -28,7 +23,7 @@ def locked(folder):
             file.seek(0)
             raise BlockingIOError(
                 f"Received run_dir={str(folder)!r}, in which process {file.read().strip() or '?'} trains. Expected a "
-                "folder of one training at a time. Wait for its end, or pass another."
+                "folder that no other process trains in. Wait for its end, or pass another."
             )
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -51,7 +46,7 @@ def _lock(file):
 def _lock_on_windows(file):
     import msvcrt
 
-    # Others cannot read a locked byte: it lies behind the number of the process.
+    # Others cannot read a locked byte: it lies beyond the number of the process.
     file.seek(1024)
     try:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

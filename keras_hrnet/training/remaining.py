@@ -1,25 +1,30 @@
-"""What is left of the training data from a step on."""
+"""The rest of the training data from a step on."""
+
+from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+if TYPE_CHECKING:
+    import torch
 
-def remaining(dataset, epoch, step):
-    """Gives the batches of a training from a step on, as those of the whole training are.
 
-    Data sets of `cityscapes` and `folders` know the batches of every step, and go on through all epochs. A `PyDataset`
-    that draws its order in `on_epoch_end` draws it as often as there were epochs. Of any other data, the first batches
-    of an epoch are left out: it must give the same ones in each epoch, or in each epoch in which random generators are
-    as they were.
+def remaining(dataset: Any, epoch: int, step: int) -> tuple[Any, int | None]:
+    """Returns the batches of a training from a step on, the same as in the whole training.
+
+    Data sets of `cityscapes` and `folders` know the batches of every step, and continue through all epochs. A
+    `PyDataset` that shuffles in `on_epoch_end` shuffles as often as there were epochs. Of any other data, the first
+    batches of an epoch are skipped: they must be the same in each epoch, or whenever the random generators are.
 
     Args:
         dataset: the training data, of known length.
-        epoch: epochs that are complete.
-        step: steps of the next one that are done.
+        epoch: number of epochs that are complete.
+        step: number of steps of the next one that are done.
 
     Returns:
-        What `fit` takes, and its `steps_per_epoch`: what is left of one epoch, or None where the data says it.
+        What `fit` takes, and its `steps_per_epoch`: the rest of one epoch, or None where the data says it.
     """
     length = len(dataset)
     if hasattr(dataset, "from_step"):
@@ -36,14 +41,8 @@ def remaining(dataset, epoch, step):
     return (tuple(batch) for batch in itertools.islice(iter(dataset), step, None)), length - step
 
 
-def repeat_epoch_ends(dataset, epoch, step):
-    """Lets a `PyDataset` do what it does at the end of an epoch as often as it did in a training until a step.
-
-    Args:
-        dataset: the training data.
-        epoch: epochs that are complete.
-        step: steps of the next one that are done.
-    """
+def repeat_epoch_ends(dataset: Any, epoch: int, step: int) -> None:
+    """Calls `on_epoch_end` of a `PyDataset` as often as a training did until a step: see `remaining`."""
     if not isinstance(dataset, keras.utils.PyDataset):
         return
     # Each `fit` calls it once more, before its first epoch; but the one that ends an epoch has a `_Rest`.
@@ -51,7 +50,7 @@ def repeat_epoch_ends(dataset, epoch, step):
         dataset.on_epoch_end()
 
 
-def _rest_of_loader(loader, step):
+def _rest_of_loader(loader: torch.utils.data.DataLoader, step: int) -> torch.utils.data.DataLoader:
     """A PyTorch `DataLoader` without its first batches, which are not loaded."""
     import torch
 

@@ -1,7 +1,5 @@
 """What `run.json` says of a training: all that a repetition needs, and in the end the result."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import importlib.metadata

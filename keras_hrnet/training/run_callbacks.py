@@ -1,7 +1,5 @@
 """The callbacks of a run: those that show it, and those that keep what it leaves."""
 
-from __future__ import annotations
-
 import itertools
 import pathlib
 from typing import Any

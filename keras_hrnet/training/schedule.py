@@ -5,15 +5,15 @@ import keras
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Poly(keras.optimizers.schedules.LearningRateSchedule):
-    """Lowers the learning rate to zero by a power of the steps that are left, after a linear warm-up.
+    """Lowers the learning rate to zero by a power of the remaining steps, after a linear warm-up.
 
     `learning_rate * (1 - step / num_steps) ** power`, times `(step + 1) / (warmup_steps + 1)` in the warm-up.
 
     Args:
-        learning_rate: of the first step, but for the warm-up.
-        num_steps: updates of the whole training; the rate is 0 after them.
-        power: how the rate falls; 1 means in a line.
-        warmup_steps: updates before the full rate is reached.
+        learning_rate: that of the first step without a warm-up.
+        num_steps: number of updates of the whole training; the rate is 0 after them.
+        power: exponent; 1 means a straight line.
+        warmup_steps: number of updates before the full rate is reached.
 
     Call arguments:
         step: number of the update, from 0.
@@ -28,7 +28,9 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
     step does not come one step late.
     """
 
-    def __init__(self, learning_rate, num_steps, power=0.9, warmup_steps=0, name="poly"):
+    def __init__(
+        self, learning_rate: float, num_steps: int, power: float = 0.9, warmup_steps: int = 0, name: str = "poly"
+    ):
         super().__init__()
         if not learning_rate > 0 or num_steps < 1 or power < 0:
             raise ValueError(
@@ -38,7 +40,7 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
         if not 0 <= warmup_steps < num_steps:
             raise ValueError(
                 f"`Poly` received warmup_steps={warmup_steps} with num_steps={num_steps}. Expected fewer steps for the "
-                "warm-up than for the training. Train longer, or warm up less."
+                "warm-up than for the training. Train longer, or shorten the warm-up."
             )
         self.initial_learning_rate = float(learning_rate)
         self.num_steps = int(num_steps)
@@ -46,7 +48,7 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = int(warmup_steps)
         self.name = name
 
-    def __call__(self, step):
+    def __call__(self, step: int | keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops
         step = ops.cast(step, "float32")
         left = ops.maximum(1.0 - step / self.num_steps, 0.0)
@@ -55,7 +57,7 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
             rate *= ops.minimum((step + 1.0) / (self.warmup_steps + 1), 1.0)
         return rate
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             "learning_rate": self.initial_learning_rate,
             "num_steps": self.num_steps,

@@ -1,25 +1,24 @@
-"""Values of settings: from the command line, and of the type that their field has."""
+"""Values of settings: read from the command line, and brought to the type of their field."""
 
 import difflib
 import math
 import numbers
 import types
 import typing
+from collections.abc import Iterable
+from typing import Any
 
 
-def parsed(name, text, annotation):
-    """Reads a value from text.
+def parsed(name: str, text: str, annotation: Any) -> Any:
+    """Reads the value of a setting from text.
 
     Args:
-        name: of the setting.
-        text: what stands behind its name on the command line.
+        name: that of the setting.
+        text: what follows its name on the command line.
         annotation: the type of its field.
 
-    Returns:
-        The value.
-
     Raises:
-        ValueError: if the text is no such value.
+        ValueError: if the text is not such a value.
     """
     kinds = _kinds(annotation)
     if type(None) in kinds and text.lower() == "none":
@@ -31,7 +30,7 @@ def parsed(name, text, annotation):
         tuple: lambda: tuple(map(_number, text.strip("()[]").replace("x", ",").split(","))),
         str: lambda: text,
     }
-    # Text reads as everything: it comes last.
+    # Any text is a string: that comes last.
     for kind in (bool, int, float, tuple, str):
         if kind in kinds:
             try:
@@ -51,20 +50,12 @@ def _kinds(annotation):
     return [typing.get_origin(part) or part for part in parts]
 
 
-def typed(name, value, annotation):
-    """Brings a value to the type of its field: whole numbers to fractions, lists to tuples.
-
-    Args:
-        name: of the setting.
-        value: what it was given.
-        annotation: the type of its field.
-
-    Returns:
-        The value.
+def typed(name: str, value: Any, annotation: Any) -> Any:
+    """Brings the value of a setting to the type of its field: integers to floats, lists to tuples.
 
     Raises:
         TypeError: if it is of another kind.
-        ValueError: if a pair is none.
+        ValueError: if a pair has not two numbers.
     """
     kinds = _kinds(annotation)
     if isinstance(value, list | tuple) and tuple in kinds and all(map(_is_number, value)):
@@ -84,7 +75,7 @@ def _is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def require(condition, name, value, expected):
+def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """Refuses the value of a setting unless the condition holds.
 
     Raises:
@@ -94,7 +85,7 @@ def require(condition, name, value, expected):
         raise ValueError(f"Received the setting {name}={value!r}. Expected {expected}. Correct it.")
 
 
-def suggestion(name, known):
-    """Returns a question about the known name that is nearest to a name, or nothing."""
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns a question about the known name that is closest to a name, or nothing."""
     near = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {near[0]}?" if near else ""

@@ -1,8 +1,11 @@
 """All that the steps of a training change, as arrays in memory and as a file."""
 
 import json
+import os
 import random
 import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,37 +14,37 @@ from keras_hrnet.distributed.processes import this_process
 from keras_hrnet.distributed.replicas import num_replicas
 from keras_hrnet.replacing import replacing
 
+Arrays = dict[str, np.ndarray]
+"""A state: arrays by name."""
+
 
 class TrainingState:
-    """Takes what the steps of a training change out of a model, and puts it back, to the last bit.
+    """Copies what the steps of a training change out of a model, and restores it, to the last bit.
 
     That is the weights, the moving statistics and the seeds of a network, the optimizer with its step, velocities,
-    averages and accumulated gradients, what the metrics have counted, and the generators of random numbers of Python,
-    NumPy and PyTorch. A `.keras` file has neither seeds nor counts. It is the same from however many devices and
-    processes, of which any takes it, and all put it back.
+    averages and accumulated gradients, what the metrics have counted, and the random generators of Python, NumPy and
+    PyTorch. A `.keras` file has neither seeds nor counts. A state is the same for any number of devices and processes:
+    any process can take it, and all must restore it.
 
     Args:
         model: a compiled network; its optimizer is built.
         metrics: those that it was compiled with.
     """
 
-    def __init__(self, model, metrics):
+    def __init__(self, model: keras.Model, metrics: Sequence[keras.metrics.Metric]):
         self.model = model
         self.metrics = metrics
 
-    def take(self):
-        """Returns a copy of all: a dict of arrays by name."""
+    def take(self) -> Arrays:
+        """Returns a copy of everything."""
         if keras.config.backend() == "jax":
             # Within an epoch, JAX's trainer keeps the values to itself.
             self.model.jax_state_sync()
         values = {name: _host_value(variable) for name, variable in self._variables().items()}
         return {**values, **_generators()}
 
-    def check(self, arrays):
-        """Refuses what was taken of another model.
-
-        Args:
-            arrays: what `take` returned.
+    def check(self, arrays: Arrays) -> None:
+        """Refuses a state that was taken from another model.
 
         Raises:
             ValueError: if numbers or shapes of variables differ.
@@ -51,23 +54,23 @@ class TrainingState:
         if theirs != {name: tuple(variable.shape) for name, variable in variables.items()}:
             raise ValueError(
                 f"Received the state of a training with {len(theirs)} variables for one with {len(variables)}, or of "
-                "other shapes. Expected that of the same network and optimizer. Delete it, to begin anew."
+                "other shapes. Expected that of the same network and optimizer. Delete it to start anew."
             )
 
-    def put(self, arrays, counts=True):
-        """Puts everything back but the generators of random numbers: see `set_generators`.
+    def put(self, arrays: Arrays, counts: bool = True) -> None:
+        """Restores everything but the random generators: see `set_generators`.
 
         Args:
             arrays: what `take` returned.
-            counts: whether the metrics go on counting too, as they do in the middle of an epoch.
+            counts: whether to restore what the metrics have counted, as in the middle of an epoch.
         """
         for name, variable in self._variables().items():
             if counts or not name.startswith("metrics/"):
                 times = _times(variable)
                 variable.assign(arrays[name] / times if times > 1 else arrays[name])
 
-    def is_finite(self, arrays):
-        """Returns whether no weight in what `take` returned is NaN or infinite."""
+    def is_finite(self, arrays: Arrays) -> bool:
+        """Returns whether all weights in a state are finite numbers."""
         return all(np.isfinite(array).all() for name, array in arrays.items() if name.startswith("network/"))
 
     def _variables(self):
@@ -82,12 +85,8 @@ class TrainingState:
         return {f"{group}/{i}": variable for group, found in groups.items() for i, variable in enumerate(found)}
 
 
-def set_generators(arrays):
-    """Puts the generators of random numbers of Python, NumPy and PyTorch back.
-
-    Args:
-        arrays: what `TrainingState.take` returned.
-    """
+def set_generators(arrays: Arrays) -> None:
+    """Restores the random generators of Python, NumPy and PyTorch from a state."""
     states = json.loads(str(arrays["generators"]))
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
@@ -101,32 +100,26 @@ def set_generators(arrays):
                 torch.cuda.set_rng_state(torch.from_numpy(arrays[f"cuda {i}"].copy()), i)
 
 
-def write_state(path, arrays, position):
-    """Writes a state, whole or not at all.
+def write_state(path: str | os.PathLike, arrays: Arrays, position: Mapping[str, Any]) -> None:
+    """Writes a state to a `.npz` file, whole or not at all.
 
     Args:
-        path: the file, `.npz`.
+        path: the file.
         arrays: what `TrainingState.take` returned.
-        position: where in the training that was, of what JSON holds.
+        position: where in the training that was, in types that JSON has.
 
     Raises:
-        OSError: if it cannot be written; the file of before is as it was.
+        OSError: if it cannot be written; the earlier file stays.
     """
     with replacing(path) as part:
         np.savez(part, position=json.dumps(position), **arrays)
 
 
-def read_state(path):
-    """Reads what `write_state` wrote.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The arrays, a dict by name, and the position.
+def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
+    """Reads the arrays and the position that `write_state` wrote.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is no such file.
         ValueError: if it is damaged.
     """
     try:
@@ -135,8 +128,8 @@ def read_state(path):
         return arrays, json.loads(str(arrays.pop("position")))
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"Received {str(path)!r}, which is damaged ({error}). Expected what a training saved. Put it back from a "
-            "copy, or delete it, to begin anew."
+            f"Received {str(path)!r}, which is damaged ({error}). Expected what a training saved. Restore it from "
+            "a copy, or delete it to start anew."
         ) from error
 
 

@@ -3,22 +3,20 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 # What shells report of a process that SIGTERM ended.
 EXIT_STATUS = 128 + signal.SIGTERM
 
 
 @contextlib.contextmanager
-def noting_termination(note):
-    """Calls a function when SIGTERM comes, in place of ending the process.
+def noting_termination(note: Callable[[], None]) -> Iterator[None]:
+    """Calls a function when SIGTERM arrives, instead of ending the process.
 
-    Outside of the main thread, where Python has no say in signals, SIGTERM ends the process as before.
+    Outside of the main thread, where Python cannot handle signals, SIGTERM ends the process as before.
 
     Args:
-        note: a function without arguments, that is quick.
-
-    Yields:
-        Nothing.
+        note: a function that returns at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

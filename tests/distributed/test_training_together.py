@@ -199,7 +199,7 @@ def test_one_goes_on_where_two_were_stopped(root, alone, tmp_path):
     way = WAYS[-1]
     ends = start(way, root, tmp_path, {"whole": {"kill": "sigterm"}})
     assert ends[0][0] == 143, ends[0][1]
-    assert "Stopped by SIGTERM. step 1 of epoch 2 is saved" in ends[0][1]
+    assert "Stopped by SIGTERM. Step 1 of epoch 2 is saved" in ends[0][1]
     work(root, tmp_path, {"whole": {}})
     check_same(tmp_path / "whole", alone / "whole")
 

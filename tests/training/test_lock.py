@@ -33,7 +33,7 @@ def test_the_second_of_two_processes_is_told_which_the_first_is(tmp_path):
     with locked(tmp_path), start(tmp_path) as second:
         _, error = second.communicate()
     assert second.returncode == 1
-    assert f"run_dir={str(tmp_path)!r}, in which process {os.getpid()} trains. Expected a folder of one" in error
+    assert f"run_dir={str(tmp_path)!r}, in which process {os.getpid()} trains. Expected a folder that no" in error
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path):

@@ -161,7 +161,7 @@ def test_sigterm_saves_first(step, moment, saved, undisturbed, tmp_path, capsys)
     assert signal.getsignal(signal.SIGTERM) is before
     _, position = read_state(tmp_path / "resume.npz")
     assert (position["epoch"], position["step"]) == saved
-    message = f"Stopped by SIGTERM. step {saved[1]} of epoch {saved[0] + 1} is saved in"
+    message = f"Stopped by SIGTERM. Step {saved[1]} of epoch {saved[0] + 1} is saved in"
     assert message in capsys.readouterr().err
     assert outcome(train(tmp_path), tmp_path) == undisturbed
 
@@ -218,7 +218,7 @@ def faulty(monkeypatch):
 
 def test_a_full_disk_is_reported_and_the_run_goes_on(faulty, undisturbed, tmp_path, monkeypatch):
     faulty(errno.ENOSPC)
-    reported = pytest.warns(UserWarning, match=r"The disk is full: saving step [23] of epoch 1 .* training goes on\.")
+    reported = pytest.warns(UserWarning, match=r"The disk is full: saving step [23] of epoch 1 .* training continues\.")
     with reported as warned, pytest.raises(KilledError):
         train(tmp_path, At(kill, 4))
     assert sum("disk is full" in str(warning.message) for warning in warned) == 2
@@ -299,7 +299,7 @@ def test_weights_that_are_nan_are_not_saved(tmp_path):
                     self.model.jax_state_sync()
                 self.model.trainable_variables[0].assign(np.full((3, 3, 3, 4), np.nan))
 
-    with pytest.raises(RuntimeError, match=r"NaN or infinite after step 3 of epoch 1\..* step 2 of epoch 1 is saved"):
+    with pytest.raises(RuntimeError, match=r"NaN or infinite after step 3 of epoch 1\..* Step 2 of epoch 1 is saved"):
         train(tmp_path, Spoil())
     assert read_state(tmp_path / "resume.npz")[1]["step"] == 2
 

@@ -143,7 +143,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PK", whole.replace(bytes([7, 0, 0, 0]), bytes([8, 0, 0, 0]), 1)):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"state\.npz', which is damaged .* or delete it, to begin anew"):
+        with pytest.raises(ValueError, match=r"state\.npz', which is damaged .* or delete it to start anew"):
             read_state(path)
     with pytest.raises(FileNotFoundError):
         read_state(tmp_path / "other.npz")

@@ -1,25 +1,20 @@
 """Averaged weights where a network is scored, and its own where it is trained."""
 
 import contextlib
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
-    """Puts the optimizer's moving average of the weights into a model for a while.
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Puts the optimizer's moving average of the weights into a compiled model for a while.
 
-    Without an optimizer of `use_ema=True`, or before its first step, nothing changes. Batch normalisation's moving
-    statistics stay as they are, those of the weights as trained: Keras averages trained weights only. While weights
-    move fast, the two do not fit together, and the averages score lower than what they average; at the end of a
-    schedule, when weights hardly move, they fit.
-
-    Args:
-        model: a compiled model.
-
-    Yields:
-        Nothing.
+    Without an optimizer of `use_ema=True`, or before its first step, nothing changes. Batch normalisation keeps its
+    moving statistics, those of the weights as trained: Keras averages trained weights only. While weights move fast,
+    the two do not match, and the averages score lower than what they average; at the end of a schedule, when weights
+    hardly move, they match.
     """
     if not _has_averages(model):
         yield
@@ -35,15 +30,14 @@ def averaged_weights(model):
 class AveragedWeights(keras.callbacks.Callback):
     """Validates with the optimizer's moving average of the weights, and leaves it in the model at the end of `fit`.
 
-    Training goes on with the weights themselves, to the last bit as without validation. `keras.callbacks.
-    SwapEMAWeights` is not used as it swaps by adding and subtracting on TensorFlow, which rounds, ends with the
-    wrong weights if `fit` is stopped early, and leaves in what is saved no sign of which weights are which.
+    Training continues with the weights themselves, to the last bit as without validation. `keras.callbacks.
+    SwapEMAWeights` is not used: on TensorFlow it swaps by adding and subtracting, which rounds; it ends with the wrong
+    weights if `fit` is stopped early; and its files do not say which weights are which.
 
     It comes before the callbacks that use the model, and does nothing without an optimizer of `use_ema=True`.
 
     With `gradient_accumulation_steps`, Keras's optimizers average after every batch, `keras_hrnet.training.SGD` after
-    every update. Batch normalisation's statistics are those of the latest steps: in the first epochs, they may fit the
-    averaged weights badly.
+    every update. Batch normalisation's statistics are those of the latest steps: see `averaged_weights`.
 
     Example:
 
@@ -58,13 +52,13 @@ class AveragedWeights(keras.callbacks.Callback):
         super().__init__()
         self.averaged = contextlib.ExitStack()
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict | None = None) -> None:
         self.averaged.enter_context(averaged_weights(self.model))
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict | None = None) -> None:
         self.averaged.close()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         # Keras put the averages in. On JAX model and optimizer then share buffers, and another `fit` would fail:
         # "Attempt to donate the same buffer twice".
         if _has_averages(self.model):

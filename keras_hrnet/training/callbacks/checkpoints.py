@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import pathlib
 import time
+from collections.abc import Callable
 
 import keras
 
@@ -14,20 +16,20 @@ from keras_hrnet.training.callbacks.averaging import averaged_weights
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the network after each epoch, and the best one besides.
+    """Saves the network after each epoch, and separately the best one.
 
-    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` goes on from it, but
+    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` resumes from it, but
     for seeds, and for the order of the data; see `Saves`.
     `best.keras` is the network of the epoch with the highest score; with an optimizer of `use_ema=True` it holds the
-    averaged weights. Its score is in `best.json`, so that a continued run replaces it only by a better one. Each file
-    is written under another name first: a process that is killed leaves the one of before. Where several processes
-    train together, it belongs into each, and the first writes.
+    averaged weights. Its score is in `best.json`, so that a resumed run replaces it only by a better one. A process
+    that is killed leaves whole files. Where several processes train together, each needs this callback, and the first
+    writes.
 
     Args:
-        folder: where to write; it is made.
-        monitor: the name in the logs of a score of which more is better. NaN is never best.
-        minutes: from one `last.keras` to the next at least; the last epoch has one in any case. 0 means all have one.
-        clock: a function that gives a time in seconds.
+        folder: where to write; it is created.
+        monitor: the name in the logs of a score where higher is better. NaN is never best.
+        minutes: least time from one `last.keras` to the next; the last epoch has one in any case. With 0, all have one.
+        clock: a function that returns a time in seconds.
 
     Raises:
         ValueError: if `monitor` is a loss, if `folder` holds a best network by another score, or, after an epoch, if
@@ -41,11 +43,17 @@ class Checkpoints(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, folder, monitor="val_mean_iou", minutes=0.0, clock=time.monotonic):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        monitor: str = "val_mean_iou",
+        minutes: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         super().__init__()
         if "loss" in monitor:
             raise ValueError(
-                f"Received monitor={monitor!r}. Expected a score of which more is better. Use 'val_mean_iou', or "
+                f"Received monitor={monitor!r}. Expected a score where higher is better. Use 'val_mean_iou', or "
                 "keras.callbacks.ModelCheckpoint."
             )
         self.folder = pathlib.Path(folder)
@@ -55,7 +63,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.clock = clock
         self.saved = clock()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         score = self._score(logs or {})
         if self.clock() - self.saved >= 60 * self.minutes or self._is_last(epoch):
             self._save("last.keras")

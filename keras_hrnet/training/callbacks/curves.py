@@ -1,12 +1,20 @@
 """The curves of a run as a picture: losses, scores and learning rate over the epochs."""
 
+from __future__ import annotations
+
 import math
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training.callbacks.log import read_log
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Names in the log and in the legend, by panel.
 PANELS = (
@@ -20,10 +28,10 @@ DOTS_PER_INCH = 120
 
 
 class Curves(keras.callbacks.Callback):
-    """Draws loss, mean IoU and learning rate over the epochs, anew after each.
+    """Draws loss, mean IoU and learning rate over the epochs, again after each.
 
-    It draws what `Log` has written, or `keras.callbacks.CSVLogger`, and so all of a run that was continued; it comes
-    after that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
+    It draws what `Log` or `keras.callbacks.CSVLogger` has written, and so all of a run that was resumed; it comes after
+    that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
 
     Args:
         log_csv: the file of the log.
@@ -39,25 +47,22 @@ class Curves(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, log_csv, png):
+    def __init__(self, log_csv: str | os.PathLike, png: str | os.PathLike):
         super().__init__()
         self.log_csv = pathlib.Path(log_csv)
         self.png = pathlib.Path(png)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         figure = draw_curves(read_log(self.log_csv))
         with replacing(self.png) as part:
             figure.savefig(part)
 
 
-def draw_curves(log):
+def draw_curves(log: Mapping[str, Sequence[float]]) -> Figure:
     """Draws the curves of a run.
 
     Args:
-        log: a dict from a column of the log to its values, one an epoch; `epoch` counts from 0.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
+        log: values by column of the log, one for each epoch; `epoch` counts from 0.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -83,7 +88,7 @@ def _has_values(log, name):
 
 
 def _known(epochs, values):
-    """Leaves out the epochs without a value: a line goes on over those that were not validated."""
+    """Leaves out the epochs without a value: the line spans those that were not validated."""
     return zip(*((x, y) for x, y in zip(epochs, values, strict=True) if math.isfinite(y)), strict=True)
 
 

@@ -1,7 +1,9 @@
-"""An end with an error where the loss is no number any more."""
+"""An end with an error where the loss is no longer a number."""
 
 import math
+import os
 import pathlib
+from collections.abc import Callable
 
 import keras
 
@@ -15,32 +17,32 @@ class StopAtNaN(keras.callbacks.Callback):
     """Raises as soon as the loss of training or validation is NaN or infinite.
 
     `keras.callbacks.TerminateOnNaN` looks at steps only, and either ends as if all was well or does not say where
-    the weights of before are. This one comes before `Checkpoints`, so that no weights of NaN are saved.
+    earlier weights are. This one comes before `Checkpoints`, so that no weights of NaN are saved.
 
     Args:
         checkpoint: the file that `Checkpoints` or `Saves` writes, for the message. None means that there is none.
-        describe: a function that says which step it was, by the number of the epoch and that of the batch in it, both
-            from 0. None means that epochs begin with their first step.
+        describe: a function that says which step it was, given the number of the epoch and that of the batch in it,
+            both from 0. None means that epochs begin with their first step.
 
     Raises:
-        RuntimeError: out of `fit`, if the loss is no finite number.
+        RuntimeError: out of `fit`, if the loss is not finite.
     """
 
-    def __init__(self, checkpoint=None, describe=None):
+    def __init__(self, checkpoint: str | os.PathLike | None = None, describe: Callable[[int, int], str] | None = None):
         super().__init__()
         self.checkpoint = None if checkpoint is None else pathlib.Path(checkpoint)
         self.describe = describe or (lambda epoch, batch: f"step {batch + 1} of epoch {epoch + 1}")
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # The mean since the start of the epoch: once it is NaN, it stays NaN.
         if not math.isfinite(logs["loss"]):
             self._raise("loss", logs["loss"], self.describe(self.epoch, batch))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not math.isfinite(logs.get("val_loss", 0)):
             self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")
 

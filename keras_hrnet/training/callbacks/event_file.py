@@ -1,11 +1,18 @@
 """Writes the files that TensorBoard reads, without the package `tensorboard`, which `tf.summary` needs."""
 
+from __future__ import annotations
+
 import io
+import os
 import pathlib
 import socket
 import time
+from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 # What TensorBoard's reader expects in the first record of a file.
 FILE_VERSION = "brain.Event:2"
@@ -15,10 +22,10 @@ class EventFile:
     """A file of numbers and pictures over epochs, for TensorBoard. Each record is on disk at once.
 
     Args:
-        folder: where to make it; TensorBoard shows the files of one folder as one run.
+        folder: where to create it; TensorBoard shows the files of one folder as one run.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         self.tensorflow = host_tensorflow()
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,24 +34,12 @@ class EventFile:
         self.writer = self.tensorflow.io.TFRecordWriter(str(folder / name))
         self._write(file_version=FILE_VERSION)
 
-    def add_scalar(self, name, value, step):
-        """Adds one number.
-
-        Args:
-            name: the curve that it belongs to.
-            value: a float.
-            step: its place on the curve.
-        """
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        """Adds a number to a curve, at a step."""
         self._add(step, tag=name, simple_value=float(value))
 
-    def add_picture(self, name, picture, step):
-        """Adds one picture.
-
-        Args:
-            name: the row of pictures that it belongs to.
-            picture: a `PIL.Image.Image`, RGB.
-            step: its place in the row.
-        """
+    def add_picture(self, name: str, picture: PIL.Image.Image, step: int) -> None:
+        """Adds an RGB picture to a row of pictures, at a step."""
         file = io.BytesIO()
         picture.save(file, "PNG")
         summary = self.tensorflow.compat.v1.Summary
@@ -53,8 +48,7 @@ class EventFile:
         )
         self._add(step, tag=name, image=image)
 
-    def close(self):
-        """Closes the file."""
+    def close(self) -> None:
         self.writer.close()
 
     def _add(self, step, **value):

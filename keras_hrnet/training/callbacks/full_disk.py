@@ -1,9 +1,10 @@
-"""What happens when a disk is full: it is said, and training goes on or stops."""
+"""What happens when a disk is full: a warning, and training continues or stops."""
 
 import contextlib
 import errno
 import os
 import warnings
+from collections.abc import Iterator
 
 import keras
 
@@ -11,15 +12,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def reporting_full_disk(activity, stop=False):
-    """Says that a disk is full where it is, and goes on.
+def reporting_full_disk(activity: str, stop: bool = False) -> Iterator[None]:
+    """Turns the error of a full disk into a warning.
 
     Args:
         activity: what is done inside, for the message.
-        stop: whether to raise in place of a warning.
-
-    Yields:
-        Nothing.
+        stop: whether to raise an error rather than to warn.
 
     Raises:
         OSError: if the disk is full and `stop` is set.
@@ -29,10 +27,10 @@ def reporting_full_disk(activity, stop=False):
     except Exception as error:
         if not _is_full(error):
             raise
-        message = f"The disk is full: {activity} failed ({error}). What was written before is kept. Free some space"
+        message = f"The disk is full: {activity} failed ({error}). Earlier files are kept. Free some space"
         if stop:
-            raise OSError(errno.ENOSPC, f"{message}, and give the same command again.") from error
-        warnings.warn(f"{message}; training goes on.", stacklevel=3)
+            raise OSError(errno.ENOSPC, f"{message}, and run the same command again.") from error
+        warnings.warn(f"{message}; training continues.", stacklevel=3)
 
 
 def _is_full(error):
@@ -41,33 +39,33 @@ def _is_full(error):
 
 
 class DespiteFullDisk(keras.callbacks.Callback):
-    """Lets another callback fail at the end of an epoch where the disk is full, and says so.
+    """Warns when another callback fails at the end of an epoch because the disk is full.
 
     Args:
         callback: the other, which writes in `on_epoch_end` and `on_train_end`.
         stop: whether a full disk stops the training.
     """
 
-    def __init__(self, callback, stop=False):
+    def __init__(self, callback: keras.callbacks.Callback, stop: bool = False):
         super().__init__()
         self.callback = callback
         self.stop = stop
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         self.callback.set_model(model)
 
-    def set_params(self, params):
+    def set_params(self, params: dict) -> None:
         super().set_params(params)
         self.callback.set_params(params)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.callback.on_train_begin(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         with reporting_full_disk(f"{type(self.callback).__name__} in epoch {epoch + 1}", self.stop):
             self.callback.on_epoch_end(epoch, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         with reporting_full_disk(f"the end of {type(self.callback).__name__}", self.stop):
             self.callback.on_train_end(logs)

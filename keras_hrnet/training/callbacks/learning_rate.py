@@ -9,5 +9,5 @@ class LearningRate(keras.callbacks.Callback):
     It comes before the callbacks that read the logs, such as `Log`.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

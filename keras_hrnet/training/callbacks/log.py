@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import pathlib
 
 import keras
@@ -12,18 +13,18 @@ from keras_hrnet.replacing import replacing
 class Log(keras.callbacks.Callback):
     """Writes the logs of each epoch to a CSV file, which is whole at any time.
 
-    Unlike `keras.callbacks.CSVLogger`, it goes on with the file of a run that was interrupted: epochs that are done
-    once more have one row, and columns that only some epochs have, such as those of a validation, stay columns.
+    Unlike `keras.callbacks.CSVLogger`, it continues the file of a run that was interrupted: epochs that are repeated
+    have one row, and columns that only some epochs have, such as those of a validation, stay columns.
 
     Args:
-        path: the file; where there is a value for other epochs only, it says NA.
+        path: the file; it says NA where only other epochs have a value.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         super().__init__()
         self.path = pathlib.Path(path)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
         rows.append({"epoch": epoch, **(logs or {})})
         names = {name for row in rows for name in row} - {"epoch"}
@@ -39,14 +40,10 @@ class Log(keras.callbacks.Callback):
             return list(csv.DictReader(file))
 
 
-def read_log(path):
-    """Reads what `Log` or `keras.callbacks.CSVLogger` wrote.
+def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
+    """Reads the values that `Log` or `keras.callbacks.CSVLogger` wrote into each column, in the order of the epochs.
 
-    Args:
-        path: the CSV file.
-
-    Returns:
-        A dict from each column to a list of floats, in the order of the epochs; NaN where there is no value.
+    They are NaN where there is no value.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -3,6 +3,7 @@
 import datetime
 import math
 import weakref
+from collections.abc import Iterator
 
 import keras
 import rich.console
@@ -19,14 +20,14 @@ VALUES = ("loss", "mean_iou", "val_loss", SCORE)
 class TrainingProgress(keras.callbacks.Callback):
     """Shows one bar over all steps of a `fit`: epoch, step, time left, loss, mean IoU, last and best validation.
 
-    The time left is that of the whole run, with its validations. Where the output is no terminal, such as a file, it
-    writes one line an epoch. Use it with `fit(verbose=0)`.
+    The time left is that of the whole run, with its validations. Where the output is not a terminal, it writes one line
+    for each epoch. Use it with `fit(verbose=0)`.
 
     If `fit` raises, the bar stays until `close` is called or Python ends: Keras does not tell its callbacks.
 
     Args:
         description: what the bar is called.
-        console: the `rich.console.Console` to write to. None means standard output.
+        console: where to write. None means standard output.
 
     Example:
 
@@ -35,20 +36,20 @@ class TrainingProgress(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, description="Training", console=None):
+    def __init__(self, description: str = "Training", console: rich.console.Console | None = None):
         super().__init__()
         self.description = description
         self.console = console or rich.console.Console()
         self.progress = None
         self.validated, self.steps_of_validation = 0, None
 
-    def close(self):
-        """Takes the bar off the terminal's hands: its last state stays on the screen, and the cursor comes back."""
+    def close(self) -> None:
+        """Stops the bar: its last state stays on the screen, and the cursor is shown again."""
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.close()
         self.time_left = TimeLeft()
         self.steps_of_epoch = self.params.get("steps")
@@ -57,31 +58,31 @@ class TrainingProgress(keras.callbacks.Callback):
         if self.console.is_terminal or self.console.is_jupyter:
             self._open()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         if self.first_epoch is None:
             self.first_epoch = epoch
         self.epoch, self.step, self.epochs_left = epoch, 0, self.params["epochs"] - epoch
         self.time_left.begin_epoch()
         self._show()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.time_left.end_steps(batch + 1 - self.step)
         self.step = batch + 1
         self.logs.update(logs)
         self._show()
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict | None = None) -> None:
         self._show("validating")
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.validated = batch + 1
         total = f"/{self.steps_of_validation}" if self.steps_of_validation else ""
         self._show(f"validating {self.validated}{total}")
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict | None = None) -> None:
         self.steps_of_validation = self.validated
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.time_left.end_epoch()
         self.epochs_left -= 1
         self.steps_of_epoch = self.step
@@ -93,7 +94,7 @@ class TrainingProgress(keras.callbacks.Callback):
             self.console.print(self._line(), soft_wrap=True, highlight=False, markup=False)
         self._show()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self.close()
 
     def _open(self):
@@ -136,7 +137,7 @@ class TrainingProgress(keras.callbacks.Callback):
         return f"epoch {self.epoch + 1}/{self.params['epochs']}"
 
     def _steps(self):
-        """Returns how many steps of this `fit` are done, and how many it has, or None where that is not known yet."""
+        """How many steps of this `fit` are done, and how many it has, or None where that is not known yet."""
         if self.steps_of_epoch is None:
             return self.step, None
         first = self.first_epoch or 0
@@ -156,7 +157,7 @@ class TrainingProgress(keras.callbacks.Callback):
 class _BarOverValues(rich.progress.Progress):
     """A bar, and below it the values that the run has reached."""
 
-    def get_renderables(self):
+    def get_renderables(self) -> Iterator[rich.console.RenderableType]:
         yield from super().get_renderables()
         for task in self.tasks:
             yield rich.text.Text(task.fields["below"], no_wrap=True, overflow="ellipsis")

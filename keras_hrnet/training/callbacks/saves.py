@@ -1,8 +1,10 @@
-"""Saves a run in the middle of an epoch, and lets it go on from there."""
+"""Saves a run in the middle of an epoch, and resumes it from there."""
 
 import math
+import os
 import pathlib
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -10,7 +12,7 @@ import rich.console
 
 from keras_hrnet.training.callbacks.divergence import ADVICE
 from keras_hrnet.training.callbacks.full_disk import reporting_full_disk
-from keras_hrnet.training.state import read_state, set_generators, write_state
+from keras_hrnet.training.state import TrainingState, read_state, set_generators, write_state
 from keras_hrnet.training.termination import EXIT_STATUS
 
 
@@ -18,8 +20,8 @@ class Position(NamedTuple):
     """How much of a training is done.
 
     Args:
-        epoch: epochs that are complete.
-        step: steps of the next one that are done.
+        epoch: number of epochs that are complete.
+        step: number of steps of the next one that are done.
         seconds: how long it took.
     """
 
@@ -27,27 +29,27 @@ class Position(NamedTuple):
     step: int = 0
     seconds: float = 0.0
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"step {self.step} of epoch {self.epoch + 1}"
 
 
 class Saves(keras.callbacks.Callback):
-    """Saves all that a training needs to go on, and puts it back when it begins again: it ends with the same weights.
+    """Saves all that is needed to resume a training, and restores it, so that the training ends with the same weights.
 
-    It comes last, so that all of an epoch's other files are written before it says that the epoch is complete. An epoch
-    that is begun in its middle has a `fit` of its own, over what is left of the data; `continues` says that another
-    follows. Metrics count on, so that the logs of that epoch are those of all of its steps. Before a `fit` whose data
-    has one iterator for all epochs, `keeps_iterator` is to be set.
+    It comes last, so that all other files of an epoch are written before it says that the epoch is complete. An epoch
+    that is resumed in its middle has a `fit` of its own, over the rest of the data; `continues` then says that another
+    follows. Metrics keep their counts, so that the logs of that epoch are those of all of its steps. Set
+    `keeps_iterator` before a `fit` whose data has one iterator for all epochs.
 
     Args:
         path: the file, `.npz`.
-        state: a `TrainingState`.
+        state: that of the training.
         num_steps: of an epoch.
         num_epochs: of the training.
-        minutes: from one save to the next; 0 saves after each step.
-        validate_every: epochs from one validation to the next.
-        stop_on_full_disk: whether a disk that is full stops the training; else it is reported.
-        clock: a function that gives a time in seconds.
+        minutes: time between saves; 0 saves after each step.
+        validate_every: number of epochs from one validation to the next.
+        stop_on_full_disk: whether to stop when the disk is full, rather than to warn.
+        clock: a function that returns a time in seconds.
 
     Raises:
         OSError: out of `fit`, if the disk is full and `stop_on_full_disk` is set, or for another reason.
@@ -57,15 +59,15 @@ class Saves(keras.callbacks.Callback):
 
     def __init__(
         self,
-        path,
-        state,
-        num_steps,
-        num_epochs,
+        path: str | os.PathLike,
+        state: TrainingState,
+        num_steps: int,
+        num_epochs: int,
         *,
-        minutes=10.0,
-        validate_every=1,
-        stop_on_full_disk=False,
-        clock=time.monotonic,
+        minutes: float = 10.0,
+        validate_every: int = 1,
+        stop_on_full_disk: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ):
         super().__init__()
         self.path = pathlib.Path(path)
@@ -84,11 +86,8 @@ class Saves(keras.callbacks.Callback):
         self.keeps_iterator = False
         self.is_terminated = False
 
-    def read(self):
+    def read(self) -> Position | None:
         """Reads the last save, if there is one, for the `fit` to come.
-
-        Returns:
-            A `Position`, or None if there is none.
 
         Raises:
             ValueError: if it is damaged, or of another network.
@@ -100,27 +99,27 @@ class Saves(keras.callbacks.Callback):
         self.state.check(self.arrays)
         return self.position
 
-    def terminate(self):
-        """Asks for a save and the end of the process, after the step that runs."""
+    def terminate(self) -> None:
+        """Asks for a save and the end of the process, after the current step."""
         self.is_terminated = True
 
     @property
-    def seconds(self):
-        """How long the training took, with what was done before it was interrupted."""
+    def seconds(self) -> float:
+        """How long the training took, including the time before it was interrupted."""
         return self.position.seconds + self.clock() - self.started
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.started = self.saved = self.clock()
         self.continues = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         # Keras has just set the metrics back.
         if self.arrays is not None:
             self.state.put(self.arrays, counts=self.position.step > 0)
             if self.position.step == 0 and not self.keeps_iterator:
                 self._set_generators()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if self.arrays is not None:
             self._set_generators()
         is_validated = (self.position.epoch + 1) % self.validate_every == 0
@@ -128,17 +127,17 @@ class Saves(keras.callbacks.Callback):
             # Keras has no epochs without a step. So what is saved in a validation is what was before the last one.
             self.before_last_step = self.state.take()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         step = self.position.step + batch + 1
         if step == self.num_steps:
             self._stop_before_validation()
         elif self.is_terminated or self._is_due():
             self._save(self.state.take(), self.position.epoch, step)
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self._stop_before_validation()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         is_rest = self.position.step > 0
         self.before_last_step = None
         self.position = Position(epoch + 1, 0, self.seconds)
@@ -178,9 +177,13 @@ class Saves(keras.callbacks.Callback):
             self.last = position
         self.saved = self.clock()
         if self.is_terminated:
-            message = f"Stopped by SIGTERM. {self._last_save()} The same command goes on from there."
+            message = f"Stopped by SIGTERM. {self._last_save()} The same command resumes from there."
             rich.console.Console(stderr=True).print(message, soft_wrap=True, markup=False, highlight=False)
             raise SystemExit(EXIT_STATUS)
 
     def _last_save(self):
-        return "Nothing is saved." if self.last is None else f"{self.last} is saved in {str(self.path)!r}."
+        return (
+            "Nothing is saved."
+            if self.last is None
+            else f"{str(self.last).capitalize()} is saved in {str(self.path)!r}."
+        )

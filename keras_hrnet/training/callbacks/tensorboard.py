@@ -1,11 +1,14 @@
 """What TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
 
+import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from keras_hrnet.evaluation import comparison, predict
+from keras_hrnet.evaluation.pictures import Palette
 from keras_hrnet.models import classes_of
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 from keras_hrnet.training.callbacks.event_file import EventFile
@@ -14,29 +17,29 @@ from keras_hrnet.training.callbacks.event_file import EventFile
 class Scalars(keras.callbacks.Callback):
     """Writes the logs of each epoch for TensorBoard, under the names of `keras.callbacks.TensorBoard`.
 
-    That one needs the package `tensorboard` to write. This one needs it only to look: `tensorboard --logdir …`.
-    Training's and validation's values are two runs, `train` and `validation`, whose curves TensorBoard puts into one
+    That one needs the package `tensorboard` to write. This one needs it only for looking: `tensorboard --logdir …`.
+    Values of training and of validation are two runs, `train` and `validation`, whose curves TensorBoard draws into one
     picture: `epoch_loss`, `epoch_mean_iou`, and, after `LearningRate`, `epoch_learning_rate`.
 
     Args:
         log_dir: the folder to write to.
     """
 
-    def __init__(self, log_dir):
+    def __init__(self, log_dir: str | os.PathLike):
         super().__init__()
         self.log_dir = pathlib.Path(log_dir)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.files = {}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
             if run not in self.files:
                 self.files[run] = EventFile(self.log_dir / run)
             self.files[run].add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         for file in self.files.values():
             file.close()
 
@@ -49,16 +52,23 @@ class PredictionImages(keras.callbacks.Callback):
     Args:
         log_dir: the folder to write to, that of `Scalars`.
         images: a few images, uint8 `(height, width, 3)` each, RGB in [0, 255]; those of one size compile once.
-        labels: as many, integers `(height, width)`, train ids, 255 where unknown.
+        labels: as many, integers `(height, width)`, train ids, ignored ones as in `keras_hrnet.evaluation.colorize`.
         class_names: what the classes are called, by train id. Without names and palette, they are the network's.
-        palette: what to paint in, as in `keras_hrnet.colorize`.
+        palette: what to paint in, as in `keras_hrnet.evaluation.colorize`.
 
     Raises:
         TypeError: if labels are not integers.
         ValueError: if images and labels differ in number or size, or a class lacks a name or a colour.
     """
 
-    def __init__(self, log_dir, images, labels, class_names=None, palette=None):
+    def __init__(
+        self,
+        log_dir: str | os.PathLike,
+        images: Sequence[np.ndarray],
+        labels: Sequence[np.ndarray],
+        class_names: Sequence[str] | None = None,
+        palette: Palette = None,
+    ):
         super().__init__()
         self.log_dir = pathlib.Path(log_dir)
         self.images = [np.asarray(image) for image in images]
@@ -67,10 +77,10 @@ class PredictionImages(keras.callbacks.Callback):
         # Says what is wrong with them before the first epoch.
         comparison(self.images, self.labels, self.labels, **self.names_and_colors)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.file = EventFile(self.log_dir / "validation")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         with averaged_weights(self.model):
             predictions = [predict(self.model, image) for image in self.images]
         painting = self.names_and_colors
@@ -79,5 +89,5 @@ class PredictionImages(keras.callbacks.Callback):
         for i, sample in enumerate(zip(self.images, self.labels, predictions, strict=True)):
             self.file.add_picture(f"prediction/{i}", comparison(*sample, **painting), epoch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self.file.close()

@@ -1,18 +1,19 @@
-"""How long a run will take still."""
+"""How long the rest of a run will take."""
 
 import time
+from collections.abc import Callable
 
 
 class TimeLeft:
-    """Estimates the rest of a run from its own pace: of the steps, and of what comes between two epochs.
+    """Estimates the rest of a run from its pace so far: that of the steps, and that of what comes between two epochs.
 
-    The first step is left out, as it compiles; validation, pictures and checkpoints count as they took on average.
+    The first step is left out, as it compiles; validation, pictures and checkpoints count by their mean time.
 
     Args:
-        clock: a function that gives a time in seconds.
+        clock: a function that returns a time in seconds.
     """
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
         self.clock = clock
         self.mark = None
         self.num_steps = None
@@ -20,12 +21,12 @@ class TimeLeft:
         self.num_epochs = 0
         self.seconds_between = 0.0
 
-    def begin_epoch(self):
+    def begin_epoch(self) -> None:
         """Notes that the steps of an epoch begin now."""
         self.mark = self.clock()
 
-    def end_steps(self, num_steps):
-        """Notes that so many further steps end now."""
+    def end_steps(self, num_steps: int) -> None:
+        """Notes that so many more steps end now."""
         now = self.clock()
         if self.num_steps is None:
             self.num_steps = 0
@@ -34,18 +35,13 @@ class TimeLeft:
             self.seconds_of_steps += now - self.mark
         self.mark = now
 
-    def end_epoch(self):
+    def end_epoch(self) -> None:
         """Notes that what follows the steps of an epoch ends now."""
         self.num_epochs += 1
         self.seconds_between += self.clock() - self.mark
 
-    def seconds(self, num_steps, num_epochs):
-        """Returns the time left in seconds, or None if there is no telling yet.
-
-        Args:
-            num_steps: how many steps there are still.
-            num_epochs: how many epochs have not ended.
-        """
+    def seconds(self, num_steps: int, num_epochs: int) -> float | None:
+        """Returns the time that so many steps, and the ends of so many epochs, will take; None if not known yet."""
         if not self.num_steps:
             return None
         steps = num_steps * self.seconds_of_steps / self.num_steps

@@ -1,5 +1,8 @@
 """Cross-entropy of pixels, with weights of classes taken as PyTorch takes them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -19,27 +22,33 @@ class WeightedSegmentationLoss(SegmentationLoss):
         name: what the loss is called.
 
     Raises:
-        TypeError: if the weights are no numbers.
+        TypeError: if the weights are not numbers.
         ValueError: if a weight is negative or not finite, all are 0, or, when the loss is first traced, their number is
             not that of the classes.
     """
 
-    def __init__(self, class_weights=None, ignore_label=IGNORE_LABEL, data_format=None, name=None):
+    def __init__(
+        self,
+        class_weights: Sequence[float] | None = None,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: str | None = None,
+        name: str | None = None,
+    ):
         super().__init__(ignore_label, data_format, name)
         self.class_weights = self._checked_weights(class_weights)
 
-    def pixel_losses(self, labels, logits):
+    def pixel_losses(self, labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
         """Computes -log p of the true class of each pixel, p by softmax: float32 `(batch, height, width)`."""
         return pixel_cross_entropy(labels, logits)
 
-    def pixel_weights(self, labels, counts):
+    def pixel_weights(self, labels: keras.KerasTensor, counts: keras.KerasTensor) -> keras.KerasTensor:
         """Gives each pixel the weight of its class, 0 where it does not count: float32 `(batch, height, width)`."""
         weights = keras.ops.cast(counts, "float32")
         if self.class_weights is None:
             return weights
         return weights * keras.ops.take(keras.ops.convert_to_tensor(self.class_weights, "float32"), labels)
 
-    def check_num_classes(self, num_classes):
+    def check_num_classes(self, num_classes: int | None) -> None:
         if self.class_weights is not None and num_classes not in (None, len(self.class_weights)):
             raise ValueError(
                 f"`{type(self).__name__}` received {len(self.class_weights)} class_weights, and logits of "
@@ -47,7 +56,7 @@ class WeightedSegmentationLoss(SegmentationLoss):
                 "num_classes of the model and the data_format of the loss."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "class_weights": self.class_weights}
 
     def _checked_weights(self, class_weights):
@@ -75,7 +84,7 @@ class CrossEntropy(WeightedSegmentationLoss):
 
     With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; 0, without a
     gradient, where no pixel counts. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by the
-    number of all pixels instead, also of those that it ignores, and has no weights of classes.
+    number of all pixels instead, including ignored ones, and has no weights of classes.
 
     A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
 
@@ -95,7 +104,7 @@ class CrossEntropy(WeightedSegmentationLoss):
         A float32 scalar.
 
     Raises:
-        TypeError: if the labels are no integers, or the weights no numbers.
+        TypeError: if the labels are not integers, or the weights not numbers.
         ValueError: if the weights are not as described, the labels or the logits have another shape, or a
             `sample_weight` is given.
 
@@ -112,10 +121,18 @@ class CrossEntropy(WeightedSegmentationLoss):
     1.155...
     """
 
-    def __init__(self, class_weights=None, ignore_label=IGNORE_LABEL, data_format=None, name="cross_entropy"):
+    def __init__(
+        self,
+        class_weights: Sequence[float] | None = None,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: str | None = None,
+        name: str = "cross_entropy",
+    ):
         super().__init__(class_weights, ignore_label, data_format, name)
 
-    def of_pixels(self, labels, counts, logits):
+    def of_pixels(
+        self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
         weights = self.pixel_weights(labels, counts)
         weighted = weights * self.pixel_losses(labels, logits)
         # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.

@@ -1,5 +1,8 @@
 """Cross-entropy of the pixels that a network finds hard: online hard example mining."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
@@ -19,9 +22,9 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     Args:
         threshold: probability below which a pixel is hard, in (0, 1].
-        min_kept: how many pixels of a batch are kept at least, as long as so many count. All images that one process,
-            or one device under a TensorFlow strategy, computes together are one batch, on JAX those of all: the
-            published number is for three crops of 512x1024 on each GPU.
+        min_kept: least number of pixels of a batch to keep, as long as so many count. All images that one process, or
+            one device under a TensorFlow strategy, computes together are one batch, on JAX those of all: the published
+            number is for three crops of 512x1024 on each GPU.
         class_weights: a number of at least 0 for each class, or None for 1.
         ignore_label: the label of pixels that do not count.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
@@ -36,7 +39,7 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
         A float32 scalar.
 
     Raises:
-        TypeError: if the labels or `min_kept` are no integers, or the weights no numbers.
+        TypeError: if the labels or `min_kept` are not integers, or the weights not numbers.
         ValueError: if a number is out of range, the weights are not as `CrossEntropy` takes them, the labels or the
             logits have another shape, or a `sample_weight` is given.
 
@@ -47,38 +50,31 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     def __init__(
         self,
-        threshold=0.9,
-        min_kept=131072,
-        class_weights=None,
-        ignore_label=IGNORE_LABEL,
-        data_format=None,
-        name="ohem_cross_entropy",
+        threshold: float = 0.9,
+        min_kept: int = 131072,
+        class_weights: Sequence[float] | None = None,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: str | None = None,
+        name: str = "ohem_cross_entropy",
     ):
         super().__init__(class_weights, ignore_label, data_format, name)
         if not 0 < threshold <= 1:
             raise ValueError(
                 f"`OhemCrossEntropy` received threshold={threshold}. Expected a probability above 0, up to 1. Pass 0.9."
             )
-        if isinstance(min_kept, bool) or not hasattr(min_kept, "__index__"):
-            raise TypeError(
-                f"`OhemCrossEntropy` received min_kept={min_kept!r}. Expected an integer, a number of pixels in a "
-                "batch. Pass 131072, or a share of the pixels of a batch, rounded."
-            )
-        if min_kept < 1:
-            raise ValueError(
-                f"`OhemCrossEntropy` received min_kept={min_kept}. Expected at least 1 pixel in a batch. Pass 131072."
-            )
         self.threshold = float(threshold)
-        self.min_kept = int(min_kept)
+        self.min_kept = self.checked_integer("min_kept", min_kept, "a number of pixels in a batch. Pass 131072.", 1)
 
     @property
-    def auxiliary(self):
+    def auxiliary(self) -> CrossEntropy:
         """The loss that the auxiliary logits of a model take instead: `CrossEntropy`, of the same weights."""
-        # Unlike the published code, which divides it by the number of all pixels, also of those that do not count:
-        # as published without mining, the weighted mean.
+        # Unlike the published code, which divides it by the number of all pixels, including ignored ones: the weighted
+        # mean, as published without mining.
         return CrossEntropy(self.class_weights, self.ignore_label, self.data_format)
 
-    def of_pixels(self, labels, counts, logits):
+    def of_pixels(
+        self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
         ops = keras.ops
         losses = self.pixel_losses(labels, logits)
         kept = ops.cast(self._is_kept(ops.stop_gradient(losses), counts), "float32")
@@ -93,5 +89,5 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
         hardest = ops.take(ops.sort(ops.reshape(probabilities, (-1,))), ops.maximum(index, 0))
         return ops.logical_and(counts, probabilities < ops.maximum(hardest, self.threshold))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold, "min_kept": self.min_kept}

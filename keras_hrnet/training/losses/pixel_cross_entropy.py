@@ -6,19 +6,16 @@ import keras
 LOGITS_AT_A_TIME = 2**22
 
 
-def pixel_cross_entropy(labels, logits):
-    """Computes -log p of the true class of each pixel, p by softmax.
+def pixel_cross_entropy(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Computes -log p of the true class of each pixel, p by softmax: float32 `(batch, height, width)`.
 
     TensorFlow has an operation that keeps its derivative alone. Keras's operation on the other backends keeps the
-    logarithms of all probabilities, and makes a gradient of them and one of the logits. Here, probabilities are made
-    once more for the gradient: on JAX in one loop that XLA makes of it, on PyTorch for some pixels at a time.
+    logarithms of all probabilities, and makes a gradient of them and one of the logits. Here, probabilities are
+    computed again for the gradient: on JAX in one loop that XLA fuses, on PyTorch for some pixels at a time.
 
     Args:
         labels: int32 `(batch, height, width)`, classes.
         logits: float32 `(batch, height, width, classes)`.
-
-    Returns:
-        float32 `(batch, height, width)`.
     """
     if keras.config.backend() == "jax":
         return _on_jax(labels, logits)

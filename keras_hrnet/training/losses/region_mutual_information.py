@@ -1,4 +1,6 @@
-"""Region mutual information: predicted and true neighbourhoods of pixels are to tell each other."""
+"""Region mutual information: how much predicted neighbourhoods of pixels say about the true ones."""
+
+from typing import Any
 
 import keras
 
@@ -17,7 +19,7 @@ LEAST_PROBABILITY = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class RegionMutualInformation(SegmentationLoss):
-    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods say of the true ones.
+    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods say about the true ones.
 
     Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
     pixels that count and divided by their number plus 1. For the other half, the maps are averaged over squares of 4
@@ -25,13 +27,13 @@ class RegionMutualInformation(SegmentationLoss):
     linear prediction of the true vectors leaves has a covariance, summed over the points of an image; half the
     logarithm of its determinant over `radius`² is summed over the classes and averaged over the images.
 
-    All is computed in float32, on every backend alike, and does not fail where a prediction is perfect or constant.
-    The loss can be differentiated once. It falls below 0.
+    Everything is computed in float32, on every backend alike, and does not fail where a prediction is perfect or
+    constant. The loss can be differentiated once. It can be negative.
 
     A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
 
     Args:
-        num_classes: how many classes the logits have.
+        num_classes: number of classes of the logits.
         radius: side of the neighbourhoods, in squares of 4 pixels.
         ignore_label: the label of pixels that do not count: of probability 0 in both, for the neighbourhoods.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
@@ -46,7 +48,7 @@ class RegionMutualInformation(SegmentationLoss):
         A float32 scalar.
 
     Raises:
-        TypeError: if the labels, `num_classes` or `radius` are no integers.
+        TypeError: if the labels, `num_classes` or `radius` are not integers.
         ValueError: if a number is below 1, the logits have another number of classes, the labels or the logits have
             another shape or no room for a neighbourhood, or a `sample_weight` is given.
 
@@ -56,22 +58,25 @@ class RegionMutualInformation(SegmentationLoss):
 
     def __init__(
         self,
-        num_classes,
-        radius=3,
-        ignore_label=IGNORE_LABEL,
-        data_format=None,
-        name="region_mutual_information",
+        num_classes: int,
+        radius: int = 3,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: str | None = None,
+        name: str = "region_mutual_information",
     ):
         super().__init__(ignore_label, data_format, name)
-        self.num_classes = _checked_count("num_classes", num_classes, "classes of the model, such as 19")
-        self.radius = _checked_count("radius", radius, "squares of 4 pixels, such as 3")
+        remedy = "the number of classes of the model, such as 19. Pass that."
+        self.num_classes = self.checked_integer("num_classes", num_classes, remedy, 1)
+        self.radius = self.checked_integer("radius", radius, "a number of squares of 4 pixels. Pass 3.", 1)
 
     @property
-    def auxiliary(self):
+    def auxiliary(self) -> CrossEntropy:
         """The loss that the auxiliary logits of a model take instead: `CrossEntropy`."""
         return CrossEntropy(ignore_label=self.ignore_label, data_format=self.data_format)
 
-    def of_pixels(self, labels, counts, logits):
+    def of_pixels(
+        self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
         ops = keras.ops
         self._check_size(logits.shape[1:3])
         classes = ops.arange(self.num_classes, dtype="int32")
@@ -102,12 +107,12 @@ class RegionMutualInformation(SegmentationLoss):
         windows = ops.stack([maps[:, :, y : y + height, x : x + width] for y, x in corners], axis=2)
         return ops.reshape(windows, (batch, self.num_classes, self.radius**2, height * width))
 
-    def check_num_classes(self, num_classes):
+    def check_num_classes(self, num_classes: int | None) -> None:
         if num_classes not in (None, self.num_classes):
             raise ValueError(
                 f"`RegionMutualInformation` received num_classes={self.num_classes}, and logits of {num_classes} "
-                f"classes. Expected one number. Pass num_classes={num_classes}, and check num_classes of the model and "
-                "the data_format of the loss."
+                f"classes. Expected the same number. Pass num_classes={num_classes}, and check num_classes of the model "
+                "and the data_format of the loss."
             )
 
     def _check_size(self, size):
@@ -118,7 +123,7 @@ class RegionMutualInformation(SegmentationLoss):
                 f"Expected at least {least} pixels in each direction. Pass larger crops, or a smaller radius."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_classes": self.num_classes, "radius": self.radius}
 
 
@@ -135,13 +140,3 @@ def _pool(maps):
     border = POOL_SIZE // 2
     padded = keras.ops.pad(maps, ((0, 0), (border, border), (border, border), (0, 0)))
     return keras.ops.average_pool(padded, POOL_SIZE, POOL_SIZE, padding="valid", data_format="channels_last")
-
-
-def _checked_count(name, count, unit):
-    if isinstance(count, bool) or not hasattr(count, "__index__"):
-        raise TypeError(
-            f"`RegionMutualInformation` received {name}={count!r}. Expected an integer, a number of {unit}. Pass one."
-        )
-    if count < 1:
-        raise ValueError(f"`RegionMutualInformation` received {name}={count}. Expected at least 1: {unit}. Pass one.")
-    return int(count)

@@ -1,4 +1,4 @@
-"""How much of one random vector another leaves open, in float32 on every backend.
+"""How much of a random vector another one does not determine, in float32 on every backend.
 
 A covariance that is summed over an image has entries of 10⁴ and, where a network predicts well, eigenvalues down to the
 ridge of 5e-4: float32 does not hold both, and JAX has nothing more precise by default. So no such covariance is ever
@@ -12,12 +12,12 @@ Reference: Fukaya et al., "Shifted Cholesky QR for Computing the QR Factorizatio
 import keras
 
 # What is added to the diagonals, relative to them, before the first factorization, and before that of the points
-# whitened once. More than float32 sums over millions of points are wrong by; the points whitened twice need nothing.
+# whitened once: more than the error of float32 sums over millions of points. Points whitened twice need nothing.
 ROUGH_SHIFTS = (1e-4, 1e-5)
 
 
-def residual_log_determinant(target, given, ridge):
-    """Computes the logarithm of the determinant of what the best linear prediction of a vector leaves.
+def residual_log_determinant(target: keras.KerasTensor, given: keras.KerasTensor, ridge: float) -> keras.KerasTensor:
+    """Computes the log-determinant of the residual of the best linear prediction of a vector: float32 `(...)`.
 
     With T and G the centred points, it is log det(T Tᵀ + ridge I − T Gᵀ (G Gᵀ + ridge I)⁻¹ G Tᵀ): sums over the points,
     not means. The result can be differentiated once, with respect to `given`.
@@ -26,9 +26,6 @@ def residual_log_determinant(target, given, ridge):
         target: float32 `(..., dimension, points)`, what is predicted; a constant.
         given: float32 `(..., dimension, points)`, what it is predicted from.
         ridge: positive number on the diagonals.
-
-    Returns:
-        float32 `(...)`.
     """
     ops = keras.ops
     dimension = given.shape[-2]
@@ -66,18 +63,15 @@ def _transpose(matrices):
     return keras.ops.swapaxes(matrices, -1, -2)
 
 
-def full_precision_product(a, b):
-    """Multiplies float32 matrices without rounding their entries first.
+def full_precision_product(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTensor:
+    """Multiplies float32 matrices, which are constants, without rounding their entries first.
 
     GPUs and TPUs may round the factors of a float32 product to 10 or 8 bits (TensorFloat-32, bfloat16): TensorFlow and
     JAX let them by default, PyTorch on request.
 
     Args:
         a: float32 `(..., rows, inner)`.
-        b: float32 `(..., inner, columns)`; constants, as `a`.
-
-    Returns:
-        float32 `(..., rows, columns)`.
+        b: float32 `(..., inner, columns)`.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":

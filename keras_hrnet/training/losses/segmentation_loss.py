@@ -1,5 +1,8 @@
 """What losses of label images share: which labels and logits they take, and which pixels count."""
 
+import math
+from typing import Any
+
 import keras
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
@@ -10,42 +13,46 @@ from keras_hrnet.layers.data_format import standardize_data_format
 class SegmentationLoss(keras.losses.Loss):
     """One number for a batch of label images and the logits of their pixels, computed in float32.
 
-    A subclass defines `of_pixels`. What cannot be right is refused when the loss is first traced, before any step. What
-    a label image holds is not known then: a label beyond the classes makes the loss NaN, which
-    `keras.callbacks.TerminateOnNaN` looks for, and its pixel has no gradient, so that the weights stay as they were.
+    A subclass defines `of_pixels`. Wrong shapes and dtypes are refused when the loss is first traced, before any step.
+    The labels are not known then: one beyond the classes makes the loss NaN, which `keras.callbacks.TerminateOnNaN`
+    looks for, and its pixel has no gradient, so that the weights stay as they were.
 
     Where several replicas compute a batch (see `keras_hrnet.training.distributed`), the number is the mean of theirs,
     on each of them; its gradient is that of the replica's own part of the batch.
 
     Args:
-        ignore_label: the label of pixels that do not count, an integer.
+        ignore_label: the label of pixels that do not count.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
             setting.
         name: what the loss is called.
 
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar.
-
     Raises:
-        TypeError: if the labels or `ignore_label` are no integers.
+        TypeError: if the labels or `ignore_label` are not integers.
         ValueError: if the labels or the logits have another shape, or a `sample_weight` is given.
     """
 
-    def __init__(self, ignore_label=IGNORE_LABEL, data_format=None, name=None):
+    def __init__(self, ignore_label: int = IGNORE_LABEL, data_format: str | None = None, name: str | None = None):
         super().__init__(name=name, dtype="float32")
-        if isinstance(ignore_label, bool) or not hasattr(ignore_label, "__index__"):
-            raise TypeError(
-                f"`{type(self).__name__}` received ignore_label={ignore_label!r}. Expected an integer, such as "
-                f"{IGNORE_LABEL}. Pass the label of the pixels that do not count; where all do, one that no pixel has."
-            )
-        self.ignore_label = int(ignore_label)
+        remedy = "Pass the label of the pixels that do not count; where all do, one that no pixel has."
+        self.ignore_label = self.checked_integer("ignore_label", ignore_label, f"such as {IGNORE_LABEL}. {remedy}")
         self.data_format = standardize_data_format(data_format)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def checked_integer(self, name: str, value: Any, remedy: str, least: float = -math.inf) -> int:
+        """Returns an argument as an integer.
+
+        Raises:
+            TypeError: if it is not one.
+            ValueError: if it is below the least.
+        """
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"`{type(self).__name__}` received {name}={value!r}. Expected an integer, {remedy}")
+        if value < least:
+            raise ValueError(f"`{type(self).__name__}` received {name}={value}. Expected at least {least}, {remedy}")
+        return int(value)
+
+    def __call__(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: None = None
+    ) -> keras.KerasTensor:
         # Here and not in `call`, as Keras converts the labels to floats in between.
         if sample_weight is not None:
             raise ValueError(
@@ -62,7 +69,7 @@ class SegmentationLoss(keras.losses.Loss):
             )
         return super().__call__(y_true, y_pred)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops
         logits = y_pred if self.data_format == "channels_last" else ops.transpose(y_pred, (0, 2, 3, 1))
         labels = y_true if len(y_true.shape) != 4 or y_true.shape[-1] != 1 else ops.squeeze(y_true, -1)
@@ -81,47 +88,46 @@ class SegmentationLoss(keras.losses.Loss):
         # Of shape (1,): Keras divides that by the number of replicas, and leaves a scalar alone.
         return ops.reshape(loss, (1,))
 
-    def of_pixels(self, labels, counts, logits):
-        """Computes the loss of the pixels that count.
+    def of_pixels(
+        self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Computes the loss of the pixels that count, a float32 scalar.
 
         Args:
             labels: int32 `(batch, height, width)`, classes; 0 where a pixel does not count.
             counts: bool `(batch, height, width)`.
             logits: float32 `(batch, height, width, classes)`.
-
-        Returns:
-            A float32 scalar.
         """
         raise NotImplementedError
 
-    def check_num_classes(self, num_classes):
+    def check_num_classes(self, num_classes: int | None) -> None:
         """Refuses logits of a number of classes that the loss is not for; None where it is not known."""
 
     def _check_shapes(self, labels, logits):
         name = type(self).__name__
         if len(labels) != 3:
             raise ValueError(
-                f"`{name}` received labels of shape {labels}. Expected (batch, height, width), one integer a pixel. "
-                "Take the classes of one-hot labels with `argmax`."
+                f"`{name}` received labels of shape {labels}. Expected (batch, height, width), one integer for each "
+                "pixel. Take the classes of one-hot labels with `argmax`."
             )
         if len(logits) != 4:
             raise ValueError(
-                f"`{name}` received logits of rank {len(logits)}. Expected rank 4, a vector of logits a pixel. Build "
-                "the model with a head for segmentation."
+                f"`{name}` received logits of rank {len(logits)}. Expected rank 4, a vector of logits for each pixel. "
+                "Build the model with a head for segmentation."
             )
         if any(a != b for a, b in zip(labels, logits[:3], strict=True) if None not in (a, b)):
             raise ValueError(
                 f"`{name}` received labels of (batch, height, width) {labels} and logits of {logits[:3]} with "
-                f"data_format={self.data_format!r}. Expected one size. Build the model with output_stride=1, cut "
-                "images and labels alike, and give model and loss one data_format."
+                f"data_format={self.data_format!r}. Expected the same size. Build the model with "
+                "output_stride=1, crop images and labels alike, and give model and loss the same data_format."
             )
         self.check_num_classes(logits[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"ignore_label": self.ignore_label, "data_format": self.data_format, "name": self.name}
 
 
-def mean_over_pixels(maps):
+def mean_over_pixels(maps: keras.KerasTensor) -> keras.KerasTensor:
     """Averages `(batch, height, width)`: each row, then the rows.
 
     XLA sums a few thousand numbers one after the other on a CPU: 3e-6 off where weights of classes repeat, rows first

@@ -83,7 +83,7 @@ def test_an_end_in_the_middle_of_writing_leaves_the_file_of_before(tmp_path, sav
 
 
 def test_a_loss_is_refused():
-    with pytest.raises(ValueError, match=r"monitor='val_loss'\. Expected a score of which more is better"):
+    with pytest.raises(ValueError, match=r"monitor='val_loss'\. Expected a score where higher is better"):
         Checkpoints("anywhere", monitor="val_loss")
 
 

@@ -19,14 +19,14 @@ FULL = [
 
 @pytest.mark.parametrize("error", FULL, ids=range(3))
 def test_a_full_disk_is_reported(error):
-    reported = pytest.warns(UserWarning, match=r"The disk is full: saving a failed \(.*\)\. .* training goes on")
+    reported = pytest.warns(UserWarning, match=r"The disk is full: saving a failed \(.*\)\. .* training continues")
     with reported, reporting_full_disk("saving a"):
         raise error
 
 
 @pytest.mark.parametrize("error", FULL, ids=range(3))
 def test_a_full_disk_stops_where_that_was_asked_for(error):
-    with pytest.raises(OSError, match="give the same command again") as stopped, reporting_full_disk("saving a", True):
+    with pytest.raises(OSError, match="run the same command again") as stopped, reporting_full_disk("saving a", True):
         raise error
     assert stopped.value.__cause__ is error
 

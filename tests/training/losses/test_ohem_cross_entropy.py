@@ -104,7 +104,7 @@ def test_a_threshold_that_is_no_probability_is_refused(threshold):
 
 
 def test_a_min_kept_that_is_no_number_of_pixels_is_refused():
-    with pytest.raises(ValueError, match=r"received min_kept=0.*at least 1 pixel.*Pass"):
+    with pytest.raises(ValueError, match=r"received min_kept=0.*at least 1, a number of pixels.*Pass"):
         OhemCrossEntropy(min_kept=0)
     with pytest.raises(TypeError, match=r"received min_kept=0.25.*an integer.*Pass"):
         OhemCrossEntropy(min_kept=0.25)

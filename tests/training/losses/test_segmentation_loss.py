@@ -161,9 +161,9 @@ def test_weights_of_samples_and_of_classes_in_fit_are_refused(make_loss, batch):
 
 def test_other_sizes_are_refused(make_loss, batch):
     labels, logits = batch
-    with pytest.raises(ValueError, match=r"\(2, 16, 24\) and logits of \(2, 4, 6\).*one size.*output_stride=1"):
+    with pytest.raises(ValueError, match=r"\(2, 16, 24\) and logits of \(2, 4, 6\).*the same size.*output_stride=1"):
         make_loss()(labels, logits[:, :4, :6])
-    with pytest.raises(ValueError, match=r"labels of shape \(2, 16, 24, 5\).*one integer a pixel.*argmax"):
+    with pytest.raises(ValueError, match=r"labels of shape \(2, 16, 24, 5\).*one integer for each pixel.*argmax"):
         make_loss()(np.zeros((2, 16, 24, 5), "uint8"), logits)
     with pytest.raises(ValueError, match=r"logits of rank 2.*rank 4.*head for segmentation"):
         make_loss()(labels, logits[:, 0, 0])
