@@ -1,7 +1,7 @@
 """`keras-hrnet train`: a network, a data set and a recipe become a trained network."""
 
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 import rich.console
@@ -9,50 +9,62 @@ import typer
 
 from keras_hrnet import models
 from keras_hrnet.cli.info import parse_numbers
-from keras_hrnet.cli.protocol import load_network
+from keras_hrnet.cli.protocol import load_network, parse_classes
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
+from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.evaluation import evaluate
+from keras_hrnet.heads import HEADS
 from keras_hrnet.models import classes_of
-from keras_hrnet.training import RECIPES, distributed, fitting, parse_setting, read_run, resolve_recipe
+from keras_hrnet.training import RECIPES, Recipe, distributed, fitting, parse_setting, read_run, resolve_recipe
 
+HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
 COUNTED_WEIGHTS = ("enet", "median_frequency")
 
 
 def train(
-    data: Annotated[pathlib.Path | None, typer.Option(help="A Cityscapes root, or what `data pack` wrote.")] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of one's own images.")] = None,
+    data: Annotated[pathlib.Path | None, typer.Option(help="Root of Cityscapes, or of what `data pack` wrote.")] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of your own images.")] = None,
     masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
     val_images: Annotated[pathlib.Path | None, typer.Option(help="Images to validate on.")] = None,
-    val_masks: Annotated[pathlib.Path | None, typer.Option(help="Their masks.")] = None,
-    classes: Annotated[str | None, typer.Option(help="Names of one's own classes, by comma.")] = None,
-    cache: Annotated[str | None, typer.Option(help="Keep decoded training pixels: 'memory' or a folder.")] = None,
+    val_masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help=f"Names of their classes, separated by commas, or {' or '.join(DATA_SETS)}.")
+    ] = None,
+    cache: Annotated[str | None, typer.Option(help="Keep decoded training pixels: in 'memory' or a folder.")] = None,
     network: Annotated[str, typer.Option(help="HRNetW18Small to HRNetW64, or a `.keras` file.")] = "HRNetW48",
-    head: Annotated[str, typer.Option(help="fcn, ocr, isa or hierarchical.")] = "fcn",
-    ocr_channels: Annotated[str, typer.Option(help="Of ocr and hierarchical.")] = "512,256",
+    head: Annotated[str, typer.Option(help=f"One of {HEAD_NAMES}.")] = "fcn",
+    ocr_channels: Annotated[str, typer.Option(help="Widths of ocr and hierarchical.")] = "512,256",
     weights: Annotated[str | None, typer.Option(help="imagenet, cityscapes, or a file to start from.")] = None,
     align_corners: Annotated[
-        bool | None, typer.Option(help="How maps are enlarged; without it, as the weights need.")
+        bool | None, typer.Option(help="How maps are upsampled; by default as the weights need.")
     ] = None,
-    remat: Annotated[bool, typer.Option("--remat", help="Compute maps again instead of keeping them.")] = False,
+    remat: Annotated[bool, typer.Option("--remat", help="Save memory by computing maps twice.")] = False,
     dtype: Annotated[str, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = "float32",
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; --show prints it.")] = "cityscapes",
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Another value: learning_rate=0.02; can be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="Another value for a setting: learning_rate=0.02. Can be repeated."),
     ] = None,
-    run_dir: Annotated[pathlib.Path | None, typer.Option(help="Folder to write to, or go on in; one in runs/.")] = None,
-    seed: Annotated[int, typer.Option(help="What weights, crops and dropout follow from.")] = 0,
-    save_minutes: Annotated[float, typer.Option(help="From one save to the next; 0 saves after each step.")] = 10.0,
-    stop_on_full_disk: Annotated[bool, typer.Option("--stop-on-full-disk", help="Else it is only reported.")] = False,
-    devices: Annotated[int, typer.Option(help="Of this machine, that share each batch; 0 for all.")] = 1,
-    hosts: Annotated[str | None, typer.Option(help="Or processes that do: host:port of each, by comma.")] = None,
-    process: Annotated[int | None, typer.Option(help="Which of --hosts this one is, from 0.")] = None,
-    repeat: Annotated[pathlib.Path | None, typer.Option(help="The run.json of a run to do once more.")] = None,
+    run_dir: Annotated[
+        pathlib.Path | None, typer.Option(help="Folder to write to, or of the run to resume; by default one in runs/.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, crops and dropout.")] = 0,
+    save_minutes: Annotated[float, typer.Option(help="Time between saves; 0 saves after each step.")] = 10.0,
+    stop_on_full_disk: Annotated[
+        bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, rather than warn.")
+    ] = False,
+    devices: Annotated[int, typer.Option(help="Devices of this machine that share each batch; 0 for all.")] = 1,
+    hosts: Annotated[
+        str | None, typer.Option(help="Instead: processes that do, host:port of each, separated by commas.")
+    ] = None,
+    process: Annotated[int | None, typer.Option(help="Which of --hosts this process is, from 0.")] = None,
+    repeat: Annotated[pathlib.Path | None, typer.Option(help="The run.json of a run to repeat.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and stop.")] = False,
-):
-    """Train a network by a recipe; the folder of the run gets weights, curves and all that a repetition needs.
+) -> None:
+    """Train a network by a recipe, and keep weights, curves and all that a repetition needs in the folder of the run.
 
-    Interrupted, it goes on when the same command is given again; SIGTERM saves first.
+    An interrupted run resumes from its last save when the same command is run again; SIGTERM saves first.
     """
     console = rich.console.Console()
     settings = dict(map(parse_setting, setting or ()))
@@ -116,13 +128,13 @@ class DataSets:
     """The data of a training, by the options that name it.
 
     Args:
-        made: the options of the command, a dict.
+        made: the options of the command.
 
     Raises:
         ValueError: if they name no data, or two.
     """
 
-    def __init__(self, made):
+    def __init__(self, made: dict[str, Any]):
         own = [made[name] for name in ("images", "masks", "val_images", "val_masks", "classes")]
         if (made["data"] is None) == (None in own) or (made["data"] and any(own)):
             raise ValueError(
@@ -131,15 +143,15 @@ class DataSets:
             )
         self.made = made
 
-    def training(self, recipe, seed):
+    def training(self, recipe: Recipe, seed: int) -> Any:
         """Makes the training data of a recipe."""
         return self._dataset("train", seed=seed, cache=self.made["cache"], **recipe.data_arguments())
 
-    def validation(self):
-        """Makes the validation data: whole images, as many at once as devices share them."""
+    def validation(self) -> Any:
+        """Makes the validation data: whole images, one for each device."""
         return self._dataset("val", augment=False, batch_size=num_devices())
 
-    def class_weights(self, method):
+    def class_weights(self, method: str) -> tuple[float, ...]:
         """Counts the classes of the training labels, and weighs them: see `keras_hrnet.data.class_weights`."""
         dataset = self._dataset("train", augment=False, shard=(0, 1))
         return tuple(float(w) for w in class_weights(class_shares(dataset, len(dataset.class_names)), method))
@@ -148,7 +160,7 @@ class DataSets:
         if self.made["data"] is not None:
             return cityscapes(self.made["data"], split, **arguments)
         prefix = "val_" if split == "val" else ""
-        names = tuple(name.strip() for name in self.made["classes"].split(","))
+        names = parse_classes(self.made["classes"]).names
         return folders(self.made[f"{prefix}images"], self.made[f"{prefix}masks"], names, **arguments)
 
 
@@ -171,8 +183,8 @@ def _repeatable(path):
     run = read_run(path)
     if run["notes"] is None:
         raise ValueError(
-            f"{path} is of a training that Python code began. Expected one of this command, which notes how network "
-            "and data were made. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
+            f"{path} is of a training that Python code began. Expected one of this command, which notes how it made "
+            "network and data. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
         )
     return run
 

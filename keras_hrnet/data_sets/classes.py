@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,6 +64,11 @@ class Classes:
     def are_named(self) -> bool:
         """Whether somebody has named them."""
         return self.names != tuple(f"class {i}" for i in range(len(self.names)))
+
+    def first_difference(self, others: Classes) -> tuple[int, str | None, str | None] | None:
+        """Returns the first train id with another name, and its names here and there; None where all names agree."""
+        pairs = enumerate(itertools.zip_longest(self.names, others.names))
+        return next(((i, name, other) for i, (name, other) in pairs if name != other), None)
 
     def to_dict(self) -> dict:
         """Returns what `Classes(**...)` takes, in the types that JSON has."""

@@ -146,12 +146,12 @@ def _classes(model, class_names, dataset):
 
 
 def _check_same_names(model, own, data):
-    differing = [i for i, pair in enumerate(zip(own.names, data.names, strict=True)) if pair[0] != pair[1]]
-    if data.are_named and differing:
-        i = differing[0]
+    difference = own.first_difference(data)
+    if data.are_named and difference:
+        i, name, other = difference
         raise ValueError(
-            f"Received the model {model.name!r}, whose class {i} is {own.names[i]!r}, and data whose class {i} is "
-            f"{data.names[i]!r}. Expected the same classes in the same order. Make the data with model.class_names, or "
+            f"Received the model {model.name!r}, whose class {i} is {name!r}, and data whose class {i} is {other!r}. "
+            "Expected the same classes in the same order. Make the data with model.class_names, or "
             "pass class_names if they are the same classes under other names."
         )
 

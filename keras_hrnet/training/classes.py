@@ -1,6 +1,5 @@
 """The classes of a training: what its network and its data call them, which must be the same."""
 
-from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -49,11 +48,13 @@ def common_classes(model: keras.Model, train: Any, val: Any) -> Classes:
 
 
 def _check_validation(trained, validated):
-    if trained.names != validated.names:
+    difference = trained.first_difference(validated)
+    if difference:
+        i, name, other = difference
         raise ValueError(
             f"Received training data of {len(trained.names)} classes and validation data of {len(validated.names)}, "
-            f"where {_first_difference('training', trained, 'validation', validated)}. Expected the same classes in "
-            "the same order. Make both with the same `classes` and `id_map`."
+            f"where class {i} is {name!r} in training and {other!r} in validation. Expected the same classes in the "
+            "same order. Make both with the same `classes` and `id_map`."
         )
     if trained.ignore_label != validated.ignore_label:
         raise ValueError(
@@ -63,12 +64,14 @@ def _check_validation(trained, validated):
 
 
 def _check_network(model, own, name, classes):
-    if classes.are_named and classes.names != own.names:
+    difference = classes.first_difference(own)
+    if classes.are_named and difference:
+        i, in_data, in_network = difference
         raise ValueError(
-            f"Received the data set `{name}` for the network {model.name!r}, where "
-            f"{_first_difference('the data', classes, 'the network', own)}. Expected the same classes in the same "
-            f"order. Build a network for these classes; or say model.classes = {name}.classes, if only the names "
-            "differ, or if its last layer is to learn other classes."
+            f"Received the data set `{name}`, whose class {i} is {in_data!r}, for the network {model.name!r}, whose "
+            f"class {i} is {in_network!r}. Expected the same classes in the same order. Build a network for these "
+            f"classes; or say model.classes = {name}.classes, if only the names differ, or if its last layer is to "
+            "learn other classes."
         )
     if classes.ignore_label != own.ignore_label:
         raise ValueError(
@@ -76,9 +79,3 @@ def _check_network(model, own, name, classes):
             f"network {model.name!r}, which ignores {own.ignore_label}. Expected the same label. Say model.classes = "
             f"{name}.classes."
         )
-
-
-def _first_difference(here, classes, there, others):
-    pairs = enumerate(zip_longest(classes.names, others.names))
-    i, name, other = next((i, name, other) for i, (name, other) in pairs if name != other)
-    return f"class {i} is {name!r} in {here} and {other!r} in {there}"

@@ -5,15 +5,14 @@ import warnings
 
 import keras
 
-from keras_hrnet.data_sets import Classes
-from keras_hrnet.data_sets.cityscapes import CLASS_NAMES, CLASS_WEIGHTS
+from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.settings import require, typed
 from keras_hrnet.training.sgd import SGD
 
 LOSSES = ("cross_entropy", "ohem", "rmi")
-CITYSCAPES_WEIGHTS = "cityscapes"
+WEIGHED = {name: data_set for name, data_set in DATA_SETS.items() if data_set.class_weights}
 
 
 # Types of fields are read when a recipe is made or parsed: no `from __future__ import annotations` here.
@@ -74,7 +73,7 @@ class Recipe:
     weight_decay: float = 5e-4
     clip_norm: float | None = None
     loss: str = "cross_entropy"
-    class_weights: str | tuple[float, ...] | None = CITYSCAPES_WEIGHTS
+    class_weights: str | tuple[float, ...] | None = "cityscapes"
     ohem_threshold: float = 0.9
     ohem_min_kept: int = 131072
     ema: float | None = None
@@ -102,10 +101,10 @@ class Recipe:
         require(self.loss in LOSSES, "loss", self.loss, f"one of {LOSSES}")
         require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "None, or a number between 0 and 1")
         require(
-            not isinstance(self.class_weights, str) or self.class_weights == CITYSCAPES_WEIGHTS,
+            not isinstance(self.class_weights, str) or self.class_weights in WEIGHED,
             "class_weights",
             self.class_weights,
-            f"{CITYSCAPES_WEIGHTS!r}, a number for each class, or None",
+            f"{' or '.join(map(repr, WEIGHED))}, a number for each class, or None",
         )
         if self.batch_size % self.gradient_accumulation:
             raise ValueError(
@@ -188,7 +187,8 @@ class Recipe:
         return CrossEntropy(**common)
 
     def _weights_of(self, classes):
-        weights = CLASS_WEIGHTS if self.class_weights == CITYSCAPES_WEIGHTS else self.class_weights
+        data_set = WEIGHED.get(self.class_weights)
+        weights = data_set.class_weights if data_set else self.class_weights
         remedy = (
             "Pass class_weights=None, or what `keras_hrnet.data.class_weights` computes; on the command line, "
             "--set class_weights=none, or enet."
@@ -198,18 +198,19 @@ class Recipe:
                 f"The recipe has class_weights={self.class_weights!r}, {len(weights)} numbers, for a network with "
                 f"{len(classes.names)} classes. Expected one for each class. {remedy}"
             )
-        if self.class_weights != CITYSCAPES_WEIGHTS or classes.names == CLASS_NAMES:
+        difference = data_set and data_set.classes.first_difference(classes)
+        if not difference:
             return weights
         if classes.are_named:
-            i = next(i for i, name in enumerate(classes.names) if name != CLASS_NAMES[i])
+            i, theirs, ours = difference
             raise ValueError(
-                f"The recipe has class_weights={CITYSCAPES_WEIGHTS!r}, where class {i} is {CLASS_NAMES[i]!r}, for a "
-                f"network whose class {i} is {classes.names[i]!r}. Expected weights for its own classes. {remedy}"
+                f"The recipe has class_weights={self.class_weights!r}, where class {i} is {theirs!r}, for a network "
+                f"whose class {i} is {ours!r}. Expected weights for its own classes. {remedy}"
             )
         warnings.warn(
-            f"The recipe has class_weights={CITYSCAPES_WEIGHTS!r} for {len(classes.names)} classes without names: each "
-            "gets the weight of the class of Cityscapes with its number. If they are those of Cityscapes, say so with "
-            f"model.classes = 'cityscapes'. {remedy}",
+            f"The recipe has class_weights={self.class_weights!r} for {len(classes.names)} classes without names: each "
+            f"gets the weight of the class of {data_set.title} with its number. If they are those of {data_set.title}, "
+            f"say so with model.classes = {data_set.name!r}. {remedy}",
             stacklevel=4,
         )
         return weights

@@ -111,8 +111,8 @@ class RegionMutualInformation(SegmentationLoss):
         if num_classes not in (None, self.num_classes):
             raise ValueError(
                 f"`RegionMutualInformation` received num_classes={self.num_classes}, and logits of {num_classes} "
-                f"classes. Expected the same number. Pass num_classes={num_classes}, and check num_classes of the model "
-                "and the data_format of the loss."
+                f"classes. Expected the same number. Pass num_classes={num_classes}, and check num_classes of the "
+                "model and the data_format of the loss."
             )
 
     def _check_size(self, size):
