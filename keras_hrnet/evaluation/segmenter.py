@@ -21,7 +21,9 @@ from keras_hrnet.models.interface import (
     image_size,
     images_for,
     label_dtype,
+    layers_of,
     num_classes,
+    resize_convention,
 )
 from keras_hrnet.models.network import labels_model
 
@@ -45,7 +47,8 @@ class Segmenter:
         check_model(model)
         self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
         self.model = model
-        self.align_corners = _align_corners(model)
+        # Half-pixel centres where the network does not say how it upsamples.
+        self.align_corners = (resize_convention(model) or {"align_corners": False})["align_corners"]
         averages = self.protocol.scales != (1.0,) or self.protocol.flip
         if averages:
             self._check_gives_logits(f"an average: {self.protocol}")
@@ -64,7 +67,7 @@ class Segmenter:
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
         scaled = [int(length * scale + 0.5) for scale in protocol.scales for length in seen]
         smallest = min(int(length * scale) for length in scaled for scale in protocol.hierarchical_scales or (1,))
-        if smallest < MIN_SIZE and any(isinstance(layer, Stem) for layer in _layers(self.model)):
+        if smallest < MIN_SIZE and any(isinstance(layer, Stem) for layer in layers_of(self.model)):
             raise ValueError(
                 f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see "
                 f"{smallest} pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the "
@@ -181,20 +184,8 @@ def _channels_last(images):
     return images if images.shape[-1] == 3 else np.moveaxis(images, 1, -1)
 
 
-def _layers(model):
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-
-
-def _align_corners(model):
-    """How the network upsamples maps; half-pixel centres where it does not say."""
-    return next((layer.align_corners for layer in _layers(model) if hasattr(layer, "align_corners")), False)
-
-
 def _hierarchical_scales(model):
-    scales = {layer.scale for layer in _layers(model) if isinstance(layer, Rescale)}
-    if not scales and not any(layer.name == "scale_attn" for layer in _layers(model)):
+    scales = {layer.scale for layer in layers_of(model) if isinstance(layer, Rescale)}
+    if not scales and not any(layer.name == "scale_attn" for layer in layers_of(model)):
         return None
     return tuple(sorted({1.0, *scales}))

@@ -8,7 +8,7 @@ import keras
 
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models import classes_of
-from keras_hrnet.models.interface import data_format
+from keras_hrnet.models.interface import data_format, resize_convention
 from keras_hrnet.models.network import standardize_classes
 from keras_hrnet.models.weights_hash import weights_hash
 from keras_hrnet.version import __version__
@@ -42,7 +42,7 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
         "class_names": list(classes.names),
         "colors": [list(color) for color in classes.colors],
         "ignore_label": classes.ignore_label,
-        "resize": _resize_convention(model),
+        "resize": resize_convention(model),
         "source": {"model": model.name, "data_format": data_format(model), "sha256": weights_hash(model)},
     }
 
@@ -58,13 +58,3 @@ def _classes(model, class_names):
             "by train id, or leave class_names out."
         )
     return dataclasses.replace(own, names=named.names) if own.are_named else named
-
-
-def _resize_convention(model):
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            if found := _resize_convention(layer):
-                return found
-        elif hasattr(layer, "align_corners") and hasattr(layer, "interpolation"):
-            return {"interpolation": layer.interpolation, "align_corners": bool(layer.align_corners)}
-    return None

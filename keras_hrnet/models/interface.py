@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -147,6 +150,22 @@ def check_size(model: keras.Model, labels: np.ndarray, size: tuple[int, int]) ->
             f"Received logits of size {labels.shape[1:]} from the model {model.name!r} for images of size "
             f"{tuple(size)}. Expected one logit a pixel. Build the model with output_stride=1."
         )
+
+
+def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yields the layers of a model, and those of the models inside it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+
+
+def resize_convention(model: keras.Model) -> dict[str, Any] | None:
+    """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None where no layer says it."""
+    for layer in layers_of(model):
+        if hasattr(layer, "align_corners") and hasattr(layer, "interpolation"):
+            return {"interpolation": layer.interpolation, "align_corners": bool(layer.align_corners)}
+    return None
 
 
 def channel_axis_of(model: keras.Model) -> int:
