@@ -11,6 +11,7 @@ import tempfile
 import keras
 
 from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.layers.sublayers import sublayers
 
 LAST_LINES = 15
 
@@ -20,7 +21,7 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
 
     Args:
         kind: of file: a name of `keras_hrnet.export.formats.FORMATS`.
-        network: a functional network.
+        network: a functional network; the process imports the modules of its layers.
         options: of that kind of file, as fitted to the network.
         path: the file or folder to write; not there yet.
 
@@ -28,22 +29,30 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
         RuntimeError: if the process fails; with the last lines that it wrote.
     """
     with tempfile.TemporaryDirectory(prefix=".process-", dir=path.parent) as folder:
-        model_path, options_path = (pathlib.Path(folder) / name for name in ("model.keras", "options.json"))
+        model_path, task_path = (pathlib.Path(folder) / name for name in ("model.keras", "task.json"))
         network.save(model_path)
-        options_path.write_text(json.dumps(dataclasses.asdict(options)))
-        command = [sys.executable, "-m", "keras_hrnet.export.worker", kind, model_path, options_path, path]
+        task = {"kind": kind, "options": dataclasses.asdict(options), "modules": _modules(network)}
+        task_path.write_text(json.dumps(task))
+        command = [sys.executable, "-m", "keras_hrnet.export.worker", task_path, model_path, path]
         finished = subprocess.run(command, env=_environment(), capture_output=True, text=True, errors="replace")
     if finished.returncode != 0:
         lines = "\n".join(finished.stderr.strip().splitlines()[-LAST_LINES:])
         raise RuntimeError(
             f"The TensorFlow process that converts the model {network.name!r} ended with status {finished.returncode}. "
             "Expected 0. Read its last lines; layers of your own must be registered with "
-            f"keras.saving.register_keras_serializable in a module that keras_hrnet imports:\n{lines}"
+            "keras.saving.register_keras_serializable in a module that it can import, which the script that is run is "
+            f"not:\n{lines}"
         )
 
 
+def _modules(network):
+    """Returns the modules of a network's layers, which register them with Keras, and their files."""
+    names = {type(layer).__module__ for layer in sublayers(network)}
+    return {name: getattr(sys.modules[name], "__file__", None) for name in sorted(names - {"__main__"})}
+
+
 def _environment():
-    package_root = str(pathlib.Path(__file__).resolve().parents[2])
-    search_path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
+    search_path = [str(pathlib.Path(__file__).resolve().parents[2]), *filter(None, sys.path)]
     # The GPU belongs to this process, and conversion needs none.
-    return {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": search_path}
+    own = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join(search_path)}
+    return {**os.environ, **own}

@@ -1,21 +1,38 @@
 """The TensorFlow process, on every backend."""
 
 import keras
+import numpy as np
 import pytest
 
+from keras_hrnet.export import run_tflite
 from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.process import write_in_process
 
 
-class Unregistered(keras.layers.Layer):
-    """A layer that the process cannot know."""
+@keras.saving.register_keras_serializable(package="test_process")
+class Twice(keras.layers.Layer):
+    """A layer that this module registers."""
 
     def call(self, x):
-        return x
+        return 2.0 * x
+
+
+@pytest.mark.slow
+def test_a_process_knows_layers_of_ones_own(tmp_path):
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.Sequential([Twice()])(image))
+    write_in_process("tflite", network, TFLiteOptions((4, 5)), tmp_path / "a.tflite")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.tflite"]
+    images = np.random.default_rng(0).integers(0, 256, (1, 4, 5, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(run_tflite(tmp_path / "a.tflite", images), 2.0 * images)
 
 
 @pytest.mark.slow
 def test_a_process_that_fails_is_told_with_its_last_lines(tmp_path):
+    class Unregistered(keras.layers.Layer):
+        def call(self, x):
+            return x
+
     image = keras.Input((None, None, 3))
     network = keras.Model(image, Unregistered()(image), name="strange")
     with pytest.raises(RuntimeError, match=r"(?s)model 'strange' ended with status 1.*Could not .*Unregistered"):
