@@ -1,7 +1,5 @@
 """Colours by hand, and the sheet of panels."""
 
-import re
-
 import numpy as np
 import PIL.Image
 import pytest
@@ -9,7 +7,6 @@ import pytest
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, PALETTE
 from keras_hrnet.evaluation import colorize, comparison, overlay
-from keras_hrnet.evaluation.legend import Legend
 
 pytestmark = pytest.mark.once
 
@@ -195,25 +192,6 @@ def test_a_legend_leaves_the_upper_half_free_whatever_the_size_and_the_names(siz
 def test_the_smallest_image_has_room_for_no_name():
     image, labels, _ = sample(1, 1, train_ids=(0,))
     assert overlay(image, labels, legend=True).shape == (1, 1, 3)
-
-
-def test_a_legend_shows_the_commonest_classes_where_there_is_no_room_for_all():
-    entries = [(f"class {i}", (i, i, i)) for i in range(150)]
-    legend = Legend(entries, 10, 200, most_rows=3)
-    assert [name for name, _ in legend.entries] == [
-        "class 0",
-        "class 1",
-        "class 2",
-        "class 3",
-        "class 4",
-        "and 145 more",
-    ]
-    assert legend.entries[-1][1] is None
-
-
-def test_names_that_are_too_long_for_their_column_are_shortened():
-    [(name, _)] = Legend([(100 * "x", ROAD)], 10, 120).entries
-    assert re.fullmatch("x+…", name)
 
 
 def test_pixels_that_are_all_ignored_have_no_legend():

@@ -22,7 +22,6 @@ from keras_hrnet.evaluation.html import write_html
 from keras_hrnet.evaluation.html.confusion import largest_confusions, level
 from keras_hrnet.evaluation.html.encoding import errors_uri, labels_uri, photo_uri
 from keras_hrnet.evaluation.report import EvaluationReport, Example
-from keras_hrnet.evaluation.wording import short_count
 
 pytestmark = pytest.mark.once
 
@@ -380,11 +379,3 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(make_report, tmp_path
 def test_the_same_report_writes_the_same_bytes(make_report, tmp_path):
     first, second = (write_html(make_report(), tmp_path / f"{name}.html").read_bytes() for name in "ab")
     assert first == second
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [(0, "0"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9960, "10k"), (999_600, "1.0M"), (2_000_000_000, "2.0G")],
-)
-def test_counts_are_short(count, words):
-    assert short_count(count) == words
