@@ -1,3 +1,4 @@
+import ast
 import pathlib
 import subprocess
 import sys
@@ -24,3 +25,29 @@ def test_ruff_has_nothing_to_say(verb):
 def test_a_file_is_short_enough_to_read_at_once():
     long = [path.name for path in (ROOT / "keras_hrnet").rglob("*.py") if len(path.read_text().splitlines()) > 350]
     assert not long
+
+
+def untyped(body, path=""):
+    """Names the public functions in which an argument or the result has no type."""
+    for node in body:
+        is_public = not getattr(node, "name", "_").startswith("_")
+        if isinstance(node, ast.ClassDef) and is_public:
+            yield from untyped(node.body, f"{path}{node.name}.")
+        if isinstance(node, ast.FunctionDef) and (is_public or node.name in ("__init__", "__call__")):
+            given = node.args
+            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, (given.vararg, given.kwarg))]
+            missing = [x.arg for x in arguments if x.annotation is None and x.arg not in ("self", "cls")]
+            missing += [] if node.returns or node.name == "__init__" else ["its result"]
+            if missing:
+                yield f"{path}{node.name}: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("room", sorted((ROOT / "keras_hrnet").iterdir()), ids=lambda path: path.name)
+def test_all_that_is_public_says_its_types(room):
+    files = [room] if room.suffix == ".py" else sorted(room.rglob("*.py"))
+    found = [f"{path.relative_to(ROOT)} {name}" for path in files for name in untyped(ast.parse(path.read_text()).body)]
+    assert not found, "\n".join(found)
+
+
+def test_type_checkers_are_told_of_the_types():
+    assert (ROOT / "keras_hrnet" / "py.typed").is_file()
