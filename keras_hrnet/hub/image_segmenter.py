@@ -35,7 +35,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
 
     Args:
         backbone: an `HRNetBackbone`. Training the segmenter trains it.
-        num_classes: classes that logits are given for, at most 255.
+        num_classes: classes that logits are given for, 2 to 255.
         preprocessor: an `HRNetImageSegmenterPreprocessor` that `fit`, `predict` and `evaluate` run; None for none.
         head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), or "isa" (and
             by all other pixels). With the last two, `fit` also trains auxiliary logits, with 0.4 of the loss.
@@ -206,9 +206,9 @@ def _check_arguments(backbone, num_classes, head, activation):
             f"`HRNetImageSegmenter` received backbone={backbone!r}. Expected an `HRNetBackbone`: the head reads its "
             "maps. Build one, or read one with `HRNetBackbone.from_preset`."
         )
-    if not isinstance(num_classes, int) or not 1 <= num_classes <= IGNORE_LABEL:
+    if not isinstance(num_classes, int) or not 2 <= num_classes <= IGNORE_LABEL:
         raise ValueError(
-            f"`HRNetImageSegmenter` received num_classes={num_classes!r}. Expected 1 to {IGNORE_LABEL}, as label "
+            f"`HRNetImageSegmenter` received num_classes={num_classes!r}. Expected 2 to {IGNORE_LABEL}, as label "
             f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
         )
     if not isinstance(head, str) or head not in HUB_HEADS:

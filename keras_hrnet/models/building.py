@@ -102,10 +102,12 @@ def resize_convention(
 
 def check_arguments(name: str, num_classes: int, head: Head | None, output_stride: int) -> None:
     """Raises a `ValueError` for a number of classes or an output stride that cannot be."""
-    if not isinstance(num_classes, int) or num_classes < 1:
+    if head is not None and (not isinstance(num_classes, int) or num_classes < 2):
+        # The softmax of a single logit is 1 whatever the network says: its loss is 0, and nothing is learned.
         raise ValueError(
-            f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 1. Pass the number of "
-            "classes in your labels, without the ignored one."
+            f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 2: what is not the "
+            "object is a class too. Pass the number of classes in your labels, without the ignored one; for masks of "
+            "one object, num_classes=2 with class_names=('background', 'object')."
         )
     if output_stride not in (1, 4):
         raise ValueError(

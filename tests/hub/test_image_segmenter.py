@@ -224,8 +224,8 @@ def test_the_rest_of_the_package_takes_it_for_a_network(segmenter, images, array
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_classes": 0}, r"received num_classes=0\. Expected 1 to 255"),
-        ({"num_classes": 256}, r"received num_classes=256\. Expected 1 to 255"),
+        ({"num_classes": 0}, r"received num_classes=0\. Expected 2 to 255"),
+        ({"num_classes": 256}, r"received num_classes=256\. Expected 2 to 255"),
         ({"head": "unet"}, r"received head='unet'\. Expected one of"),
         ({"activation": "relu"}, r"received activation='relu'\. Expected None \(logits\) or 'softmax'"),
     ],
