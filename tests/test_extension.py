@@ -19,7 +19,7 @@ SIZE = (64, 96)
 
 @dataclasses.dataclass(frozen=True)
 class Pointwise(heads.Head):
-    """Classifies the two finest maps, and trains logits of the coarser one besides."""
+    """Classifies the four maps joined, and trains logits of the finest one besides."""
 
     filters: int = 8
 
@@ -27,15 +27,15 @@ class Pointwise(heads.Head):
 
     def logits(self, maps, num_classes, options):
         fine = ConvNorm(self.filters, 3, name="fine", **options.of_layer)(maps[0])
-        coarse = keras_hrnet.layers.ResizeConcatenate(name="coarse", **options.of_resizing)([fine, maps[1]])
+        joined = keras_hrnet.layers.ResizeConcatenate(name="joined", **options.of_resizing)([fine, *maps[1:]])
         return [
             keras.layers.Conv2D(num_classes, 1, name=name, **options.of_layer)(x)
-            for name, x in (("of_all", coarse), ("of_fine", fine))
+            for name, x in (("of_all", joined), ("of_fine", fine))
         ]
 
     def convolutions(self, widths, num_classes):
         yield families.ConvolutionCost(widths[0], self.filters, 3, 4)
-        yield families.ConvolutionCost(self.filters + widths[1], num_classes, 1, 4, bias=True, norm=False)
+        yield families.ConvolutionCost(self.filters + sum(widths[1:]), num_classes, 1, 4, bias=True, norm=False)
 
 
 @keras.saving.register_keras_serializable(package="test_extension")
@@ -109,7 +109,7 @@ def test_every_weight_of_a_block_and_a_head_of_ones_own_moves(trained):
     model, before, _ = trained
     for weight, old in zip(model.weights, before, strict=True):
         assert np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
-    assert {layer.name for layer in model.layers} >= {"fine", "coarse", "of_all", "of_fine", "supervision"}
+    assert {layer.name for layer in model.layers} >= {"fine", "joined", "of_all", "of_fine", "supervision"}
 
 
 def test_a_network_with_them_is_saved_with_the_classes_of_its_data(trained, fields):
