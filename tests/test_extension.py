@@ -9,11 +9,10 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet import data, families, heads
+from keras_hrnet.data_sets import Classes, DataSet, Layout
 from keras_hrnet.layers import ConvNorm
 from keras_hrnet.models import cost
 
-CLASS_NAMES = ("soil", "weed", "maize")
-PALETTE = ((90, 60, 30), (220, 60, 60), (60, 200, 60))
 SIZE = (64, 96)
 
 
@@ -69,28 +68,31 @@ VARIANT = keras_hrnet.Variant(
 )
 
 
+FIELDS = DataSet(
+    name="fields",
+    title="Fields",
+    classes=Classes(("soil", "weed", "maize"), ((90, 60, 30), (220, 60, 60), (60, 200, 60))),
+    train_ids={0: 255, 10: 0, 20: 1, 30: 2},
+    layout=Layout("photos/{split}/*.png", "masks/{split}/*_mask.png"),
+    num_images={"train": 2},
+    licence="Drawn.",
+    source="Draw it.",
+)
+
+
 @pytest.fixture(scope="module")
 def fields(tmp_path_factory):
-    """A data set of a layout, names, values and colours of its own: two photos of fields, each with a mask."""
+    """Two photos of noise with their masks, read as that data set."""
     root = tmp_path_factory.mktemp("fields")
     generator = np.random.default_rng(0)
-    for i in range(2):
-        (root / "photos").mkdir(exist_ok=True)
-        (root / "masks").mkdir(exist_ok=True)
-        photo = generator.integers(0, 256, (*SIZE, 3), dtype="uint8")
-        mask = np.uint8(generator.choice([10, 20, 30, 0], SIZE))
-        PIL.Image.fromarray(photo).save(root / "photos" / f"{i}.png")
-        PIL.Image.fromarray(mask).save(root / "masks" / f"{i}.png")
-    return data.folders(
-        root / "photos",
-        root / "masks",
-        CLASS_NAMES,
-        palette=None,
-        id_map={10: "soil", 20: "weed", 30: "maize"},
-        ignore_label=0,
-        batch_size=2,
-        augment=False,
-    )
+    for i in range(FIELDS.num_images["train"]):
+        for name, pixels in (
+            (f"photos/train/{i}.png", generator.integers(0, 256, (*SIZE, 3))),
+            (f"masks/train/{i}_mask.png", generator.choice([*FIELDS.train_ids], SIZE)),
+        ):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(np.uint8(pixels)).save(root / name)
+    return data.data_set(FIELDS, root, "train", batch_size=2, augment=False)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_every_weight_of_a_block_and_a_head_of_ones_own_moves(trained):
 def test_a_network_with_them_is_saved_with_the_classes_of_its_data(trained, fields):
     model, _, folder = trained
     loaded = keras.models.load_model(folder / "best.keras")
-    assert loaded.class_names == CLASS_NAMES
+    assert loaded.classes == FIELDS.classes
     images, _ = next(iter(fields.as_numpy_iterator()))
     expected, actual = (keras.ops.convert_to_numpy(x(images, training=False)) for x in (model, loaded))
     np.testing.assert_array_equal(actual, expected)
@@ -128,7 +130,8 @@ def test_a_network_with_them_is_optimised_and_exported(trained, fields, tmp_path
     report = keras_hrnet.export_tflite(model, tmp_path / "own.tflite", image_size=SIZE)
     assert report.label_agreement > 0.999
     metadata = keras_hrnet.read_metadata(tmp_path / "own.tflite")
-    assert tuple(metadata["class_names"]) == CLASS_NAMES
+    assert tuple(metadata["class_names"]) == FIELDS.classes.names
+    assert tuple(map(tuple, metadata["colors"])) == FIELDS.classes.colors
 
 
 @pytest.mark.once
