@@ -1,11 +1,12 @@
-"""A branch: blocks of one kind in a row, at one resolution. Here a block is found by its name or class."""
+"""A branch: blocks of one kind in a row, at one resolution; and how a kind of block is found."""
 
 import inspect
 import operator
+from typing import Any
 
 import keras
 
-from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.data_format import Shape, with_channels
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.rematerialization import rematerialize
@@ -13,15 +14,12 @@ from keras_hrnet.layers.residual import BasicBlock, Bottleneck
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
 
+Block = str | type[keras.layers.Layer]
+"""A kind of block: "basic", "bottleneck", or a layer class registered with Keras, or the name it is registered by."""
 
-def find_block(block):
-    """Finds the name of a kind of block, by which a config holds it, and its class.
 
-    Args:
-        block: "basic", "bottleneck", or a layer class registered with Keras, or the name that it is registered by.
-
-    Returns:
-        A pair: the name, and the class.
+def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
+    """Returns the name of a kind of block, by which a config holds it, and its class.
 
     Raises:
         ValueError: if there is no such block.
@@ -47,9 +45,9 @@ class Branch(FoldableLayer):
 
     Args:
         filters: channels of the blocks; a bottleneck's result has four times as many.
-        num_blocks: how many.
+        num_blocks: number of blocks.
         block: "basic", "bottleneck", or a layer class registered with Keras, or the name that it is registered by.
-        remat: whether training computes each block again in the backward pass, instead of keeping what is inside it.
+        remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -60,7 +58,7 @@ class Branch(FoldableLayer):
         float `(batch, height, width, filters)`, or `expansion` times `filters`.
 
     Raises:
-        ValueError: if `block` is none of these.
+        ValueError: if there is no such block.
 
     Example:
 
@@ -81,7 +79,9 @@ class Branch(FoldableLayer):
     ('example>Plain', (None, 32, 32, 16))
     """
 
-    def __init__(self, filters, num_blocks, block="basic", *, remat=False, **kwargs):
+    def __init__(
+        self, filters: int, num_blocks: int, block: Block = "basic", *, remat: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.num_blocks = num_blocks
@@ -95,15 +95,15 @@ class Branch(FoldableLayer):
         is_ours = issubclass(kind, MapLayer) and "training" in inspect.signature(kind.call).parameters
         self.call_block = call_inside if is_ours else operator.call
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for block in self.blocks:
             block.build(input_shape)
             input_shape = self.compute_output_shape(input_shape)
 
-    def call(self, x, training=None):
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         for block in self.blocks:
             x = rematerialize(block, x) if self.remat and training else self.call_block(block, x, training=training)
         return x
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters * self.expansion, self.data_format)

@@ -1,16 +1,23 @@
-"""Convolution, batch normalisation and ReLU: the brick that all other layers are made of."""
+"""Convolution, batch normalisation and ReLU, of which the other layers are made."""
+
+from __future__ import annotations
 
 import math
 import random
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from keras_hrnet.layers import in_place
-from keras_hrnet.layers.data_format import spatial_axes
+from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.normalization import BatchNorm
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import torch
 
 # Every published code base uses PyTorch's epsilon; Keras's momentum is one minus PyTorch's 0.1
 # (HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet.py: BN_MOMENTUM).
@@ -20,31 +27,31 @@ NORM_MOMENTUM = 0.9
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HeNormalFanOut(keras.initializers.Initializer):
-    """Draws the first weights of a convolution: normal with variance 2 / fan-out.
+    """Draws the initial weights of a convolution: normal with variance 2 / fan-out.
 
-    NumPy draws them: XLA would compile a kernel for each of the 70 shapes of HRNetW48 first, which takes longer than
-    all the rest of building it. The same seed gives the same weights on every backend.
+    NumPy draws them, so the same seed gives the same weights on every backend. XLA would compile a kernel for each of
+    the 70 shapes of HRNetW48, which takes longer than the rest of building it.
 
     Args:
-        seed: a whole number; None for one that `keras.utils.set_random_seed` decides.
+        seed: None for one that `keras.utils.set_random_seed` decides.
 
     Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py, `init_weights`.
     """
 
-    def __init__(self, seed=None):
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = random.randint(1, 10**9) if seed is None else seed
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: tuple[int, int, int, int], dtype: str | None = None) -> keras.KerasTensor:
         height, width, _, filters = shape
         deviation = np.float32(math.sqrt(2 / (height * width * filters)))
         values = np.random.default_rng(self.seed).standard_normal(shape, dtype="float32") * deviation
         return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
 
 
-def classifier_initializer():
+def classifier_initializer() -> keras.initializers.Initializer:
     """Returns the initializer of the convolutions that give logits: uniform within 1 / sqrt(fan-in).
 
     With variance 2 / fan-out, few classes would mean large logits and a large first loss.
@@ -57,52 +64,51 @@ def classifier_initializer():
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Convolution(keras.layers.Conv2D):
-    """Convolves a map: Keras's layer, with zeros on both sides alike, and in the backend's own way where it is faster.
+    """Convolves a map as Keras does, with symmetric padding, and by the backend's own operation if that is faster.
 
-    PyTorch takes a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
-    PyTorch's fast kernels to channels last again. TensorFlow adds the zeros while it convolves, without a padded map
-    in between.
+    PyTorch convolves a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
+    PyTorch's fast kernels to channels last again. TensorFlow pads while it convolves, without a padded map in between.
 
     Args:
         filters: channels of the result.
         kernel_size: height and width of the kernel.
-        margin: zeros that are put on each side of the map first, in pixels.
+        margin: width of the zeros around the map, in pixels.
         **kwargs: further arguments of `keras.layers.Conv2D`.
 
     Call arguments:
         inputs: float `(batch, height, width, channels)`.
 
     Returns:
-        float `(batch, height, width, filters)`; heights and widths as margin, padding and strides leave them.
+        float `(batch, height, width, filters)`, where margin, padding and strides determine height and width.
     """
 
-    def __init__(self, filters, kernel_size, margin=0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int | tuple[int, int], margin: int = 0, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **kwargs)
         self.margin = margin
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         if self.is_torchs_own():
             import torch
 
-            # The numbers stay; in memory they lie as the kernels read them, who would else copy them at every call.
+            # The values stay the same, but lie in memory as PyTorch's kernels read them, without a copy at every call.
             kernel = self.kernel.value
             laid = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
             kernel.data = laid.permute(2, 3, 1, 0)
 
-    def is_torchs_own(self):
+    def is_torchs_own(self) -> bool:
         # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
         plain = self.groups == 1 and (self.padding == "valid" or self.strides == (1, 1))
         return keras.config.backend() == "torch" and self.data_format == "channels_last" and plain
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
             return in_place.activate(self.convolve_on_torch(inputs), self.activation)
         if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
             return self.convolve_on_tensorflow(inputs)
         return super().call(self.widened(inputs))
 
-    def widened(self, inputs):
+    def widened(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if self.margin == 0:
             return inputs
         padding = [(0, 0)] * 4
@@ -110,7 +116,7 @@ class Convolution(keras.layers.Conv2D):
             padding[axis] = (self.margin, self.margin)
         return keras.ops.pad(inputs, padding)
 
-    def convolve_on_torch(self, inputs):
+    def convolve_on_torch(self, inputs: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         y = functional.conv2d(
@@ -123,7 +129,7 @@ class Convolution(keras.layers.Conv2D):
         )
         return y.permute(0, 2, 3, 1)
 
-    def convolve_on_tensorflow(self, inputs):
+    def convolve_on_tensorflow(self, inputs: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
         # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN.
@@ -140,13 +146,13 @@ class Convolution(keras.layers.Conv2D):
         y = self.activation(y)
         return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(input_shape)
         for axis in spatial_axes(self.data_format):
             shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
         return super().compute_output_shape(tuple(shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin}
 
 
@@ -154,8 +160,8 @@ class Convolution(keras.layers.Conv2D):
 class ConvNorm(FoldableLayer):
     """Convolves a map, normalises it over the batch, and applies ReLU.
 
-    A strided convolution pads both sides alike, as PyTorch does; Keras's own "same" would pad only the far side at
-    even sizes, and move every map by a pixel.
+    A strided convolution pads both sides equally, as PyTorch does. Keras's "same" would pad only the far side of a map
+    of even size, and so shift every map by a pixel.
 
     Args:
         filters: channels of the result.
@@ -180,7 +186,15 @@ class ConvNorm(FoldableLayer):
     (1, 3, 3, 8)
     """
 
-    def __init__(self, filters, kernel_size, strides=1, activation="relu", use_bias=False, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        activation: str | None = "relu",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -211,16 +225,16 @@ class ConvNorm(FoldableLayer):
             )
         self.activate = keras.activations.get(activation)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.conv.build(input_shape)
         if self.norm is not None:
             self.norm.build(self.conv.compute_output_shape(input_shape))
 
-    def call(self, x, training=None):
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         x = call_inside(self.conv, x)
         if self.norm is None:
             return x
         return in_place.activate(call_inside(self.norm, x, training=training), self.activate)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.conv.compute_output_shape(input_shape)

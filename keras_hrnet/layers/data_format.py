@@ -1,19 +1,24 @@
-"""Where the channels of a map are: last or first."""
+"""The data format of a map: whether its channels are the last axis or the first."""
+
+from collections.abc import Sequence
 
 import keras
 
+Shape = tuple[int | None, ...]
+"""The shape of a batch of maps, with None for a length that is known at run time only."""
 
-def standardize_data_format(data_format):
-    """Returns `data_format`, or Keras's setting where it is None.
+Length = int | keras.KerasTensor
+"""A number of pixels: an integer where it is known, else a scalar tensor."""
 
-    Args:
-        data_format: "channels_last", "channels_first" or None.
+Size = tuple[Length, Length]
+"""Height and width."""
 
-    Returns:
-        "channels_last" or "channels_first".
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Returns `data_format`, or Keras's setting if it is None: "channels_last" or "channels_first".
 
     Raises:
-        ValueError: if it is something else.
+        ValueError: if it is neither of the two.
     """
     if data_format is None:
         return keras.config.image_data_format()
@@ -25,24 +30,24 @@ def standardize_data_format(data_format):
     return data_format
 
 
-def channel_axis(data_format):
+def channel_axis(data_format: str) -> int:
     """Returns the axis of the channels in a batch of maps: -1 or 1."""
     return -1 if data_format == "channels_last" else 1
 
 
-def spatial_axes(data_format):
+def spatial_axes(data_format: str) -> tuple[int, int]:
     """Returns the axes of height and width in a batch of maps: (1, 2) or (2, 3)."""
     return (1, 2) if data_format == "channels_last" else (2, 3)
 
 
-def with_channels(shape, channels, data_format):
+def with_channels(shape: Shape, channels: int, data_format: str) -> Shape:
     """Returns the shape of a batch of maps with its number of channels replaced."""
     shape = list(shape)
     shape[channel_axis(data_format)] = channels
     return tuple(shape)
 
 
-def with_spatial_size(shape, size, data_format):
+def with_spatial_size(shape: Shape, size: Sequence[int | None], data_format: str) -> Shape:
     """Returns the shape of a batch of maps with its (height, width) replaced."""
     shape = list(shape)
     for axis, length in zip(spatial_axes(data_format), size, strict=True):

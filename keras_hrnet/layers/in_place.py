@@ -1,13 +1,15 @@
-"""Sums and ReLU of maps that nobody else holds: in inference on PyTorch into their own memory.
+"""Sums and ReLU that overwrite their input: for inference on PyTorch, on maps that nothing else reads.
 
-The other backends compile a network, and find such maps themselves. In training, a map here is a view in another order
-of what PyTorch computed, and the gradient of writing into a view copies the whole of it, twice.
+The other backends compile a network, and reuse such memory themselves. In training, a map is a permuted view of what
+PyTorch computed, and the gradient of a write into a view copies the whole of it twice.
 """
+
+from collections.abc import Callable
 
 import keras
 
 
-def add(total, x):
+def add(total: keras.KerasTensor, x: keras.KerasTensor) -> keras.KerasTensor:
     """Adds a map to another, which may be overwritten.
 
     Args:
@@ -20,31 +22,16 @@ def add(total, x):
     return total.add_(x) if is_writable(total) and not x.requires_grad else total + x
 
 
-def relu(x):
-    """Sets what is negative to zero, in a map that may be overwritten.
-
-    Args:
-        x: a float tensor that only the caller holds.
-
-    Returns:
-        A float tensor of the same shape, not negative.
-    """
+def relu(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Applies ReLU to a float tensor that only the caller holds, and that may be overwritten."""
     return x.relu_() if is_writable(x) else keras.ops.relu(x)
 
 
-def activate(x, activation):
-    """Applies an activation to a map that may be overwritten.
-
-    Args:
-        x: a float tensor that only the caller holds.
-        activation: a function such as `keras.activations.relu`.
-
-    Returns:
-        A float tensor of the same shape.
-    """
+def activate(x: keras.KerasTensor, activation: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.KerasTensor:
+    """Applies an activation to a float tensor that only the caller holds, and that may be overwritten."""
     return relu(x) if activation is keras.activations.relu else activation(x)
 
 
-def is_writable(x):
+def is_writable(x: keras.KerasTensor) -> bool:
     """Returns whether a map can be overwritten at no cost: on PyTorch, where no gradient is taken."""
     return keras.config.backend() == "torch" and not x.requires_grad

@@ -1,20 +1,24 @@
 """The class of the largest logit, found without a second copy of the logits."""
 
+from typing import Any
+
 import keras
 
+from keras_hrnet.layers.data_format import Shape
 
-def argmax(logits, axis=-1):
+
+def argmax(logits: keras.KerasTensor, axis: int = -1) -> keras.KerasTensor:
     """Finds the class of the largest logit.
 
     `keras.ops.argmax` does the same, but copies all logits on TensorFlow, and on JAX outside compiled code, to tell
     -0.0 from 0.0.
 
     Args:
-        logits: float `(batch, height, width, num_classes)`, or channels first; a tensor.
-        axis: that of the classes.
+        logits: float `(batch, height, width, num_classes)`, or channels first.
+        axis: the axis of the classes.
 
     Returns:
-        int32 `(batch, height, width)`; the first of equal ones.
+        int32 `(batch, height, width)`; of equal logits, the first counts.
     """
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
@@ -32,8 +36,8 @@ class Labels(keras.layers.Layer):
     """The class of the largest logit of each pixel, as a layer.
 
     Args:
-        axis: that of the classes.
-        label_dtype: of the labels, such as "uint8".
+        axis: the axis of the classes.
+        label_dtype: the dtype of the labels.
         **kwargs: what every Keras layer takes.
 
     Call arguments:
@@ -50,25 +54,25 @@ class Labels(keras.layers.Layer):
     [[[1]]]
     """
 
-    def __init__(self, axis=-1, label_dtype="uint8", **kwargs):
-        # Half-precision logits would be other logits.
+    def __init__(self, axis: int = -1, label_dtype: str = "uint8", **kwargs: Any) -> None:
+        # Logits rounded to half precision could have another largest one.
         super().__init__(autocast=False, **kwargs)
         self.axis = axis
         self.label_dtype = label_dtype
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.built = True
 
-    def call(self, logits):
+    def call(self, logits: keras.KerasTensor) -> keras.KerasTensor:
         return keras.ops.cast(argmax(logits, self.axis), self.label_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(input_shape)
         del shape[self.axis]
         return tuple(shape)
 
-    def compute_output_spec(self, logits):
+    def compute_output_spec(self, logits: keras.KerasTensor) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(logits.shape), self.label_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis, "label_dtype": self.label_dtype}

@@ -1,6 +1,7 @@
-"""What layers of maps share: where the channels are, whether normalisation is folded, and the config that says so."""
+"""What the layers of this package share: a data format, folded normalisation, and a config written from arguments."""
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -18,27 +19,27 @@ class MapLayer(keras.layers.Layer):
         **kwargs: what every Keras layer takes.
     """
 
-    def __init__(self, *, data_format=None, **kwargs):
+    def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format)
 
     @property
-    def channel_axis(self):
+    def channel_axis(self) -> int:
         """The axis of the channels in a batch of maps: -1 or 1."""
         return channel_axis(self.data_format)
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """The arguments that a layer hands to the layers it makes."""
         return {"data_format": self.data_format, "dtype": self.dtype_policy}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         kinds = [kind for kind in type(self).__mro__ if issubclass(kind, MapLayer) and "get_config" not in vars(kind)]
         arguments = {name: getattr(self, name) for kind in kinds for name in _arguments(kind)}
         return {**arguments, "data_format": self.data_format, **super().get_config()}
 
 
-def _arguments(kind):
+def _arguments(kind: type) -> list[str]:
     _, *parameters = inspect.signature(kind.__init__).parameters.values()
     return [each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
 
@@ -52,10 +53,10 @@ class FoldableLayer(MapLayer):
         **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
     """
 
-    def __init__(self, *, folded=False, **kwargs):
+    def __init__(self, *, folded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.folded = folded
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         return {**super().options, "folded": self.folded}

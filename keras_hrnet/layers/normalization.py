@@ -1,8 +1,18 @@
 """Batch normalisation: Keras's, with the backend's own fused operation where that computes the same."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import keras
 
 from keras_hrnet.distributed.replicas import num_replicas, sum_over_replicas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import tensorflow as tf
+    import torch
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -10,21 +20,23 @@ class BatchNorm(keras.layers.BatchNormalization):
     """Normalises a map by the statistics of the batch in training, and by their moving averages otherwise.
 
     It computes what `keras.layers.BatchNormalization` does, and takes the same arguments. With channels last,
-    TensorFlow (in training) and PyTorch do so in one operation where Keras uses a dozen: a step is faster, and on
-    TensorFlow sooner traced.
+    TensorFlow (in training) and PyTorch compute it in one operation, where Keras uses a dozen: a step is faster, and
+    TensorFlow traces it faster.
 
-    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), the statistics are those of all of
-    it, on every backend, with the option `synchronized` and without.
+    If several replicas share a batch (see `keras_hrnet.training.distributed`), the statistics are those of the whole
+    batch on every backend, whether `synchronized` is set or not.
 
     Call arguments:
         inputs: float `(batch, height, width, channels)`.
-        training: whether to use, and learn, the statistics of this batch.
+        training: whether to normalise by the statistics of this batch, and update the moving averages.
 
     Returns:
         float, of the same shape.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
         is_training = bool(training and self.trainable)
         if is_training and num_replicas() > 1:
             return self.train_over_replicas(inputs, mask)
@@ -36,13 +48,13 @@ class BatchNorm(keras.layers.BatchNormalization):
                 return self.train_on_tensorflow(inputs)
         return super().call(inputs, training=training, mask=mask)
 
-    def is_fusable(self, inputs, mask):
+    def is_fusable(self, inputs: keras.KerasTensor, mask: keras.KerasTensor | None) -> bool:
         plain = mask is None and self.scale and self.center and not (self.synchronized or self.renorm)
         maps = len(inputs.shape) == 4 and self.axis in (-1, 3)
         # The operations take their scale and statistics in float32 alone.
         return plain and maps and self.variable_dtype == "float32"
 
-    def train_on_tensorflow(self, inputs):
+    def train_on_tensorflow(self, inputs: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
         x = tf.cast(inputs, tf.float32)  # As Keras does: sums of squares overflow half precision.
@@ -67,7 +79,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         self.move_statistics(mean, variance)
         return tf.cast(y, self.compute_dtype)
 
-    def call_on_torch(self, inputs, training):
+    def call_on_torch(self, inputs: torch.Tensor, training: bool) -> torch.Tensor:
         import torch
 
         x, gamma, beta = inputs.permute(0, 3, 1, 2), self.gamma.value, self.beta.value
@@ -82,12 +94,12 @@ class BatchNorm(keras.layers.BatchNormalization):
             y = torch.nn.functional.batch_norm(x, mean, variance, gamma, beta, False, 0.0, self.epsilon)
         return y.permute(0, 2, 3, 1).to(getattr(torch, self.compute_dtype))
 
-    def train_over_replicas(self, inputs, mask):
+    def train_over_replicas(self, inputs: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras.KerasTensor:
         if mask is not None or self.renorm:
             raise ValueError(
                 f"`{self.name}` received {'a mask' if mask is not None else 'renorm=True'} on {num_replicas()} "
-                "replicas. Expected neither, where their statistics are put together. Leave it out, or train on one "
-                "device."
+                "replicas. Expected neither, as the statistics are those of all replicas. Leave it out, or train on "
+                "one device."
             )
         if keras.config.backend() == "torch" and self.is_fusable(inputs, mask):
             return self.train_over_processes_of_torch(inputs)
@@ -105,7 +117,9 @@ class BatchNorm(keras.layers.BatchNormalization):
         self.move_statistics(ops.stop_gradient(mean), ops.stop_gradient(variance))
         return ops.cast(y, self.compute_dtype)
 
-    def over_replicas(self, own_mean, own_variance, count):
+    def over_replicas(
+        self, own_mean: keras.KerasTensor, own_variance: keras.KerasTensor, count: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
         """Returns mean, variance and number of pixels over all replicas, from those of this one."""
         ops = keras.ops
         # Of differences from a mean that all replicas know: squares of means would lose the digits of a variance.
@@ -115,7 +129,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         mean, square = sums[0] / sums[2], sums[1] / sums[2]
         return mean + self.moving_mean, ops.maximum(square - mean**2, 0), sums[2]
 
-    def train_over_processes_of_torch(self, inputs):
+    def train_over_processes_of_torch(self, inputs: torch.Tensor) -> torch.Tensor:
         # The same in PyTorch's own operations, forward and backward: of the 0.47 s of CPU time that a step of
         # HRNetW18Small took each of two processes, 0.38 are left.
         import torch
@@ -128,20 +142,24 @@ class BatchNorm(keras.layers.BatchNormalization):
         self.move_statistics(mean, variance)
         return y.permute(0, 2, 3, 1).to(getattr(torch, self.compute_dtype))
 
-    def move_statistics(self, mean, variance):
+    def move_statistics(self, mean: keras.KerasTensor, variance: keras.KerasTensor) -> None:
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
 
 
-def _by_statistics_of_all(epsilon, mean, variance, count):
+def _by_statistics_of_all(
+    epsilon: float, mean: torch.Tensor, variance: torch.Tensor, count: torch.Tensor
+) -> Callable[..., torch.Tensor]:
     """Makes a function of maps, scale and offset that knows how the statistics of all processes depend on the maps."""
     import torch
 
     @keras.ops.custom_gradient
-    def normalize(x, gamma, beta):
+    def normalize(x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor) -> tuple[torch.Tensor, Callable]:
         y = torch.nn.functional.batch_norm(x, mean, variance, gamma, beta, False, 0.0, epsilon)
 
-        def gradient(x, gamma, beta, upstream):
+        def gradient(
+            x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, upstream: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             by_x, by_gamma, by_beta = torch.ops.aten.native_batch_norm_backward(
                 upstream, x, gamma, mean, variance, None, None, False, epsilon, [True, True, True]
             )

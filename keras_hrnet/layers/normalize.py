@@ -1,7 +1,10 @@
 """Normalisation of pixels, kept inside the network so that an exported file takes pixels."""
 
+from typing import Any
+
 import keras
 
+from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.map_layer import MapLayer
 
 # HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py: mean and std of ImageNet, there of pixels in [0, 1].
@@ -11,13 +14,13 @@ STD_RGB_255 = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Normalize(MapLayer):
-    """Turns pixels into what the network was trained on: ImageNet's mean taken off, divided by its deviation.
+    """Normalises pixels as in training: subtracts ImageNet's mean and divides by its standard deviation.
 
     The arithmetic is float32 under every dtype policy: half precision holds a pixel, but not its fractions.
 
     Args:
-        divides: whether to divide by the deviation; not where the kernel of the convolution behind it does, as
-            `optimize_for_inference` has it.
+        divides: whether to divide by the standard deviation. `optimize_for_inference` sets it to False, and divides
+            the kernel of the next convolution instead.
         **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -28,15 +31,15 @@ class Normalize(MapLayer):
         to 152.
     """
 
-    def __init__(self, *, divides=True, **kwargs):
+    def __init__(self, *, divides: bool = True, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.divides = divides
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         pass
 
-    def call(self, x):
-        def of_channels(values):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        def of_channels(values: tuple[float, float, float]) -> keras.KerasTensor:
             shape = [1, 1, 1, 1]
             shape[self.channel_axis] = 3
             return keras.ops.reshape(keras.ops.convert_to_tensor(values, dtype="float32"), shape)
@@ -46,5 +49,5 @@ class Normalize(MapLayer):
             x = x / of_channels(STD_RGB_255)
         return keras.ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

@@ -1,19 +1,22 @@
-"""Object-contextual representations: pixels learn from the mean features of every class in the image."""
+"""Object-contextual representations: pixels attend to the mean features of every class in the image."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of, softmax
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.data_format import Shape, with_channels
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SpatialGather(MapLayer):
-    """Averages the features of an image once for each class, weighted by where that class is.
+    """Averages the features of an image for each class, weighted by how likely each pixel is of that class.
 
-    The weights are a softmax of the class's logits over the pixels: not, as one may expect, over the classes.
+    The weights are a softmax of the class's logits over the pixels, and not over the classes.
 
     Args:
         **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
@@ -23,21 +26,21 @@ class SpatialGather(MapLayer):
             `(batch, height, width, num_classes)`, logits.
 
     Returns:
-        float `(batch, num_classes, 1, channels)`: a map with one pixel a class.
+        float `(batch, num_classes, 1, channels)`: a map with one pixel for each class.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialGather_Module`.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         pass
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         features, logits = (pixels_of(x, self.data_format) for x in inputs)
         shares = softmax(keras.ops.transpose(logits, (0, 2, 1)))
         means = keras.ops.matmul(shares, features)
         return map_of(means, (keras.ops.shape(means)[1], 1), self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         features, logits = input_shape
         axis = self.channel_axis
         if self.data_format == "channels_first":
@@ -47,10 +50,10 @@ class SpatialGather(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ObjectAttention(FoldableLayer):
-    """Gives each pixel the mean of the objects, weighted by how much it resembles them.
+    """Computes for each pixel the mean of the objects, weighted by their similarity to it.
 
     Args:
-        key_channels: channels in which pixels and objects are compared.
+        key_channels: channels of the queries and keys by which pixels and objects are compared.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -63,7 +66,7 @@ class ObjectAttention(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `_ObjectAttentionBlock`.
     """
 
-    def __init__(self, key_channels, **kwargs):
+    def __init__(self, key_channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.key_channels = key_channels
         self.f_pixel_0 = self.make_convolution(key_channels, "f_pixel_0")
@@ -73,10 +76,10 @@ class ObjectAttention(FoldableLayer):
         self.f_down_0 = self.make_convolution(key_channels, "f_down_0")
         self.f_up_0 = None
 
-    def make_convolution(self, filters, name):
+    def make_convolution(self, filters: int, name: str) -> ConvNorm:
         return ConvNorm(filters, 1, name=name, **self.options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         pixels, objects = input_shape
         self.f_up_0 = self.make_convolution(pixels[self.channel_axis], "f_up_0")
         self.f_pixel_0.build(pixels)
@@ -87,24 +90,24 @@ class ObjectAttention(FoldableLayer):
         self.f_down_0.build(objects)
         self.f_up_0.build(narrow_pixels)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         pixels, objects = inputs
         maps = self.f_pixel_2(self.f_pixel_0(pixels)), self.f_object_2(self.f_object_0(objects)), self.f_down_0(objects)
         context = attend(*(pixels_of(x, self.data_format) for x in maps))
         return self.f_up_0(map_of(context, spatial_size(pixels, self.data_format), self.data_format))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0])
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ObjectContext(FoldableLayer):
-    """Joins to each pixel's features what `ObjectAttention` finds for it, and mixes the two.
+    """Concatenates each pixel's features with its `ObjectAttention`, and convolves both 1x1.
 
     Args:
         filters: channels of the result.
-        key_channels: channels in which pixels and objects are compared.
-        dropout: share of the channels that training leaves out of a whole map.
+        key_channels: channels of the queries and keys by which pixels and objects are compared.
+        dropout: share of the channels that training sets to zero.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -117,7 +120,7 @@ class ObjectContext(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialOCR_Module`.
     """
 
-    def __init__(self, filters, key_channels, dropout=0.0, **kwargs):
+    def __init__(self, filters: int, key_channels: int, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -128,17 +131,17 @@ class ObjectContext(FoldableLayer):
             dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self.object_context_block.build(input_shape)
         pixels, _ = input_shape
         shape = with_channels(pixels, 2 * pixels[self.channel_axis], self.data_format)
         self.conv_bn_dropout.build(shape)
         self.drop.build(self.conv_bn_dropout.compute_output_shape(shape))
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         context = self.object_context_block(inputs)
         x = keras.ops.concatenate([context, inputs[0]], axis=self.channel_axis)
         return self.drop(self.conv_bn_dropout(x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return self.conv_bn_dropout.compute_output_shape(input_shape[0])

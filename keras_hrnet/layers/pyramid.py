@@ -1,26 +1,29 @@
 """A 1x1 convolution of maps of several resolutions: for inference, in fewer multiplications."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import Convolution
-from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.data_format import Shape, Size, with_channels
 from keras_hrnet.layers.map_layer import MapLayer
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class PyramidConvolution(MapLayer):
-    """Convolves maps 1x1 as if they were enlarged to the size of the first and their channels joined.
+    """Convolves maps 1x1 as if they had been upsampled to the size of the first and concatenated.
 
-    Enlarging and a 1x1 convolution commute, as the weights of enlarging sum to one and are the same for all channels.
-    Coarse maps are so convolved before they are enlarged, where they have fewer pixels, and the results are added up.
-    Enlarging more channels costs time too: the first maps, for which that outweighs what is saved, may be joined as
-    they are in training.
+    Upsampling and a 1x1 convolution commute, as the weights of an interpolation sum to one and are the same for all
+    channels. Coarse maps are therefore convolved before they are upsampled, while they have fewer pixels, and the
+    results are added. As upsampling more channels takes time too, the finest maps, which have least to gain, can be
+    upsampled and concatenated first, as in training.
 
     Args:
         filters: channels of the result.
-        num_joined: how many of the finest maps are enlarged and joined before they are convolved, at least 1.
+        num_joined: number of the finest maps that are upsampled and concatenated before the convolution, at least 1.
         interpolation: "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
         activation: "relu", or None for none.
@@ -33,7 +36,7 @@ class PyramidConvolution(MapLayer):
         float `(batch, height_0, width_0, filters)`.
 
     Raises:
-        ValueError: if `num_joined` is below 1, or the convention is none of `resize`.
+        ValueError: if `num_joined` is below 1, or if there is no such resize convention; see `check_convention`.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`, of whose last lines
     this is another order.
@@ -41,19 +44,19 @@ class PyramidConvolution(MapLayer):
 
     def __init__(
         self,
-        filters,
-        num_joined=1,
-        interpolation="bilinear",
-        align_corners=False,
-        activation="relu",
-        **kwargs,
-    ):
+        filters: int,
+        num_joined: int = 1,
+        interpolation: str = "bilinear",
+        align_corners: bool = False,
+        activation: str | None = "relu",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_convention(interpolation, align_corners)
         if num_joined < 1:
             raise ValueError(
                 f"`PyramidConvolution` received num_joined={num_joined}. Expected a whole number of at least 1: the "
-                "first map is never enlarged. Pass 1."
+                "first map is never upsampled. Pass 1."
             )
         self.filters = filters
         self.num_joined = num_joined
@@ -65,10 +68,10 @@ class PyramidConvolution(MapLayer):
         self.convolutions = []
         self.activate = keras.activations.get(activation)
 
-    def make_convolution(self, name, use_bias):
+    def make_convolution(self, name: str, use_bias: bool) -> Convolution:
         return Convolution(self.filters, 1, use_bias=use_bias, name=name, **self.options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         channels = sum(branch[self.channel_axis] for branch in input_shape[: self.num_joined])
         self.joined.build(with_channels(input_shape[0], channels, self.data_format))
         for i, branch in enumerate(input_shape[self.num_joined :], self.num_joined):
@@ -76,18 +79,18 @@ class PyramidConvolution(MapLayer):
             convolution.build(branch)
             self.convolutions.append(convolution)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         size = spatial_size(inputs[0], self.data_format)
-        first = [inputs[0], *(self.enlarged(x, size) for x in inputs[1 : self.num_joined])]
+        first = [inputs[0], *(self.upsampled(x, size) for x in inputs[1 : self.num_joined])]
         x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=self.channel_axis)
         total = self.joined(x)
-        # Each map is enlarged at once: two doublings are not one quadrupling.
+        # Each map is upsampled in one step: two doublings are not one quadrupling.
         for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
-            total = in_place.add(total, self.enlarged(convolution(x), size))
+            total = in_place.add(total, self.upsampled(convolution(x), size))
         return in_place.activate(total, self.activate)
 
-    def enlarged(self, x, size):
+    def upsampled(self, x: keras.KerasTensor, size: Size) -> keras.KerasTensor:
         return resize(x, size, self.interpolation, self.align_corners, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return with_channels(input_shape[0], self.filters, self.data_format)

@@ -1,29 +1,31 @@
-"""Rematerialisation: what a layer computes inside is not kept for the backward pass, but computed again there."""
+"""Rematerialisation: a layer's inner results are not kept for the backward pass, but computed again there."""
+
+from typing import Any
 
 import keras
 
 
-def rematerialize(layer, inputs):
+def rematerialize(layer: keras.layers.Layer, inputs: keras.KerasTensor | list[keras.KerasTensor]) -> Any:
     """Calls a layer in training, and keeps only its inputs and outputs for the backward pass.
 
-    The layer becomes a function without side effects: values of its weights in, new values of those that it updates
-    out. TensorFlow and PyTorch run such a function again in the backward pass, and JAX traces it, at no harm; what is
-    updated is assigned here, once. Moving statistics thus are those of a plain call. `keras.remat` of the layer itself
-    would add every batch to them twice, and raise on JAX.
+    The layer becomes a function without side effects, from the values of its weights to the new values of those that
+    it updates. TensorFlow and PyTorch run that function again in the backward pass, and JAX traces it; the updates are
+    assigned here, once, so that moving statistics are those of a plain call. `keras.remat` of the layer itself would
+    add every batch to them twice, and raise an error on JAX.
 
     Args:
-        layer: a built layer, without dropout: PyTorch would not draw the same again.
-        inputs: a tensor or a list of tensors.
+        layer: a built layer without dropout: PyTorch would draw another mask the second time.
+        inputs: its inputs.
 
     Returns:
-        What `layer(inputs, training=True)` does.
+        The result of `layer(inputs, training=True)`.
     """
     flat_inputs = keras.tree.flatten(inputs)
     learned, others = layer.trainable_variables, layer.non_trainable_variables
     other_values = [variable.value for variable in others]
     updated = []
 
-    def call(*tensors):
+    def call(*tensors: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
         # The backward pass calls this outside the model, where Keras knows of no `training`.
         flat, learned_values = tensors[: len(flat_inputs)], tensors[len(flat_inputs) :]
         values = [*zip(learned, learned_values, strict=True), *zip(others, other_values, strict=True)]

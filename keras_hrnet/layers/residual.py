@@ -1,19 +1,22 @@
 """Residual blocks: what HRNet's branches are made of."""
 
+from typing import Any
+
 import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 
 
 class _ResidualBlock(FoldableLayer):
-    """What both kinds of block share: convolutions, and a shortcut that is projected where channels differ."""
+    """The parts that both kinds of block share: convolutions, and a shortcut, projected if the channels differ."""
 
     expansion = 1
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.convolutions = [
@@ -22,10 +25,10 @@ class _ResidualBlock(FoldableLayer):
         ]
         self.downsample = None
 
-    def make_convolution(self, filters, kernel_size, activation, name):
+    def make_convolution(self, filters: int, kernel_size: int, activation: str | None, name: str) -> ConvNorm:
         return ConvNorm(filters, kernel_size, activation=activation, name=name, **self.options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if input_shape[self.channel_axis] != self.filters * self.expansion:
             self.downsample = self.make_convolution(self.filters * self.expansion, 1, None, name="downsample")
             self.downsample.build(input_shape)
@@ -33,13 +36,13 @@ class _ResidualBlock(FoldableLayer):
             convolution.build(input_shape)
             input_shape = convolution.compute_output_shape(input_shape)
 
-    def call(self, x, training=None):
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         shortcut = x if self.downsample is None else call_inside(self.downsample, x, training=training)
         for convolution in self.convolutions:
             x = call_inside(convolution, x, training=training)
         return in_place.relu(in_place.add(x, shortcut))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.convolutions[-1].compute_output_shape(input_shape)
 
 
@@ -61,7 +64,7 @@ class BasicBlock(_ResidualBlock):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `BasicBlock`.
     """
 
-    def convolution_table(self):
+    def convolution_table(self) -> tuple[tuple[int, int, str | None], ...]:
         return (self.filters, 3, "relu"), (self.filters, 3, None)
 
 
@@ -85,5 +88,5 @@ class Bottleneck(_ResidualBlock):
 
     expansion = 4
 
-    def convolution_table(self):
+    def convolution_table(self) -> tuple[tuple[int, int, str | None], ...]:
         return (self.filters, 1, "relu"), (self.filters, 3, "relu"), (self.filters * self.expansion, 1, None)

@@ -1,27 +1,30 @@
-"""The only place that resizes maps: nearest, bilinear with half-pixel centres, bilinear with aligned corners.
+"""Resizing of maps: nearest, bilinear with half-pixel centres, or bilinear with aligned corners.
 
-Keras 3.15 resizes with half-pixel centres only and refuses sizes that are known at run time only, hence this file.
-On TensorFlow and PyTorch it is one operator of theirs (in TFLite one RESIZE_* operator); elsewhere two products with
-small matrices, which the tests hold the other two against.
+Keras 3.15 resizes with half-pixel centres only, and refuses sizes that are known at run time only. On TensorFlow and
+PyTorch, resizing is one operator of theirs (in TFLite, one RESIZE_* operator). On the other backends it is two products
+with small matrices, against which the tests compare the first two.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
-from keras_hrnet.layers.data_format import spatial_axes, with_channels, with_spatial_size
+from keras_hrnet.layers.data_format import Length, Shape, Size, spatial_axes, with_channels, with_spatial_size
 from keras_hrnet.layers.map_layer import MapLayer
 
 INTERPOLATIONS = ("bilinear", "nearest")
 
 
-def check_convention(interpolation, align_corners):
-    """Refuses what is not a way to resize.
+def check_convention(interpolation: str, align_corners: bool) -> None:
+    """Checks that a resize convention exists.
 
     Args:
         interpolation: "bilinear" or "nearest".
-        align_corners: whether the centres of the corner pixels stay where they are; bilinear only.
+        align_corners: whether the centres of the corner pixels stay in place; bilinear only.
 
     Raises:
-        ValueError: if `interpolation` is something else, or corners are to be aligned under "nearest".
+        ValueError: if `interpolation` is neither of the two, or if it is "nearest" and `align_corners` is True.
     """
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
@@ -34,21 +37,27 @@ def check_convention(interpolation, align_corners):
         )
 
 
-def spatial_size(x, data_format):
-    """Returns (height, width) of a batch of maps: integers where they are known, else scalar tensors."""
+def spatial_size(x: keras.KerasTensor, data_format: str) -> Size:
+    """Returns (height, width) of a batch of maps."""
     shape = keras.ops.shape(x)
     return tuple(shape[axis] for axis in spatial_axes(data_format))
 
 
-def resize(x, size, interpolation="bilinear", align_corners=False, data_format="channels_last"):
+def resize(
+    x: keras.KerasTensor,
+    size: Size,
+    interpolation: str = "bilinear",
+    align_corners: bool = False,
+    data_format: str = "channels_last",
+) -> keras.KerasTensor:
     """Resizes a batch of maps.
 
     Args:
         x: float `(batch, height, width, channels)`, or channels first.
-        size: (height, width) of the result; integers, or scalar tensors on TensorFlow.
+        size: (height, width) of the result; scalar tensors on TensorFlow only.
         interpolation: "bilinear" (two neighbours in each direction, no antialiasing) or "nearest" (index
             floor(i * source / target), as PyTorch's "nearest").
-        align_corners: where bilinear samples: at (i + 0.5) * source / target - 0.5 if False, at
+        align_corners: where bilinear interpolation samples: at (i + 0.5) * source / target - 0.5 if False, and at
             i * (source - 1) / (target - 1) if True.
         data_format: "channels_last" or "channels_first".
 
@@ -70,12 +79,14 @@ def resize(x, size, interpolation="bilinear", align_corners=False, data_format="
     return _resize_by_matrices(x, size, interpolation, align_corners, data_format)
 
 
-def _are_equal(size, other):
+def _are_equal(size: Size, other: Size) -> bool:
     # Sizes known at run time only are tensors, which have no truth value while TensorFlow traces.
     return all(isinstance(a, int) and isinstance(b, int) and a == b for a, b in zip(size, other, strict=True))
 
 
-def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
+def _resize_on_tensorflow(
+    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
+) -> keras.KerasTensor:
     import tensorflow as tf
 
     if data_format == "channels_first":
@@ -93,7 +104,9 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
     return y
 
 
-def _resize_on_torch(x, size, interpolation, align_corners, data_format):
+def _resize_on_torch(
+    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
+) -> keras.KerasTensor:
     from torch.nn import functional
 
     options = {"mode": interpolation}
@@ -104,7 +117,9 @@ def _resize_on_torch(x, size, interpolation, align_corners, data_format):
     return functional.interpolate(x.permute(0, 3, 1, 2), size, **options).permute(0, 2, 3, 1)
 
 
-def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
+def _resize_by_matrices(
+    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
+) -> keras.KerasTensor:
     vertical, horizontal = ("Hh,bhwc->bHwc", "Ww,bhwc->bhWc")
     if data_format == "channels_first":
         vertical, horizontal = ("Hh,bchw->bcHw", "Ww,bchw->bchW")
@@ -114,7 +129,7 @@ def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
     return x
 
 
-def interpolation_matrix(source, target, interpolation, align_corners):
+def interpolation_matrix(source: Length, target: Length, interpolation: str, align_corners: bool) -> keras.KerasTensor:
     """Returns the matrix that resizes a line of pixels.
 
     Lengths may be symbolic, as JAX has them where Keras traces a layer for an unknown size.
@@ -146,7 +161,7 @@ def interpolation_matrix(source, target, interpolation, align_corners):
 class Resize(MapLayer):
     """Resizes a map to the height and width of another.
 
-    The other's size counts, not a factor: so odd sizes and sizes that are known at run time only work.
+    As there is no factor, odd sizes work, and so do sizes that are known at run time only.
 
     Args:
         interpolation: "bilinear" or "nearest".
@@ -161,25 +176,25 @@ class Resize(MapLayer):
         float `(batch, target_height, target_width, channels)`, of the layer's compute dtype.
 
     Raises:
-        ValueError: if the two first arguments do not go together.
+        ValueError: if there is no such resize convention; see `check_convention`.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, **kwargs):
+    def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         pass
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         x, reference = inputs
         x = keras.ops.cast(x, self.compute_dtype)
         size = spatial_size(reference, self.data_format)
         return resize(x, size, self.interpolation, self.align_corners, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         shape, reference = input_shape
         size = [reference[axis] for axis in spatial_axes(self.data_format)]
         return with_spatial_size(shape, size, self.data_format)
@@ -187,7 +202,7 @@ class Resize(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ResizeConcatenate(MapLayer):
-    """Brings the maps of all branches to the size of the first, and joins their channels.
+    """Resizes the maps of all branches to the size of the first, and concatenates their channels.
 
     Args:
         interpolation: "bilinear" or "nearest".
@@ -203,20 +218,20 @@ class ResizeConcatenate(MapLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
     """
 
-    def __init__(self, interpolation="bilinear", align_corners=False, **kwargs):
+    def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         pass
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         size = spatial_size(inputs[0], self.data_format)
         coarser = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs[1:]]
         return keras.ops.concatenate([inputs[0], *coarser], axis=self.channel_axis)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         channels = sum(shape[self.channel_axis] for shape in input_shape)
         return with_channels(input_shape[0], channels, self.data_format)

@@ -1,9 +1,12 @@
-"""Several scales of one image: how the image is scaled, and how predictions at two scales become one."""
+"""Several scales of one image: its resizing, and the blending of the predictions at two scales."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
-from keras_hrnet.layers.data_format import spatial_axes, with_channels, with_spatial_size
+from keras_hrnet.layers.data_format import Length, Shape, spatial_axes, with_channels, with_spatial_size
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import resize, spatial_size
 
@@ -26,34 +29,34 @@ class Rescale(MapLayer):
     Reference: NVIDIA/semantic-segmentation, network/mynn.py, `ResizeX`.
     """
 
-    def __init__(self, scale, align_corners=False, **kwargs):
+    def __init__(self, scale: float, align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.scale = float(scale)
         self.align_corners = align_corners
         if not self.scale > 0:
             raise ValueError(f"Received scale={scale}. Expected a number above 0. Pass 0.5 for half the size.")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         pass
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         size = tuple(self.scaled(length) for length in spatial_size(x, self.data_format))
         x = keras.ops.cast(x, self.compute_dtype)
         return resize(x, size, "bilinear", self.align_corners, self.data_format)
 
-    def scaled(self, length):
+    def scaled(self, length: Length | None) -> Length | None:
         if length is None or isinstance(length, int):
             return None if length is None else int(length * self.scale)
         return keras.ops.cast(keras.ops.floor(keras.ops.cast(length, "float32") * self.scale), "int32")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         size = [self.scaled(input_shape[axis]) for axis in spatial_axes(self.data_format)]
         return with_spatial_size(input_shape, size, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ScaleAttention(FoldableLayer):
-    """Says for each pixel how far the prediction at this scale is to be trusted over that at the next larger one.
+    """Predicts for each pixel how much to trust this scale over the next larger one.
 
     Args:
         filters: channels of the two inner convolutions.
@@ -69,7 +72,7 @@ class ScaleAttention(FoldableLayer):
     `MSCALE_INNER_3x3`.
     """
 
-    def __init__(self, filters=256, **kwargs):
+    def __init__(self, filters: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.conv0 = ConvNorm(filters, 3, name="conv0", **self.options)
@@ -85,24 +88,25 @@ class ScaleAttention(FoldableLayer):
             name="conv2",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for convolution in (self.conv0, self.conv1, self.conv2):
             convolution.build(input_shape)
             input_shape = convolution.compute_output_shape(input_shape)
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return self.conv2(self.conv1(self.conv0(x)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, 1, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ScaleBlend(MapLayer):
-    """Joins the prediction at a scale with what the larger scales gave, pixel by pixel.
+    """Blends the prediction at a scale with that of the larger scales, pixel by pixel.
 
-    It computes `attention * prediction + (1 - attention) * larger`. Above the image's own scale, `larger` comes down
-    to the size of `prediction`; below it, `attention * prediction` and `attention` are enlarged to that of `larger`.
+    It computes `attention * prediction + (1 - attention) * larger`. Above the image's own scale, `larger` is
+    downsampled to the size of `prediction`; below it, `attention * prediction` and `attention` are upsampled to that
+    of `larger`.
 
     Args:
         enlarge: whether this scale is below the image's own.
@@ -121,15 +125,15 @@ class ScaleBlend(MapLayer):
     Multi-Scale Attention for Semantic Segmentation", 2020, section 3.1.
     """
 
-    def __init__(self, enlarge, align_corners=False, **kwargs):
+    def __init__(self, enlarge: bool, align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.enlarge = enlarge
         self.align_corners = align_corners
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         pass
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         larger, prediction, attention = inputs
         trusted = attention * prediction
         if self.enlarge:
@@ -138,9 +142,9 @@ class ScaleBlend(MapLayer):
             larger = self.resized(larger, prediction)
         return trusted + (1 - attention) * larger
 
-    def resized(self, x, reference):
+    def resized(self, x: keras.KerasTensor, reference: keras.KerasTensor) -> keras.KerasTensor:
         size = spatial_size(reference, self.data_format)
         return resize(x, size, "bilinear", self.align_corners, self.data_format)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0] if self.enlarge else input_shape[1])

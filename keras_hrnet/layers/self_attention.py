@@ -1,22 +1,25 @@
-"""Interlaced sparse self-attention: every pixel looks at every other in two short steps."""
+"""Interlaced sparse self-attention: every pixel attends to every other in two short steps."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of
 from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
-from keras_hrnet.layers.data_format import with_channels
+from keras_hrnet.layers.data_format import Length, Shape, Size, with_channels
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SelfAttention(FoldableLayer):
-    """Gives each pixel the mean of all pixels of its map, weighted by how much it resembles them.
+    """Computes for each pixel the mean of all pixels of its map, weighted by their similarity to it.
 
     Args:
         filters: channels of the result.
-        key_channels: channels in which pixels are compared.
-        value_channels: channels that are averaged.
+        key_channels: channels of the queries and keys by which pixels are compared.
+        value_channels: channels of the values, which are averaged.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -28,7 +31,7 @@ class SelfAttention(FoldableLayer):
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `SelfAttentionBlock2D`.
     """
 
-    def __init__(self, filters, key_channels, value_channels, **kwargs):
+    def __init__(self, filters: int, key_channels: int, value_channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -48,36 +51,36 @@ class SelfAttention(FoldableLayer):
         )
         self.w_0 = self.make_convolution(filters, "w_0")
 
-    def make_convolution(self, filters, name):
+    def make_convolution(self, filters: int, name: str) -> ConvNorm:
         return ConvNorm(filters, 1, name=name, **self.options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for first, second in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
             first.build(input_shape)
             second.build(first.compute_output_shape(input_shape))
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         maps = self.f_query_2(self.f_query_0(x)), self.f_key_2(self.f_key_0(x)), self.f_value(x)
         context = attend(*(pixels_of(y, self.data_format) for y in maps))
         return self.w_0(map_of(context, spatial_size(x, self.data_format), self.data_format))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters, self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InterlacedAttention(FoldableLayer):
-    """Lets every pixel look at every other, first across blocks and then within its own.
+    """Lets every pixel attend to every other, first across blocks and then within its own.
 
-    The map is cut into blocks. The first attention joins the pixels that stand at the same place of every block, the
-    second those of one block: together each pixel reaches all, for much less than attention over all at once. Zeros
-    around the map fill the last blocks, as in the reference, and are cut off again. No tensor has more than four
-    dimensions, which is all that a phone's GPU takes.
+    The map is divided into blocks. The first attention is among the pixels at the same place of every block, the second
+    among those of one block. Together they connect all pixels, at a much lower cost than one attention over all. The
+    map is padded with zeros to whole blocks, as in the reference, and cropped again. No tensor has more than four
+    dimensions, the most that a phone's GPU supports.
 
     Args:
         filters: channels of the result.
-        key_channels: channels in which pixels are compared.
-        value_channels: channels that are averaged.
+        key_channels: channels of the queries and keys by which pixels are compared.
+        value_channels: channels of the values, which are averaged.
         block_size: (height, width) of a block in pixels of the map.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
@@ -94,7 +97,14 @@ class InterlacedAttention(FoldableLayer):
     Self-Attention for Semantic Segmentation", 2019.
     """
 
-    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        key_channels: int,
+        value_channels: int,
+        block_size: tuple[int, int] = (8, 8),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -111,12 +121,12 @@ class InterlacedAttention(FoldableLayer):
         self.long_range_sa = SelfAttention(*arguments, name="long_range_sa", **options)
         self.short_range_sa = SelfAttention(*arguments, name="short_range_sa", **options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.channel_axis]
         self.long_range_sa.build((None, None, 1, channels))
         self.short_range_sa.build((None, None, 1, self.filters))
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         if self.data_format == "channels_first":
             x = keras.ops.transpose(x, (0, 2, 3, 1))
         size = spatial_size(x, "channels_last")
@@ -131,14 +141,14 @@ class InterlacedAttention(FoldableLayer):
         x = self.short_range_sa(x)
         x = _from_blocks(x, rows, columns, self.block_size)
 
-        x = _cut(x, padding, size)
+        x = _crop(x, padding, size)
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters, self.data_format)
 
 
-def _pad(x, padding):
+def _pad(x: keras.KerasTensor, padding: Sequence[Length]) -> keras.KerasTensor:
     if _is_zero(padding):
         return x
     height, width = padding
@@ -146,19 +156,19 @@ def _pad(x, padding):
     return keras.ops.pad(x, around)
 
 
-def _cut(x, padding, size):
+def _crop(x: keras.KerasTensor, padding: Sequence[Length], size: Size) -> keras.KerasTensor:
     if _is_zero(padding):
         return x
     top, left = (length // 2 for length in padding)
     return x[:, top : top + size[0], left : left + size[1]]
 
 
-def _is_zero(padding):
+def _is_zero(padding: Sequence[Length]) -> bool:
     # Where a size is known at run time only, so is its padding, and it is a tensor.
     return all(isinstance(length, int) and length == 0 for length in padding)
 
 
-def _to_places(x, rows, columns, block_size):
+def _to_places(x: keras.KerasTensor, rows: Length, columns: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
     """Brings maps to one "image" for each place of a block: `(batch * place, block, 1, channels)`."""
     (height, width), channels = block_size, x.shape[-1]
     # (batch * row of blocks, line in block, column of blocks, pixel in line * channels)
@@ -170,7 +180,7 @@ def _to_places(x, rows, columns, block_size):
     return keras.ops.reshape(x, (-1, rows * columns, 1, channels))
 
 
-def _places_to_blocks(x, num_blocks, block_size):
+def _places_to_blocks(x: keras.KerasTensor, num_blocks: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
     """Brings `(batch * place, block, 1, channels)` to `(batch * block, place, 1, channels)`."""
     places, channels = block_size[0] * block_size[1], x.shape[-1]
     x = keras.ops.reshape(x, (-1, places, num_blocks, channels))
@@ -178,7 +188,7 @@ def _places_to_blocks(x, num_blocks, block_size):
     return keras.ops.reshape(x, (-1, places, 1, channels))
 
 
-def _from_blocks(x, rows, columns, block_size):
+def _from_blocks(x: keras.KerasTensor, rows: Length, columns: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
     """Brings `(batch * block, place, 1, channels)` back to maps."""
     (height, width), channels = block_size, x.shape[-1]
     x = keras.ops.reshape(x, (-1, columns, height, width * channels))
@@ -188,14 +198,14 @@ def _from_blocks(x, rows, columns, block_size):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InterlacedContext(FoldableLayer):
-    """Joins to each pixel's features what `InterlacedAttention` finds for it, and mixes the two.
+    """Concatenates each pixel's features with its `InterlacedAttention`, and convolves both 1x1.
 
     Args:
         filters: channels of the result.
-        key_channels: channels in which pixels are compared.
-        value_channels: channels that are averaged.
+        key_channels: channels of the queries and keys by which pixels are compared.
+        value_channels: channels of the values, which are averaged.
         block_size: (height, width) of a block in pixels of the map.
-        dropout: share of the channels that training leaves out of a whole map.
+        dropout: share of the channels that training sets to zero.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -207,7 +217,15 @@ class InterlacedContext(FoldableLayer):
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Module` with one block size.
     """
 
-    def __init__(self, filters, key_channels, value_channels, block_size=(8, 8), dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        key_channels: int,
+        value_channels: int,
+        block_size: tuple[int, int] = (8, 8),
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
@@ -222,16 +240,16 @@ class InterlacedContext(FoldableLayer):
             dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.isa_block.build(input_shape)
         shape = with_channels(input_shape, input_shape[self.channel_axis] + self.filters, self.data_format)
         self.conv_bn.build(shape)
         self.drop.build(self.conv_bn.compute_output_shape(shape))
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         context = self.isa_block(x)
         x = keras.ops.concatenate([x, context], axis=self.channel_axis)
         return self.drop(self.conv_bn(x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.isa_block.compute_output_shape(input_shape)

@@ -1,8 +1,12 @@
 """A stage: modules in a row, each of which runs its branches side by side and then fuses them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
-from keras_hrnet.layers.branch import Branch, find_block
+from keras_hrnet.layers.branch import Block, Branch, find_block
+from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
@@ -11,15 +15,15 @@ from keras_hrnet.layers.rematerialization import rematerialize
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HighResolutionModule(FoldableLayer):
-    """Runs each branch through its blocks, then lets the branches exchange what they found.
+    """Runs each map through a branch of blocks, then fuses the branches.
 
     Args:
         num_blocks: blocks in each branch.
-        interpolation: how the fuse layer enlarges coarser maps, "bilinear" or "nearest".
+        interpolation: how the fuse layer upsamples coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         block: the kind of block, as `Branch` takes it.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
-            what is inside them.
+            their inner results.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -30,12 +34,22 @@ class HighResolutionModule(FoldableLayer):
     Returns:
         A list of the same shapes, not negative.
 
+    Raises:
+        ValueError: if the channels of a map are no multiple of the block's `expansion`.
+
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
     """
 
     def __init__(
-        self, num_blocks, interpolation="bilinear", align_corners=False, *, block="basic", remat=False, **kwargs
-    ):
+        self,
+        num_blocks: int,
+        interpolation: str = "bilinear",
+        align_corners: bool = False,
+        *,
+        block: Block = "basic",
+        remat: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_blocks = num_blocks
         self.interpolation = interpolation
@@ -45,13 +59,13 @@ class HighResolutionModule(FoldableLayer):
         self.branches = []
         self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **self.options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         self.branches = [self.make_branch(i, shape[self.channel_axis]) for i, shape in enumerate(input_shape)]
         for branch, shape in zip(self.branches, input_shape, strict=True):
             branch.build(shape)
         self.fuse.build(input_shape)
 
-    def make_branch(self, i, channels):
+    def make_branch(self, i: int, channels: int) -> Branch:
         _, kind = find_block(self.block)
         filters, rest = divmod(channels, getattr(kind, "expansion", 1))
         if rest:
@@ -61,14 +75,14 @@ class HighResolutionModule(FoldableLayer):
             )
         return Branch(filters, self.num_blocks, self.block, name=f"branch_{i}", **self.options)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         branches = zip(self.branches, inputs, strict=True)
         if self.remat and training:
             return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
         maps = [call_inside(branch, x, training=training) for branch, x in branches]
         return call_inside(self.fuse, maps, training=training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return self.fuse.compute_output_shape(input_shape)
 
 
@@ -77,13 +91,13 @@ class Stage(FoldableLayer):
     """Runs the branches through high-resolution modules, one after another.
 
     Args:
-        num_modules: how many.
+        num_modules: number of modules.
         num_blocks: blocks in each branch of each module.
-        interpolation: how the fuse layers enlarge coarser maps, "bilinear" or "nearest".
+        interpolation: how the fuse layers upsample coarser maps, "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels.
         block: the kind of block, as `Branch` takes it.
-        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping what
-            is inside them.
+        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping their
+            inner results.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -99,15 +113,15 @@ class Stage(FoldableLayer):
 
     def __init__(
         self,
-        num_modules,
-        num_blocks,
-        interpolation="bilinear",
-        align_corners=False,
+        num_modules: int,
+        num_blocks: int,
+        interpolation: str = "bilinear",
+        align_corners: bool = False,
         *,
-        block="basic",
-        remat=False,
-        **kwargs,
-    ):
+        block: Block = "basic",
+        remat: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_modules = num_modules
         self.num_blocks = num_blocks
@@ -122,14 +136,14 @@ class Stage(FoldableLayer):
             for i in range(num_modules)
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         for module in self.modules_in_order:
             module.build(input_shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         for module in self.modules_in_order:
             inputs = call_inside(module, inputs, training=training)
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return self.modules_in_order[-1].compute_output_shape(input_shape)

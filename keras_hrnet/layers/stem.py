@@ -1,20 +1,22 @@
-"""The stem: two strided convolutions that bring an image to a quarter of its resolution."""
+"""The stem: two strided convolutions that reduce an image to a quarter of its resolution."""
+
+from typing import Any
 
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import spatial_axes
+from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 
 MIN_SIZE = 17
-"""The least height and width, in pixels, of which five halvings (rounded up) still leave each map smaller than the
-one before it: 17, 9, 5, 3, 2, 1."""
+"""The smallest height and width, in pixels, that can be halved five times (rounded up) with each map smaller than the
+one before: 17, 9, 5, 3, 2, 1."""
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Stem(FoldableLayer):
-    """Brings an image to stride 4 by two 3x3 convolutions of stride 2.
+    """Reduces an image to stride 4 by two 3x3 convolutions of stride 2.
 
     Args:
         filters: channels of both convolutions; 64 in every published network.
@@ -33,32 +35,32 @@ class Stem(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.__init__`.
     """
 
-    def __init__(self, filters=64, **kwargs):
+    def __init__(self, filters: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.convolutions = [ConvNorm(filters, 3, strides=2, name=f"conv{i}", **self.options) for i in (1, 2)]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.check_size(input_shape)
         for convolution in self.convolutions:
             convolution.build(input_shape)
             input_shape = convolution.compute_output_shape(input_shape)
 
-    def check_size(self, shape):
+    def check_size(self, shape: Shape) -> None:
         height, width = (shape[axis] for axis in spatial_axes(self.data_format))
         if any(isinstance(length, int) and length < MIN_SIZE for length in (height, width)):
             raise ValueError(
-                f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, so "
-                "that five halvings leave something to halve. Enlarge the image, or pad it."
+                f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, as "
+                "the network halves them five times. Enlarge the image, or pad it."
             )
 
-    def call(self, x, training=None):
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         self.check_size(x.shape)
         for convolution in self.convolutions:
             x = call_inside(convolution, x, training=training)
         return x
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         for convolution in self.convolutions:
             input_shape = convolution.compute_output_shape(input_shape)
         return input_shape

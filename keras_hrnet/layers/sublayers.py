@@ -1,17 +1,12 @@
 """The layers inside a layer."""
 
+from typing import Any
+
 import keras
 
 
-def sublayers(layer):
-    """Finds a layer and all the layers inside it, however deep.
-
-    Args:
-        layer: a `keras.layers.Layer` or a model.
-
-    Returns:
-        A list, each layer once.
-    """
+def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Finds a layer or model and all the layers inside it at any depth, each once."""
     found, waiting = {}, [layer]
     while waiting:
         layer = waiting.pop()
@@ -21,19 +16,12 @@ def sublayers(layer):
     return list(found.values())
 
 
-def children(layer):
-    """Finds the layers that a layer holds itself.
-
-    Args:
-        layer: a `keras.layers.Layer` or a model.
-
-    Returns:
-        A list, each layer once, in the order in which the layer came by them.
-    """
+def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Finds the layers that a layer or model holds directly, each once, in the order in which they were assigned."""
     found = [child for value in list(vars(layer).values()) for child in _layers_in(value)]
     return list({id(child): child for child in found}.values())
 
 
-def _layers_in(value):
+def _layers_in(value: Any) -> list[keras.layers.Layer]:
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else (value,)
     return [child for child in children if isinstance(child, keras.layers.Layer)]

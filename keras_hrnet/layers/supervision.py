@@ -1,30 +1,36 @@
-"""Further logits that are trained on the same labels: where they are in the graph of a network."""
+"""Auxiliary losses: marks the logits of a network that are trained on the same labels as its output."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+
+from keras_hrnet.layers.data_format import Shape
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Supervision(keras.layers.Layer):
-    """Passes the first of several tensors on, and says how much the loss of each of the others counts.
+    """Returns the first of several tensors, and holds the weight of the auxiliary loss of each of the others.
 
-    It keeps the layers that lead to the others in the graph of a model, and with them their weights.
+    The layer keeps the others, and the layers before them, in the graph of a model.
     `keras_hrnet.models.SupervisedModel` trains them; any other model ignores them.
 
     Args:
-        loss_weights: for each tensor after the first, what its loss is multiplied by. Zero means that it is not
-            trained: only the weights that lead to it are kept.
+        loss_weights: for each tensor after the first, the factor of its loss. Zero means that it is not trained, and
+            that the layers before it are only kept.
+        **kwargs: what every Keras layer takes.
 
     Call arguments:
-        inputs: a list of one tensor more than there are weights.
+        inputs: a list of tensors, one more than there are weights.
 
     Returns:
         The first tensor.
 
     Raises:
-        ValueError: if a weight is negative, or their number does not fit the inputs.
+        ValueError: if a weight is negative, or if their number does not match the inputs.
     """
 
-    def __init__(self, loss_weights, **kwargs):
+    def __init__(self, loss_weights: Sequence[float], **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.loss_weights = tuple(float(weight) for weight in loss_weights)
         if any(weight < 0 for weight in self.loss_weights):
@@ -33,18 +39,18 @@ class Supervision(keras.layers.Layer):
                 "Correct the negative one."
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         if len(input_shape) != len(self.loss_weights) + 1:
             raise ValueError(
                 f"`Supervision` received {len(input_shape)} tensors. Expected {len(self.loss_weights) + 1}: one, and "
                 f"one for each of loss_weights={self.loss_weights}. Give a weight for each further tensor."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return inputs[0]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return tuple(input_shape[0])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "loss_weights": self.loss_weights}

@@ -1,17 +1,21 @@
 """The transition between two stages: each branch gets its width, and a coarser branch is added."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Transition(FoldableLayer):
-    """Brings each branch to the next stage's width, and makes one more from the coarsest.
+    """Brings each branch to the width it has in the next stage, and adds a branch, made from the coarsest.
 
-    A branch that has its width already passes through untouched.
+    A branch that already has its width passes through unchanged.
 
     Args:
         filters: the widths of the next stage's branches, one more than there are inputs.
@@ -22,22 +26,22 @@ class Transition(FoldableLayer):
         training: whether this is a training step.
 
     Returns:
-        A list of one map more: `(batch, height_i, width_i, filters[i])`, and last one of half the height and width
-        (rounded up) of the coarsest input.
+        A list of one map more: `(batch, height_i, width_i, filters[i])`, the last of them with half the height and
+        width of the coarsest input (rounded up).
 
     Raises:
-        ValueError: if `filters` does not hold one number more than there are inputs.
+        ValueError: if `filters` is not one longer than the list of inputs.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_transition_layer`.
     """
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = tuple(filters)
         # One for each branch; None where the branch passes through.
         self.convolutions = []
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[Shape]) -> None:
         if len(input_shape) != len(self.filters) - 1:
             raise ValueError(
                 f"`Transition` received {len(input_shape)} maps with filters={self.filters}. Expected "
@@ -49,15 +53,15 @@ class Transition(FoldableLayer):
             if convolution is not None:
                 convolution.build(shape)
 
-    def make_convolution(self, i, shape, strides=1):
+    def make_convolution(self, i: int, shape: Shape, strides: int = 1) -> ConvNorm | None:
         if strides == 1 and shape[self.channel_axis] == self.filters[i]:
             return None
         return ConvNorm(self.filters[i], 3, strides=strides, name=f"branch_{i}", **self.options)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
         return [x if convolution is None else call_inside(convolution, x, training=training) for convolution, x in maps]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)
         return [shape if conv is None else conv.compute_output_shape(shape) for conv, shape in shapes]
