@@ -150,18 +150,3 @@ def test_a_head_that_returns_something_else_is_refused():
 
     with pytest.raises(ValueError, match=r"The head Silent returned maps of shapes .* Expected 1 of 3 channels"):
         keras_hrnet.HRNet(VARIANT, 3, head=Silent(), data_format="channels_last")
-
-
-@pytest.mark.once
-def test_a_head_is_an_object_or_a_name():
-    variant = dataclasses.replace(VARIANT, block="basic")
-    by_name = keras_hrnet.HRNet(variant, 3, head="ocr", ocr_channels=(8, 4), head_kernel_size=3)
-    by_object = keras_hrnet.HRNet(variant, 3, head=heads.OCR(channels=(8, 4), kernel_size=3))
-    assert [w.path for w in by_name.weights] == [w.path for w in by_object.weights]
-    assert [w.shape for w in by_name.weights] == [w.shape for w in by_object.weights]
-    with pytest.raises(TypeError, match=r"received head=OCR\(.*\) and ocr_channels"):
-        keras_hrnet.HRNet(variant, 3, head=heads.OCR(), ocr_channels=(8, 4))
-    with pytest.raises(TypeError, match=r"unexpected argument 'ocr_chanels'. Did you mean 'ocr_channels'"):
-        keras_hrnet.HRNet(variant, 3, head="ocr", ocr_chanels=(8, 4))
-    with pytest.raises(ValueError, match=r"`OCR` received channels=\(8,\)"):
-        heads.OCR(channels=(8,))

@@ -14,6 +14,7 @@ from keras_hrnet.data import cityscapes, folders
 from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
 from keras_hrnet.evaluation import evaluate as evaluate_model
 from keras_hrnet.evaluation.official.files import find_pairs
+from keras_hrnet.heads import head_of
 from keras_hrnet.models import classes_of
 
 
@@ -108,13 +109,6 @@ def published_scores(model: keras.Model) -> list[PublishedWeights]:
         for row in published_weights()
         if row.score and (row.dataset, row.variant, row.head) == ("cityscapes", model.name, head)
     ]
-
-
-def head_of(model: keras.Model) -> str:
-    """Says which head a network has, by its layers: "fcn", "ocr", "isa" or "hierarchical"."""
-    names = {layer.name for layer in model.layers}
-    marks = {"scale_attn": "hierarchical", "ocr_distri_head": "ocr", "isa_head": "isa"}
-    return next((head for name, head in marks.items() if name in names), "fcn")
 
 
 def _given(model):

@@ -27,7 +27,7 @@ LEGEND = (
 def info(
     size: Annotated[str, typer.Option(help="Height and width of the image, in pixels.")] = "512x1024",
     classes: Annotated[int, typer.Option(help="Classes that are told apart.", min=1)] = 19,
-    head: Annotated[str, typer.Option(help="fcn, ocr, isa, hierarchical or classification.")] = "fcn",
+    head: Annotated[str, typer.Option(help=f"One of {', '.join(HEADS)}.")] = "fcn",
     ocr_channels: Annotated[str, typer.Option(help="Of ocr and hierarchical.")] = "512,256",
     scales: Annotated[str, typer.Option(help="Of hierarchical.")] = "0.5,1",
     weights: Annotated[bool, typer.Option("--weights", help="List the published weights instead.")] = False,
@@ -48,9 +48,8 @@ def print_networks(
     Raises:
         ValueError: if there is no such head, or the numbers are not its own.
     """
-    if head not in HEADS or head is None:
-        names = ", ".join(filter(None, HEADS))
-        raise ValueError(f"Received --head {head!r}. Expected one of {names}. Pass one of them.")
+    if head not in HEADS:
+        raise ValueError(f"Received --head {head!r}. Expected one of {', '.join(HEADS)}. Pass one of them.")
     if len(ocr_channels) != 2:
         raise ValueError(f"Received --ocr-channels {ocr_channels}. Expected two numbers. Write them like 512,256.")
     options = {"head": head, "image_size": parse_size(size), "ocr_channels": ocr_channels, "scales": scales}

@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from keras_hrnet.heads.classification import Classification
 from keras_hrnet.heads.fcn import FCN
 from keras_hrnet.heads.head import Head, check_option
@@ -70,6 +72,12 @@ def standardize_head(head: str | Head | None, options: Mapping[str, Any], receiv
     return HEADS[head](**{own[name]: value for name, value in options.items() if name in own})
 
 
+def head_of(model: keras.Model) -> str | None:
+    """Returns the name of the head that a network of this package has, by its layers; None for another or none."""
+    layers = {layer.name for layer in getattr(model, "layers", ())}
+    return next((head.name for head in reversed(HEADS.values()) if head.own_layer in layers), None)
+
+
 __all__ = [
     "ARGUMENTS",
     "FCN",
@@ -81,5 +89,6 @@ __all__ = [
     "Classification",
     "Head",
     "Hierarchical",
+    "head_of",
     "standardize_head",
 ]

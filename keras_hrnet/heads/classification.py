@@ -30,6 +30,7 @@ class Classification(Head):
 
     name: ClassVar[str | None] = "classification"
     summary: ClassVar[str] = "the whole image"
+    own_layer: ClassVar[str | None] = "classifier"
     segments: ClassVar[bool] = False
     interpolation: ClassVar[str] = "nearest"
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (

@@ -30,6 +30,7 @@ class FCN(Head):
 
     name: ClassVar[str] = "fcn"
     summary: ClassVar[str] = "each pixel by itself"
+    own_layer: ClassVar[str | None] = "last_layer_0"
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         (r"^(last_layer)_0/", r"\1."),
         (r"^(last_layer)_3/", r"\1.3."),

@@ -46,6 +46,9 @@ class Head:
     summary: ClassVar[str] = ""
     """What it does, in the words of a list."""
 
+    own_layer: ClassVar[str | None] = None
+    """The name of a layer that tells its networks from those of the heads that are listed before it."""
+
     loss_weights: ClassVar[tuple[float, ...]] = ()
     """For each auxiliary logits that `logits` returns, what their loss is multiplied by in `fit`."""
 

@@ -51,6 +51,7 @@ class Hierarchical(OCR):
 
     name: ClassVar[str | None] = "hierarchical"
     summary: ClassVar[str] = "by OCR at several scales of the image"
+    own_layer: ClassVar[str | None] = "scale_attn"
     output_strides: ClassVar[tuple[int, ...]] = (1,)
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         *OCR.weight_names,

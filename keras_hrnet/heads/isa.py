@@ -32,6 +32,7 @@ class ISA(Head):
 
     name: ClassVar[str | None] = "isa"
     summary: ClassVar[str] = "each pixel by itself and by all other pixels"
+    own_layer: ClassVar[str | None] = "isa_head"
     loss_weights: ClassVar[tuple[float, ...]] = (AUXILIARY_LOSS_WEIGHT,)
 
     channels: tuple[int, int] = option((512, 256), "isa_channels", two_channels)

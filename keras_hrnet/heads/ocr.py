@@ -35,6 +35,7 @@ class OCR(Head):
 
     name: ClassVar[str | None] = "ocr"
     summary: ClassVar[str] = "each pixel by itself and by the classes in the image"
+    own_layer: ClassVar[str | None] = "ocr_distri_head"
     loss_weights: ClassVar[tuple[float, ...]] = (AUXILIARY_LOSS_WEIGHT,)
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         (r"^(aux_head)_0/", r"\1."),

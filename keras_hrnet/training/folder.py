@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_hrnet.distributed.processes import gather_texts, this_process
@@ -141,7 +141,7 @@ def _require_same(folder, known, run):
         )
 
 
-def _differences(known: Run, run: Run, may_differ=MAY_DIFFER) -> list[tuple[str, Any, Any]]:
+def _differences(known: Run, run: Run, may_differ: Sequence[str] = MAY_DIFFER) -> list[tuple[str, Any, Any]]:
     """Lists what makes two trainings of them: name and both values."""
     # As JSON gives it back.
     run = json.loads(json.dumps(run))

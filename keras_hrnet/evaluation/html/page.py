@@ -104,7 +104,7 @@ def write_html(
     return path
 
 
-def _images(names, scores) -> dict[str, Any] | None:
+def _images(names: Sequence[str] | None, scores: np.ndarray | None) -> dict[str, Any] | None:
     """How the scores of single images are distributed; None where there are none."""
     if scores is None or not len(scores):
         return None
