@@ -22,6 +22,9 @@ class Layout:
         labels: that of the label images, such as "masks/{split}/*.png".
         split_folders: what the folders of splits are called where they do not have the name of their split.
         archives: the published archive that holds a folder and all in it, by the path of the folder.
+        lists: the path of the text file that names the images of a split, such as "lists/{split}.txt". The first word
+            of each line is the name of an image, with or without its folder and its ending. None means that a split
+            is all images that match its pattern.
 
     Raises:
         ValueError: if a pattern has no star, two in one name, or not as many as the other.
@@ -31,6 +34,7 @@ class Layout:
     labels: str
     split_folders: Mapping[str, str] = dataclasses.field(default_factory=dict)
     archives: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lists: str | None = None
 
     def __post_init__(self) -> None:
         names = f"{self.images}/{self.labels}".split("/")
@@ -43,13 +47,19 @@ class Layout:
 
     def patterns_of(self, split: str) -> tuple[str, str]:
         """Returns the patterns of the images and label images of a split."""
-        folder = self.split_folders.get(split, split)
-        return self.images.replace("{split}", folder), self.labels.replace("{split}", folder)
+        return self._of_split(self.images, split), self._of_split(self.labels, split)
+
+    def list_of(self, split: str) -> str | None:
+        """Returns the path of the text file that names the images of a split; None where there is none."""
+        return self.lists and self._of_split(self.lists, split)
 
     def folders_of(self, split: str) -> tuple[str, str]:
         """Returns the paths of the folders that hold all images and all label images of a split."""
         images, labels = (pattern.partition("*")[0].rpartition("/")[0] for pattern in self.patterns_of(split))
         return images, labels
+
+    def _of_split(self, path, split):
+        return path.replace("{split}", self.split_folders.get(split, split))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +78,7 @@ class DataSet:
         source: how to get it, a sentence.
         class_weights: the weights of the classes in the loss of the published recipe.
         label_values: what its label images may hold; None for what `train_ids` says.
+        other_layouts: where else its files may lie, as tools arrange them.
 
     Raises:
         ValueError: if a train id is no class, or there are not as many weights as classes.
@@ -83,6 +94,7 @@ class DataSet:
     source: str
     class_weights: tuple[float, ...] | None = None
     label_values: LabelValues | None = None
+    other_layouts: tuple[Layout, ...] = ()
 
     def __post_init__(self) -> None:
         count, ids = len(self.classes.names), set(self.train_ids.values()) - {IGNORE_LABEL}
@@ -106,6 +118,11 @@ class DataSet:
     def is_read_by_color(self) -> bool:
         """Whether its label images are colour pictures."""
         return isinstance(next(iter(self.train_ids)), tuple)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Where its files may lie, the published layout first."""
+        return (self.layout, *self.other_layouts)
 
     @property
     def splits(self) -> tuple[str, ...]:

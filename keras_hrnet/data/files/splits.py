@@ -1,6 +1,7 @@
 """The files of a known data set: which belong together, and where what is missing comes from."""
 
-from pathlib import Path
+import dataclasses
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from keras_hrnet.data.files.listing import described, entries, is_folder, names
@@ -22,14 +23,16 @@ class Listing(NamedTuple):
 def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
     """Finds the images of a split and their label images, sorted by their paths within each published split.
 
-    The images decide: a label image without an image is left out.
+    The images decide: a label image without an image is left out. Of several layouts, the first whose folders are
+    there is read.
 
     Raises:
         ValueError: if there is no such split.
-        FileNotFoundError: if the root, a folder of the split, its images or a label image is missing.
+        FileNotFoundError: if the root, a folder of the split, its images, its list or a label image is missing.
         PermissionError: if a folder cannot be read.
     """
     parts = data_set.parts_of(split)
+    data_set = _as_found(root, data_set, parts[0])
     require_root(root, data_set, parts[0])
     return [pair for part in parts for pair in _pairs(root, data_set, part)]
 
@@ -39,7 +42,7 @@ def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
 
     Raises:
         ValueError: if there is no such split.
-        FileNotFoundError: if the folder of the split, or an image in it, is missing.
+        FileNotFoundError: if the folder of the split, its list, or an image in it is missing.
         PermissionError: if a folder cannot be read.
     """
     if split not in data_set.num_images:
@@ -53,7 +56,7 @@ def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
             f"There is no folder {folder}; {folder.parent} {described(folder.parent)}. "
             f"Expected one folder a split. {cure}, or choose another split."
         )
-    images = _matching(root, pattern)
+    images = _images(root, data_set, split)
     if not images:
         raise FileNotFoundError(
             f"There is no image in {folder}, which {described(folder)}. Expected files named "
@@ -66,10 +69,11 @@ def list_split(root: Path, data_set: DataSet, split: str) -> Listing:
     """Lists what there is of a published split, sorted by the paths.
 
     Raises:
+        FileNotFoundError: if its list, or an image that this names, is missing.
         PermissionError: if a folder cannot be read.
     """
-    image_pattern, label_pattern = data_set.layout.patterns_of(split)
-    images, labels = _matching(root, image_pattern), _matching(root, label_pattern)
+    _, label_pattern = data_set.layout.patterns_of(split)
+    images, labels = _images(root, data_set, split), _matching(root, label_pattern)
     return Listing(
         [Pair(image, labels[stars]) for stars, image in images.items() if stars in labels],
         [
@@ -87,12 +91,12 @@ def require_root(root: Path, data_set: DataSet, split: str) -> None:
     Raises:
         FileNotFoundError: if one of them is missing; it tells a root near by that has both.
     """
-    tops = list(dict.fromkeys(pattern.partition("/")[0] for pattern in data_set.layout.patterns_of(split)))
+    tops = _tops(data_set.layout, split)
     missing = [top for top in tops if not is_folder(root / top)]
     if not missing:
         return
     for near in [*root.absolute().parents[:3], *(path for path in entries(root) if is_folder(path))]:
-        if all(is_folder(near / top) for top in tops):
+        if any(all(is_folder(near / top) for top in _tops(layout, split)) for layout in data_set.layouts):
             cure = f"Use the root {near} instead."
             break
     else:
@@ -101,6 +105,44 @@ def require_root(root: Path, data_set: DataSet, split: str) -> None:
         f"The {data_set.title} root {root} {described(root)}. Expected the folder{'s' * (len(tops) > 1)} "
         f"{' and '.join(tops)} in it; missing: {', '.join(missing)}. {cure}"
     )
+
+
+def _tops(layout, split):
+    """The names of the folders in the root that hold the images and label images of a split."""
+    return list(dict.fromkeys(pattern.partition("/")[0] for pattern in layout.patterns_of(split)))
+
+
+def _as_found(root, data_set, split):
+    """The data set with the first of its layouts whose folders are there; with the published one if none is."""
+    for layout in data_set.layouts:
+        if all(is_folder(root / folder) for folder in layout.folders_of(split)):
+            return dataclasses.replace(data_set, layout=layout)
+    return data_set
+
+
+def _images(root, data_set, split):
+    """The images of a split by what the stars of their pattern stand for."""
+    layout = data_set.layout
+    images = _matching(root, layout.patterns_of(split)[0])
+    if layout.lists is None:
+        return images
+    path = root / layout.list_of(split)
+    folder, _ = layout.folders_of(split)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no list {path} of the images of {split}. Expected a text file that names one in each line. "
+            f"Get it from its source: {data_set.source}"
+        )
+    lines = path.read_text(encoding="utf-8").splitlines()
+    listed = {PurePosixPath(line.split()[0]).stem for line in lines if line.strip()}
+    images = {stars: image for stars, image in images.items() if image.stem in listed}
+    missing = sorted(listed - {image.stem for image in images.values()})
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(listed)} images that {path} lists are not in {root / folder}. The first is "
+            f"{missing[0]}. Unpack {data_set.archive_of(folder)} at {root}, or remove these lines."
+        )
+    return images
 
 
 def _pairs(root, data_set, split):
