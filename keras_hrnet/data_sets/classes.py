@@ -27,15 +27,18 @@ class Classes:
         names: what the classes are called, by train id.
         colors: what they are painted in, by train id; None for `palette(len(names))`.
         ignore_label: the train id of pixels that are no class.
+        mirrored: pairs of train ids that change places when an image is mirrored, such as a left and a right arm.
 
     Raises:
         TypeError: if a name is not text.
-        ValueError: if there is no name, a name occurs twice, or there is not one colour for each class.
+        ValueError: if there is no name, a name occurs twice, there is not one colour for each class, or a pair is not
+            of two classes that are in no other pair.
     """
 
     names: tuple[str, ...]
     colors: tuple[Color, ...] | None = None
     ignore_label: int = IGNORE_LABEL
+    mirrored: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str) or not all(isinstance(name, str) for name in self.names):
@@ -54,6 +57,7 @@ class Classes:
         colors = palette(len(names)) if self.colors is None else checked_colors(self.colors, len(names))
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "colors", colors)
+        object.__setattr__(self, "mirrored", _checked_pairs(self.mirrored, len(names)))
 
     @classmethod
     def unnamed(cls, count: int) -> Classes:
@@ -70,12 +74,24 @@ class Classes:
         pairs = enumerate(itertools.zip_longest(self.names, others.names))
         return next(((i, name, other) for i, (name, other) in pairs if name != other), None)
 
+    @property
+    def mirrored_ids(self) -> tuple[int, ...] | None:
+        """The train id that each class has in a mirrored image; None if all keep theirs."""
+        if not self.mirrored:
+            return None
+        ids = list(range(len(self.names)))
+        for left, right in self.mirrored:
+            ids[left], ids[right] = right, left
+        return tuple(ids)
+
     def to_dict(self) -> dict:
         """Returns what `Classes(**...)` takes, in the types that JSON has."""
         return {
             "names": list(self.names),
             "colors": [list(color) for color in self.colors],
             "ignore_label": self.ignore_label,
+            # Files of networks whose classes keep their places stay as they were before there was this entry.
+            **({"mirrored": [list(pair) for pair in self.mirrored]} if self.mirrored else {}),
         }
 
 
@@ -101,6 +117,17 @@ def checked_colors(colors: Sequence[Sequence[int]], count: int) -> tuple[Color, 
                 f"Received the colour {color}. Expected red, green and blue, each from 0 to 255. Correct the palette."
             )
     return checked
+
+
+def _checked_pairs(pairs, count):
+    pairs = tuple(tuple(map(int, pair)) for pair in pairs)
+    ids = [i for pair in pairs for i in pair]
+    if any(len(pair) != 2 for pair in pairs) or len(set(ids)) != len(ids) or not set(ids) <= set(range(count)):
+        raise ValueError(
+            f"Received mirrored={pairs} for {count} classes. Expected pairs of train ids from 0 to {count - 1}, each "
+            "in one pair at most. Correct the pairs."
+        )
+    return pairs
 
 
 @functools.cache

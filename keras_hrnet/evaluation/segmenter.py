@@ -25,7 +25,7 @@ from keras_hrnet.models.interface import (
     num_classes,
     resize_convention,
 )
-from keras_hrnet.models.network import labels_model
+from keras_hrnet.models.network import labels_model, own_classes
 
 
 class Segmenter:
@@ -159,8 +159,13 @@ class Segmenter:
         """Log scores of images at the network's scale, both ways round where the protocol asks for it."""
         logits, average = self._logits(images), self.protocol.average
         if self.protocol.flip:
-            return mean_of_flips(logits, self._logits(images[:, :, ::-1]), average)
+            return mean_of_flips(logits, self._logits_of_mirrored(images), average)
         return keras.ops.convert_to_tensor(logits) if average == "official" else log_softmax(logits)
+
+    def _logits_of_mirrored(self, images):
+        logits, classes = self._logits(images[:, :, ::-1]), own_classes(self.model)
+        ids = classes and classes.mirrored_ids
+        return logits if ids is None else logits[..., list(ids)]
 
     def _logits(self, images):
         images = images_for(self.model, np.ascontiguousarray(images))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_hrnet
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.evaluation import labels_model
 from keras_hrnet.evaluation.segmenter import Segmenter
 
@@ -103,6 +104,32 @@ def test_scores_are_those_of_the_published_arithmetic(scales, flip, average):
     np.testing.assert_allclose(probabilities, expected, atol=2e-5)  # measured 1.7e-6
     np.testing.assert_array_equal(segmenter.labels(images), probabilities.argmax(-1))
     assert segmenter.labels(images).dtype == np.uint8
+
+
+@pytest.mark.parametrize("average", ["official", "probabilities"])
+def test_left_and_right_classes_of_the_mirrored_image_change_places(average):
+    # Each pixel's logits are its red, green and blue: of body, left arm and right arm.
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Rescaling(1 / 10)(image))
+    pixels = np.uint8([[[[0, 30, 0], [0, 0, 10]]]])
+    kept = Segmenter(model, flip=True, average=average).probabilities(pixels)
+    model.classes = Classes(("body", "left arm", "right arm"), mirrored=((1, 2),))
+    changed = Segmenter(model, flip=True, average=average).probabilities(pixels)
+
+    def softmax(*logits):
+        return np.exp(logits) / np.exp(logits).sum()
+
+    # The network is the same both ways round. So without pairs, flips change nothing; with them, left and right of the
+    # mirrored answer are exchanged.
+    np.testing.assert_allclose(kept, [[[softmax(0, 3, 0), softmax(0, 0, 1)]]], atol=1e-6)
+    if average == "official":
+        expected = [softmax(0, 1.5, 1.5), softmax(0, 0.5, 0.5)]
+    else:
+        expected = [
+            (softmax(0, 3, 0) + softmax(0, 0, 3)) / 2,
+            (softmax(0, 0, 1) + softmax(0, 1, 0)) / 2,
+        ]
+    np.testing.assert_allclose(changed, [[expected]], atol=1e-6)
 
 
 def test_scores_are_enlarged_as_the_network_enlarges():

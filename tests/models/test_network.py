@@ -47,6 +47,18 @@ def test_a_file_keeps_names_colors_and_ignore_label(data_format, tmp_path):
     assert loaded.ignore_label == 254
 
 
+def test_a_file_keeps_which_classes_change_places_and_one_without_them_is_read(tmp_path):
+    inputs = keras.Input((None, None, 3))
+    model = Network(inputs, keras.layers.Conv2D(3, 1)(inputs))
+    model.classes = Classes(("body", "left arm", "right arm"), mirrored=((1, 2),))
+    model.save(tmp_path / "pairs.keras")
+    loaded = keras.models.load_model(tmp_path / "pairs.keras")
+    assert loaded.classes.mirrored == ((1, 2),)
+    config = model.get_config()
+    del config["classes"]["mirrored"]
+    assert Network.from_config(config).classes.mirrored == ()
+
+
 def test_models_made_of_a_network_keep_its_classes():
     model = keras_hrnet.HRNet(VARIANT, 2, head="hierarchical", ocr_channels=(8, 4), data_format="channels_last")
     model.classes = ["sky", "road"]

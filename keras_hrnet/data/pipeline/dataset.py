@@ -136,6 +136,7 @@ def _training_dataset(reader, options, num_coarse_images):
             seed=pick.seed,
             focus=pick.focus if options.class_uniform else None,
             to_train_ids=lambda values: reader.train_ids(values, pick.index),
+            mirrored_ids=reader.coding.classes.mirrored_ids,
         )
 
     def batches(numbered):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.transforms import geometry, placement, rotation
+from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data.transforms.photometric import recoloured
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
@@ -135,6 +136,7 @@ def augmented(
     seed: tf.Tensor,
     focus: tf.Tensor | None = None,
     to_train_ids: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    mirrored_ids: Sequence[int] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Makes a training crop of an image and its label, at random.
 
@@ -150,6 +152,7 @@ def augmented(
             those inside the image that do, all equally likely; (-1, -1) or `None` for any window.
         to_train_ids: maps a label uint8 `(height, width)` of stored values to train ids, 255 for ignored pixels;
             it sees no padding. `None` means that the stored values are train ids.
+        mirrored_ids: the train id that each class has in a mirrored image; `None` if all keep theirs.
 
     Returns:
         The image, uint8 `(*crop_size, 3)`, and the label, uint8 `(*crop_size,)`, train ids with 255 for ignored pixels.
@@ -165,6 +168,8 @@ def augmented(
         turn = rotation.random_turn(*axes, largest=augmentation.rotation, seed=turn_seed, focus=focus)
     cut_label = _label_cutter(label, turn, augmentation.opencv_nearest, to_train_ids or tf.identity)
     axes, label = _window(axes, crop_size, cut_label, augmentation.cat_max_ratio, seed=window_seed, focus=focus)
+    if mirrored_ids is not None:
+        label = tf.where(mirrored, looked_up(label, [*mirrored_ids, *range(len(mirrored_ids), 256)]), label)
     image = _cut_image(image, axes, turn, augmentation, seed=color_seed)
     return _padded(image, label, crop_size, mirrored)
 

@@ -265,6 +265,13 @@ class TestAugmented:
             augmented(image, label, augmentation=augmentation, **arguments)
             assert len(calls) == attempts
 
+    def test_left_and_right_change_places_in_mirrored_crops_only(self):
+        image, label = np.zeros((1, 4, 3), np.uint8), np.uint8([[0, 1, 2, 255]])
+        arguments = dict(crop_size=(1, 4), seed=seeded(0), mirrored_ids=(0, 2, 1))
+        for flip, expected in ((0.0, [0, 1, 2, 255]), (1.0, [255, 1, 2, 0])):
+            augmentation = Augmentation(scales=(1.0, 1.0), flip=flip)
+            assert augmented(image, label, augmentation=augmentation, **arguments)[1].numpy().tolist() == [expected]
+
     def test_the_crop_may_have_a_size_known_only_in_the_graph(self):
         image, label = noise(26, 44)
         crop_size = tf.unstack(tf.constant([24, 40]))
