@@ -25,7 +25,7 @@ ClassNames = Annotated[
     str | None,
     typer.Option(
         "--classes",
-        help=f"Class names by comma, or {' or '.join(DATA_SETS)}, for a network without class names.",
+        help=f"Class names by comma, or a data set ({', '.join(DATA_SETS)}), for a network without class names.",
     ),
 ]
 

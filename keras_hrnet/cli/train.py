@@ -29,7 +29,8 @@ def train(
     val_images: Annotated[pathlib.Path | None, typer.Option(help="Images to validate on.")] = None,
     val_masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help=f"Names of their classes, separated by commas, or {' or '.join(DATA_SETS)}.")
+        str | None,
+        typer.Option(help=f"Names of their classes, separated by commas, or a data set: {', '.join(DATA_SETS)}."),
     ] = None,
     cache: Annotated[str | None, typer.Option(help="Keep decoded training pixels: in 'memory' or a folder.")] = None,
     network: Annotated[str, typer.Option(help="HRNetW18Small to HRNetW64, or a `.keras` file.")] = "HRNetW48",

@@ -29,8 +29,13 @@ def _folder(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for split in ("train", "val"):
         for number in range(2):
-            for folder, shape in (("photos", (24, 40, 3)), ("masks", (24, 40))):
-                path = pathlib.Path(folder, split, f"{number}.png")
+            for folder, shape in (
+                (f"photos/{split}", (24, 40, 3)),
+                (f"masks/{split}", (24, 40)),
+                (f"data/camvid/{split}", (24, 40, 3)),
+                (f"data/camvid/{split}annot", (24, 40)),
+            ):
+                path = pathlib.Path(folder, f"{number}.png")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(rng.integers(0, 3, shape, dtype=np.uint8)).save(path)
 

@@ -54,8 +54,8 @@ class PublishedWeights:
     @property
     def classes(self) -> Classes | None:
         """The names and colours of its classes; None if this package does not know them."""
-        data_set = DATA_SETS.get(self.dataset)
-        return data_set.classes if data_set and len(data_set.classes.names) == self.num_classes else None
+        rows = (DATA_SETS.get(name) for name in (self.dataset, f"{self.dataset}_{self.num_classes}"))
+        return next((row.classes for row in rows if row and len(row.classes.names) == self.num_classes), None)
 
     @property
     def verification(self) -> str:

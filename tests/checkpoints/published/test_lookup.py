@@ -117,9 +117,17 @@ def test_a_row_says_what_its_publishers_state(name, facts):
     assert {fact: getattr(ROWS[name], fact) for fact in facts} == facts
 
 
-@pytest.mark.parametrize("name", ["official_w48_cityscapes", "mmseg_ocr_hr18s_cityscapes_40k"])
-def test_a_file_of_a_known_data_set_has_its_classes(name):
-    assert ROWS[name].classes is DATA_SETS["cityscapes"].classes
+@pytest.mark.parametrize(
+    ("name", "data_set"),
+    [
+        ("official_w48_cityscapes", "cityscapes"),
+        ("mmseg_ocr_hr18s_cityscapes_40k", "cityscapes"),
+        ("mmseg_fcn_hr48_context_59_80k", "pascal_context"),
+        ("mmseg_fcn_hr48_context_80k", "pascal_context_60"),
+    ],
+)
+def test_a_file_of_a_known_data_set_has_its_classes(name, data_set):
+    assert ROWS[name].classes is DATA_SETS[data_set].classes
 
 
 def test_a_file_of_another_data_set_or_number_of_classes_has_none():
