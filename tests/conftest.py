@@ -4,7 +4,6 @@ import json
 import math
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,22 +13,28 @@ import keras
 import numpy as np
 import pytest
 
-OTHER_SUITES = pytest.StashKey()
-COMPILED = pytest.StashKey()
-# What does not depend on the backend ("once") runs on the active one alone.
-NESTED_OPTIONS = ("-q", "-rfE", "--no-header", "-p", "no:cacheprovider", "-m", "not once and not heavy")
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 def pytest_configure(config):
-    """Lets JAX compile once what several tests build anew, such as the step of the same small network."""
+    """Makes JAX compile fast, and once what several tests build anew: most of what it compiles here runs once."""
     if keras.config.backend() != "jax":
         return
     import jax
 
-    # Not by environment variables: a process that a test kills would leave half a file for the others to read.
-    config.stash[COMPILED] = tempfile.TemporaryDirectory()
-    jax.config.update("jax_compilation_cache_dir", config.stash[COMPILED].name)
+    jax.config.update("jax_disable_most_optimizations", True)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # In the processes that tests start, too.
+    # XLA's newer way to fuse operations compiles a step in 11 s that the older one compiles in 6.
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
+    # An XLA without the older way would end the process.
+    command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
+    check = subprocess.run(command, env={**os.environ, "XLA_FLAGS": flags}, stderr=subprocess.DEVNULL, check=False)
+    if not check.returncode:
+        os.environ["XLA_FLAGS"] = flags
+    compiled = tempfile.TemporaryDirectory()
+    config.add_cleanup(compiled.cleanup)
+    # Not by an environment variable: a process that a test kills would leave half a file for the others to read.
+    jax.config.update("jax_compilation_cache_dir", compiled.name)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)  # A file for each operation costs more.
 
 
@@ -106,65 +111,3 @@ def sublayers():
         return found
 
     return walk
-
-
-def pytest_collection_finish(session):
-    """Starts the suite on the other backends where it is asked for: side by side, as each leaves a core idle often."""
-    backends = [item.callspec.params["backend"] for item in session.items if "other_suites" in item.fixturenames]
-    if session.config.option.collectonly:
-        return
-    session.config.stash[OTHER_SUITES] = {}
-    nice = [shutil.which("nice"), "-n", "5"] if shutil.which("nice") else []
-    for backend in sorted(backends, key=lambda backend: backend != "jax"):
-        # JAX compiles each operation for each shape and takes longest, this suite comes next, and the other one has
-        # least to do: each gives way to what takes longer, and the whole ends sooner.
-        before = nice if backend != "jax" else []
-        session.config.stash[OTHER_SUITES][backend] = _start_suite(backend, session.config.rootpath, before)
-        if nice and backend == "jax":
-            os.nice(5)
-
-
-def _start_suite(backend, root, before):
-    environment = {**os.environ, "KERAS_HRNET_NESTED_SUITE": "1", "OMP_NUM_THREADS": "1", "KERAS_BACKEND": backend}
-    # Most of what JAX does in these tests is compiling, and what it compiles runs once.
-    environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-    if backend == "jax":
-        # XLA's newer way to fuse operations compiles a step in 11 s that the older one compiles in 6.
-        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
-        # An XLA without the older way would end the process.
-        code = "import jax; jax.numpy.zeros(1)"
-        if not subprocess.run([sys.executable, "-c", code], env={**environment, "XLA_FLAGS": flags}).returncode:
-            environment["XLA_FLAGS"] = flags
-    # A file takes whatever a suite prints; a pipe would stop it once it is full.
-    output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `pytest_unconfigure`)
-    process = subprocess.Popen(
-        [*before, sys.executable, "-m", "pytest", *NESTED_OPTIONS],
-        cwd=root,
-        env=environment,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-    )
-    return output, process
-
-
-@pytest.fixture(scope="session")
-def other_suites(request):
-    """For each other backend, the file that its suite prints to, and the process."""
-    return request.config.stash[OTHER_SUITES]
-
-
-def pytest_unconfigure(config):
-    for output, process in config.stash.get(OTHER_SUITES, {}).values():
-        process.kill()
-        process.wait()
-        output.close()
-    if COMPILED in config.stash:
-        config.stash[COMPILED].cleanup()
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Says how many tests ran on the other backends."""
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "closing line" and report.when == "call":
-                terminalreporter.write_line(value)
