@@ -1,8 +1,8 @@
-"""Trains a small HRNet on one's own images and masks: two folders of files with the same names.
+"""Trains a small HRNet on your own images and masks: two folders of files with the same names.
 
 Command:  python examples/own_data.py --images photos --masks masks --classes background,leaf,flower
 Hardware: any; a GPU for more than a few hundred images.
-Result:   a table of IoU by class on the fifth of the images that is kept apart, and own_data.keras.
+Result:   a table of IoU by class on a fifth of the images, which it does not train on, and own_data.keras.
 
 An image is a PNG or JPEG. A mask is a PNG of its size: 0 for the first class, 1 for the second, and so on; 255 is
 ignored. For masks in colours, other numbers and rare classes, see examples/data.md.
@@ -18,10 +18,12 @@ from keras_hrnet.data import class_shares, folders
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Trains HRNetW18Small on one's own data.")
+    parser = argparse.ArgumentParser(description="Trains HRNetW18Small on your own data.")
     parser.add_argument("--images", required=True)
     parser.add_argument("--masks", required=True)
-    parser.add_argument("--classes", required=True, help="names, by comma, in the order of the masks' numbers")
+    parser.add_argument(
+        "--classes", required=True, help="names separated by commas, in the order of the numbers"
+    )
     parser.add_argument("--crop", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=50)

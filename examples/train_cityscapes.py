@@ -3,7 +3,7 @@
 Command:  python examples/train_cityscapes.py --data data/cityscapes --weights imagenet
 Hardware: the published run took four GPUs of 16 GB; on one, add --accumulate 4 (or 6, or 12), which adds up batches.
 Result:   published 80.9 % mIoU on the validation set for HRNetW48 from ImageNet weights (HRNet-Semantic-Segmentation,
-          README). Not repeated here: the data set is not free to hand on. On synthetic streets it runs in the tests.
+          README). Not repeated here: the data set may not be passed on. On synthetic streets it runs in the tests.
 
 It writes runs/cityscapes: best.keras, last.keras, log.csv, curves.png, tensorboard and run.json. The command
 `keras-hrnet train` does the same, and more; see examples/training.md.
@@ -25,7 +25,7 @@ def arguments():
     parser.add_argument("--crop", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--accumulate", type=int, help="batches that are added up to one of the batch size")
+    parser.add_argument("--accumulate", type=int, help="number of batches to add up to the batch size")
     parser.add_argument("--out", default="runs/cityscapes")
     return parser.parse_args()
 

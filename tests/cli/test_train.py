@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import keras
 import numpy as np
 import pytest
 import typer.testing
@@ -60,6 +61,7 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
     assert noted["settings"].learning_rate == 0.02
     assert noted["settings"].class_weights[0] < noted["settings"].class_weights[1]
     assert noted["train"]["class_names"] == ["dark", "bright"]
+    assert keras.models.load_model(tmp_path / "a" / "best.keras").class_names == ("dark", "bright")
     assert noted["train"]["batch_size"] == 2  # of 4, added up
 
     # What `train` does with a network, data and a recipe is tested there: they must be the same ones.
@@ -161,6 +163,7 @@ def test_devices_and_processes_are_asked_for(options, expected, run, own, monkey
 
     def train(model, *arguments, **options):
         trained.append(model)
+        model.classes = ["dark", "light"]
         assert asked == [expected]
         return model
 
@@ -174,5 +177,6 @@ def test_devices_and_processes_are_asked_for(options, expected, run, own, monkey
     assert len(scored) == (0 if "--process" in options else 1)
     for model, moment in scored:
         assert moment == 2
+        assert model.class_names == ("dark", "light")
         assert (model is trained[0]) == (not options)
         assert weights_hash(model) == weights_hash(trained[0])
