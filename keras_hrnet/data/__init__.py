@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *DATA_SETS})
+
+
 def __getattr__(name: str) -> Callable:
     if name in DATA_SETS:
         return reader_of(DATA_SETS[name])

@@ -154,11 +154,9 @@ LAYOUTS = [
 def test_files_are_read_in_each_layout(row, layout, tmp_path):
     train = write_split(tmp_path, row, layout, "train", ["a", "b"])
     val = write_split(tmp_path, row, layout, "val", ["c"])
-    read = getattr(keras_hrnet.data, row.name)
-    for split, expected in {"train": train, "val": val, "trainval": train + val}.items():
-        dataset = read(tmp_path, split, augment=False)
-        np.testing.assert_array_equal([label[0] for _, label in dataset], expected)
-        assert dataset.classes is row.classes
+    dataset = getattr(keras_hrnet.data, row.name)(tmp_path, "trainval", augment=False)
+    np.testing.assert_array_equal([label[0] for _, label in dataset], train + val)
+    assert dataset.classes is row.classes
 
 
 def test_the_test_photos_of_camvid_are_read_too(tmp_path):
@@ -166,6 +164,17 @@ def test_the_test_photos_of_camvid_are_read_too(tmp_path):
     expected = write_split(tmp_path, row, row.other_layouts[0], "test", ["x", "y"])
     labels = [label[0] for _, label in keras_hrnet.data.camvid(tmp_path, "test")]
     np.testing.assert_array_equal(labels, expected)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_left_and_right_of_lip_change_places_in_training(flip, tmp_path):
+    row = DATA_SETS["lip"]
+    (label,) = write_split(tmp_path, row, row.layout, "train", ["a"])
+    if flip:
+        pairs = {14: 15, 15: 14, 16: 17, 17: 16, 18: 19, 19: 18}
+        label = np.vectorize(lambda i: pairs.get(i, i))(label[:, ::-1])
+    train = keras_hrnet.data.lip(tmp_path, "train", crop_size=SIZE, scales=(1.0, 1.0), flip=flip)
+    np.testing.assert_array_equal(next(iter(train))[1], [label])
 
 
 def test_a_root_of_another_layout_near_by_is_found(tmp_path):

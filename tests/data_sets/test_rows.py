@@ -79,6 +79,7 @@ def test_a_row_in_the_list_has_a_function(garden, tmp_path, monkeypatch):
     assert next(iter(train))[1].shape == (3, 3, 4)
     assert train.fingerprint == data_set(BY_VALUE, tmp_path, "train").fingerprint
     assert keras_hrnet.data.garden.__name__ == "garden"
+    assert "garden" in dir(keras_hrnet.data)
     assert keras_hrnet.data.garden.__doc__.endswith("Splits: train, val, trainval. Grow it. Free.")
     monkeypatch.undo()
     with pytest.raises(AttributeError, match="has no attribute 'garden'"):
