@@ -66,6 +66,7 @@ def test_every_scale_but_the_largest_asks_for_attention():
     assert round((both - 4 * single) / 1e9, 0) == 1530
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

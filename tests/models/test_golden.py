@@ -27,7 +27,9 @@ def assert_equal_to_the_published(actual, expected):
     np.testing.assert_allclose(actual, expected, atol=1.2e-5 * abs(expected).max())
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", ["seg_w18_small_v2", *(pytest.param(x, marks=pytest.mark.slow) for x in ("seg_w48", "cls_w18", "ocr_w48"))]
+)
 def test_logits_equal_the_published_codes(name, golden_case, published_file):
     weights, arrays = golden_case(name)
     model = CASES[name]()
@@ -45,6 +47,7 @@ def test_logits_equal_the_published_codes(name, golden_case, published_file):
         assert_equal_to_the_published(auxiliary, arrays[f"auxiliary_{size}"])
 
 
+@pytest.mark.slow
 def test_hierarchical_logits_equal_the_published_codes_at_every_set_of_scales(golden_case, published_file):
     weights, arrays = golden_case("hmsa_w48")
     model = keras_hrnet.HRNetW48(head="hierarchical")

@@ -13,6 +13,7 @@ from keras_hrnet.checkpoints.naming import name_of
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
+MOSTLY_SLOW_HEADS = ("fcn", *(pytest.param(head, marks=pytest.mark.slow) for head in HEADS[1:]))
 NARROW = {"ocr_channels": (16, 8), "isa_channels": (16, 8)}
 
 
@@ -61,7 +62,7 @@ def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-BUILT = ("HRNetW18Small", "HRNetW18SmallV2", "HRNetW48")
+BUILT = ("HRNetW18Small", *(pytest.param(name, marks=pytest.mark.slow) for name in ("HRNetW18SmallV2", "HRNetW48")))
 
 
 @pytest.mark.once
@@ -131,6 +132,7 @@ def test_logits_have_the_size_of_the_image(size):
     assert model.predict(images(*size), verbose=0).shape == (2, *size, 5)
 
 
+@pytest.mark.slow
 def test_predict_takes_images_of_one_size_after_another():
     model = keras_hrnet.HRNet(TINY, 5)
     # TensorFlow gives up on fixed shapes after a few, and then knows sizes at run time only.
@@ -164,7 +166,7 @@ def test_logits_at_stride_4_are_those_before_enlarging():
 
 
 # tests/models/test_hierarchical.py tests the hierarchical head so; isa comes to the border as ocr does.
-@pytest.mark.parametrize("head", ["fcn", "ocr", "classification", None])
+@pytest.mark.parametrize("head", ["fcn", "ocr", pytest.param("classification", marks=pytest.mark.slow), None])
 def test_channels_first_gives_the_same_numbers(head):
     last = with_random_statistics(build(head, data_format="channels_last"))
     first = build(head, data_format="channels_first")
@@ -192,7 +194,7 @@ def test_bytes_and_floats_give_the_same_logits():
     )
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
 def test_a_saved_network_computes_the_same_to_the_last_bit(head, tmp_path):
     model = with_random_statistics(build(head, align_corners=head == "fcn"))
     model.save(tmp_path / "model.keras")
@@ -203,6 +205,7 @@ def test_a_saved_network_computes_the_same_to_the_last_bit(head, tmp_path):
         np.testing.assert_array_equal(x, expected[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", sorted({"tensorflow", "jax", "torch"} - {keras.config.backend()}))
 def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_path):
     model = with_random_statistics(keras_hrnet.HRNet(TINY, 5))
@@ -248,7 +251,7 @@ def test_the_global_dtype_policy_is_followed():
     assert model.output.dtype == "float32"
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
 def test_every_weight_of_every_head_moves_in_one_training_step(head):
     model = build(head)
     x = images(64, 64)
