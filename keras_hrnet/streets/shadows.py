@@ -72,14 +72,14 @@ def _turn(a, b, c):
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _ahead_of_camera(outline, nearest=NEAREST_METRES):
+def _ahead_of_camera(outline):
     kept = []
     for i, (x, z) in enumerate(outline):
         last_x, last_z = outline[i - 1]
-        if (z < nearest) != (last_z < nearest):
-            part = (nearest - last_z) / (z - last_z)
-            kept.append((last_x + part * (x - last_x), nearest))
-        if z >= nearest:
+        if (z < NEAREST_METRES) != (last_z < NEAREST_METRES):
+            part = (NEAREST_METRES - last_z) / (z - last_z)
+            kept.append((last_x + part * (x - last_x), NEAREST_METRES))
+        if z >= NEAREST_METRES:
             kept.append((x, z))
     return kept
 

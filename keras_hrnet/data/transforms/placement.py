@@ -62,7 +62,7 @@ def rounded_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
     Returns:
         The `Axis` of the rows and that of the columns.
     """
-    return _axes_of_frames(size, [_rounded(_double(size[axis]) * scale) for axis in range(2)])
+    return _axes_of_frames(size, [_rounded(double(size[axis]) * scale) for axis in range(2)])
 
 
 def published_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
@@ -81,9 +81,9 @@ def published_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
     import tensorflow as tf
 
     longer = tf.maximum(size[0], size[1])
-    long_frame = _rounded(_double(longer) * scale)
+    long_frame = _rounded(double(longer) * scale)
     # Products before quotients, in doubles: the published order of operations decides the halves.
-    frames = [_rounded(_double(size[axis]) * _double(long_frame) / _double(longer)) for axis in range(2)]
+    frames = [_rounded(double(size[axis]) * double(long_frame) / double(longer)) for axis in range(2)]
     return _axes_of_frames(size, frames)
 
 
@@ -128,14 +128,15 @@ def scaled_position(axis: Axis, source: int | tf.Tensor) -> tf.Tensor:
     return tf.minimum(position, axis.frame - 1)
 
 
-def _axes_of_frames(size, frames):
-    return [Axis(size[axis], frames[axis], numerator=frames[axis], denominator=size[axis]) for axis in range(2)]
-
-
-def _double(value):
+def double(value: int | tf.Tensor) -> tf.Tensor:
+    """Turns a number into a float64 scalar."""
     import tensorflow as tf
 
     return tf.cast(value, tf.float64)
+
+
+def _axes_of_frames(size, frames):
+    return [Axis(size[axis], frames[axis], numerator=frames[axis], denominator=size[axis]) for axis in range(2)]
 
 
 def _rounded(value):

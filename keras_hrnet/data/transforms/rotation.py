@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_hrnet.data.transforms.geometry import rounded
-from keras_hrnet.data.transforms.placement import Axis, scaled_position
+from keras_hrnet.data.transforms.placement import Axis, double, scaled_position
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -36,9 +36,9 @@ def random_turn(rows: Axis, columns: Axis, *, largest: float, seed: tf.Tensor, f
     import tensorflow as tf
 
     degrees = tf.random.stateless_uniform([], seed, -largest, largest, tf.float64)
-    pivot = [_double(axis.frame) / 2 for axis in (rows, columns)]
+    pivot = [double(axis.frame) / 2 for axis in (rows, columns)]
     if focus is not None:
-        places = [_double(scaled_position(axis, focus[i])) + 0.5 for i, axis in enumerate((rows, columns))]
+        places = [double(scaled_position(axis, focus[i])) + 0.5 for i, axis in enumerate((rows, columns))]
         pivot = [tf.where(focus[0] < 0, middle, place) for middle, place in zip(pivot, places, strict=True)]
     return Turn(degrees, *pivot)
 
@@ -80,7 +80,7 @@ def inside_image(rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
     """
     import tensorflow as tf
 
-    x, y = _double(tf.range(columns.count)) + 0.5, _double(tf.range(rows.count))[:, None] + 0.5
+    x, y = double(tf.range(columns.count)) + 0.5, double(tf.range(rows.count))[:, None] + 0.5
     to_column, to_row = tf.unstack(_source_matrix(rows, columns, turn))
     inside = True
     for (over_x, over_y, offset), axis in ((tf.unstack(to_column), columns), (tf.unstack(to_row), rows)):
@@ -96,8 +96,8 @@ def _source_matrix(rows, columns, turn):
 
     radians = turn.degrees * (3.141592653589793 / 180)
     cosine, sine = tf.cos(radians), tf.sin(radians)
-    x, y = _double(columns.start) - turn.column, _double(rows.start) - turn.row
-    over_columns, over_rows = (_double(axis.denominator) / _double(axis.numerator) for axis in (columns, rows))
+    x, y = double(columns.start) - turn.column, double(rows.start) - turn.row
+    over_columns, over_rows = (double(axis.denominator) / double(axis.numerator) for axis in (columns, rows))
     # A picture turned counterclockwise shows what lies clockwise of each place; y points down.
     matrix = tf.stack(
         [
@@ -105,7 +105,7 @@ def _source_matrix(rows, columns, turn):
             tf.stack([sine, cosine, sine * x + cosine * y + turn.row]) * over_rows,
         ]
     )
-    mirror = tf.stack([[-1.0, 0.0, _double(columns.count)], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    mirror = tf.stack([[-1.0, 0.0, double(columns.count)], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     return tf.where(columns.mirrored, tf.matmul(matrix, mirror), matrix)
 
 
@@ -113,7 +113,7 @@ def _window(image, matrix, rows, columns):
     """Cuts what a crop reads from an image; returns it with the matrix that leads there."""
     import tensorflow as tf
 
-    right, bottom = _double(columns.count), _double(rows.count)
+    right, bottom = double(columns.count), double(rows.count)
     corners = tf.stack([[0.0, 0.0, 1.0], [right, 0.0, 1.0], [0.0, bottom, 1.0], [right, bottom, 1.0]])
     places = tf.matmul(matrix, tf.cast(corners, tf.float64), transpose_b=True)
     lengths = tf.stack([columns.length, rows.length])
@@ -123,7 +123,7 @@ def _window(image, matrix, rows, columns):
     start = tf.clip_by_value(start, 0, lengths - 1)
     stop = tf.clip_by_value(stop, start + 1, lengths)
     window = image[start[1] : stop[1], start[0] : stop[0]]
-    return window, matrix - tf.concat([tf.zeros([2, 2], tf.float64), _double(start)[:, None]], axis=1)
+    return window, matrix - tf.concat([tf.zeros([2, 2], tf.float64), double(start)[:, None]], axis=1)
 
 
 def _sampled(window, matrix, rows, columns, interpolation):
@@ -141,9 +141,3 @@ def _sampled(window, matrix, rows, columns, interpolation):
         interpolation=interpolation,
         fill_mode="NEAREST",
     )[0]
-
-
-def _double(value):
-    import tensorflow as tf
-
-    return tf.cast(value, tf.float64)
