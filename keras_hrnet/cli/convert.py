@@ -18,10 +18,10 @@ def convert(
     output: Annotated[pathlib.Path, typer.Argument(help="The network to write, `.keras`.")],
     align_corners: Annotated[
         bool | None,
-        typer.Option(help="Whether bilinear enlarging aligns the corner pixels, where the file does not say."),
+        typer.Option(help="Whether bilinear upsampling aligns the corner pixels, where the file does not say."),
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option(help="bilinear or nearest: how maps are enlarged, where the file does not say.")
+        str | None, typer.Option(help="bilinear or nearest: how maps are upsampled, where the file does not say.")
     ] = None,
     skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,

@@ -43,19 +43,18 @@ def cityscapes(
     """Makes a `tf.data.Dataset` of Cityscapes, for `fit`, `evaluate` and `predict` on every backend.
 
     Training data (`augment`) is shuffled anew in every epoch, scaled, cropped and flipped at random, and batches are
-    always full: what does not fill the last one is left out, and is others in each epoch. Evaluation data is whole
-    images in the order of their names, and nothing is left out. Label ids become train ids while reading, so the files
-    stay as they were downloaded.
+    always full: the images that do not fill the last one are left out, other ones in each epoch. Evaluation data is
+    whole images in the order of their names, and nothing is left out. Label ids become train ids while reading, so the
+    files stay as they were downloaded.
 
-    Each time the dataset is iterated is one epoch: it has an order and crops of its own, which depend on `seed`, the
-    number of the epoch and the image alone, never on threads. Where Keras looks at a first batch to build a model, that
-    is an epoch too.
+    Each iteration over the dataset is one epoch. Its order and its crops depend on `seed`, the number of the epoch and
+    the image alone, never on threads. Where Keras looks at a first batch to build a model, that counts as an epoch.
 
     All files are checked first: 100 pairs of 2048x1024 take 1.5 s on two cores where the files are in memory, and as
     long as reading them elsewhere. With `verify=False`, only names, sizes and pixel formats are checked (0.01 s).
 
     Where several processes train together, each reads its own share of every batch, and together they read what one
-    process would. In evaluation each of them gets equally many full batches: what is missing is filled up with black
+    process would. In evaluation, each of them gets equally many full batches: the last ones are padded with black
     images whose labels are ignored.
 
     Args:
@@ -65,7 +64,7 @@ def cityscapes(
         batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
             none.
-        augment: whether this is training data; `None` means that of "train", "trainval" and "train_extra" is.
+        augment: whether this is training data; `None` means that "train", "trainval" and "train_extra" are.
         annotation: "fine" or "coarse"; `None` means fine where there is any.
         class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1], so
             that these crops show rare classes as often as common ones. The points are found once, in about 75 ms of CPU

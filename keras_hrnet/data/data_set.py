@@ -35,7 +35,7 @@ def data_set(
         row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
         root: the folder that holds all files.
         split: one of `row.splits`; "trainval" is train and val together.
-        augment: whether this is training data; None means that of "train" and "trainval" is.
+        augment: whether this is training data; None means that "train" and "trainval" are.
         verify: whether to read all files once, to find damaged ones and foreign values before training does.
         damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
             its label, with one warning that counts and names them.

@@ -40,7 +40,7 @@ def folders(
     num_parallel_calls: int | None = None,
     **augmentation: Any,
 ) -> tf.data.Dataset:
-    """Makes a `tf.data.Dataset` of one's own images and masks, as `cityscapes` does of Cityscapes.
+    """Makes a `tf.data.Dataset` of your own images and masks, as `cityscapes` does of Cityscapes.
 
     An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG files
     that store a number for each pixel, as grey images or as palette images (the numbers are the palette's places), or

@@ -55,7 +55,7 @@ def coding_of(
     id_map: Mapping[int, int | str] | None = None,
     ignore_label: int | Sequence[int] | None = None,
 ) -> LabelCoding:
-    """Describes label images of one's own.
+    """Describes your own label images.
 
     Args:
         classes: their number, or their names.

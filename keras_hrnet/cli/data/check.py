@@ -27,7 +27,7 @@ def check(
     root: Annotated[
         pathlib.Path | None, typer.Argument(help="A Cityscapes root: the folder that holds leftImg8bit.")
     ] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of one's own images.")] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of your own images.")] = None,
     masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
     classes: Annotated[
         int | None, typer.Option(help="How many classes the masks number from 0; 255 is ignored.", min=1, max=254)
@@ -55,7 +55,7 @@ def check(
 
 
 def survey_root(root: pathlib.Path, quick: bool) -> Survey:
-    """Checks a Cityscapes root behind a progress bar.
+    """Checks a Cityscapes root, with a progress bar.
 
     Args:
         quick: whether to read headers only.
@@ -65,7 +65,7 @@ def survey_root(root: pathlib.Path, quick: bool) -> Survey:
 
 
 def survey_folders(images: pathlib.Path, masks: pathlib.Path, classes: int | None, quick: bool) -> Survey:
-    """Checks a folder of images and one of masks behind a progress bar.
+    """Checks a folder of images and one of masks, with a progress bar.
 
     Args:
         classes: how many classes there are; None allows every value.

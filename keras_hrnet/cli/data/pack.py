@@ -31,7 +31,7 @@ def pack(
         typer.Option(help="train, val, test, trainval or train_extra; can be repeated. Without any: trainval."),
     ] = None,
     annotation: Annotated[str | None, typer.Option(help="fine or coarse. Without it: fine where there is any.")] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of one's own images.")] = None,
+    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of your own images.")] = None,
     masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
     shard_size: Annotated[int, typer.Option(help="What a file may take, in MiB.", min=1)] = 256,
     skip_damaged: Annotated[
@@ -40,7 +40,7 @@ def pack(
 ) -> None:
     """Pack a data set into few large files (TFRecords), for disks and networks that are slow at many small ones.
 
-    All files are checked, and kept byte by byte. What was interrupted goes on when the command is given again.
+    All files are checked, and kept byte by byte. Given again, the command resumes what was interrupted.
     """
     own = images is not None and masks is not None
     if (images is None) != (masks is None) or len(places) != 2 - own or (own and (split or annotation)):

@@ -32,7 +32,7 @@ class Row:
 
     Args:
         split: the name of the split, or "all" for a data set that has none.
-        annotation: "fine" or "coarse", or "masks" for a data set of one's own.
+        annotation: "fine" or "coarse", or "masks" for your own data.
         found: the pairs of image and label image.
         published: how many pairs there are in the published set; None if none is published.
         state: "complete", "sound" (nothing wrong, but another number than published), "absent", or the errors.

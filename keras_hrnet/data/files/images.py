@@ -10,7 +10,7 @@ TO_RGB = "Convert it with Pillow: `Image.open(path).convert('RGB').save(path)`"
 
 
 def check_image(path: str | os.PathLike, *, contents: bool = True) -> PngHeader | JpegHeader:
-    """Checks that a file is an undamaged, upright image of 8-bit RGB: a PNG, which is not inflated, or a JPEG.
+    """Checks that a file is an undamaged, upright image of 8-bit RGB: a PNG, which is not decompressed, or a JPEG.
 
     Args:
         contents: whether to read the whole file (the checksums of a PNG, the compressed data of a JPEG), or only its

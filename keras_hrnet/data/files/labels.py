@@ -70,11 +70,7 @@ def _check_pixels(path, data, header, known):
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             image.load()
-    except (
-        OSError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:  # what Pillow raises for what it cannot inflate
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # What Pillow raises for damaged data.
         raise UnusableFileError(
             path, "damaged", found=f"cannot be decoded ({error})", expected="an undamaged PNG file", cure=RESTORE
         ) from error

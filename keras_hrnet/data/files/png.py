@@ -1,4 +1,4 @@
-"""PNG files: what their header says, and whether they are whole, without inflating them."""
+"""PNG files: what their header says, and whether they are whole, without decompressing them."""
 
 import os
 import struct

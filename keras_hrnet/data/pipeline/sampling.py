@@ -39,8 +39,8 @@ class EpochPlan:
 
     An epoch has as many places as there are fine images. Without the shares, each image has one place. With them, the
     given share of the places goes to crops around points of each class in turn, another to coarse images, and the rest
-    to fine images of which none is drawn twice. The points of a class, and the coarse images, are gone through whole
-    before one comes again.
+    to fine images of which none is drawn twice. All points of a class, and all coarse images, are shown before one of
+    them is shown again.
 
     Args:
         num_fine: how many images an epoch draws from without the shares; they are numbered from 0.
@@ -85,7 +85,7 @@ class EpochPlan:
         pick = Pick(slot, tf.constant(NO_FOCUS, tf.int32), tf.random.fold_in(seed, slot))
         if self._num_uniform + self._num_coarse == 0:
             return pick
-        # The first slots are class-uniform, the next are coarse; the fine images of the rest are others in each epoch.
+        # The first slots are class-uniform, the next are coarse; the rest shows other fine images in each epoch.
         pick = pick._replace(index=_shuffled(slot, tf.random.fold_in(seed, -1), self.num_places))
         if self._num_coarse:
             coarse = pick._replace(index=self._coarse_image(slot - self._num_uniform, epoch))

@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """A TFRecord file: its name, length in bytes, checksum in hexadecimal digits, and a `Record` a sample, in order."""
+    """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample."""
 
     name: str
     size: int

@@ -25,7 +25,7 @@ from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.replacing import remove_parts, replacing
 
 FRAMING_BYTES = 16
-"""Length and checksum before a record, checksum behind it: 8, 4 and 4 bytes (TFRecord)."""
+"""A TFRecord has its length and a checksum before it, and a checksum after it: 8, 4 and 4 bytes."""
 
 
 class Packed(NamedTuple):
@@ -51,13 +51,13 @@ def pack(
     `label_name` (their paths below the folder that all files share), `height` and `width`, so that any reader of
     TFRecords can read them. A manifest says where each sample lies; with it, `Records` reads them in any order.
 
-    What was interrupted goes on when it is called again: finished shards whose checksum is right are kept. A file that
-    was changed in between is noticed by its length only. All files are checked while they are packed.
+    Called again, it resumes what was interrupted, and keeps finished shards whose checksum is right. A file that was
+    changed in between is noticed by its length only. All files are checked while they are packed.
 
     Args:
         folder: where to write; it is made where it is missing.
-        shard_size: what a shard may take, in bytes. Bytes rather than samples, because bytes are what an interrupted
-            run loses, what is copied at once, and what a disk reads in one go, whatever the images' size.
+        shard_size: how large a shard may be, in bytes. Bytes rather than samples, because bytes are what an interrupted
+            run loses and what a disk copies and reads in one piece, whatever the size of the images.
         on_sample: called without arguments for each sample that is packed or was there.
 
     Raises:
@@ -112,7 +112,7 @@ def _write_shard(folder, planned, known, on_sample):
         raise OSError(
             f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room "
             f"for {planned.num_bytes:,} bytes, and for the shards after it. Make room, and pack again: finished "
-            f"shards are kept, and you are told what the others need."
+            f"shards are kept."
         ) from error
     return shard
 

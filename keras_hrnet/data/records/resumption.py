@@ -1,4 +1,4 @@
-"""Finds what an earlier packing left behind, and tells it from what it must not touch."""
+"""Finds what an interrupted packing has finished, and refuses a folder that holds anything else."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,13 +16,13 @@ from keras_hrnet.data.records.plan import PlannedShard
 
 
 def undamaged_shards(folder: Path, plan: list[PlannedShard]) -> dict[str, Shard]:
-    """Finds the shards of a plan that need not be written any more.
+    """Finds the shards of a plan that are finished.
 
     Args:
         folder: the `Path` that is packed to; it need not exist.
 
     Returns:
-        A dictionary from the name of a shard to its `Shard`: those that are there with the checksum of their manifest.
+        The shards that are there with the checksum that their manifest states, by name.
 
     Raises:
         ValueError: if the folder holds anything that does not belong to the plan.

@@ -18,7 +18,7 @@ from keras_hrnet.data_sets.classes import IGNORE_LABEL
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`: so often a better window is looked for.
+# mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`, looks for a better window so many times.
 FURTHER_WINDOWS = 10
 # Whole periods are cut from the source: beyond this many pixels, cutting any window and blending freely is faster.
 LONGEST_PERIOD = 20

@@ -83,15 +83,15 @@ def nearest_label(
     left = tf.minimum(wanted_columns[0], wanted_columns[-1])
     right = tf.maximum(wanted_columns[0], wanted_columns[-1])
 
-    def enlarged():
+    def upsampled():
         window = to_train_ids(label[top : bottom + 1, left : right + 1])
         return tf.gather(_picked_columns(window, wanted_columns - left), wanted_rows - top)
 
-    def reduced():
+    def downsampled():
         window = tf.gather(label, wanted_rows)[:, left : right + 1]
         return to_train_ids(_picked_columns(window, wanted_columns - left))
 
-    return tf.cond(rows.numerator > rows.denominator, enlarged, reduced)
+    return tf.cond(rows.numerator > rows.denominator, upsampled, downsampled)
 
 
 def nearest_sources(axis: Axis) -> tf.Tensor:
