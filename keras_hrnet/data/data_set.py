@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,20 +56,20 @@ def data_set(
         augmentation={name: value for name, value in options.items() if name not in names},
         **{name: value for name, value in options.items() if name in names},
     )
-    pairs = find_split_pairs(Path(root), row, split)
-    source = open_files(pairs, known=row.label_values, verify=verify, damaged=damaged)
+    source = _open(row, Path(root), split, verify=verify, damaged=damaged)
     return make_dataset(source, coding_of_data_set(row), options, description=f"the split {split!r}")
 
 
 def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:
     """Returns the function that `keras_hrnet.data` has for a data set."""
-
-    def read(root: str | os.PathLike, split: str, **options: Any) -> tf.data.Dataset:
-        return data_set(row, root, split, **options)
-
-    read.__name__ = read.__qualname__ = row.name
+    read = functools.partial(data_set, row)
+    read.__name__ = row.name
     read.__doc__ = (
         f"Makes a `tf.data.Dataset` of {row.title}: `keras_hrnet.data.data_set(row, root, split, **options)`.\n\n"
         f"Splits: {', '.join(row.splits)}. {row.source} {row.licence}"
     )
     return read
+
+
+def _open(row, root, split, *, verify, damaged):
+    return open_files(find_split_pairs(root, row, split), known=row.label_values, verify=verify, damaged=damaged)

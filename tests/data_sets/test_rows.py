@@ -1,6 +1,7 @@
 """A data set is a row: written in the test alone, it is read from the disk with its names and colours."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -95,6 +96,16 @@ def test_training_data_is_what_cityscapes_makes_of_its_training_splits(garden, t
         data_set(BY_VALUE, tmp_path, "val", crop_size=(2, 2))
     with pytest.raises(TypeError, match=r"argument rotatoin.* Did you mean rotation"):
         data_set(BY_VALUE, tmp_path, "train", rotatoin=3)
+
+
+def test_a_damaged_pair_is_left_out_on_request_and_the_warning_is_at_the_call(garden, tmp_path, monkeypatch):
+    garden(BY_VALUE)
+    (tmp_path / "masks/train/bed0/2_mask.png").write_bytes(b"")
+    monkeypatch.setitem(DATA_SETS, "garden", BY_VALUE)
+    for read in (functools.partial(data_set, BY_VALUE), keras_hrnet.data.garden):
+        with pytest.warns(UserWarning, match=r"1 of 3 pairs .* are left out") as warned:
+            assert len(read(tmp_path, "train", damaged="skip")) == 2
+        assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,9 @@ def is_folder(path: Path) -> bool:
 
 
 def names(folder: Path) -> list[str]:
-    """Lists the names in a folder.
+    """Lists the names in a folder, sorted; a folder that does not exist is empty.
 
-    Returns:
-        A sorted list of strings. Those that begin with a dot are left out: macOS puts a `._a.png` that is no PNG
-        beside each `a.png` on foreign disks. A folder that is not there is empty.
+    Those that begin with a dot are left out: beside each `a.png` on foreign disks, macOS puts a `._a.png` that is none.
 
     Raises:
         PermissionError: if the folder cannot be read.
@@ -38,14 +36,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def described(folder: Path) -> str:
-    """Says what a folder holds, to be read after its name.
-
-    Returns:
-        "does not exist", "is not a folder", "is empty", or "holds" and its first names.
-
-    Raises:
-        PermissionError: if the folder cannot be read.
-    """
+    """Says what a folder holds, to be read after its name: "does not exist", "is empty", "holds a, b and 3 more"."""
     if not is_folder(folder):
         return "is not a folder" if folder.exists() else "does not exist"
     found = names(folder)
@@ -62,7 +53,7 @@ def names_below(folder: Path, skipped: Path) -> Iterator[str]:
         skipped: the absolute `Path` of a folder that is left out.
 
     Yields:
-        Paths from the folder on, strings such as "a/1.png", in no certain order, without what is hidden.
+        Paths from the folder on, such as "a/1.png", in no certain order, without what is hidden.
 
     Raises:
         PermissionError: if a folder cannot be read.

@@ -59,14 +59,7 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
 
 
 def usable_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> UsablePairs:
-    """Separates the pairs that can be used from those that cannot, as fast as `check_pairs`.
-
-    Args:
-        contents: whether to read whole files, or only their headers.
-
-    Returns:
-        A `UsablePairs`, in the order of `pairs`.
-    """
+    """Separates the pairs that can be used from those that cannot, in their order, as fast as `check_pairs`."""
     usable = UsablePairs([], [], [])
     with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
         for pair, examination in zip(pairs, examinations, strict=True):
@@ -79,15 +72,9 @@ def usable_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = 
 
 
 def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> Iterator[Examination]:
-    """Looks for everything that is wrong with many pairs, on as many threads as there are cores.
+    """Looks for everything that is wrong with many pairs, in their order, on as many threads as there are cores.
 
-    Who may stop before the last pair closes the generator, which ends its threads.
-
-    Args:
-        contents: whether to read whole files, or only their headers.
-
-    Yields:
-        An `Examination` for each pair, in order.
+    Code that may stop before the last pair closes the generator, which ends its threads.
     """
     with ThreadPoolExecutor() as pool:
         yield from pool.map(lambda pair: examine(pair.image, [pair.label], known=known, contents=contents), pairs)
@@ -96,10 +83,7 @@ def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool =
 def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents: bool = True) -> Examination:
     """Looks for everything that is wrong with an image and its label images.
 
-    Args:
-        image: the image's file.
-        labels: the files of its label images; an image of Cityscapes may have a fine and a coarse one.
-        contents: whether to read whole files, or only their headers.
+    An image of Cityscapes may have two, a fine and a coarse one.
     """
     header, faults = None, []
     try:

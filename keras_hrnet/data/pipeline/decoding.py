@@ -23,14 +23,7 @@ GREY_8 = b"\x08\x00"
 
 
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes a PNG or JPEG file.
-
-    Args:
-        contents: the file, a string scalar.
-
-    Returns:
-        uint8 `(height, width, 3)`, RGB in [0, 255].
-    """
+    """Decodes a PNG or JPEG file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255]."""
     tf = host_tensorflow()
     return tf.io.decode_image(contents, channels=3, expand_animations=False)
 
@@ -40,7 +33,7 @@ def decode_label(contents: tf.Tensor, palette: Sequence[Color] | None = None) ->
 
     Args:
         contents: a PNG file, a string scalar: grey, with a palette (its indices are the values), or in colour.
-        palette: `(red, green, blue)` of stored value 0, 1, …, by which a colour picture is read.
+        palette: the colour of stored value 0, 1, …, by which a colour picture is read.
 
     Returns:
         uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
@@ -81,15 +74,7 @@ def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tens
 
 
 def stored_values(data: bytes, palette: Sequence[Color] | None = None) -> np.ndarray:
-    """Decodes a label image of any pixel format with Pillow.
-
-    Args:
-        data: the file, bytes.
-        palette: `(red, green, blue)` of stored value 0, 1, …, by which a colour picture is read.
-
-    Returns:
-        uint8 `(height, width)` array.
-    """
+    """Decodes a label image of any pixel format with Pillow, as `decode_label` does: uint8 `(height, width)`."""
     with Image.open(io.BytesIO(data)) as image:
         if image.mode in ("L", "P"):
             return np.asarray(image)
@@ -102,7 +87,7 @@ def values_of_colors(pixels: np.ndarray, palette: Sequence[Color]) -> np.ndarray
 
     Args:
         pixels: uint32 `(height, width, 3)`, RGB in [0, 255].
-        palette: `(red, green, blue)` of value 0, 1, ….
+        palette: the colour of value 0, 1, ….
 
     Returns:
         uint8 `(height, width)`; 254 for a colour that the palette does not have.

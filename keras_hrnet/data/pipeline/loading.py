@@ -40,6 +40,6 @@ def _report(left_out, num_pairs):
         more = f"\n  and {len(left_out) - 20} more" if len(left_out) > 20 else ""
         warnings.warn(
             f"{len(left_out)} of {num_pairs} pairs of image and label cannot be used and are left out:\n{faults}{more}",
-            # The caller of `cityscapes` or `folders`, which open their files in a function of their own.
+            # The caller of `cityscapes`, `folders` or `data_set`, which open their files in a function of their own.
             stacklevel=5,
         )

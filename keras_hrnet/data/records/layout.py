@@ -42,14 +42,7 @@ def split_folders(root: str | os.PathLike, split: str, annotation: str | None = 
 
 
 def is_packed(root: str | os.PathLike) -> bool:
-    """Whether a folder, or one directly in it, holds records, be they finished or not.
-
-    Args:
-        root: a folder; it need not exist.
-
-    Raises:
-        PermissionError: if a folder cannot be read.
-    """
+    """Whether a folder, or one directly in it, holds records, finished or not; it need not exist."""
     root = Path(root)
     return any(holds_records(folder) for folder in (root, *filter(is_folder, entries(root))))
 

@@ -96,15 +96,12 @@ def write_manifest(path: Path, shards: Sequence[Shard]) -> None:
 
 
 def shard_fault(folder: Path, shard: Shard, *, contents: bool) -> str | None:
-    """Says what is wrong with a shard.
+    """Says what is wrong with a shard, to be read after the file's name; None if nothing is.
 
     Args:
-        folder: where it is, a `pathlib.Path`.
-        shard: what its manifest says, a `Shard`.
+        folder: where it is.
+        shard: what its manifest says.
         contents: whether to compare its checksum, or only its length.
-
-    Returns:
-        What is wrong, to be read after the file's name and before a full stop, or `None`.
     """
     path = Path(folder, shard.name)
     if not path.is_file():

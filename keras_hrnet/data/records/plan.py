@@ -30,11 +30,11 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
     """Divides pairs into shards, in their order.
 
     Args:
-        shard_size: what a shard may take, in bytes; a single larger sample still gets one.
+        shard_size: what a shard may take, in bytes; a larger sample gets one of its own.
 
     Returns:
-        A list of `PlannedShard`. It depends on the names of the files below the folder that all of them share, on their
-        lengths, and on the size of the images; not on where they lie.
+        A plan that depends on the names of the files below the folder that all of them share, on their lengths, and on
+        the size of the images; not on where they lie.
 
     Raises:
         TypeError: if the shard size is no integer.
