@@ -12,9 +12,8 @@ import pytest
 import keras_hrnet
 import keras_hrnet.export.tflite
 from keras_hrnet.evaluation import predict
-from keras_hrnet.export import ExportReport, export_tflite, run_tflite
+from keras_hrnet.export import ExportReport, export_tflite, read_metadata, run_tflite
 from keras_hrnet.export.delegates import Coverage, Outside
-from keras_hrnet.export.metadata import read_metadata
 
 on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
 
