@@ -1,17 +1,15 @@
 """TensorFlow for files and pipelines, kept off the GPU that another backend computes on."""
 
 import sys
+import types
 import warnings
 
 
-def host_tensorflow():
+def host_tensorflow() -> types.ModuleType:
     """Imports TensorFlow, and hides GPUs from it where Keras runs on JAX or PyTorch.
 
     TensorFlow reserves nearly all memory of every GPU it sees with its first operation. A pipeline that only
     decodes files would take that memory from the backend that trains.
-
-    Returns:
-        The module `tensorflow`.
     """
     import tensorflow as tf
 

@@ -23,7 +23,7 @@ from keras_hrnet.replacing import replacing
 class FilesByDefault(typer.core.TyperGroup):
     """Reads `benchmark w18.tflite` as `benchmark files w18.tflite`."""
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = ["files", *args]
         return super().parse_args(ctx, args)
@@ -55,7 +55,7 @@ def files(
     ] = None,
     num_images: Annotated[int, typer.Option("--images", help="With --data: how many validation images.", min=1)] = 20,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
-):
+) -> None:
     """Measure exported files side by side, each in a process of its own; the default command.
 
     CPU, GPU: the share of a `.tflite` file's operators that XNNPACK and the GPU delegate take. Agree: the share of
@@ -74,9 +74,7 @@ def files(
             on_run=advance,
         )
     rich.console.Console().print(_files_table(measured))
-    if json_file is not None:
-        with replacing(json_file) as part:
-            part.write_text(json.dumps([measurement.to_dict() for measurement in measured], indent=2) + "\n")
+    _write_json(json_file, [measurement.to_dict() for measurement in measured])
 
 
 def _validation_images(root, size, num_images):
@@ -138,7 +136,7 @@ def data(
     num_images: Annotated[int, typer.Option("--images", help="Images a round.", min=1)] = 40,
     rounds: Annotated[int, typer.Option(help="Rounds, of which the medians are shown.", min=1)] = 7,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
-):
+) -> None:
     """Measure the training pipeline beside decoding alone: what it adds is what cropping and mapping cost.
 
     All pipelines run in turn, in one process. CPU time is that of all threads together.
@@ -153,8 +151,7 @@ def data(
     with progress_bar("Measuring", rounds, "rounds") as advance:
         measured = throughputs(pipelines, num_images=num_images, rounds=rounds, on_round=advance)
     rich.console.Console().print(_table(measured))
-    if json_file:
-        json_file.write_text(json.dumps({name: rates._asdict() for name, rates in measured.items()}, indent=2) + "\n")
+    _write_json(json_file, {name: rates._asdict() for name, rates in measured.items()})
 
 
 def _table(measured):
@@ -174,3 +171,9 @@ def _table(measured):
             f"{alone.cpu_seconds / rates.cpu_seconds:.2f}",
         )
     return table
+
+
+def _write_json(path, values):
+    if path is not None:
+        with replacing(path) as part:
+            part.write_text(json.dumps(values, indent=2) + "\n")

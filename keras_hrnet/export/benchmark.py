@@ -9,6 +9,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -54,14 +56,22 @@ class Measurement:
     mean_iou: float | None = None
     delegates: dict[str, float] | None = None
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Returns the measurement as what JSON holds."""
         return {**dataclasses.asdict(self), "path": str(self.path)}
 
 
 def benchmark_files(
-    paths, *, image_size=(512, 1024), batch_size=1, num_threads=None, num_runs=20, images=None, labels=None, on_run=None
-):
+    paths: Sequence[str | os.PathLike],
+    *,
+    image_size: tuple[int, int] = (512, 1024),
+    batch_size: int = 1,
+    num_threads: int | None = None,
+    num_runs: int = 20,
+    images: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    on_run: Callable[[], object] = lambda: None,
+) -> list[Measurement]:
     """Runs exported files in turn, each in a process of its own, and compares what they answer.
 
     Args:
@@ -76,62 +86,58 @@ def benchmark_files(
         labels: integers `(num_images, height, width)`, train ids of the images; 255 is ignored. None scores nothing.
         on_run: called after each run of each file.
 
-    Returns:
-        A list of `Measurement`, in the order of `paths`.
-
     Raises:
         ValueError: if a file is none of these, cannot be run, or answers at another size than the first.
     """
-    num_threads = num_threads or os.cpu_count()
-    options = {"image_size": image_size, "batch_size": batch_size, "num_threads": num_threads}
+    options = {"image_size": image_size, "batch_size": batch_size, "num_threads": num_threads or os.cpu_count()}
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        processes = [stack.enter_context(_Process(path, options, folder / str(i))) for i, path in enumerate(paths)]
-        started = [process.answer() for process in processes]
-        seconds = [[] for _ in processes]
-        for _ in range(num_runs):
-            for process, times in zip(processes, seconds, strict=True):
-                times.append(process.ask("run")["seconds"])
-                if on_run is not None:
-                    on_run()
-        peaks = [process.ask("memory")["bytes"] for process in processes]
-        answers = [None] * len(processes)
         if images is not None:
-            answers = [process.labels(images) for process in processes]
-    return [
-        Measurement(
-            path=process.path,
-            size_bytes=size_of(process.path),
-            image_size=tuple(start["image_size"]),
-            batch_size=batch_size,
-            num_threads=num_threads,
-            load_seconds=start["load"],
-            first_seconds=start["first"],
-            median_seconds=statistics.median(times),
-            p90_seconds=float(np.quantile(times, 0.9)),
-            peak_bytes=peak,
-            delegates=_delegates(process.path),
-            **_compare(process.path, answer, answers[0], labels),
+            np.save(folder / "images.npy", images)
+        processes = [stack.enter_context(_Process(path, options, folder, i)) for i, path in enumerate(paths)]
+        started = [process.answer() for process in processes]
+        runs = [[] for _ in processes]
+        for _ in range(num_runs):
+            for process, answers in zip(processes, runs, strict=True):
+                answers.append(process.ask("run"))
+                on_run()
+        found = [None if images is None else process.labels() for process in processes]
+    measured = []
+    for process, start, answers, answer in zip(processes, started, runs, found, strict=True):
+        seconds = [run["seconds"] for run in answers]
+        measured.append(
+            Measurement(
+                path=process.path,
+                size_bytes=size_of(process.path),
+                image_size=tuple(start["image_size"]),
+                batch_size=batch_size,
+                num_threads=options["num_threads"],
+                load_seconds=start["load"],
+                first_seconds=start["first"],
+                median_seconds=statistics.median(seconds),
+                p90_seconds=float(np.quantile(seconds, 0.9)),
+                peak_bytes=answers[-1]["peak_bytes"],
+                delegates=_delegates(process.path),
+                **_compare(process.path, answer, found[0], labels),
+            )
         )
-        for process, start, times, peak, answer in zip(processes, started, seconds, peaks, answers, strict=True)
-    ]
+    return measured
 
 
 class _Process:
-    """A process that runs one file."""
+    """A process that runs one file: `keras_hrnet.export.benchmark_worker`."""
 
-    def __init__(self, path, options, folder):
-        self.path, self.folder = pathlib.Path(path), folder
-        self.folder.mkdir()
-        options_path = self.folder / "options.json"
-        options_path.write_text(json.dumps({**options, "path": str(self.path.absolute())}))
-        self.errors = open(self.folder / "errors.txt", "w+")  # noqa: SIM115 (closed in `__exit__`)
+    def __init__(self, path, options, folder, number):
+        self.path, self.folder, self.number = pathlib.Path(path), folder, number
+        task = json.dumps({**options, "path": str(self.path.absolute())})
+        self.errors = open(folder / f"errors-{number}.txt", "w+")  # noqa: SIM115 (closed in `__exit__`)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(options["num_threads"]))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "keras_hrnet.export.benchmark_worker", str(options_path)],
+            [sys.executable, "-m", "keras_hrnet.export.benchmark_worker", task],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env=_environment(options["num_threads"]),
+            env={**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "2"},
             text=True,
         )
 
@@ -149,8 +155,7 @@ class _Process:
         return self.answer()
 
     def answer(self):
-        line = self.process.stdout.readline()
-        if line:
+        if line := self.process.stdout.readline():
             return json.loads(line)
         self.process.wait()
         self.errors.seek(0)
@@ -160,16 +165,10 @@ class _Process:
             "`.tflite`, `.onnx` or `.keras` file, or a SavedModel. Read its last lines:\n" + "\n".join(lines)
         )
 
-    def labels(self, images):
-        source, target = self.folder / "images.npy", self.folder / "labels.npy"
-        np.save(source, images)
-        self.ask("labels", source, target)
+    def labels(self):
+        target = self.folder / f"labels-{self.number}.npy"
+        self.ask("labels", self.folder / "images.npy", target)
         return np.load(target)
-
-
-def _environment(num_threads):
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(num_threads))
-    return {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def _delegates(path):

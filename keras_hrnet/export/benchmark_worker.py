@@ -1,12 +1,11 @@
 """The process in which one exported file runs while it is measured.
 
-Started by `keras_hrnet.export.benchmark`: `python -m keras_hrnet.export.benchmark_worker OPTIONS.json`. It answers each
-line that it reads with a line of JSON: "run" with the seconds of a run on the first image, "memory" with its peak,
-"labels IN.npy OUT.npy" after it has written the labels of the images.
+Started by `keras_hrnet.export.benchmark`. It says how long opening and a first run took, and answers each line that it
+reads with a line of JSON: "run" with the seconds of a run and the peak of its memory, "labels IN.npy OUT.npy" after it
+has written the labels of the images.
 """
 
 import json
-import pathlib
 import resource
 import sys
 import time
@@ -16,13 +15,13 @@ import numpy as np
 from keras_hrnet.export.formats import open_runner
 
 
-def main(options_path):
-    """Opens a file, says how long that and a first run took, and answers commands until its input ends.
+def main(task: str) -> None:
+    """Opens a file, and answers commands until its input ends.
 
     Args:
-        options_path: JSON with `path`, `image_size` (for files that take any), `num_threads` and `batch_size`.
+        task: JSON of `path`, `image_size` (for files that take any), `num_threads` and `batch_size`.
     """
-    options = json.loads(pathlib.Path(options_path).read_text())
+    options = json.loads(task)
     before = _peak_bytes()
     start = time.perf_counter()
     runner = open_runner(options["path"], options["num_threads"])
@@ -30,19 +29,17 @@ def main(options_path):
     size = runner.image_size or tuple(options["image_size"])
     images = np.random.default_rng(0).integers(0, 256, (options["batch_size"], *size, 3), dtype=np.uint8)
     runner(images)
-    _answer({"image_size": size, "load": opened - start, "first": time.perf_counter() - opened})
+    _answer(image_size=size, load=opened - start, first=time.perf_counter() - opened)
     for line in sys.stdin:
-        command, *arguments = line.split("\t")
-        if command.strip() == "run":
-            begin = time.perf_counter()
+        command, *paths = line.strip().split("\t")
+        if command == "run":
+            start = time.perf_counter()
             runner(images)
-            _answer({"seconds": time.perf_counter() - begin})
-        elif command.strip() == "memory":
-            _answer({"bytes": _peak_bytes() - before})
+            _answer(seconds=time.perf_counter() - start, peak_bytes=_peak_bytes() - before)
         else:
-            source, target = (argument.strip() for argument in arguments)
+            source, target = paths
             np.save(target, np.concatenate([_labels(runner(image[np.newaxis])) for image in np.load(source)]))
-            _answer({})
+            _answer()
 
 
 def _labels(answer):
@@ -56,10 +53,10 @@ def _peak_bytes():
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _answer(values):
+def _answer(**values):
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

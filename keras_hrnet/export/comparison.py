@@ -64,9 +64,7 @@ class Comparison:
     @property
     def excess(self) -> float:
         """How many times as far off the file is as it may be: up to 1 is good; infinite where it is not finite."""
-        _, difference, allowed = self.failed
-        ratio = difference / allowed if allowed else float(difference > 0)
-        return ratio if np.isfinite(ratio) else np.inf
+        return _excess(self.failed)
 
 
 def reference(model: keras.Model, options: ExportOptions, batches: list[Batch]) -> Reference:
@@ -118,7 +116,7 @@ def compare(run: Callable[[np.ndarray], np.ndarray], expected: Reference, option
         float(np.mean(labels == keras_labels)),
         _miou(expected, keras_labels),
         _miou(expected, labels),
-        max(_departures(found, labels, wanted, logits, options), key=_share),
+        max(_departures(found, labels, wanted, logits, options), key=_excess),
     )
 
 
@@ -195,9 +193,10 @@ def _departures(answers, labels, wanted, logits, options):
     yield "a label's logit", float(lost.max()), 2 * allowed
 
 
-def _share(departure):
+def _excess(departure):
     _, difference, allowed = departure
-    return np.nan_to_num(difference / allowed if allowed else difference, nan=np.inf)
+    ratio = difference / allowed if allowed else float(difference > 0)
+    return ratio if np.isfinite(ratio) else np.inf
 
 
 def _miou(expected, labels):

@@ -43,7 +43,7 @@ class TFLiteOptions(ExportOptions):
     has_fixed_shape: ClassVar[bool] = True
     input_name: ClassVar[str] = "image"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("output", self.output, OUTPUTS)
         super().__post_init__()

@@ -37,13 +37,7 @@ GPU = (
 
 @dataclasses.dataclass(frozen=True)
 class Outside:
-    """An operator that a delegate leaves to the CPU's own kernels.
-
-    Args:
-        operator: for example "ARG_MAX".
-        layer: the path of the Keras layer that made it; "" at the borders of the file.
-        reason: why.
-    """
+    """An operator that a delegate leaves to the CPU's own kernels, the path of the Keras layer behind it, and why."""
 
     operator: str
     layer: str
@@ -52,12 +46,9 @@ class Outside:
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """How much of a file runs in a delegate.
+    """How much of a file runs in a delegate: the share of its operators, in how many pieces, and what is left out.
 
-    Args:
-        share: the share of its operators, in [0, 1].
-        partitions: in how many pieces; each costs copies in and out.
-        outside: what is left out.
+    Each piece costs copies in and out.
     """
 
     share: float

@@ -6,7 +6,8 @@ import numpy as np
 from keras_hrnet.export.comparison import LARGEST_SHARE, MEAN_SHARE, relative_error
 from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.graph import read_graph
-from keras_hrnet.export.quantization import is_inside, open_with_tensors, tensor_values
+from keras_hrnet.export.litert import TFLiteModel
+from keras_hrnet.export.quantization import is_inside
 from keras_hrnet.models.interface import data_format, images_for
 
 
@@ -23,7 +24,7 @@ def first_departure(network: keras.Model, content: bytes, image: np.ndarray, opt
         The name of a layer of the network, or of a network in it, or None if none departs before the answer.
     """
     network, _ = options.logits_model(network)
-    made = _made_tensors(content, image, options)
+    made = _made_tensors(content, image)
     allowed = {**LARGEST_SHARE, **MEAN_SHARE}[options.precision]
     for layer, values in _keras_values(network, image):
         for value in values:
@@ -67,14 +68,11 @@ def _with_values(network):
     return layers, keras.Model(copy.input, [copy.output, *values])
 
 
-def _made_tensors(content, image, options):
+def _made_tensors(content, image):
     """Lists what layers hand on in a file: (path of the layer, values of the first image), in order."""
-    interpreter = open_with_tensors(content)
-    (given,) = interpreter.get_input_details()
-    batch = np.repeat(image[np.newaxis], options.batch_size, axis=0)
-    interpreter.set_tensor(given["index"], batch.astype(given["dtype"]))
-    interpreter.invoke()
-    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    model = TFLiteModel(content, keeps_tensors=True)
+    model(image[np.newaxis])
+    details = {tensor["index"]: tensor for tensor in model.interpreter.get_tensor_details()}
     graph = read_graph(content)
     consumers = {}
     for operator in graph.operators:
@@ -84,7 +82,7 @@ def _made_tensors(content, image, options):
     for operator in graph.operators:
         (tensor, *_) = operator.outputs
         inside = [is_inside(layer, (operator.layer,)) for layer in consumers.get(tensor.index, ())]
-        values = tensor_values(interpreter, details[tensor.index])
+        values = model.values(details[tensor.index])
         if values is not None and operator.layer and not (inside and all(inside)):
             made.append((operator.layer, _real(values[:1], details[tensor.index])))
     return made

@@ -3,15 +3,15 @@
 import json
 from typing import Any
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 METADATA_NAME = "keras_hrnet"
 
 
 def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
     """Returns a `.tflite` file with what JSON holds in it, under the name "keras_hrnet"."""
-    from ai_edge_litert import schema_py_generated as schema
-
     model = _unpack(content)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
@@ -24,8 +24,6 @@ def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
 
 def find_metadata(content: bytes) -> dict[str, Any] | None:
     """Returns what `add_metadata` put into a file; None if there is nothing, or it is no `.tflite` file."""
-    from ai_edge_litert import schema_py_generated as schema
-
     if content[4:8] == b"TFL3":
         model = schema.Model.GetRootAs(content)
         for i in range(model.MetadataLength()):
@@ -35,19 +33,7 @@ def find_metadata(content: bytes) -> dict[str, Any] | None:
 
 
 def add_signature(content: bytes, key: str, input_name: str, output_name: str) -> bytes:
-    """Names what goes into a `.tflite` file of one input and one output, and what comes out.
-
-    Args:
-        content: the file.
-        key: what the signature is called.
-        input_name: what the input is called.
-        output_name: what the output is called.
-
-    Returns:
-        The new file.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-
+    """Returns a `.tflite` file of one input and one output with a signature, which names them."""
     model = _unpack(content)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
@@ -59,8 +45,6 @@ def add_signature(content: bytes, key: str, input_name: str, output_name: str) -
 
 
 def _unpack(content):
-    from ai_edge_litert import schema_py_generated as schema
-
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     for buffer in model.buffers:
         # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
@@ -72,27 +56,20 @@ def _unpack(content):
 
 
 def _pack(model, size):
-    builder = _aligned_builder(size)
+    builder = _AlignedBuilder(size + size // 8 + 65536)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
 def _named(name, tensors):
-    from ai_edge_litert import schema_py_generated as schema
-
     named = schema.TensorMapT()
     named.name, (named.tensorIndex,) = name, tensors
     return named
 
 
-def _aligned_builder(size):
-    import flatbuffers
+class _AlignedBuilder(flatbuffers.Builder):
+    """Starts vectors at multiples of 16 bytes, as the schema demands for weights; the Python builder does not."""
 
-    class AlignedBuilder(flatbuffers.Builder):
-        """Starts vectors at multiples of 16 bytes, as the schema demands for weights; the Python builder does not."""
-
-        def CreateNumpyVector(self, x):  # noqa: N802 (the name is the library's)
-            self.Prep(16, x.nbytes)
-            return super().CreateNumpyVector(x)
-
-    return AlignedBuilder(size + size // 8 + 65536)
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802 (the name is the library's)
+        self.Prep(16, x.nbytes)
+        return super().CreateNumpyVector(x)

@@ -6,6 +6,8 @@ import pathlib
 import re
 from typing import Any
 
+from ai_edge_litert import schema_py_generated as schema
+
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -86,8 +88,6 @@ def layer_path(tensor_name: str) -> str:
 
 def read_graph(file: str | os.PathLike | bytes) -> Graph:
     """Reads the first and, for a network, only function of a `.tflite` file: of a path, or of its bytes."""
-    from ai_edge_litert import schema_py_generated as schema
-
     content = file if isinstance(file, (bytes, bytearray)) else pathlib.Path(file).read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     operator_names, dtypes = _names(schema.BuiltinOperator), _names(schema.TensorType)

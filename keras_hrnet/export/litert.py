@@ -5,8 +5,11 @@ import os
 import pathlib
 import statistics
 import time
+import warnings
+from typing import Any
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.runner import Runner
@@ -20,7 +23,7 @@ def run_tflite(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
     """Runs a `.tflite` file on images with LiteRT, on all cores of the CPU.
 
     Args:
-        path: the file.
+        path: of the file.
         images: `(num_images, height, width, 3)`, RGB in [0, 255], of the size that the file was made for; any number
             of them, whatever its batch size. They are converted to its dtype: uint8 or float32.
 
@@ -40,23 +43,28 @@ class TFLiteModel(Runner):
     Args:
         file: its path, or its bytes.
         num_threads: on how many cores; None for all.
+        keeps_tensors: whether all tensors can be read after a run, at the cost of memory and speed.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if LiteRT cannot run it.
     """
 
-    def __init__(self, file: str | os.PathLike | bytes, num_threads: int | None = None):
-        from ai_edge_litert.interpreter import Interpreter
-
+    def __init__(
+        self, file: str | os.PathLike | bytes, num_threads: int | None = None, *, keeps_tensors: bool = False
+    ) -> None:
         if isinstance(file, bytes):
             self.path, source = "bytes", {"model_content": file}
         else:
             self.path, source = pathlib.Path(file), {"model_path": str(file)}
             if not self.path.is_file():
                 raise FileNotFoundError(f"Received the path {str(file)!r}. Expected a .tflite file. Check the name.")
+        options = {"experimental_preserve_all_tensors": True} if keeps_tensors else {}
         try:
-            self.interpreter = Interpreter(**source, num_threads=num_threads or os.cpu_count())
+            with warnings.catch_warnings():
+                # Keeping tensors is for finding faults, it says, which it is.
+                warnings.simplefilter("ignore", UserWarning)
+                self.interpreter = Interpreter(**source, **options, num_threads=num_threads or os.cpu_count())
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(
@@ -83,6 +91,18 @@ class TFLiteModel(Runner):
         self.interpreter.set_tensor(self.input_details["index"], images)
         self.interpreter.invoke()
         return self.interpreter.get_tensor(self.output_details["index"])
+
+    def values(self, tensor: dict[str, Any]) -> np.ndarray | None:
+        """Returns what a tensor held in the last run, or None where it held nothing (what a delegate keeps to itself).
+
+        Args:
+            tensor: one of `interpreter.get_tensor_details()`.
+        """
+        try:
+            values = self.interpreter.get_tensor(tensor["index"])
+        except ValueError:
+            return None
+        return values if values.size else None
 
     def latency(self) -> float:
         """Measures how many seconds a batch takes: the median of up to five runs or three seconds.

@@ -40,7 +40,7 @@ class OnnxOptions(ExportOptions):
 
     opset: int = 17
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.opset, int) or self.opset not in OPSETS:
             raise ValueError(
@@ -159,7 +159,7 @@ class OnnxRunner(Runner):
         num_threads: on how many cores; None for all.
     """
 
-    def __init__(self, path: pathlib.Path, num_threads: int | None = None):
+    def __init__(self, path: pathlib.Path, num_threads: int | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -35,7 +35,7 @@ class ExportOptions:
     num_images: ClassVar[int] = 4
     """How many images are taken from a data set, at most. The first four are compared."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)
         try:
             height, width = map(self._length, (None, None) if self.image_size is None else self.image_size)

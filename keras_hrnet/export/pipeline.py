@@ -18,6 +18,10 @@ from keras_hrnet.export.process import write_in_process
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.models import optimize_for_inference
 
+# What the report takes over.
+OPTIONS = ("image_size", "batch_size", "input_dtype", "precision", "output")
+SCORES = ("largest_difference", "mean_difference", "label_agreement", "keras_miou", "miou")
+
 
 def export_network(
     kind: Format,
@@ -38,11 +42,7 @@ def export_network(
         class_names: see `describe`.
 
     Raises:
-        FileNotFoundError: if the folder of `path` does not exist.
-        FileExistsError: if something else than a folder of that kind is at `path`.
-        TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if the path, the model or the images do not go with the options, or a logit is not finite.
-        RuntimeError: if the file differs from Keras, or the TensorFlow process fails. No file is left then.
+        As `export_tflite` and `export_saved_model`. No file is left then.
     """
     path = _checked_path(kind, path)
     options = options.for_model(model)
@@ -66,17 +66,9 @@ def export_network(
             path=path,
             format=kind.report_title(options),
             size_bytes=size_of(written),
-            image_size=options.image_size,
-            batch_size=options.batch_size,
-            input_dtype=options.input_dtype,
-            precision=options.precision,
-            output=options.output,
             num_images=sum(len(batch.images) for batch in expected.batches),
-            largest_difference=comparison.largest_difference,
-            mean_difference=comparison.mean_difference,
-            label_agreement=comparison.label_agreement,
-            keras_miou=comparison.keras_miou,
-            miou=comparison.miou,
+            **{name: getattr(options, name) for name in OPTIONS},
+            **{name: getattr(comparison, name) for name in SCORES},
             **{**refined, **kind.measure(written, runner)},
         )
         written.with_name(f"{path.name}.json").write_text(json.dumps(report.to_dict(), indent=2) + "\n")

@@ -6,22 +6,17 @@ a batch took 19 ms against 30; in int16x8 0.5 % both. It takes a file, so networ
 way, and a tenth of a second, so that several choices of layers can be tried.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
-import os
 import re
+import types
 import warnings
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_hrnet.export.graph import read_graph
-
-if TYPE_CHECKING:
-    from ai_edge_litert.interpreter import Interpreter
+from keras_hrnet.export.litert import TFLiteModel
 
 QUANTIZED = ("dynamic", "int8", "int16x8", "mixed")
 CALIBRATED = ("int8", "int16x8", "mixed")
@@ -31,8 +26,11 @@ MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
 # What may stand between the image and the first convolution.
 NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 
+# The smallest and the largest value of tensors, by their names.
+Ranges = dict[str, tuple[float, float]]
 
-def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> dict[str, tuple[float, float]]:
+
+def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> Ranges:
     """Finds the smallest and the largest value of every tensor of a float file on images.
 
     Args:
@@ -40,17 +38,15 @@ def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> dict[str, 
         images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255].
         batch_size: how many images the file takes at once.
     """
-    interpreter = open_with_tensors(content)
-    (image,) = interpreter.get_input_details()
+    model = TFLiteModel(content, keeps_tensors=True)
     constants = {x.index for operator in read_graph(content).operators for x in operator.inputs if x.is_constant}
-    details = [x for x in interpreter.get_tensor_details() if x["dtype"] == np.float32 and x["index"] not in constants]
+    every = model.interpreter.get_tensor_details()
+    floats = [x for x in every if x["dtype"] == np.float32 and x["index"] not in constants]
     ranges = {}
     for start in range(0, len(images), batch_size):
-        batch = images[np.arange(start, start + batch_size) % len(images)]
-        interpreter.set_tensor(image["index"], batch.astype(image["dtype"]))
-        interpreter.invoke()
-        for tensor in details:
-            if (values := tensor_values(interpreter, tensor)) is not None:
+        model(images[np.arange(start, start + batch_size) % len(images)])
+        for tensor in floats:
+            if (values := model.values(tensor)) is not None:
                 low, high = ranges.get(tensor["name"], (np.inf, -np.inf))
                 ranges[tensor["name"]] = (min(low, float(values.min())), max(high, float(values.max())))
     return ranges
@@ -59,7 +55,7 @@ def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> dict[str, 
 def quantize(
     content: bytes,
     precision: str,
-    ranges: dict[str, tuple[float, float]] | None = None,
+    ranges: Ranges | None = None,
     *,
     float_layers: Collection[str] = (),
     only_layers: Collection[str] | None = None,
@@ -81,20 +77,19 @@ def quantize(
         ImportError: if `ai-edge-quantizer` is not installed.
     """
     with _quiet():
-        quantizer = _quantizer_module().Quantizer(bytes(content))
+        quantizer = quantizer_module().Quantizer(bytes(content))
         graph = read_graph(content)
         _add_precision(quantizer, precision)
         before_layers = _normalizing(graph)
-        _keep_float(
-            quantizer,
-            [
-                operator.outputs[0].name
-                for operator in graph.operators
-                if operator.outputs[0].index in before_layers
-                or _is_choice(operator)
-                or _is_chosen_float(operator, float_layers, only_layers)
-            ],
-        )
+        kept = [
+            operator.outputs[0].name
+            for operator in graph.operators
+            if operator.outputs[0].index in before_layers
+            or (operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer)
+            or is_inside(operator.layer, float_layers)
+            or (only_layers is not None and not is_inside(operator.layer, only_layers))
+        ]
+        _keep_float(quantizer, kept)
         return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
 
 
@@ -103,35 +98,12 @@ def is_inside(path: str, layers: Collection[str]) -> bool:
     return any(path == layer or path.startswith(f"{layer}/") for layer in layers)
 
 
-def open_with_tensors(content: bytes) -> Interpreter:
-    """Opens a `.tflite` file whose tensors can all be read after a run, at the cost of memory and speed."""
-    from ai_edge_litert.interpreter import Interpreter
+def quantizer_module() -> types.ModuleType:
+    """Imports `ai_edge_quantizer.quantizer`.
 
-    with warnings.catch_warnings():
-        # It says that this is for finding faults, which it is.
-        warnings.simplefilter("ignore", UserWarning)
-        interpreter = Interpreter(
-            model_content=bytes(content), num_threads=os.cpu_count(), experimental_preserve_all_tensors=True
-        )
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def tensor_values(interpreter: Interpreter, tensor: dict[str, Any]) -> np.ndarray | None:
-    """Returns the values of a tensor after a run, or None where it has none (what a delegate keeps to itself)."""
-    try:
-        values = interpreter.get_tensor(tensor["index"])
-    except ValueError:
-        return None
-    return values if values.size else None
-
-
-def check_quantizer() -> None:
-    """Raises an ImportError if `ai-edge-quantizer` is not installed."""
-    _quantizer_module()
-
-
-def _quantizer_module():
+    Raises:
+        ImportError: if it is not installed.
+    """
     try:
         from ai_edge_quantizer import quantizer
     except ImportError as error:
@@ -169,16 +141,6 @@ def _keep_float(quantizer, names):
     quantizer.update_quantization_recipe(pattern, TFLOperationName.ALL_SUPPORTED, algorithm_key="no_quantize")
 
 
-def _is_choice(operator):
-    return operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer
-
-
-def _is_chosen_float(operator, float_layers, only_layers):
-    if is_inside(operator.layer, float_layers):
-        return True
-    return only_layers is not None and not is_inside(operator.layer, only_layers)
-
-
 def _normalizing(graph):
     """Returns the numbers of the tensors between the image and the first convolution, the image too."""
     found = {tensor.index for tensor in graph.inputs}
@@ -203,7 +165,7 @@ def _statistics(graph, ranges):
 
 @contextlib.contextmanager
 def _quiet():
-    # The quantizer draws a progress bar whatever it is told, and opens the file in a way that warns (see above).
+    # The quantizer draws a progress bar whatever it is told, and keeps all tensors of the file, of which LiteRT warns.
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield

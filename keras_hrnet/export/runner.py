@@ -53,7 +53,7 @@ class KerasRunner(Runner):
         batch_size: as `Runner`.
     """
 
-    def __init__(self, model: keras.Model, axis: int | None = None, batch_size: int | None = None):
+    def __init__(self, model: keras.Model, axis: int | None = None, batch_size: int | None = None) -> None:
         self.model, self.batch_size = model, batch_size
         self.axis = channel_axis_of(model) if axis is None else axis
         _, *shape = model.inputs[0].shape

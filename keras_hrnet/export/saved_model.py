@@ -107,7 +107,7 @@ class SavedModelRunner(Runner):
         path: its folder.
     """
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path) -> None:
         self.tensorflow = host_tensorflow()
         self.loaded = self.tensorflow.saved_model.load(str(path))  # Its variables live as long as it does.
         self.signature = self.loaded.signatures[SIGNATURE]

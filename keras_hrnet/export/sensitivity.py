@@ -1,38 +1,21 @@
 """Finds the layers that lose most by integers, and keeps them in floats until a file is close enough to Keras."""
 
-import dataclasses
-
 import numpy as np
 
 from keras_hrnet.export.comparison import Reference, compare, relative_error
 from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.litert import TFLiteModel
-from keras_hrnet.export.quantization import quantize
+from keras_hrnet.export.quantization import Ranges, quantize
 
 # Each group costs one quantization and one run.
 MAX_GROUPS = 40
 MAX_ROUNDS = 4
 
 
-@dataclasses.dataclass(frozen=True)
-class Quantized:
-    """A quantized file, and what it took.
-
-    Args:
-        content: the file.
-        float_layers: the paths of the layers that stayed in floats.
-        sensitivity: what `layer_sensitivity` gave; None if it was not asked.
-    """
-
-    content: bytes
-    float_layers: tuple[str, ...] = ()
-    sensitivity: dict[str, float] | None = None
-
-
 def quantize_within_bound(
-    content: bytes, options: TFLiteOptions, ranges: dict[str, tuple[float, float]] | None, expected: Reference
-) -> Quantized:
+    content: bytes, options: TFLiteOptions, ranges: Ranges | None, expected: Reference
+) -> tuple[bytes, tuple[str, ...], dict[str, float] | None]:
     """Quantizes a float file, and keeps the worst layers in floats until it is as close to Keras as its precision may.
 
     Args:
@@ -42,7 +25,8 @@ def quantize_within_bound(
         expected: what Keras answers.
 
     Returns:
-        The first that is close enough; else the last that was tried, with at most half of the layers in floats.
+        The first file that is close enough, else the last that was tried, with at most half of the layers in floats;
+        the paths of those layers; and what `layer_sensitivity` gave, None if it was not asked.
     """
     table, float_layers, image = None, (), expected.batches[0].images[:1]
     for attempt in range(MAX_ROUNDS):
@@ -58,12 +42,10 @@ def quantize_within_bound(
         float_layers = more
     if table is None and options.sensitivity:
         table = layer_sensitivity(content, options.precision, ranges, image)
-    return Quantized(quantized, float_layers, table)
+    return quantized, float_layers, table
 
 
-def layer_sensitivity(
-    content: bytes, precision: str, ranges: dict[str, tuple[float, float]] | None, images: np.ndarray
-) -> dict[str, float]:
+def layer_sensitivity(content: bytes, precision: str, ranges: Ranges | None, images: np.ndarray) -> dict[str, float]:
     """Measures what each layer loses when it alone is quantized.
 
     Args:

@@ -17,7 +17,7 @@ from keras_hrnet.export.format import Format
 from keras_hrnet.export.images import Batch
 from keras_hrnet.export.litert import TFLiteModel, operators
 from keras_hrnet.export.pipeline import export_network
-from keras_hrnet.export.quantization import CALIBRATED, QUANTIZED, calibrate, check_quantizer
+from keras_hrnet.export.quantization import CALIBRATED, QUANTIZED, calibrate, quantizer_module
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.sensitivity import quantize_within_bound
 
@@ -98,7 +98,7 @@ def export_tflite(
     """
     options = TFLiteOptions(image_size, batch_size, input_dtype, precision, output, sensitivity)
     if precision in QUANTIZED:
-        check_quantizer()
+        quantizer_module()  # Raises here what would be raised later.
     if precision in CALIBRATED and representative_data is None:
         raise ValueError(
             f"Received precision={precision!r} without representative_data. Expected images, of which the ranges of "
@@ -127,9 +127,9 @@ class TFLite(Format):
         if options.precision in CALIBRATED:
             images = np.concatenate([batch.images for batch in batches])
             ranges = calibrate(content, images, options.batch_size)
-        made = quantize_within_bound(content, options, ranges, expected)
-        path.write_bytes(made.content)
-        return {"float_layers": made.float_layers, "sensitivity": made.sensitivity}
+        quantized, float_layers, sensitivity = quantize_within_bound(content, options, ranges, expected)
+        path.write_bytes(quantized)
+        return {"float_layers": float_layers, "sensitivity": sensitivity}
 
     def departure(
         self, network: keras.Model, path: pathlib.Path, options: TFLiteOptions, image: np.ndarray
