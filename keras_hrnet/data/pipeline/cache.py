@@ -85,7 +85,7 @@ class DecodedCache:
 
     def _on_disk(self, source, decode, palette, folder, num_bytes):
         folder.mkdir(parents=True, exist_ok=True)
-        key = hashlib.sha256(f"1 {source.fingerprint} {self._sizes} {palette}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"2 {source.fingerprint} {self._sizes} {palette}".encode()).hexdigest()[:16]
         path = folder / f"decoded_{key}.bin"
         if not (path.is_file() and path.stat().st_size == num_bytes):
             _require_disk(folder, num_bytes)

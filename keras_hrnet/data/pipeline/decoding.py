@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE
 from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
@@ -23,9 +24,18 @@ GREY_8 = b"\x08\x00"
 
 
 def decode_image(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes a PNG or JPEG file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255]."""
+    """Decodes a PNG or JPEG file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255].
+
+    Its pixels are those of `keras_hrnet.evaluation.read_image`, so that training and prediction see the same photo.
+    """
     tf = host_tensorflow()
-    return tf.io.decode_image(contents, channels=3, expand_animations=False)
+    image = tf.cond(
+        tf.strings.substr(contents, 0, len(JPEG_SIGNATURE)) == JPEG_SIGNATURE,
+        # TensorFlow's default is a faster transform, whose pixels differ from Pillow's by up to 18.
+        lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(contents, channels=3, expand_animations=False),
+    )
+    return tf.ensure_shape(image, (None, None, 3))
 
 
 def decode_label(contents: tf.Tensor, palette: Sequence[Color] | None = None) -> tf.Tensor:
