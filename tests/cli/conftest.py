@@ -41,7 +41,8 @@ def small_network():
         options = {"padding": "same", "data_format": "channels_last"}
         x = keras.layers.Conv2D(8, 3, activation="relu", **options)(keras.layers.Rescaling(1 / 255)(image))
         x = keras.layers.BatchNormalization(axis=-1)(x)
-        return Network(image, keras.layers.Conv2D(num_classes, 3, **options)(x), name=name)
+        # By the name of this layer, its head is HRNet's "fcn".
+        return Network(image, keras.layers.Conv2D(num_classes, 3, name="last_layer_0", **options)(x), name=name)
 
     return build
 
