@@ -45,6 +45,7 @@ HEAVY = {
     "classification",
     "maps, channels first",
 }
+FAST = ("fcn", "ocr")
 
 
 def network(num_classes=3, **arguments):
@@ -82,7 +83,11 @@ def assert_equal_but_for_rounding(actual, expected):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.heavy) if name in HEAVY else name for name in CASES]
+    "name",
+    [
+        *FAST,
+        *(pytest.param(x, marks=pytest.mark.heavy if x in HEAVY else pytest.mark.slow) for x in CASES if x not in FAST),
+    ],
 )
 def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, sublayers):
     model = network(**CASES[name])
@@ -105,6 +110,7 @@ def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, s
     assert not {id(layer) for layer in sublayers(model)} & {id(layer) for layer in sublayers(optimized)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fcn", "ocr", pytest.param("hierarchical", marks=pytest.mark.heavy), "maps"])
 def test_a_saved_optimized_network_computes_the_same_to_the_last_bit(name, tmp_path):
     optimized = keras_hrnet.optimize_for_inference(network(**CASES[name]))
@@ -124,6 +130,7 @@ def test_each_convolution_keeps_a_kernel_and_a_bias():
     assert optimized.get_layer("last_layer_0") is head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_joined", [1, 2, 3, 4])
 def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined, monkeypatch):
     model = network(align_corners=True)
@@ -148,6 +155,7 @@ def test_predict_gives_what_a_call_gives(shape, onednn):
     np.testing.assert_allclose(fast.predict(images, verbose=0), called, rtol=1e-5, atol=1e-5 * np.abs(called).max())
 
 
+@pytest.mark.slow
 def test_new_weights_count_after_a_prediction(tmp_path, onednn):
     fast, other = keras_hrnet.optimize_for_inference(network()), keras_hrnet.optimize_for_inference(network())
     images = np.ones(SHAPE, "float32")
@@ -162,6 +170,7 @@ def test_new_weights_count_after_a_prediction(tmp_path, onednn):
     np.testing.assert_array_equal(fast.predict_on_batch(images), before)
 
 
+@pytest.mark.slow
 def test_weights_are_constants_for_onednn_alone(onednn):
     fast = keras_hrnet.optimize_for_inference(network())
     images = np.ones(SHAPE, "float32")
@@ -182,6 +191,7 @@ def test_a_half_precision_network_gives_float32_logits_that_are_near():
     np.testing.assert_allclose(actual, expected, atol=0.2 * abs(expected).max())  # measured 1.9e-2 of it
 
 
+@pytest.mark.slow
 def test_an_optimized_hierarchical_network_runs_at_other_scales():
     model = network(**CASES["hierarchical"])
     optimized = keras_hrnet.optimize_for_inference(model)
@@ -315,6 +325,7 @@ def test_folded_weights_are_those_worked_by_hand():
     np.testing.assert_allclose(bias, [11], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_optimized_network_equals_the_published_code(golden_case, published_file):
     weights, arrays = golden_case("seg_w18_small_v2")
     model = keras_hrnet.HRNetW18SmallV2(output_stride=4)

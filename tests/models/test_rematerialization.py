@@ -64,6 +64,7 @@ def test_a_network_trains_as_without():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)  # measured 0
 
 
+@pytest.mark.slow
 def test_it_is_saved_and_a_file_from_before_it_loads(tmp_path):
     tiny(True, head=None).save(tmp_path / "new.keras")
     assert settings(keras.models.load_model(tmp_path / "new.keras")) == dict.fromkeys(BACKBONE, True)
