@@ -21,9 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description="Trains HRNetW18Small on your own data.")
     parser.add_argument("--images", required=True)
     parser.add_argument("--masks", required=True)
-    parser.add_argument(
-        "--classes", required=True, help="names separated by commas, in the order of the numbers"
-    )
+    parser.add_argument("--classes", required=True, help="names separated by commas, in the order of the numbers")
     parser.add_argument("--crop", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=50)
