@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from keras_hrnet.data.files.folders import find_folder_pairs
+from keras_hrnet.data.files.parts import part_of
 from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.records.source import Records
-from keras_hrnet.data_sets import LabelValues
-from keras_hrnet.data_sets.classes import Color
+from keras_hrnet.data_sets.classes import Classes, Color
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def folders(
     images: str | os.PathLike | Sequence[str | os.PathLike],
     labels: str | os.PathLike | Sequence[str | os.PathLike] | None,
-    classes: int | Sequence[str],
+    classes: int | Sequence[str] | Classes,
     *,
+    split: Literal["train", "val"] | None = None,
+    val_share: float | None = None,
     palette: Sequence[Color] | None = None,
     id_map: Mapping[int, int | str] | None = None,
     ignore_label: int | Sequence[int] | None = None,
@@ -50,7 +52,12 @@ def folders(
         images: a folder of images, 8-bit RGB PNG or JPEG, with any folders inside; or a list of files; or the folder
             that `keras-hrnet data pack` wrote.
         labels: the folder of the masks, or a list of files in the order of the images; `None` for packed ones.
-        classes: their names, by the number that the masks store, or how many there are; 254 at most.
+        classes: their names, by the number that the masks store, a `Classes` of names and colours, or how many there
+            are; 254 at most.
+        split: "train" or "val", where `val_share` divides the images.
+        val_share: the share of the images to validate on, in (0, 1), such as 0.2. Which these are follows from their
+            names alone: those whose SHA-256 is lowest. Images that resemble one another, such as the frames of a video,
+            come into both parts: divide them yourself, into two folders.
         palette: `(red, green, blue)` of each class, in [0, 255], for masks that are colour pictures.
         id_map: which class each stored value is: a dict of train ids, or of class names, by stored value, such as
             `{0: "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first
@@ -61,7 +68,7 @@ def folders(
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
             none.
         augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
-            where a `crop_size` is given.
+            where `split` is "train", or without splits where a `crop_size` is given.
         class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].
         verify: whether to read all files once, to find damaged ones and foreign values before training does.
         damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
@@ -92,10 +99,19 @@ def folders(
     train = folders("photos/train", "masks/train", names, batch_size=8, crop_size=(256, 512))
     val = folders("photos/val", "masks/val", names)
     ```
+
+    or, of photos that lie in one folder, with masks such as `IMG_L.png` beside `IMG.jpg`:
+
+    ```python
+    shared = {"images": "photos/*.jpg", "labels": "photos/*_L.png", "classes": names, "val_share": 0.2}
+    train = folders(**shared, split="train", batch_size=8, crop_size=(256, 512))
+    val = folders(**shared, split="val")
+    ```
     """
+    part = part_of(split, val_share)
     coding = coding_of(classes, palette=palette, id_map=id_map, ignore_label=ignore_label)
     options = Options(
-        augment=crop_size is not None if augment is None else augment,
+        augment=(crop_size is not None if part is None else split == "train") if augment is None else augment,
         augmentation=augmentation,
         batch_size=batch_size,
         crop_size=crop_size,
@@ -106,16 +122,16 @@ def folders(
         deterministic=deterministic,
         num_parallel_calls=num_parallel_calls,
     )
-    values = LabelValues(
-        values=coding.known_values,
-        colors=coding.palette,
-        cure="Give these pixels one of them, or say what they are with classes, id_map or ignore_label.",
-    )
-    source = _open(images, labels, values, verify=verify, damaged=damaged)
+    source = _open(images, labels, part, known=coding.label_values, verify=verify, damaged=damaged)
     return make_dataset(source, coding, options, description=str(images))
 
 
-def _open(images, labels, values, *, verify, damaged):
-    if labels is None:
-        return Records(images, verify=verify)
-    return open_files(find_folder_pairs(images, labels), known=values, verify=verify, damaged=damaged)
+def _open(images, labels, part, *, verify, **options):
+    if labels is not None:
+        return open_files(find_folder_pairs(images, labels, part), verify=verify, **options)
+    if part is not None:
+        raise ValueError(
+            f"Received val_share={part.val_share} for the packed images in {images}. Expected images and masks. Pack "
+            "them with `keras-hrnet data pack --val-share`, and pass its folders `train` and `val`."
+        )
+    return Records(images, verify=verify)

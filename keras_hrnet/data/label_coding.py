@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet
+from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet, LabelValues
 from keras_hrnet.data_sets.classes import Color
 
 UNKNOWN_ID = 254
@@ -38,6 +38,12 @@ class LabelCoding:
         """The values that a label image may hold, sorted."""
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
 
+    @property
+    def label_values(self) -> LabelValues:
+        """What the label images may hold, for a check of your own ones."""
+        cure = "Give these pixels one of them, or say what they are with classes, id_map or ignore_label."
+        return LabelValues(values=self.known_values, colors=self.palette, cure=cure)
+
 
 def coding_of_data_set(data_set: DataSet) -> LabelCoding:
     """Describes the label images of a known data set."""
@@ -50,7 +56,7 @@ def coding_of_data_set(data_set: DataSet) -> LabelCoding:
 
 
 def coding_of(
-    classes: int | Sequence[str],
+    classes: int | Sequence[str] | Classes,
     palette: Sequence[Color] | None = None,
     id_map: Mapping[int, int | str] | None = None,
     ignore_label: int | Sequence[int] | None = None,
@@ -58,7 +64,7 @@ def coding_of(
     """Describes your own label images.
 
     Args:
-        classes: their number, or their names.
+        classes: their number, their names, or a `Classes`.
         palette: the colour of each class.
         id_map: which class each stored value is: train ids, or class names, by stored value. None means that value 0 is
             the first class, and so on.
@@ -68,8 +74,8 @@ def coding_of(
         TypeError: if an argument is of the wrong kind.
         ValueError: if the arguments contradict one another, or a number is out of range.
     """
-    names = _names(classes)
-    colors = _palette(palette, names)
+    known = _classes(classes)
+    names, colors = known.names, _palette(palette, known.names)
     train_ids = dict.fromkeys(_ignored_values(ignore_label, id_map), IGNORE_LABEL)
     for value, train_id in _id_map(id_map, names).items():
         if value in train_ids and train_id != IGNORE_LABEL and id_map is not None:
@@ -79,11 +85,18 @@ def coding_of(
             )
         # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
         train_ids.setdefault(value, train_id)
-    return LabelCoding(Classes(names, colors), _table(train_ids), colors)
+    classes = known if colors is None else dataclasses.replace(known, colors=colors)
+    return LabelCoding(classes, _table(train_ids), colors)
 
 
 def _table(train_ids: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(train_ids.get(value, UNKNOWN_ID) for value in range(256))
+
+
+def _classes(classes):
+    if isinstance(classes, Classes):
+        return Classes(_names(classes.names), classes.colors, mirrored=classes.mirrored)
+    return Classes(_names(classes))
 
 
 def _names(classes):

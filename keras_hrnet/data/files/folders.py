@@ -3,12 +3,14 @@
 import collections
 import difflib
 import os
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_hrnet.data.files.listing import described, is_folder, names_below
 from keras_hrnet.data.files.pairs import Pair
+from keras_hrnet.data.files.parts import Part
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """What counts as a picture. Only PNG and JPEG can be used: the others are found so that none is left out unsaid."""
@@ -22,8 +24,28 @@ class Match(NamedTuple):
     labels_alone: list[Path]
 
 
+class Place(NamedTuple):
+    """A folder, and what the names of its files begin and end with around what an image and its label image share."""
+
+    folder: Path
+    start: str = ""
+    end: str = ""
+
+    def shared_of(self, name: str) -> str | None:
+        """What the star of the pattern stands for in the name of a file; None if the name does not fit."""
+        # Without a dot, the pattern leaves the suffix open.
+        whole = name if "." in self.end else os.path.splitext(name)[0]
+        fits = len(whole) > len(self.start + self.end) and whole.startswith(self.start) and whole.endswith(self.end)
+        return whole[len(self.start) : len(whole) - len(self.end)] if fits else None
+
+    def __str__(self) -> str:
+        return str(self.folder / f"{self.start}*{self.end}" if self.start or self.end else self.folder)
+
+
 def find_folder_pairs(
-    images: str | os.PathLike | Sequence[str | os.PathLike], labels: str | os.PathLike | Sequence[str | os.PathLike]
+    images: str | os.PathLike | Sequence[str | os.PathLike],
+    labels: str | os.PathLike | Sequence[str | os.PathLike],
+    part: Part | None = None,
 ) -> list[Pair]:
     """Finds the label image of each image.
 
@@ -32,15 +54,18 @@ def find_folder_pairs(
     out. Names that begin with a dot, and files that are no pictures, are passed over.
 
     Args:
-        images: a folder, or a sequence of paths.
-        labels: a folder, or a sequence of as many paths in the same order.
+        images: a folder, a folder with a pattern of the names in it and below, such as "photos/*.jpg", or a sequence
+            of paths. The star is what the names of an image and its label image share.
+        labels: a folder or pattern, such as "photos/*_L.png", or a sequence of as many paths in the same order.
+        part: keeps those to train on, or those to validate on.
 
     Returns:
         A list of `Pair`, sorted by the path in the folder, or in the order of the sequences.
 
     Raises:
         TypeError: if one is a folder and the other is not, or an entry is no path.
-        ValueError: if the sequences are empty or of different length, or two files of a folder have one name.
+        ValueError: if the sequences are empty or of different length, two files of a folder have one name, or a pattern
+            has two stars.
         FileNotFoundError: if a folder or file is missing, a folder has no picture, or an image has no label image.
         PermissionError: if a folder cannot be read.
     """
@@ -49,34 +74,41 @@ def find_folder_pairs(
             f"Received images={_brief(images)} and labels={_brief(labels)}. Expected two folders, or two sequences of "
             f"paths. Pass both in the same way."
         )
-    if not _is_path(images):
-        return _listed_pairs(images, labels)
-    match = match_folders(images, labels)
-    if match.images_alone:
-        raise FileNotFoundError(_without_label(Path(images), Path(labels), match))
-    return match.pairs
+    if _is_path(images):
+        match, top = match_folders(images, labels), _place(images).folder
+        if match.images_alone:
+            raise FileNotFoundError(_without_label(_place(images), _place(labels), match))
+        pairs = match.pairs
+    else:
+        pairs = _listed_pairs(images, labels)
+        top = os.path.commonpath([pair.image.absolute().parent for pair in pairs])
+    if part is None:
+        return pairs
+    names = [os.path.relpath(os.path.splitext(pair.image.absolute())[0], top).replace(os.sep, "/") for pair in pairs]
+    return part.of(pairs, names)
 
 
 def match_folders(images: str | os.PathLike, labels: str | os.PathLike) -> Match:
     """Matches the files of two folders by their names.
 
     Args:
-        images: a folder.
-        labels: a folder.
+        images: a folder or pattern.
+        labels: a folder or pattern.
 
     Returns:
         A `Match`; each list is sorted by the path in the folder.
 
     Raises:
-        ValueError: if both are one folder, or two files of a folder have one name.
+        ValueError: if both are the same, two files of a folder have one name, or a pattern has two stars.
         FileNotFoundError: if a folder is missing, or holds no picture.
         PermissionError: if a folder cannot be read.
     """
-    images, labels = Path(images), Path(labels)
-    if images.absolute() == labels.absolute():
+    images, labels = _place(images), _place(labels)
+    if images._replace(folder=images.folder.absolute()) == labels._replace(folder=labels.folder.absolute()):
         raise ValueError(
-            f"Received the folder {images} for both images and labels. Expected two folders. Move the label images to "
-            f"one of their own, or pass two sequences of paths."
+            f"Received the folder {images} for both images and labels. Expected two folders, or two patterns of names. "
+            f"Move the label images to one of their own, pass patterns such as {images.folder}/*.jpg and "
+            f"{images.folder}/*_L.png, or pass two sequences of paths."
         )
     image_files, label_files = _pictures(images, "images", labels), _pictures(labels, "labels", images)
     return Match(
@@ -119,43 +151,76 @@ def _paths(values, name):
         ) from None
 
 
-def _pictures(folder, argument, other):
-    """The pictures below a folder by their path without suffix; those below the other folder are not part of it."""
+def _place(path):
+    path = Path(path)
+    if "*" not in path.name or is_folder(path):
+        return Place(path)
+    if path.name.count("*") > 1 or "*" in str(path.parent):
+        raise ValueError(
+            f"Received the pattern {path}. Expected one star, in the last part, for what the names of an image and its "
+            "mask share. Write it like photos/*_L.png: folders below are searched too."
+        )
+    start, _, end = path.name.partition("*")
+    return Place(path.parent, start, end)
+
+
+def _pictures(place, argument, other):
+    """The pictures of a place by what their names share with others; what belongs to the other place is not of it."""
+    folder, is_shared = place.folder, place.folder.absolute() == other.folder.absolute()
     if not is_folder(folder):
         raise FileNotFoundError(
             f"Received {argument}={str(folder)!r}, which {described(folder)}; {folder.parent} "
             f"{described(folder.parent)}. Expected a folder. Check the path."
         )
     found = collections.defaultdict(list)
-    for name in sorted(names_below(folder, other.absolute())):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in PICTURE_SUFFIXES:
-            found[stem].append(folder / name)
+    for path in sorted(names_below(folder, None if is_shared else other.folder.absolute())):
+        below, name = os.path.split(path)
+        shared = place.shared_of(name)
+        if shared is None or os.path.splitext(name)[1].lower() not in PICTURE_SUFFIXES:
+            continue
+        # In one folder, a name that fits both patterns belongs to the narrower one.
+        if is_shared and len(place.start + place.end) < len(other.start + other.end) and other.shared_of(name):
+            continue
+        # A name is written in one way on macOS and in another elsewhere; both are one name.
+        found[unicodedata.normalize("NFC", f"{below}/{shared}")].append(folder / path)
     if not found:
         formats = {"images": "PNG or JPEG", "labels": "PNG"}
+        pattern = "" if str(place) == str(folder) else f" that is named {place.start}*{place.end}"
         raise FileNotFoundError(
-            f"There is no picture in {folder}, which {described(folder)}. Expected {formats[argument]} files. "
-            f"Put the {argument} there, or pass another folder."
+            f"There is no picture{pattern} in {folder}, which {described(folder)}. Expected {formats[argument]} files. "
+            f"Put the {argument} there, or pass another folder{' or pattern' * bool(pattern)}."
         )
     for paths in found.values():
         if len(paths) > 1:
             raise ValueError(
-                f"{paths[0]} and {paths[1].name} have one name up to their suffix. Expected one file a name, as "
+                f"{paths[0]} and {paths[1].name} have one name up to their suffix"
+                f"{_as_written(*paths[:2])}. Expected one file a name, as "
                 f"{argument} are matched by name. Rename or remove one, or pass two sequences of paths."
             )
     return {stem: paths[0] for stem, paths in found.items()}
 
 
+def _as_written(one, other):
+    same = one.suffix == other.suffix and unicodedata.normalize("NFC", one.stem) == unicodedata.normalize(
+        "NFC", other.stem
+    )
+    return ", which Unicode writes in two ways" if same else ""
+
+
 def _without_label(images, labels, match):
     first = match.images_alone[0]
-    name = first.relative_to(images).with_suffix("").as_posix()
-    near = [path for path in match.labels_alone if first.stem in path.name]
+    below, shared = first.relative_to(images.folder).parent, images.shared_of(first.name)
+    name = (below / shared).as_posix()
+    expected = labels.folder / below / f"{labels.start}{shared}{labels.end}"
+    near = [path for path in match.labels_alone if shared in path.name]
+    affixes = near and [affix.removesuffix(near[0].suffix) for affix in near[0].name.split(shared, 1)]
     near = near or [path for path in match.labels_alone if path.parent.name == first.parent.name] or match.labels_alone
-    names = [path.relative_to(labels).with_suffix("").as_posix() for path in near]
+    names = [path.relative_to(labels.folder).with_suffix("").as_posix() for path in near]
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)
     free = f"the nearest name without an image is {nearest[0]!r}" if nearest else "all of them have an image"
+    cure = f"pass the pattern {labels.folder}/{affixes[0]}*{affixes[1]}{near[0].suffix} for them, " if affixes else ""
     return (
         f"{len(match.images_alone)} of {len(match.images_alone) + len(match.pairs)} images in {images} have no label "
-        f"image in {labels}. The first is {first}. Expected {labels / name}.png; {free}. "
-        f"Rename the label images like their images, remove these images, or pass two sequences of paths."
+        f"image in {labels}. The first is {first}. Expected {expected}{'' if '.' in labels.end else '.png'}; {free}. "
+        f"Rename the label images like their images, {cure}remove these images, or pass two sequences of paths."
     )

@@ -46,11 +46,11 @@ def described(folder: Path) -> str:
     return f"holds {', '.join(found[:5])}{more}"
 
 
-def names_below(folder: Path, skipped: Path) -> Iterator[str]:
+def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
     """Lists the files in a folder and in all folders below it.
 
     Args:
-        skipped: the absolute `Path` of a folder that is left out.
+        skipped: the absolute `Path` of a folder that is left out, if there is one.
 
     Yields:
         Paths from the folder on, such as "a/1.png", in no certain order, without what is hidden.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_hrnet.data.files.folders import find_folder_pairs, match_folders
+from keras_hrnet.data.files.parts import Part
 
 pytestmark = pytest.mark.once
 
@@ -87,6 +88,71 @@ class TestTwoFolders:
     def test_one_folder_for_both_is_refused(self, photos):
         with pytest.raises(ValueError, match="for both images and labels"):
             find_folder_pairs(photos, photos)
+
+
+class TestPatterns:
+    """`IMG_L.png` beside `IMG.jpg`, and other names that share a part."""
+
+    @pytest.fixture
+    def beside(self, tmp_path, noise, write_image):
+        for name in ("a", "sub/b"):
+            noise(tmp_path / "both" / f"{name}.jpg")
+            write_image(tmp_path / "both" / f"{name}_L.png", np.zeros((30, 40), np.uint8))
+        return tmp_path / "both"
+
+    @pytest.mark.parametrize(("images", "labels"), [("*.jpg", "*_L.png"), ("*", "*_L"), ("", "*_L.png")])
+    def test_masks_may_lie_beside_their_images(self, beside, images, labels):
+        pairs = find_folder_pairs(beside / images, f"{beside}/{labels}")
+        assert pairs == [(beside / f"{name}.jpg", beside / f"{name}_L.png") for name in ("a", "sub/b")]
+
+    def test_both_names_may_have_something_before_and_after_what_they_share(self, tmp_path, noise, write_image):
+        noise(tmp_path / "x" / "img_1_rgb.jpg")
+        mask = write_image(tmp_path / "y" / "mask-1.png", np.zeros((30, 40), np.uint8))
+        assert find_folder_pairs(tmp_path / "x/img_*_rgb.jpg", tmp_path / "y/mask-*.png")[0].label == mask
+
+    def test_a_pattern_that_would_match_is_proposed(self, photos, masks):
+        for path in sorted(masks.rglob("*.png")):
+            path.rename(path.with_name(f"{path.stem}_L.png"))
+        with pytest.raises(FileNotFoundError, match=message(f"pass the pattern {masks}/*_L.png for them")):
+            find_folder_pairs(photos, masks)
+        assert len(find_folder_pairs(photos, masks / "*_L.png")) == 3
+
+    def test_a_mask_that_is_missing_is_named_by_the_pattern(self, beside):
+        (beside / "sub/b_L.png").unlink()
+        with pytest.raises(FileNotFoundError, match=message("1 of 2 images", f"Expected {beside}/sub/b_L.png; all of")):
+            find_folder_pairs(beside / "*.jpg", beside / "*_L.png")
+
+    def test_no_file_of_a_pattern_is_said(self, beside):
+        with pytest.raises(FileNotFoundError, match=message("no picture that is named *_M.png in", "or pattern")):
+            find_folder_pairs(beside / "*.jpg", beside / "*_M.png")
+
+    @pytest.mark.parametrize("pattern", ["*_*.png", "*/b.png"])
+    def test_other_stars_are_refused(self, beside, pattern):
+        with pytest.raises((ValueError, FileNotFoundError), match=r"Expected one star|which does not exist"):
+            find_folder_pairs(beside / "*.jpg", beside / pattern)
+
+
+class TestUnicode:
+    """macOS stores the accent of a name as a letter of its own, other systems as one with the letter."""
+
+    def test_names_that_look_equal_are_matched(self, tmp_path, noise, write_image):
+        image = noise(tmp_path / "photos" / "caf\u00e9" / "\u00e9.jpg")
+        mask = write_image(tmp_path / "masks" / "cafe\u0301" / "e\u0301.png", np.zeros((30, 40), np.uint8))
+        assert find_folder_pairs(tmp_path / "photos", tmp_path / "masks") == [(image, mask)]
+
+    def test_two_files_whose_names_look_equal_are_said_to_be_so(self, tmp_path, noise):
+        for name in ("\u00e9.jpg", "e\u0301.jpg"):
+            noise(tmp_path / "photos" / name)
+        with pytest.raises(ValueError, match=r"up to their suffix, which Unicode writes in two ways. Expected one"):
+            find_folder_pairs(tmp_path / "photos", tmp_path)
+
+
+class TestAShare:
+    def test_it_follows_from_the_names_in_the_folder(self, photos, masks):
+        val, train = (find_folder_pairs(photos, masks, Part(split, 0.3)) for split in ("val", "train"))
+        assert [pair.image.name for pair in val + train] == ["2.JPG", "10.png", "b.jpg"]
+        pairs = find_folder_pairs(photos, masks)
+        assert find_folder_pairs(*zip(*pairs, strict=True), Part("val", 0.3)) == val
 
 
 class TestTwoSequences:
