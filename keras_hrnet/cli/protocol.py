@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import keras
 import typer
 
+from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers, parse_size
-from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.models import with_scales
-from keras_hrnet.models.network import checked_classes, own_classes, standardize_classes
+from keras_hrnet.models.network import checked_classes, own_classes
 
 Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged: 0.5,0.75,1.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
@@ -50,11 +51,6 @@ def read_options(scales: str, flip: bool, tile: str | None, overlap: int | None,
         "overlap": overlap,
         "average": average,
     }
-
-
-def parse_classes(text: str) -> Classes:
-    """Reads names with commas between them, or the name of a data set."""
-    return standardize_classes(text if text in DATA_SETS else [name.strip() for name in text.split(",")])
 
 
 def load_network(

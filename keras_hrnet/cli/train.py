@@ -8,8 +8,9 @@ import rich.console
 import typer
 
 from keras_hrnet import models
+from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers
-from keras_hrnet.cli.protocol import load_network, parse_classes
+from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
 from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.distributed.processes import num_devices

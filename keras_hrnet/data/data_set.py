@@ -14,6 +14,8 @@ from keras_hrnet.data.label_coding import coding_of_data_set
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
+from keras_hrnet.data.records.layout import is_packed
+from keras_hrnet.data.records.source import Records
 from keras_hrnet.data_sets import DataSet
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def data_set(
 
     Args:
         row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
-        root: the folder that holds all files.
+        root: the folder that holds all files, or the one that `keras-hrnet data pack` wrote.
         split: one of `row.splits`; "trainval" is train and val together.
         augment: whether this is training data; None means that "train" and "trainval" are.
         verify: whether to read all files once, to find damaged ones and foreign values before training does.
@@ -72,4 +74,6 @@ def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:
 
 
 def _open(row, root, split, *, verify, damaged):
+    if is_packed(root):
+        return Records(*(root / part for part in row.parts_of(split)), verify=verify)
     return open_files(find_split_pairs(root, row, split), known=row.label_values, verify=verify, damaged=damaged)

@@ -1,0 +1,235 @@
+"""How the command line describes a data set: a known one by its root, one's own by folders and the masks' values."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import keras_hrnet.data
+from keras_hrnet.data.label_coding import LabelCoding, coding_of, coding_of_data_set
+from keras_hrnet.data.records.layout import is_packed
+from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.models.network import standardize_classes
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+DEFAULT_DATA_SET = "cityscapes"
+
+Root = Annotated[
+    pathlib.Path | None, typer.Option("--data", help="Root of a known data set, or of what `data pack` wrote.")
+]
+DataSetName = Annotated[
+    str | None, typer.Option(help=f"Which data set it is; {DEFAULT_DATA_SET} by default: {', '.join(DATA_SETS)}.")
+]
+Images = Annotated[
+    pathlib.Path | None,
+    typer.Option(help="Instead: a folder of your own images, or a pattern such as 'photos/*.jpg'; or packed ones."),
+]
+Masks = Annotated[
+    pathlib.Path | None,
+    typer.Option(help="The folder of their masks, matched by name, or a pattern such as 'photos/*_L.png'."),
+]
+ValImages = Annotated[pathlib.Path | None, typer.Option(help="Images to validate on.")]
+ValMasks = Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks.")]
+ValShare = Annotated[
+    float | None,
+    typer.Option(help="Instead of --val-images: the share of --images to validate on, such as 0.2, chosen by name."),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option("--classes", help=f"Class names by comma, how many there are, or a data set: {', '.join(DATA_SETS)}."),
+]
+IgnoreLabel = Annotated[
+    str | None, typer.Option(help="Values of the masks that are ignored, by comma; 255 by default, none for 'none'.")
+]
+IdMap = Annotated[
+    str | None, typer.Option(help="Class of each value of the masks, such as 0:background,255:leaf; or a file of it.")
+]
+Palette = Annotated[
+    str | None,
+    typer.Option(help="Colour of each class in masks that are colour pictures: #000000,#00c800; or a file of it."),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """A data set as the options of a command describe it; `Root`, `Images` and so on say what each is.
+
+    Args:
+        classes: the text of --classes, or classes that are known otherwise, such as those of a network.
+
+    Raises:
+        ValueError: if the options contradict one another, or one cannot be read.
+    """
+
+    data: str | os.PathLike | None = None
+    data_set: str | None = None
+    images: str | os.PathLike | None = None
+    masks: str | os.PathLike | None = None
+    val_images: str | os.PathLike | None = None
+    val_masks: str | os.PathLike | None = None
+    val_share: float | None = None
+    classes: str | Classes | Sequence[str] | None = None
+    ignore_label: str | None = None
+    id_map: str | None = None
+    palette: str | None = None
+
+    def __post_init__(self) -> None:
+        own = {name: value for name, value in vars(self).items() if name not in ("data", "data_set") and value}
+        if (self.data is None) == (self.images is None) or (self.data is not None and own):
+            given = ", ".join(f"{_option(name)} {value}" for name, value in vars(self).items() if value is not None)
+            raise ValueError(
+                f"Received {given or 'no data'}. Expected either --data, the root of a known data set, or --images and "
+                "--masks with what describes them. Pass the one or the other."
+            )
+        if self.data_set is not None and (self.data_set not in DATA_SETS or self.data is None):
+            raise ValueError(
+                f"Received --data-set {self.data_set} and --data {self.data}. Expected one of {', '.join(DATA_SETS)}, "
+                "and its root. Correct the name, or pass the root."
+            )
+        if self.val_share is not None and self.val_images is not None:
+            raise ValueError(
+                f"Received --val-share {self.val_share} and --val-images {self.val_images}. Expected one of them. "
+                "Leave one out."
+            )
+        for images, masks in (("images", "masks"), ("val_images", "val_masks")):
+            self._check_masks(images, masks)
+        if self.classes is None and (self.id_map or self.palette):
+            raise ValueError(
+                f"Received --id-map {self.id_map} and --palette {self.palette} without --classes. Expected the names "
+                "of the classes, or how many there are. Pass --classes."
+            )
+        # Nothing is read before all of the options make sense.
+        _ = self.coding
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the options say which images to validate on."""
+        return self.data is not None or self.val_images is not None or self.val_share is not None
+
+    @property
+    def coding(self) -> LabelCoding | None:
+        """How the masks store the classes; None where the options do not say it."""
+        if self.data is not None:
+            return coding_of_data_set(DATA_SETS[self.data_set or DEFAULT_DATA_SET])
+        if self.classes is None:
+            return None
+        return coding_of(parse_classes(self.classes), **self._values())
+
+    def dataset(self, split: str, **arguments: Any) -> "tf.data.Dataset":
+        """Makes the dataset of a split: "train" or "val", or another that a known data set has.
+
+        Args:
+            split: of one's own images, "val" is --val-images or the part of --val-share; without both, all of them.
+            **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
+        """
+        if self.data is not None:
+            return getattr(keras_hrnet.data, self.data_set or DEFAULT_DATA_SET)(self.data, split, **arguments)
+        return keras_hrnet.data.folders(
+            *self.folders_of(split),
+            parse_classes(self._given_classes()),
+            **self._values(),
+            **({} if self.val_share is None else {"split": split, "val_share": self.val_share}),
+            **arguments,
+        )
+
+    def folders_of(self, split: str) -> tuple[str | os.PathLike, str | os.PathLike | None]:
+        """Says where one's own images and masks of a split lie, before --val-share divides them."""
+        is_val = split == "val" and self.val_images is not None
+        return (self.val_images, self.val_masks) if is_val else (self.images, self.masks)
+
+    def _check_masks(self, images, masks):
+        folder, mask_folder = getattr(self, images), getattr(self, masks)
+        if (folder is None) != (mask_folder is None) and not (folder is not None and is_packed(folder)):
+            raise ValueError(
+                f"Received {_option(images)} {folder} and {_option(masks)} {mask_folder}. Expected both, unless the "
+                "images are what `data pack` wrote, with their masks in it. Pass the other too."
+            )
+
+    def _values(self):
+        return {
+            "ignore_label": parse_ignore_label(self.ignore_label),
+            "id_map": parse_id_map(self.id_map),
+            "palette": parse_palette(self.palette),
+        }
+
+    def _given_classes(self):
+        if self.classes is None:
+            raise ValueError(
+                f"Received --images {self.images} without --classes. Expected the names of their classes, or how many "
+                "there are. Pass --classes background,leaf, or the name of a data set."
+            )
+        return self.classes
+
+
+def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
+    """Reads names with commas between them, a number of classes, or the name of a data set."""
+    if not isinstance(classes, str):
+        return standardize_classes(classes)
+    if classes.strip().isdecimal():
+        return coding_of(int(classes)).classes
+    return standardize_classes(classes if classes in DATA_SETS else [name.strip() for name in classes.split(",")])
+
+
+def parse_ignore_label(text: str | None) -> tuple[int, ...] | None:
+    """Reads integers with commas between them, or "none"; None stays None."""
+    if text is None:
+        return None
+    if text == "none":
+        return ()
+    try:
+        return tuple(int(value) for value in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"Received --ignore-label {text!r}. Expected stored values with commas between them, or none. Write it "
+            "like 255, or 0,255."
+        ) from None
+
+
+def parse_id_map(text: str | None) -> Mapping[int, int | str] | None:
+    """Reads pairs such as "0:background,255:leaf", as JSON writes them too, or a file of them; None stays None."""
+    if text is None:
+        return None
+    pairs = re.split(r"[,\n]", _content(text).strip().strip("{}").strip().strip(","))
+    matches = [re.fullmatch(r'\s*"?(-?\d+)"?\s*[:=]\s*"?(.*?)"?\s*', pair) for pair in pairs if pair.strip()]
+    if not matches or None in matches:
+        raise ValueError(
+            f"Received --id-map {text!r}. Expected the class of each stored value, with commas between them, or a file "
+            "of that. Write it like 0:background,255:leaf."
+        )
+    found = {int(value): int(name) if name.isdecimal() else name for value, name in (m.groups() for m in matches)}
+    if len(found) != len(matches):
+        raise ValueError(f"Received --id-map {text!r}, which has a value twice. Expected each once. Correct it.")
+    return found
+
+
+def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
+    """Reads colours such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
+    if text is None:
+        return None
+    content = _content(text)
+    digits = re.fullmatch(r"[\s,;:()\[\]]*(?:#[0-9a-fA-F]{6}[\s,;:]*)+", content) and re.findall(r"#(\w{6})", content)
+    if digits:
+        return [tuple(bytes.fromhex(color)) for color in digits]
+    numbers = [int(number) for number in re.findall(r"\d+", content)]
+    if not numbers or len(numbers) % 3 or re.search(r"[^\d\s,;:()\[\]]", content):
+        raise ValueError(
+            f"Received --palette {text!r}. Expected red, green and blue of each class, or a file of that. Write it "
+            "like #000000,#00c800, or 0,0,0;0,200,0."
+        )
+    return [tuple(numbers[i : i + 3]) for i in range(0, len(numbers), 3)]
+
+
+def _content(text):
+    """The text itself, or what is in the file of that name."""
+    is_file = len(text) < 255 and pathlib.Path(text).is_file()
+    return pathlib.Path(text).read_text(encoding="utf-8") if is_file else text
+
+
+def _option(name):
+    return f"--{name.replace('_', '-')}"
