@@ -58,7 +58,8 @@ def main():
     print(f"| network | head | precision | {' | '.join(COLUMNS)} | ms |")
     print(f"| --- | --- | --- |{' ---: |' * (len(COLUMNS) + 1)}")
     for key in keys:
-        print(f"| {' | '.join([*key, *table[','.join(key)], times.get(key, '')])} |")
+        latency = f"{times[key]:.0f}" if key in times else ""
+        print(f"| {' | '.join([*key, *table[','.join(key)], latency])} |")
 
 
 def rows(folder, keys):
@@ -175,7 +176,10 @@ def file_of(folder, key):
 
 
 def latencies(folder, keys, rounds):
-    """Measures files in turn, so that what else the machine does slows all alike; a minute at most for each."""
+    """Measures files in turn, so that what else the machine does slows all alike; a minute at most for each.
+
+    Returns the median milliseconds of each file, by key.
+    """
     from keras_hrnet.export.litert import TFLiteModel
 
     seconds = {key: [] for key in keys}
@@ -187,7 +191,7 @@ def latencies(folder, keys, rounds):
                 start = time.perf_counter()
                 model.interpreter.invoke()
                 seconds[key].append(time.perf_counter() - start)
-    return {key: f"{1000 * sorted(values)[len(values) // 2]:.0f}" for key, values in seconds.items() if values}
+    return {key: 1000 * sorted(values)[len(values) // 2] for key, values in seconds.items() if values}
 
 
 if __name__ == "__main__":

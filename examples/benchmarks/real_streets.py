@@ -1,0 +1,291 @@
+"""What networks learn of real streets from random weights: HRNet beside U-Net and DeepLabV3+, on CamVid.
+
+Command:  python examples/benchmarks/real_streets.py data/camvid comparison
+          python examples/benchmarks/real_streets.py data/camvid comparison --seeds 3 --minutes 60
+Hardware: any; on two CPU cores, a step of eight crops takes from one second (HRNetW18Small) to fifteen (UNet-31M).
+Result:   results.md, results.json and results.png in the folder; see README.md beside it.
+
+Every network sees the same crops in the same order for a seed, by the same recipe, for equally many steps; with
+`--minutes` there is a second table, of equally many minutes: the number of steps follows from what a step took. Of two
+learning rates, each network has the one that scored better on the validation photos after a short training.
+
+All is kept in the folder: called again, the command resumes an interrupted training from its last save, and does not
+repeat a finished one. The tables are written again whenever a network is finished.
+"""
+
+import argparse
+import dataclasses
+import gc
+import json
+import math
+import pathlib
+import statistics
+import time
+
+import keras
+from exports import file_of, latencies
+from street_networks import NETWORKS
+
+import keras_hrnet
+from keras_hrnet.data import camvid
+from keras_hrnet.export.graph import read_graph
+from keras_hrnet.replacing import replacing
+from keras_hrnet.training import Recipe, read_run
+
+THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
+# What cannot change within a folder: its rows would not be of one comparison.
+FIXED = ("data", "crop", "batch", "rates", "trial_steps")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compares networks on CamVid.")
+    parser.add_argument("data", type=pathlib.Path, help="the root of CamVid, as `keras_hrnet.data.camvid` reads it")
+    parser.add_argument("folder", type=pathlib.Path, help="for runs, files and tables; an interrupted one is resumed")
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NETWORK")
+    parser.add_argument("--steps", type=int, default=4500, help="of each training, rounded to whole epochs")
+    parser.add_argument("--minutes", type=float, help="also train each network for so long")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--crop", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rates", type=float, nargs="+", default=(1e-3, 3e-3), help="learning rates to try")
+    parser.add_argument("--trial-steps", type=int, default=225, help="of the short training with each rate")
+    parser.add_argument("--rounds", type=int, default=9, help="runs of each `.tflite` file for its median latency")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    Comparison(options).run()
+
+
+class Comparison:
+    """The folder of a comparison: rows of what is finished, by what they are of."""
+
+    def __init__(self, options):
+        self.options, self.folder = options, options.folder
+        self.path = self.folder / "rows.json"
+        fixed = json.loads(json.dumps({name: getattr(options, name) for name in FIXED}, default=str))
+        kept = json.loads(self.path.read_text()) if self.path.exists() else {"options": fixed, "rows": {}}
+        self.fixed, self.rows = fixed, kept["rows"]
+        for name, value in fixed.items():
+            if kept["options"][name] != value:
+                raise SystemExit(
+                    f"Received {name}={value} for the folder {self.folder}, whose results are of "
+                    f"{kept['options'][name]}. Expected one comparison in a folder. Pass another folder."
+                )
+
+    def run(self):
+        options = self.options
+        kinds = [f"{options.steps} steps", *([f"{options.minutes:g} minutes"] if options.minutes else [])]
+        for kind in kinds:
+            for seed in range(options.seeds):
+                for network in options.networks:
+                    self.row(f"{network}, {kind}, seed {seed}", self.trained, network, kind, seed)
+                    self.row(f"{network}, file", self.exported, network, kind)
+                    write_tables(self, kinds)
+        files = [network for network in options.networks if f"{network}, file" in self.rows]
+        found = latencies(self.folder, [(network,) for network in files], options.rounds)
+        for (network,), milliseconds in found.items():
+            self.rows[f"{network}, file"]["milliseconds"] = milliseconds
+        self.save()
+        text, results = write_tables(self, kinds)
+        plot(results, self.folder / "results.png")
+        print(text)
+
+    def row(self, key, make, *arguments):
+        """Returns what is known of a key, and finds it out where it is not."""
+        if key not in self.rows:
+            row = make(*arguments)
+            self.rows[key] = row
+            self.save()
+            # What Keras keeps of one network would add up.
+            keras.utils.clear_session()
+            gc.collect()
+        return self.rows[key]
+
+    def save(self):
+        with replacing(self.path) as part:
+            part.write_text(json.dumps({"options": self.fixed, "rows": self.rows}, indent=1) + "\n")
+
+    def trial(self, network, rate):
+        """Trains shortly with a learning rate: the score, and what a step took."""
+        clock = StepClock()
+        run_dir = self.folder / network / f"rate-{rate:g}"
+        self.train(network, run_dir, 0, rate, self.options.trial_steps, num_validations=1, callbacks=[clock])
+        result = read_run(run_dir)["result"]
+        # A trial that was complete before gives no time of its steps, but for that of all together.
+        seconds = statistics.median(clock.seconds) if clock.seconds else result["seconds"] / self.options.trial_steps
+        return {"mean_iou": result["best_mean_iou"], "seconds_a_step": seconds}
+
+    def trained(self, network, kind, seed):
+        """Trains with the better learning rate, and scores the weights of the best validation."""
+        trials = {rate: self.row(f"{network}, rate {rate:g}", self.trial, network, rate) for rate in self.options.rates}
+        rate = max(trials, key=lambda rate: trials[rate]["mean_iou"])
+        seconds_a_step = min(trial["seconds_a_step"] for trial in trials.values())
+        in_time = kind.endswith("minutes")
+        steps = round(60 * self.options.minutes / seconds_a_step) if in_time else self.options.steps
+        run_dir = self.run_dir(network, kind, seed)
+        model, steps = self.train(network, run_dir, seed, rate, steps)
+        report = keras_hrnet.evaluate(model, camvid(self.options.data, "val", verify=False))
+        thin = {name: float(report.iou[report.class_names.index(name)]) for name in THIN_CLASSES}
+        return {
+            "steps": steps,
+            "learning_rate": rate,
+            "seconds_a_step": seconds_a_step,
+            "seconds": read_run(run_dir)["result"]["seconds"],
+            "parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+            "mean_iou": report.mean_iou,
+            "mean_boundary_iou": report.mean_boundary_iou,
+            **thin,
+        }
+
+    def run_dir(self, network, kind, seed):
+        return self.folder / network / f"{kind.replace(' ', '-')}-seed-{seed}"
+
+    def train(self, network, run_dir, seed, rate, steps, num_validations=20, callbacks=()):
+        """Trains for whole epochs; returns the network with its best weights, and the number of steps."""
+        keras.utils.set_random_seed(seed)
+        crop, batch = tuple(self.options.crop), self.options.batch
+        recipe = dataclasses.replace(RECIPE, learning_rate=rate, batch_size=batch, crop_size=crop)
+        train = camvid(self.options.data, "train", verify=False, cache="memory", seed=seed, **recipe.data_arguments())
+        val = camvid(self.options.data, "val", verify=False)
+        epochs = max(1, round(steps / len(train)))
+        recipe = dataclasses.replace(recipe, epochs=epochs, validate_every=max(1, epochs // num_validations))
+        model = NETWORKS[network](len(val.classes.names))
+        options = {"run_dir": run_dir, "seed": seed, "callbacks": callbacks, "notes": {"network": network}}
+        model = keras_hrnet.train(model, train, val, recipe=recipe, **options)
+        return model, epochs * len(train)
+
+    def exported(self, network, kind):
+        """Exports the network of the first seed, at the size of the photos."""
+        val = camvid(self.options.data, "val", verify=False)
+        size = tuple(val.element_spec[0].shape[1:3])
+        model = NETWORKS[network](len(val.classes.names))
+        model.load_weights(self.run_dir(network, kind, 0) / "best.keras")
+        path = file_of(self.folder, (network,))
+        report = keras_hrnet.export_tflite(model, path, image_size=size, representative_data=val.take(2))
+        return {"megabytes": report.size_bytes / 1e6, "multiplications": multiplications(path), "image_size": size}
+
+
+class StepClock(keras.callbacks.Callback):
+    """Times steps from the end of one to the end of the next, so that no compilation counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds, self.last = [], None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.last = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter()
+        if self.last is not None:
+            self.seconds.append(now - self.last)
+        self.last = now
+
+
+def multiplications(path):
+    """Counts what the convolutions and matrix products of a `.tflite` file multiply."""
+    return sum(_multiplications(operator) for operator in read_graph(path).operators)
+
+
+def _multiplications(operator):
+    (output, *_) = operator.outputs
+    shapes = [tensor.shape for tensor in operator.inputs]
+    match operator.name:
+        case "CONV_2D" | "FULLY_CONNECTED":
+            return math.prod(output.shape) * math.prod(shapes[1][1:])
+        case "DEPTHWISE_CONV_2D":
+            return math.prod(output.shape) * math.prod(shapes[1][1:3])
+        case "TRANSPOSE_CONV":
+            # Its inputs are the size of the result, the kernel and the map; each value of the map meets each filter.
+            return math.prod(shapes[2]) * math.prod(shapes[1][:3])
+        case "BATCH_MATMUL":
+            return math.prod(output.shape) * shapes[0][-2 if operator.options.adjX else -1]
+    return 0
+
+
+def write_tables(comparison, kinds):
+    """Writes what is finished as Markdown and JSON; returns both."""
+    rows, networks, seeds = comparison.rows, comparison.options.networks, range(comparison.options.seeds)
+    results = {}
+    for kind in kinds:
+        of_kind = {n: [rows[key] for s in seeds if (key := f"{n}, {kind}, seed {s}") in rows] for n in networks}
+        results[kind] = {n: {"runs": runs, **rows.get(f"{n}, file", {})} for n, runs in of_kind.items() if runs}
+    results = {kind: found for kind, found in results.items() if found}
+    text = "\n\n".join(table(kind, found) for kind, found in results.items()) + "\n"
+    for name, content in (("results.md", text), ("results.json", json.dumps(results, indent=1) + "\n")):
+        with replacing(comparison.folder / name) as part:
+            part.write_text(content)
+    return text, results
+
+
+def table(kind, found):
+    names = ["mIoU %", *(f"IoU % of {name}" for name in THIN_CLASSES), "boundary IoU %"]
+    keys = ["mean_iou", *THIN_CLASSES, "mean_boundary_iou"]
+    header = ["network", "parameters, M", "multiplications, G", *names, "steps", "rate", "s a step", "`.tflite`, ms"]
+    lines = [f"{kind} each:\n", f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
+    for network, result in found.items():
+        runs = result["runs"]
+        cells = [
+            network,
+            f"{runs[0]['parameters'] / 1e6:.1f}",
+            f"{result['multiplications'] / 1e9:.1f}" if "multiplications" in result else "",
+            *(spread([100 * run[key] for run in runs]) for key in keys),
+            f"{runs[0]['steps']}",
+            f"{runs[0]['learning_rate']:g}",
+            f"{runs[0]['seconds_a_step']:.2f}",
+            f"{result['milliseconds']:.0f}" if "milliseconds" in result else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def spread(values):
+    """The mean of the seeds, with the smallest and the largest where there are several."""
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
+
+
+def plot(results, path):
+    """Draws the score over what a network costs: parameters, multiplications and latency."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    costs = {
+        "parameters, M": lambda result: result["runs"][0]["parameters"] / 1e6,
+        "multiplications, G": lambda result: result["multiplications"] / 1e9,
+        "latency of the .tflite, ms": lambda result: result["milliseconds"],
+    }
+    figure, panels = pyplot.subplots(
+        len(results), len(costs), figsize=(13, 4 * len(results)), squeeze=False, layout="constrained"
+    )
+    for row, (kind, found) in zip(panels, results.items(), strict=True):
+        for panel, (label, cost) in zip(row, costs.items(), strict=True):
+            points = {network: (cost(result), score_of(result)) for network, result in found.items()}
+            for network, point in points.items():
+                panel.plot(*point, "o")
+                panel.annotate(network, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
+            panel.set(xlabel=label, ylabel="mIoU on the validation photos, %", xscale="log", title=f"{kind} each")
+    with replacing(path) as part:
+        figure.savefig(part, dpi=120, format="png")
+    pyplot.close(figure)
+
+
+def score_of(result):
+    return 100 * statistics.mean(run["mean_iou"] for run in result["runs"])
+
+
+RECIPE = Recipe(
+    source="The comparison on real streets.",
+    learning_rate=0.01,
+    weight_decay=1e-4,
+    class_weights=None,
+    scales=(0.75, 1.5),
+    scale_step=None,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.2,
+)
+
+if __name__ == "__main__":
+    main()

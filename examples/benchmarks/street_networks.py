@@ -1,0 +1,122 @@
+"""The networks that `real_streets.py` compares, a line each: HRNet, U-Net and DeepLabV3+, all with random weights.
+
+All take RGB pixels in [0, 255] of any size, and give float32 logits of that size. U-Net is that of the paper with
+padded convolutions and batch normalisation, DeepLabV3+ is KerasHub's over ResNet-50. Both halve the image a fixed
+number of times: it is padded with the mean colour to sizes that can be halved so often, and the logits are cut.
+"""
+
+import keras
+from exports import OCR_CHANNELS
+
+import keras_hrnet
+from keras_hrnet.layers import Normalize
+
+
+def hrnet(name, **options):
+    """Returns the function that makes a network of this package, for a number of classes."""
+    return lambda num_classes: getattr(keras_hrnet, name)(num_classes, **options)
+
+
+def unet(filters):
+    """Returns the function that makes a U-Net whose finest maps have so many channels: 64 as published.
+
+    Reference: Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", 2015, figure 1.
+    """
+
+    def body(x, num_classes):
+        skips = []
+        for level in range(4):
+            x = double_convolution(x, filters * 2**level)
+            skips.append(x)
+            x = keras.layers.MaxPooling2D()(x)
+        x = double_convolution(x, filters * 16)
+        for level, skip in reversed(list(enumerate(skips))):
+            x = keras.layers.Conv2DTranspose(filters * 2**level, 2, strides=2)(x)
+            x = double_convolution(keras.layers.Concatenate()([skip, x]), filters * 2**level)
+        return keras.layers.Conv2D(num_classes, 1)(x)
+
+    return lambda num_classes: padded_network("UNet", body, num_classes, multiple=16)
+
+
+def double_convolution(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    return x
+
+
+def deeplab_v3_plus(num_classes):
+    """Makes KerasHub's DeepLabV3+ over ResNet-50, with the sizes of its preset for PASCAL VOC."""
+    import keras_hub
+
+    encoder = keras_hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 128, 256, 512],
+        stackwise_num_blocks=[3, 4, 6, 3],
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type="bottleneck_block",
+        use_pre_activation=True,
+    )
+    backbone = keras_hub.models.DeepLabV3Backbone(
+        encoder, "P5", upsampling_size=8, dilation_rates=[6, 12, 18], low_level_feature_key="P2"
+    )
+
+    def body(x, num_classes):
+        return keras_hub.models.DeepLabV3ImageSegmenter(backbone, num_classes)(x)
+
+    return padded_network("DeepLabV3Plus", body, num_classes, multiple=32)
+
+
+def padded_network(name, body, num_classes, multiple):
+    """Makes a network of the layers that `body` connects, for images of any size."""
+    image = keras.Input((None, None, 3), name="image")
+    x = Pad(multiple)(Normalize(data_format="channels_last", name="normalize")(image))
+    return keras.Model(image, Cut(dtype="float32")([body(x, num_classes), image]), name=name)
+
+
+@keras.saving.register_keras_serializable(package="street_networks")
+class Pad(keras.layers.Layer):
+    """Pads maps with zeros below and on the right, to a height and width that are multiples of a number."""
+
+    def __init__(self, multiple, **kwargs):
+        super().__init__(**kwargs)
+        self.multiple = multiple
+
+    def call(self, x):
+        below, right = (-length % self.multiple for length in keras.ops.shape(x)[1:3])
+        return keras.ops.pad(x, ((0, 0), (0, below), (0, right), (0, 0)))
+
+    def compute_output_shape(self, input_shape):
+        batch, *size, channels = input_shape
+        return (batch, *(None if length is None else length + -length % self.multiple for length in size), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="street_networks")
+class Cut(keras.layers.Layer):
+    """Cuts maps to the height and width of others, from the upper left corner on."""
+
+    def call(self, inputs):
+        x, reference = inputs
+        height, width = keras.ops.shape(reference)[1:3]
+        return keras.ops.cast(x, self.compute_dtype)[:, :height, :width]
+
+    def compute_output_shape(self, input_shape):
+        (batch, _, _, channels), (_, height, width, _) = input_shape
+        return batch, height, width, channels
+
+
+NETWORKS = {
+    "HRNetW18Small": hrnet("HRNetW18Small"),
+    "HRNetW18Small-OCR": hrnet("HRNetW18Small", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18Small"]),
+    "HRNetW18SmallV2": hrnet("HRNetW18SmallV2"),
+    "HRNetW18SmallV2-OCR": hrnet("HRNetW18SmallV2", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18SmallV2"]),
+    "UNet-2M": unet(16),
+    "UNet-8M": unet(32),
+    "UNet-31M": unet(64),
+    "DeepLabV3Plus": deeplab_v3_plus,
+}
+"""From the name of each network to the function that makes it, for a number of classes."""
