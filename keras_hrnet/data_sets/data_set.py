@@ -1,4 +1,4 @@
-"""All that is known of a data set: the row that each file of this folder fills in."""
+"""All that is known of a data set: the row that a TOML file of this folder fills in."""
 
 import dataclasses
 from collections.abc import Mapping

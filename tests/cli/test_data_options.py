@@ -3,8 +3,7 @@ import pytest
 from PIL import Image
 
 from keras_hrnet.cli.data_options import DataOptions, parse_classes, parse_id_map, parse_ignore_label, parse_palette
-from keras_hrnet.data_sets import Classes
-from keras_hrnet.data_sets.camvid import CAMVID
+from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.streets.synthesis import synthesize
 
 pytestmark = pytest.mark.once
@@ -49,7 +48,7 @@ def test_a_known_data_set_is_read_by_its_row(tmp_path):
         Image.fromarray(pixels).save(tmp_path / "camvid" / folder / "a.png")
     options = DataOptions(tmp_path / "camvid", "camvid")
     ((_, label),) = options.dataset("val")
-    assert options.coding.classes is CAMVID.classes
+    assert options.coding.classes is DATA_SETS["camvid"].classes
     assert np.unique(label).tolist() == [255]
 
 
@@ -85,8 +84,8 @@ def test_classes_have_to_be_said_to_make_a_dataset(own):
 def test_classes_are_names_a_number_or_a_data_set():
     assert parse_classes("leaf, flower").names == ("leaf", "flower")
     assert parse_classes("3") == Classes.unnamed(3)
-    assert parse_classes("camvid") is CAMVID.classes
-    assert parse_classes(CAMVID.classes) is CAMVID.classes
+    assert parse_classes("camvid") is DATA_SETS["camvid"].classes
+    assert parse_classes(DATA_SETS["camvid"].classes) is DATA_SETS["camvid"].classes
 
 
 def test_ignored_values_are_integers_or_none():
