@@ -1,6 +1,7 @@
 """Training as published: losses, optimizer, schedule, recipes, and `train`, which puts them into Keras's `fit`."""
 
 from keras_hrnet.distributed.distribution import distributed
+from keras_hrnet.training.adamw import AdamW
 from keras_hrnet.training.fitting import freeze_norm, train
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.recipe import Recipe
@@ -12,6 +13,7 @@ from keras_hrnet.training.sgd import SGD
 __all__ = [
     "RECIPES",
     "SGD",
+    "AdamW",
     "CrossEntropy",
     "OhemCrossEntropy",
     "Poly",

@@ -121,7 +121,7 @@ def train(
     check_devices(model, train, val, recipe.freeze_norm)
     recipe = recipe.with_images_at_once(batch_size_of(train))
     loss_function = loss or recipe.loss_function(classes, data_format(model))
-    optimizer = recipe.optimizer(len(train), HEAD_PATTERN)
+    optimizer = recipe.make_optimizer(len(train), HEAD_PATTERN)
     metric = MeanIoU(len(classes.names), classes.ignore_label, data_format(model))
     if not save_minutes >= 0:
         raise ValueError(f"Received save_minutes={save_minutes}. Expected at least 0, which saves after each step.")

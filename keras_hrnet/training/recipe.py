@@ -6,11 +6,13 @@ import warnings
 import keras
 
 from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.training.adamw import AdamW
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.settings import require, typed
 from keras_hrnet.training.sgd import SGD
 
+OPTIMIZERS = ("sgd", "adamw")
 LOSSES = ("cross_entropy", "ohem", "rmi")
 # The data sets whose published recipe weighs the classes.
 WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
@@ -27,13 +29,14 @@ class Recipe:
         batch_size: number of images for an update of the weights, in all accumulated batches together.
         gradient_accumulation: number of batches whose gradients are added up for an update, each of
             `batch_size / gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
+        optimizer: "sgd" (see `SGD`: all weights decay) or "adamw" (see `AdamW`: those of one dimension do not).
         learning_rate: that of the first update after the warm-up.
         head_rate: factor of the learning rate in all layers after the backbone.
         power: exponent with which the learning rate falls to zero: see `Poly`.
         warmup_epochs: number of epochs, or part of one, in which the learning rate rises.
-        momentum: of `SGD`.
+        momentum: of `SGD`; `beta_1` of `AdamW`.
         nesterov: whether the momentum is Nesterov's.
-        weight_decay: of `SGD`.
+        weight_decay: of the optimizer.
         clip_norm: largest norm of the gradient of all weights together; None for no limit.
         loss: "cross_entropy", "ohem" (hard pixels alone) or "rmi" (region mutual information).
         class_weights: "cityscapes" for the published ones of its 19 classes, a number for each class, or None. "rmi"
@@ -65,6 +68,7 @@ class Recipe:
     epochs: int = 484
     batch_size: int = 12
     gradient_accumulation: int = 1
+    optimizer: str = "sgd"
     learning_rate: float = 0.01
     head_rate: float = 1.0
     power: float = 0.9
@@ -99,6 +103,12 @@ class Recipe:
         ):
             require(getattr(self, name) >= least, name, getattr(self, name), f"at least {least}")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {OPTIMIZERS}")
+        if self.nesterov and self.optimizer != "sgd":
+            raise ValueError(
+                f"Received nesterov=True with optimizer={self.optimizer!r}. Expected 'sgd', which has Nesterov's "
+                "momentum. Leave nesterov out, or pass optimizer='sgd'."
+            )
         require(self.loss in LOSSES, "loss", self.loss, f"one of {LOSSES}")
         require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "None, or a number between 0 and 1")
         require(
@@ -140,7 +150,7 @@ class Recipe:
             **{name: getattr(self, name) for name in names},
         }
 
-    def optimizer(self, num_batches: int, head_pattern: str) -> SGD:
+    def make_optimizer(self, num_batches: int, head_pattern: str) -> SGD | AdamW:
         """Makes the optimizer, under a `Poly` schedule.
 
         Args:
@@ -157,17 +167,18 @@ class Recipe:
                 f"{num_batches} batches. Expected at least one update. Train longer, or accumulate less."
             )
         warmup = min(round(self.warmup_epochs * num_batches / self.gradient_accumulation), steps - 1)
-        return SGD(
-            Poly(self.learning_rate, steps, self.power, warmup),
-            self.momentum,
-            self.nesterov,
-            self.weight_decay,
-            rate_factors=None if self.head_rate == 1 else {head_pattern: self.head_rate},
-            global_clipnorm=self.clip_norm,
-            use_ema=self.ema is not None,
-            ema_momentum=self.ema or 0.99,
-            gradient_accumulation_steps=self.gradient_accumulation if self.gradient_accumulation > 1 else None,
-        )
+        schedule = Poly(self.learning_rate, steps, self.power, warmup)
+        common = {
+            "weight_decay": self.weight_decay,
+            "rate_factors": None if self.head_rate == 1 else {head_pattern: self.head_rate},
+            "global_clipnorm": self.clip_norm,
+            "use_ema": self.ema is not None,
+            "ema_momentum": self.ema or 0.99,
+            "gradient_accumulation_steps": self.gradient_accumulation if self.gradient_accumulation > 1 else None,
+        }
+        if self.optimizer == "adamw":
+            return AdamW(schedule, self.momentum, **common)
+        return SGD(schedule, self.momentum, self.nesterov, **common)
 
     def loss_function(self, classes: Classes, data_format: str) -> keras.losses.Loss:
         """Makes the loss.

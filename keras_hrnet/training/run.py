@@ -116,13 +116,14 @@ def read_file(path: pathlib.Path) -> Run:
     """
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-        Recipe(**run["settings"])
+        # Runs of before have not all settings: those were as they are by default.
+        settings = json.loads(json.dumps(dataclasses.asdict(Recipe(**run["settings"]))))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} does not describe a training ({error}). Expected what `train` writes. Take it from a run."
         ) from error
-    # Runs of before had no other.
-    return {"ignore_label": IGNORE_LABEL, **run}
+    # Runs of before had no other ignore label.
+    return {"ignore_label": IGNORE_LABEL, **run, "settings": settings}
 
 
 def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The folder of a run: free, of the same run, or refused."""
 
+import dataclasses
 import json
 
 import pytest
 
-from keras_hrnet.training import read_run
+from keras_hrnet.training import Recipe, read_run
 from keras_hrnet.training.folder import open_folder
 from keras_hrnet.training.run import write_run
 
@@ -12,8 +13,9 @@ pytestmark = pytest.mark.once
 
 
 def description(**changes):
+    settings = dataclasses.asdict(Recipe(source="x", epochs=3, crop_size=(4, 8)))
     run = {
-        "recipe": "own", "settings": {"source": "x", "epochs": 3, "crop_size": (4, 8)}, "loss": None, "seed": 0,
+        "recipe": "own", "settings": settings, "loss": None, "seed": 0,
         "network": {"name": "Tiny", "num_weights": 9, "first_weights": "ab"}, "train": {"batches": 5},
         "val": {"batches": 2}, "backend": "torch", "notes": None, "versions": {}, "started": "now", "ignore_label": 255,
     }  # fmt: skip
@@ -87,6 +89,15 @@ def test_a_run_that_says_nothing_of_ignored_pixels_is_opened_again(tmp_path):
     assert opened(tmp_path, description())[1]["started"] == "first"
     with pytest.raises(ValueError, match="of ignore_label=255, for one of ignore_label=254"):
         opened(tmp_path, description(ignore_label=254))
+
+
+def test_a_run_of_before_there_was_a_setting_is_opened_again(tmp_path):
+    settings = dataclasses.asdict(Recipe(source="x"))
+    before = {name: value for name, value in settings.items() if name != "optimizer"}
+    (tmp_path / "run.json").write_text(json.dumps(description(started="first", settings=before)))
+    assert opened(tmp_path, description(settings=settings))[1]["started"] == "first"
+    with pytest.raises(ValueError, match=r"settings\.optimizer='sgd', for one of settings\.optimizer='adamw'"):
+        opened(tmp_path, description(settings={**settings, "optimizer": "adamw"}))
 
 
 def test_a_file_is_no_folder(tmp_path):

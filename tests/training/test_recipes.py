@@ -9,7 +9,7 @@ import pytest
 from keras_hrnet.data import CLASS_WEIGHTS, Augmentation
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
-from keras_hrnet.training import RECIPES, CrossEntropy, OhemCrossEntropy, Recipe, RegionMutualInformation
+from keras_hrnet.training import RECIPES, AdamW, CrossEntropy, OhemCrossEntropy, Recipe, RegionMutualInformation
 from keras_hrnet.training.recipes import parse_setting, resolve_recipe
 
 pytestmark = pytest.mark.once
@@ -19,7 +19,7 @@ def test_the_published_numbers_of_cityscapes():
     recipe = RECIPES["cityscapes"]
     assert (recipe.epochs, recipe.batch_size, recipe.crop_size) == (484, 12, (512, 1024))
     assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.power) == (0.01, 0.9, 5e-4, 0.9)
-    optimizer = recipe.optimizer(num_batches=247, head_pattern="^head")
+    optimizer = recipe.make_optimizer(num_batches=247, head_pattern="^head")
     assert optimizer.learning_rate.dtype is not None
     assert optimizer.get_config()["learning_rate"]["config"]["num_steps"] == 484 * 247
     assert (optimizer.nesterov, optimizer.rate_factors, optimizer.use_ema) == (False, {}, False)
@@ -50,7 +50,7 @@ def test_the_hierarchical_recipe_has_region_mutual_information():
 
 
 def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
-    optimizer = RECIPES["fine_tuning"].optimizer(num_batches=50, head_pattern="^head")
+    optimizer = RECIPES["fine_tuning"].make_optimizer(num_batches=50, head_pattern="^head")
     assert optimizer.gradient_accumulation_steps == 2
     assert optimizer.use_ema
     assert optimizer.rate_factors == {"^head": 10.0}
@@ -127,6 +127,8 @@ def test_a_setting_that_cannot_be_is_refused(text, message):
         ({"warmup_epochs": 484}, ValueError, "Expected less"),
         ({"validate_every": 500}, ValueError, "at most 484"),
         ({"ema": 1.0}, ValueError, "between 0 and 1"),
+        ({"optimizer": "adam"}, ValueError, "optimizer='adam'. Expected one of"),
+        ({"optimizer": "adamw", "nesterov": True}, ValueError, "pass optimizer='sgd'"),
     ],
     ids=str,
 )
@@ -161,10 +163,21 @@ def test_nobodys_classes_are_not_weighed_as_those_of_cityscapes_in_silence():
 def test_a_training_without_an_update_is_refused():
     recipe = resolve_recipe("fine_tuning", {"epochs": 2, "gradient_accumulation": 8})
     with pytest.raises(ValueError, match=r"2 epochs of 3 batches"):
-        recipe.optimizer(num_batches=3, head_pattern="head")
+        recipe.make_optimizer(num_batches=3, head_pattern="head")
+
+
+def test_adamw_is_made_by_the_same_settings():
+    recipe = resolve_recipe("fine_tuning", {"optimizer": "adamw", "clip_norm": 2.0, "momentum": 0.8})
+    optimizer = recipe.make_optimizer(num_batches=50, head_pattern="^head")
+    assert isinstance(optimizer, AdamW)
+    sgd = dataclasses.replace(recipe, optimizer="sgd").make_optimizer(num_batches=50, head_pattern="^head").get_config()
+    common = {name: value for name, value in optimizer.get_config().items() if name in sgd and name != "name"}
+    assert common == {name: sgd[name] for name in common}
+    assert common.keys() > {"learning_rate", "weight_decay", "global_clipnorm", "ema_momentum", "rate_factors"}
+    assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.8, 0.999, 1e-8)
 
 
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         RECIPES["cityscapes"].epochs = 3
-    assert keras.optimizers.serialize(RECIPES["cityscapes"].optimizer(10, "x"))
+    assert keras.optimizers.serialize(RECIPES["cityscapes"].make_optimizer(10, "x"))

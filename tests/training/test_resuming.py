@@ -129,6 +129,14 @@ def undisturbed(tmp_path_factory):
     return outcome(train(folder, save_minutes=10), folder)
 
 
+def test_kills_change_nothing_for_adamw_either(tmp_path):
+    options = {"optimizer": "adamw", "clip_norm": 1.0}
+    undisturbed = outcome(train(tmp_path / "undisturbed", save_minutes=10, **options), tmp_path / "undisturbed")
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", At(kill, 8), **options)
+    assert outcome(train(tmp_path / "killed", **options), tmp_path / "killed") == undisturbed
+
+
 @pytest.mark.parametrize(("steps", "save_minutes"), [([1, 2, 1], 0), ([7, 4], 0), ([9], 10)], ids=str)
 def test_kills_between_steps_change_nothing(steps, save_minutes, undisturbed, tmp_path, capsys):
     for step in steps:

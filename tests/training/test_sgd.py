@@ -1,36 +1,14 @@
-"""The optimizer, beside PyTorch's."""
-
-import configparser
-import inspect
-import pathlib
+"""Stochastic gradient descent, beside PyTorch's."""
 
 import keras
 import numpy as np
 import pytest
 import torch
-from packaging.requirements import Requirement
 
 from keras_hrnet.training import SGD, Poly
 
 STEPS = 6
 MEASURED_TWENTYFOLD = {"rtol": 2e-6, "atol": 1e-6}  # measured 5e-8
-
-# What `SGD` overrides or reads of Keras's optimizer and Keras does not document: methods, with their arguments, and
-# attributes.
-PRIVATE_METHODS = {
-    "_apply_weight_decay": ["variables"],
-    "_backend_increment_gradient_accumulators": ["grads", "acc_grads"],
-    "_backend_update_step": ["grads", "trainable_variables", "learning_rate"],
-    "_get_variable_index": ["variable"],
-    "_update_model_variables_moving_average": ["trainable_variables"],
-    "_use_weight_decay": ["variable"],
-}
-PRIVATE_ATTRIBUTES = ["_iterations", "_learning_rate", "_model_variables_moving_average"]
-ADVICE = (
-    f"`SGD` builds on private methods of the optimizer of Keras 3.15, and this is Keras {keras.version()}. Compare "
-    "`keras.optimizers.Optimizer.apply`, and what it calls, with `keras_hrnet/training/sgd.py`; then move the bound of "
-    "Keras's version in setup.cfg, and the names here."
-)
 
 
 def start():
@@ -77,40 +55,6 @@ def trained_by_torch(steps, schedule=None, clip=None, **settings):
 def test_a_weight_moves_as_under_torch(settings):
     (weight,) = trained(SGD(0.1, **settings), gradients())
     np.testing.assert_allclose(weight, trained_by_torch(gradients(), lr=0.1, **settings), **MEASURED_TWENTYFOLD)
-
-
-def test_setup_allows_the_versions_of_keras_whose_private_methods_are_known():
-    setup = configparser.ConfigParser()
-    setup.read(pathlib.Path(__file__).parents[2] / "setup.cfg")
-    lines = [line for line in setup["options"]["install_requires"].splitlines() if line]
-    (bound,) = [each.specifier for each in map(Requirement, lines) if each.name == "keras"]
-    assert bound.contains("3.15.0") and bound.contains("3.15.9") and not bound.contains("3.16.0")
-    assert bound.contains(keras.version()), ADVICE
-
-
-@pytest.mark.parametrize("name", PRIVATE_METHODS)
-def test_keras_has_the_private_method(name):
-    method = getattr(keras.optimizers.Optimizer, name, None)
-    assert method is not None, f"There is no `{name}`. {ADVICE}"
-    arguments = list(inspect.signature(method).parameters)
-    assert arguments == ["self", *PRIVATE_METHODS[name]], f"`{name}` takes {arguments}. {ADVICE}"
-
-
-@pytest.mark.parametrize("name", PRIVATE_ATTRIBUTES)
-def test_keras_has_the_private_attribute(name):
-    optimizer = keras.optimizers.SGD(use_ema=True)
-    optimizer.build([keras.Variable(start())])
-    assert hasattr(optimizer, name), f"There is no `{name}`. {ADVICE}"
-
-
-@pytest.mark.parametrize("name", [name for name in PRIVATE_METHODS if name in vars(SGD)])
-def test_keras_calls_the_private_method_in_a_step(name, monkeypatch):
-    called, method = [], getattr(SGD, name)
-    monkeypatch.setattr(SGD, name, lambda *args: called.append(name) or method(*args))
-    trained(SGD(0.1, 0.9, use_ema=True, gradient_accumulation_steps=2), gradients(2))
-    # JAX accumulates without a branch.
-    is_of_jax = keras.config.backend() == "jax" and name == "_backend_increment_gradient_accumulators"
-    assert bool(called) != is_of_jax, f"`{name}` was not called. {ADVICE}"
 
 
 def test_two_steps_by_hand():
@@ -265,16 +209,9 @@ def test_it_trains_in_mixed_precision(policy):
     [
         ({"momentum": 1.0}, "momentum=1.0. Expected a number from 0 to below 1"),
         ({"nesterov": True}, "nesterov=True with momentum=0"),
-        ({"weight_decay": -1.0}, "weight_decay=-1.0. Expected at least 0"),
     ],
     ids=str,
 )
 def test_a_number_out_of_range_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         SGD(0.1, **settings)
-
-
-def test_a_factor_for_no_weight_is_refused():
-    optimizer = SGD(0.1, rate_factors={"^heads": 10.0})
-    with pytest.raises(ValueError, match=r"'\^heads'.*Their paths begin with head"):
-        optimizer.build([keras.Variable(start(), name="head")])
