@@ -85,6 +85,12 @@ class EvaluationReport:
         return intersection_over_union(self.confusion)
 
     @property
+    def unlabelled_classes(self) -> tuple[str, ...]:
+        """The names of the classes that no counted pixel of the labels has: nothing is known of how well they do."""
+        pixels = self.confusion.sum(axis=1)
+        return tuple(name for name, count in zip(self.class_names, pixels, strict=True) if not count)
+
+    @property
     def mean_iou(self) -> float:
         """The mean of `iou` over the classes that are not absent, in [0, 1].
 
@@ -183,7 +189,7 @@ class EvaluationReport:
 
         def row(name, iou, boundary, share):
             middle = () if self.boundary is None else (percent(boundary),)
-            return name, percent(iou), *middle, percent(share, 3)
+            return name, percent(iou), *middle, percent(share or None, 3)
 
         header = ("class", "IoU %", *(() if self.boundary is None else ("boundary %",)), "pixels %")
         rows = map(row, self.class_names, self.iou, boundary, pixels / pixels.sum())
@@ -195,6 +201,13 @@ class EvaluationReport:
             f"pixel accuracy {percent(self.pixel_accuracy)} %, frequency-weighted IoU "
             f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s an image"
         )
+        if self.unlabelled_classes:
+            scores = dict(zip(self.class_names, self.iou, strict=True))
+            predicted = [name for name in self.unlabelled_classes if is_known(scores[name])]
+            counted = f"; predicted all the same, which counts as an IoU of 0: {', '.join(predicted)}"
+            lines.append(
+                f"without a pixel in the labels: {', '.join(self.unlabelled_classes)}{counted if predicted else ''}"
+            )
         if self.protocol is not None:
             lines.append(f"protocol: {self.protocol}")
         return "\n".join(lines)
