@@ -15,13 +15,14 @@ from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_i
 from keras_hrnet.evaluation.pictures import Palette, colorize, overlay, painted_classes
 from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.models.interface import ForeignNetwork
 from keras_hrnet.models.network import checked_classes, classes_of
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
 
 
 def predict(
-    model: keras.Model,
+    model: keras.Model | ForeignNetwork,
     image: Photo | Sequence[Photo],
     *,
     output: Output = "labels",
@@ -41,7 +42,8 @@ def predict(
     JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size.
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
+        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+            exported file (`keras_hrnet.export.ExportedNetwork`).
         image: the path of a picture (PNG, JPEG and what else Pillow reads, of 8 bits a channel; grey, palette and
             transparent pictures become RGB, and the rotation that a camera noted is done); or uint8 `(height, width,
             3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths and images; or a

@@ -17,6 +17,7 @@ from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.report import EvaluationReport
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.evaluation.tally import Tally
+from keras_hrnet.models.interface import ForeignNetwork, check_weights
 from keras_hrnet.models.network import checked_classes, classes_of, own_classes, standardize_classes
 
 # Batches that may wait to be counted while the network predicts.
@@ -24,7 +25,7 @@ NUM_WAITING = 2
 
 
 def evaluate(
-    model: keras.Model,
+    model: keras.Model | ForeignNetwork,
     dataset: Iterable[tuple[np.ndarray, np.ndarray]],
     *,
     scales: Sequence[float] = (1.0,),
@@ -45,7 +46,8 @@ def evaluate(
     TensorFlow the first two: images of one size, or tiles, are fastest.
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
+        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+            exported file (`keras_hrnet.export.ExportedNetwork`).
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
             width, 3)`, RGB in [0, 255] (channels first works too); labels integers `(batch, height, width)`, train
             ids; 255, and the ignore label of the classes, where a pixel is not counted. Batches may differ in number
@@ -74,7 +76,8 @@ def evaluate(
         TypeError: if `model` is no built functional model, or the labels are not integers.
         ValueError: if an option is not possible, the output is no map of logits, its size differs from the labels',
             the number of names from that of the classes or images, the classes of the dataset are not the network's, a
-            label is beyond the classes, or there is nothing to count.
+            label is beyond the classes, there is nothing to count, a weight is NaN or infinite, or images for a
+            network that normalizes by itself are not in [0, 255]: floats that are all in [0, 1], or normalized ones.
 
     Example:
 
@@ -84,6 +87,7 @@ def evaluate(
     published = keras_hrnet.evaluate(model, val, scales=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75), flip=True)
     ```
     """
+    check_weights(model)
     segmenter = Segmenter(model, scales=scales, flip=flip, tile=tile, overlap=overlap, average=average)
     classes = _classes(model, class_names, dataset)
     _check_categories(categories, classes.names)

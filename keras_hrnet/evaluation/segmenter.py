@@ -13,8 +13,10 @@ from keras_hrnet.layers.labels import argmax
 from keras_hrnet.layers.resize import resize
 from keras_hrnet.layers.stem import MIN_SIZE, Stem
 from keras_hrnet.models.interface import (
+    ForeignNetwork,
     check_images,
     check_model,
+    check_pixels,
     check_size,
     data_format,
     gives_labels,
@@ -24,6 +26,7 @@ from keras_hrnet.models.interface import (
     layers_of,
     num_classes,
     resize_convention,
+    takes_pixels,
 )
 from keras_hrnet.models.network import labels_model, own_classes
 
@@ -32,7 +35,8 @@ class Segmenter:
     """A network under a protocol. It keeps compiled functions: make it once for many images.
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one.
+        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+            exported file (`keras_hrnet.export.ExportedNetwork`).
         for_many: whether it is made for many images: the largest logit is then found on the device, which has to be
             compiled. Else the network's own `predict_on_batch` is used, which may be compiled already.
         options: `scales`, `flip`, `tile`, `overlap` and `average`, as in `Protocol`.
@@ -43,16 +47,18 @@ class Segmenter:
             cannot be averaged.
     """
 
-    def __init__(self, model: keras.Model, *, for_many: bool = True, **options: Any) -> None:
+    def __init__(self, model: keras.Model | ForeignNetwork, *, for_many: bool = True, **options: Any) -> None:
         check_model(model)
         self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
         self.model = model
         # Half-pixel centres where the network does not say how it upsamples.
         self.align_corners = (resize_convention(model) or {"align_corners": False})["align_corners"]
+        self._takes_pixels = takes_pixels(model)
         averages = self.protocol.scales != (1.0,) or self.protocol.flip
         if averages:
             self._check_gives_logits(f"an average: {self.protocol}")
-        self._labeler = None if averages or not (for_many or gives_labels(model)) else labels_model(model)
+        finds_labels = gives_labels(model) or (for_many and isinstance(model, keras.Model))
+        self._labeler = labels_model(model) if finds_labels and not averages else None
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Refuses an image that is too small for the network at one of the scales.
@@ -84,7 +90,8 @@ class Segmenter:
             uint8 `(batch, height, width)`, or int32 if there are more than 255 classes: train ids.
 
         Raises:
-            ValueError: if they are no batch of RGB images, or the model gives logits of another size.
+            ValueError: if they are no batch of RGB images in [0, 255] (a network without normalization takes any
+                values), or the model gives logits of another size.
         """
         return self._by_tiles(images, self._labels_of_tile)
 
@@ -107,6 +114,8 @@ class Segmenter:
     def _by_tiles(self, images, answer):
         protocol = self.protocol
         images = _channels_last(images)
+        if self._takes_pixels:
+            check_pixels(images)
         size = images.shape[1:3]
         self.check_size(size)
         if protocol.tile is None:

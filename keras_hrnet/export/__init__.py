@@ -1,5 +1,6 @@
 """Networks as files that run elsewhere, each compared with Keras before it is kept."""
 
+from keras_hrnet.export.exported import ExportedNetwork
 from keras_hrnet.export.formats import read_metadata
 from keras_hrnet.export.litert import run_tflite
 from keras_hrnet.export.onnx import export_onnx
@@ -9,6 +10,7 @@ from keras_hrnet.export.tflite import export_tflite
 
 __all__ = [
     "ExportReport",
+    "ExportedNetwork",
     "ServingReport",
     "export_onnx",
     "export_saved_model",

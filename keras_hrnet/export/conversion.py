@@ -49,9 +49,14 @@ class TFLiteOptions(ExportOptions):
         super().__post_init__()
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether integers take their ranges from images."""
+        return self.precision in CALIBRATED
+
+    @property
     def num_images(self) -> int:
         """How many images are taken from a data set, at most."""
-        return NUM_CALIBRATION_IMAGES if self.precision in CALIBRATED else super().num_images
+        return NUM_CALIBRATION_IMAGES if self.is_calibrated else super().num_images
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
         """Returns a network, or its part before the layer "logits" that enlarges them, and the axis of the classes.

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from keras_hrnet.export.comparison import Reference
-from keras_hrnet.export.images import Batch
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.runner import Runner
 
@@ -42,7 +41,7 @@ class Format(abc.ABC):
         """Opens a file to run it on the CPU, on so many cores; None for all."""
 
     def refine(
-        self, path: pathlib.Path, options: ExportOptions, batches: list[Batch], expected: Reference
+        self, path: pathlib.Path, options: ExportOptions, calibration: np.ndarray | None, expected: Reference
     ) -> dict[str, Any]:
         """Changes what was written, on any backend, and returns what the report says of it."""
         return {}

@@ -47,14 +47,19 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
         FileNotFoundError: if there is nothing.
         ValueError: if it was not exported by this package.
     """
-    path = pathlib.Path(path)
-    metadata = _kind_of(path).read_metadata(path)
+    metadata = find_metadata(path)
     if metadata is None:
         raise ValueError(
             f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that this "
             "package exported. Export the network again."
         )
     return metadata
+
+
+def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
+    """Reads what `read_metadata` reads; None if the file was not exported by this package."""
+    path = pathlib.Path(path)
+    return _kind_of(path).read_metadata(path)
 
 
 def _kind_of(path, *others):

@@ -42,6 +42,7 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
         "class_names": list(classes.names),
         "colors": [list(color) for color in classes.colors],
         "ignore_label": classes.ignore_label,
+        **({"mirrored": [list(pair) for pair in classes.mirrored]} if classes.mirrored else {}),
         "resize": resize_convention(model),
         "source": {"model": model.name, "data_format": data_format(model), "sha256": weights_hash(model)},
     }

@@ -33,7 +33,9 @@ class ExportOptions:
     precision: ClassVar[str] = "float32"
     output: ClassVar[str] = "logits"
     num_images: ClassVar[int] = 4
-    """How many images are taken from a data set, at most. The first four are compared."""
+    """How many images are taken from a data set, at most."""
+    is_calibrated: ClassVar[bool] = False
+    """Whether integers take their ranges from images."""
 
     def __post_init__(self) -> None:
         check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)

@@ -11,7 +11,7 @@ import keras
 
 from keras_hrnet.export.comparison import check, compare, reference
 from keras_hrnet.export.format import Format
-from keras_hrnet.export.images import first_images, read_images
+from keras_hrnet.export.images import read_images
 from keras_hrnet.export.metadata import describe
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.process import write_in_process
@@ -46,8 +46,8 @@ def export_network(
     """
     path = _checked_path(kind, path)
     options = options.for_model(model)
-    batches = read_images(options, representative_data)
-    expected = reference(model, options, list(first_images(batches, ExportOptions.num_images)))
+    verification, calibration = read_images(options, representative_data)
+    expected = reference(model, options, verification)
     metadata = describe(model, options, class_names)
     network = optimize_for_inference(model)
     # Beside the path, as a file can be moved at once only within its file system.
@@ -57,16 +57,17 @@ def export_network(
             kind.write(network, options, written)
         else:
             write_in_process(kind.name, network, options, written)
-        refined = kind.refine(written, options, batches, expected)
+        refined = kind.refine(written, options, calibration, expected)
         kind.add_metadata(written, metadata)
         runner = kind.open(written)
         comparison = compare(runner, expected, options)
-        check(comparison, options, lambda: kind.departure(network, written, options, batches[0].images[0]))
+        check(comparison, options, lambda: kind.departure(network, written, options, verification[0].images[0]))
         report = ExportReport(
             path=path,
             format=kind.report_title(options),
             size_bytes=size_of(written),
-            num_images=sum(len(batch.images) for batch in expected.batches),
+            num_images=sum(len(batch.images) for batch in verification),
+            num_calibration_images=None if calibration is None else len(calibration),
             **{name: getattr(options, name) for name in OPTIONS},
             **{name: getattr(comparison, name) for name in SCORES},
             **{**refined, **kind.measure(written, runner)},

@@ -5,6 +5,7 @@ import json
 import pathlib
 from typing import Any
 
+from keras_hrnet.evaluation.wording import count
 from keras_hrnet.export.delegates import Coverage
 
 SHOWN_LAYERS = 5
@@ -23,7 +24,7 @@ class ExportReport:
         input_dtype: "float32" or "uint8".
         precision: of its weights and arithmetic, for example "int8".
         output: what it gives, "logits", "logits_stride4", "labels" or "probabilities".
-        num_images: how many images it was compared on.
+        num_images: how many images it was compared on; none of them was used to calibrate it.
         largest_difference: the largest absolute difference from Keras, of logits or probabilities; None for labels.
         mean_difference: the mean absolute difference; None for labels.
         label_agreement: the share of pixels whose label is that of Keras, in [0, 1].
@@ -34,6 +35,7 @@ class ExportReport:
         operators: of a `.tflite` file, how often each operator occurs.
         delegates: of a `.tflite` file, for "xnnpack" and "gpu", how much of it they take and what not; by tables, see
             `keras_hrnet.export.delegates`.
+        num_calibration_images: how many images the ranges of its integers were taken from; None without calibration.
         float_layers: the layers that were kept in floats, as the file was too far from Keras otherwise.
         sensitivity: what each layer loses alone (`layer_sensitivity`), largest first; None if it was not measured.
     """
@@ -55,6 +57,7 @@ class ExportReport:
     latency_seconds: float | None = None
     operators: dict[str, int] = dataclasses.field(default_factory=dict)
     delegates: dict[str, Coverage] = dataclasses.field(default_factory=dict)
+    num_calibration_images: int | None = None
     float_layers: tuple[str, ...] = ()
     sensitivity: dict[str, float] | None = None
 
@@ -68,7 +71,7 @@ class ExportReport:
             ("file", f"{self.path}, {self.format}, {self.size_bytes / 1e6:.1f} MB"),
             ("images", f"{shape} x 3, {self.input_dtype}, RGB in [0, 255]"),
             ("output", f"{self.output}, {self.precision}"),
-            ("compared on", f"{self.num_images} images"),
+            ("compared on", self._compared_on()),
             ("label agreement", f"{100 * self.label_agreement:.3f} % of the pixels have Keras's label"),
         ]
         if self.largest_difference is not None:
@@ -88,6 +91,12 @@ class ExportReport:
         if self.operators:
             lines.append(("operators", ", ".join(f"{count} {name}" for name, count in self.operators.items())))
         return "\n".join(f"{name:<16}{text}" for name, text in lines)
+
+    def _compared_on(self):
+        compared = count(self.num_images, "image")
+        if self.num_calibration_images is None:
+            return compared
+        return f"{compared} that calibration did not see; calibrated on {count(self.num_calibration_images, 'image')}"
 
 
 ServingReport = ExportReport

@@ -36,6 +36,8 @@ class Runner(abc.ABC):
             Logits or probabilities `(num_images, ..., num_classes)`, channels last, or labels.
         """
         step = self.batch_size or len(images)
+        if np.dtype(self.dtype).kind == "u" and images.dtype.kind == "f":
+            images = np.rint(images)
         # The last batch is filled up with copies of the last image, whose answers are dropped.
         missing = -len(images) % step
         filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images

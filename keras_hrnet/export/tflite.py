@@ -14,7 +14,6 @@ from keras_hrnet.export.conversion import TFLiteOptions, convert
 from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.export.departure import first_departure
 from keras_hrnet.export.format import Format
-from keras_hrnet.export.images import Batch
 from keras_hrnet.export.litert import TFLiteModel, operators
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.quantization import CALIBRATED, QUANTIZED, calibrate, quantizer_module
@@ -66,8 +65,9 @@ def export_tflite(
         input_dtype: of the images: "float32" or "uint8".
         representative_data: images as in training, of `image_size`: an array `(num_images, height, width, 3)`, RGB in
             [0, 255], or an iterable of batches of images or of `(images, labels)`, for example a dataset of this
-            package. The first four are compared, with their labels by mean IoU too; "int8", "int16x8" and "mixed"
-            take the ranges of values from the first 64 and cannot do without. None means noise and gradients.
+            package. The first four are compared, with their labels by mean IoU too. None means noise and gradients,
+            which does not do for "int8", "int16x8" and "mixed": of the first 64 different images, the last quarter, at
+            least one and at most four, are compared, and the ranges of values are taken from the others.
         batch_size: how many images go in at once.
         class_names: names of the classes, by train id, for the file; None means those that the network knows
             (`model.class_names`).
@@ -81,8 +81,8 @@ def export_tflite(
         FileNotFoundError: if the folder of `path` does not exist.
         ImportError: if the precision needs `ai-edge-quantizer` (`pip install keras-hrnet[export]`) and it is missing.
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if an option is none of the above, the model does not go with it, or images have another size or
-            other values.
+        ValueError: if an option is none of the above, the model does not go with it, images have another size or
+            other values, or there are not two different ones, of more than one color, where ranges are taken from them.
         RuntimeError: if the file differs from Keras by more than its precision may (float32: 0.5 % of the largest
             logit; integers: 10 % of the logits' standard deviation in the mean, "int16x8" 5 %), or the TensorFlow
             process fails. No file is left then.
@@ -119,14 +119,12 @@ class TFLite(Format):
         path.write_bytes(convert(network, options))
 
     def refine(
-        self, path: pathlib.Path, options: TFLiteOptions, batches: list[Batch], expected: Reference
+        self, path: pathlib.Path, options: TFLiteOptions, calibration: np.ndarray | None, expected: Reference
     ) -> dict[str, Any]:
         if options.precision not in QUANTIZED:
             return {}
-        content, ranges = path.read_bytes(), None
-        if options.precision in CALIBRATED:
-            images = np.concatenate([batch.images for batch in batches])
-            ranges = calibrate(content, images, options.batch_size)
+        content = path.read_bytes()
+        ranges = None if calibration is None else calibrate(content, calibration, options.batch_size)
         quantized, float_layers, sensitivity = quantize_within_bound(content, options, ranges, expected)
         path.write_bytes(quantized)
         return {"float_layers": float_layers, "sensitivity": sensitivity}

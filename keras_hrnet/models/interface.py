@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import abc
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
+from keras_hrnet.layers import Normalize
 
-def check_model(model: keras.Model) -> None:
+if TYPE_CHECKING:
+    from keras_hrnet.data_sets import Classes
+
+
+class ForeignNetwork(abc.ABC):
+    """A network outside of Keras, such as an exported file, that is scored and predicts as a Keras model does.
+
+    It takes RGB in [0, 255], channels last, and gives logits or labels of each pixel, channels last.
+
+    Attributes:
+        name: what reports call it.
+        inputs: one symbolic batch of images; None where a size is not fixed.
+        outputs: one symbolic batch of logits or labels.
+        layers: none that can be looked at.
+        classes: the classes, where it knows them.
+        convention: as `resize_convention` gives it.
+    """
+
+    name: str
+    inputs: Sequence[keras.KerasTensor]
+    outputs: Sequence[keras.KerasTensor]
+    layers: Sequence[keras.layers.Layer] = ()
+    classes: Classes | None = None
+    convention: dict[str, Any] | None = None
+
+    @abc.abstractmethod
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        """Gives logits or labels for images `(batch, height, width, 3)`."""
+
+
+def check_model(model: keras.Model | ForeignNetwork) -> None:
     """Refuses what is not a network from RGB images to maps of logits or labels.
 
     Raises:
         TypeError: if `model` is not a built Keras model with one input and one output.
         ValueError: if its input is not RGB images, or its output neither a map of logits nor of labels.
     """
-    if not isinstance(model, keras.Model):
+    if not isinstance(model, keras.Model | ForeignNetwork):
         raise TypeError(
             f"Received a model of type {type(model).__name__}. Expected a keras.Model. Pass one, for example "
             "keras_hrnet.HRNetW18()."
@@ -129,6 +161,57 @@ def check_images(images: np.ndarray) -> None:
         )
 
 
+def takes_pixels(model: keras.Model) -> bool:
+    """Returns whether a network normalizes RGB in [0, 255] by itself, as all of this package do."""
+    return isinstance(model, ForeignNetwork) or any(isinstance(layer, Normalize) for layer in layers_of(model))
+
+
+def check_pixels(images: np.ndarray, argument: str = "images") -> None:
+    """Refuses images whose values are not RGB in [0, 255], for networks that normalize by themselves.
+
+    Normalized images have values below 0, and images divided by 255 have none above 1. Floats up to 1 are therefore
+    refused, unless all are 0; uint8 is never refused.
+
+    Args:
+        images: of any shape.
+        argument: what the caller calls them.
+
+    Raises:
+        ValueError: if values are beyond [0, 255], or floats that are all in [0, 1], or NaN.
+    """
+    if images.dtype == np.uint8 or not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if not -0.5 <= low <= high <= 255.5:
+        raise ValueError(
+            f"Received {argument} with values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: the network "
+            "normalizes by itself. Pass the images before any normalization."
+        )
+    if images.dtype.kind == "f" and 0 < high <= 1:
+        raise ValueError(
+            f"Received {argument} with {images.dtype} values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: to "
+            "the network, these are black. Multiply them by 255. If they are as dark as that, pass them as uint8."
+        )
+
+
+def check_weights(model: keras.Model | ForeignNetwork) -> None:
+    """Refuses a network with weights that are no numbers: its labels would be the first class everywhere.
+
+    Raises:
+        ValueError: if a weight holds NaN or infinite values; the message names it.
+    """
+    for weight in getattr(model, "weights", ()):
+        if "float" not in keras.utils.standardize_dtype(weight.dtype):
+            continue
+        values = keras.ops.convert_to_numpy(weight)
+        if strange := int(np.count_nonzero(~np.isfinite(values))):
+            raise ValueError(
+                f"Received the model {model.name!r}, whose weight {weight.path!r} has {strange} of {values.size} "
+                "values that are NaN or infinite. Expected numbers. Load weights of before its training diverged, such "
+                "as best.keras in the folder of its run."
+            )
+
+
 def image_size(model: keras.Model, images: np.ndarray) -> tuple[int, int]:
     """Returns (height, width) of images in the layout of the model."""
     return images.shape[1:3] if data_format(model) == "channels_last" else images.shape[2:]
@@ -162,6 +245,8 @@ def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 def resize_convention(model: keras.Model) -> dict[str, Any] | None:
     """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None where no layer says it."""
+    if isinstance(model, ForeignNetwork):
+        return model.convention
     for layer in layers_of(model):
         if hasattr(layer, "align_corners") and hasattr(layer, "interpolation"):
             return {"interpolation": layer.interpolation, "align_corners": bool(layer.align_corners)}

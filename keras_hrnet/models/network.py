@@ -149,6 +149,8 @@ class Portable:
     TensorFlow on a CPU would train on JAX one operation at a time, and one of JAX on PyTorch through `torch.compile`.
     The backend that loads the file decides anew, as `compile` does where it is not told.
 
+    `load_weights` refuses files with NaN or infinite values, and leaves the weights as they were.
+
     A class of models names it before the class that it builds on.
     """
 
@@ -160,6 +162,15 @@ class Portable:
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
+
+    def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        before = self.get_weights()
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        try:
+            interface.check_weights(self)
+        except ValueError as error:
+            self.set_weights(before)
+            raise ValueError(f"{str(filepath)!r} was not loaded. {error}") from error
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

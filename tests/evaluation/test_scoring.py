@@ -266,6 +266,43 @@ def test_what_is_no_batch_of_images_and_labels_is_refused(batch, message):
         evaluate(strongest_color(), [batch])
 
 
+def normalizing():
+    image = keras.Input((None, None, 3))
+    return keras.Model(image, keras_hrnet.layers.Normalize(data_format="channels_last")(image), name="normalizing")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image: image / 255, r"float64 values in \[0.0392, 0.784\]. Expected RGB in \[0, 255\].*Multiply them"),
+        (lambda image: (image - 124.0) / 58, r"values in \[-1.97, 1.31\]. Expected RGB in \[0, 255\].*before any norm"),
+        (lambda image: image.astype("int32") * 200, r"values in \[2e\+03, 4e\+04\]"),
+        (lambda image: image * np.float32("nan"), r"values in \[nan, nan\]"),
+    ],
+)
+def test_images_that_are_no_pixels_are_refused_by_networks_that_normalize(change, message):
+    image, label = one_batch()
+    with pytest.raises(ValueError, match=message):
+        evaluate(normalizing(), [(change(image), label)])
+
+
+@pytest.mark.once
+def test_dark_pixels_are_scored_and_so_are_any_values_where_the_network_does_not_normalize():
+    image, label = one_batch()
+    for dark in (image // 200, np.zeros((1, 2, 3, 3), "float32")):
+        assert evaluate(normalizing(), [(dark, label)]).num_images == 1
+    assert evaluate(strongest_color(), [(image / 255, label)]).mean_iou == pytest.approx(2 / 3)
+
+
+def test_a_network_whose_weights_are_no_numbers_is_refused():
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.layers.Conv2D(3, 1, name="last")(image), name="diverged")
+    network.set_weights([np.full((1, 1, 3, 3), np.nan), np.zeros(3)])
+    with pytest.raises(ValueError, match=r"'diverged', whose weight 'last/kernel' has 9 of 9 values that are NaN"):
+        evaluate(network, [one_batch()])
+
+
 def test_an_empty_dataset_is_refused():
     with pytest.raises(ValueError, match="empty dataset"):
         evaluate(strongest_color(), [])
@@ -281,7 +318,7 @@ def test_a_dataset_without_end_is_refused():
 
 def test_labels_that_are_all_ignored_are_refused():
     image, label = one_batch()
-    with pytest.raises(ValueError, match="1 images whose labels are all 255"):
+    with pytest.raises(ValueError, match="1 images whose labels are all 255.*say with `ignore_label` and `id_map`"):
         evaluate(strongest_color(), [(image, np.full_like(label, 255))])
 
 
@@ -299,11 +336,20 @@ def test_a_report_prints_as_an_aligned_table():
         "────────────────────────────────────",
         "road                 75.00    50.000",
         "sidewalk             80.00    50.000",
-        "train                    –     0.000",
+        "train                    –         –",
         "────────────────────────────────────",
         "mean of 2 classes    77.50   100.000",
         "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 2 images, 0.25 s an image",
+        "without a pixel in the labels: train",
     ]
+
+
+def test_a_class_without_a_pixel_in_the_labels_is_named_where_it_counts_as_zero():
+    report = EvaluationReport(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]]), ("road", "sidewalk", "train"), 1, 0.25)
+    assert report.unlabelled_classes == ("sidewalk", "train")
+    assert "sidewalk              0.00         –\ntrain                    –         –\n" in str(report)
+    expected = "in the labels: sidewalk, train; predicted all the same, which counts as an IoU of 0: sidewalk"
+    assert str(report).endswith(expected)
 
 
 def test_a_report_goes_through_json():
@@ -431,11 +477,12 @@ def test_a_report_prints_boundary_iou_and_categories():
         "────────────────────────────────────────────────",
         "red                  75.00       33.33    50.000",
         "green                80.00       50.00    50.000",
-        "blue                     –           –     0.000",
+        "blue                     –           –         –",
         "────────────────────────────────────────────────",
         "mean of 2 classes    77.50       41.67   100.000",
         "────────────────────────────────────────────────",
         "a                   100.00",
         "b                        –",
         "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 1 image, 0.5 s an image",
+        "without a pixel in the labels: blue",
     ]

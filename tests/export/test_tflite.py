@@ -212,6 +212,8 @@ def test_labels_of_a_dataset_give_the_mean_iou_and_a_report_is_kept_beside_the_f
     )
     assert report.keras_miou == 1
     assert 0.9 < report.miou <= 1
+    assert (report.num_images, report.num_calibration_images) == (1, 3)
+    assert "compared on     1 image that calibration did not see; calibrated on 3 images" in str(report)
     assert len(report.sensitivity) >= 2
     assert json.loads((tmp_path / "small.tflite.json").read_text()) == json.loads(json.dumps(report.to_dict()))
     assert read_metadata(path)["class_names"] == list("abcde")

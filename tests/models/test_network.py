@@ -131,3 +131,18 @@ def test_classes_that_do_not_fit_are_refused(classes, error, message):
     model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
     with pytest.raises(error, match=message):
         model.classes = classes
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_weights_that_are_no_numbers_are_not_loaded(ending, value, tmp_path):
+    image = keras.Input((None, None, 3))
+    network = Network(image, keras.layers.Conv2D(2, 1, name="last")(image), name="small")
+    kernel, bias = network.get_weights()
+    network.set_weights([kernel, np.array([0, value])])
+    path = tmp_path / f"diverged{ending}"
+    network.save(path) if ending == ".keras" else network.save_weights(path)
+    network.set_weights([kernel, bias])
+    with pytest.raises(ValueError, match=rf"diverged{ending}' was not loaded.*weight 'last/bias' has 1 of 2 values"):
+        network.load_weights(path)
+    np.testing.assert_array_equal(network.get_weights()[1], bias)

@@ -1,0 +1,70 @@
+"""An exported file in the place of its network: `evaluate` and `predict` take it as they take a Keras model."""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.export.formats import find_metadata, open_runner
+from keras_hrnet.models.interface import ForeignNetwork
+
+# Where a file takes images of any size, it is asked once what it answers for one of this size.
+ASKED_SIZE = 64
+LEAST_PROBABILITY = np.finfo("float32").tiny
+
+
+class ExportedNetwork(ForeignNetwork):
+    """A `.tflite` or `.onnx` file or a SavedModel on the CPU, which `evaluate` and `predict` take like a network.
+
+    Its classes are those that the file carries. A file of probabilities gives their logarithms, so that labels and
+    averages of probabilities are those of its network.
+
+    Args:
+        path: the file, or the folder of a SavedModel.
+        num_threads: on how many cores, as `keras_hrnet.export.formats.open_runner` takes it.
+
+    Raises:
+        FileNotFoundError: if there is nothing.
+        ValueError: if it is none of these, or does not answer for each pixel.
+
+    Example:
+
+    ```python
+    network = keras_hrnet.export.ExportedNetwork("v2_int8.tflite")
+    print(keras_hrnet.evaluate(network, val))
+    ```
+    """
+
+    def __init__(self, path: str | os.PathLike, num_threads: int | None = None) -> None:
+        path = pathlib.Path(path)
+        self.name = path.name
+        self._runner = open_runner(path, num_threads)
+        metadata = find_metadata(path)
+        self._is_probabilities = bool(metadata) and metadata["output"]["kind"] == "probabilities"
+        size = self._runner.image_size or (None, None)
+        if metadata and self._runner.image_size is None:
+            size = tuple(metadata["input"]["shape"][1:3])
+        asked = tuple(length or ASKED_SIZE for length in size)
+        answer = self._runner(np.zeros((1, *asked, 3), np.uint8))
+        if answer.ndim > 2 and answer.shape[1:3] != asked:
+            raise ValueError(
+                f"Received the file {str(path)!r}, which answers for {answer.shape[1]}x{answer.shape[2]} pixels of an "
+                f"image of {asked[0]}x{asked[1]}. Expected an answer for each pixel. Export the network with "
+                "output='logits', or 'labels'."
+            )
+        self.inputs = [keras.KerasTensor((None, *size, 3), self._runner.dtype)]
+        self.outputs = [keras.KerasTensor((None, *size, *answer.shape[3:]), answer.dtype.name)]
+        if answer.ndim == 2:  # A label of each image, which `check_model` refuses.
+            self.outputs = [keras.KerasTensor((None, answer.shape[1]), answer.dtype.name)]
+        if metadata:
+            self.convention = metadata["resize"]
+            mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
+            self.classes = Classes(
+                metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored
+            )
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        answer = self._runner(images)
+        return np.log(np.maximum(answer, LEAST_PROBABILITY)) if self._is_probabilities else answer
