@@ -71,7 +71,7 @@ class Tally:
         if not self.confusion.any():
             raise ValueError(
                 f"Received {len(self.scores)} images whose labels are all {IGNORE_LABEL}. Expected pixels to count. "
-                "Use a split with public labels, which those of Cityscapes' test images are not. Of your own masks, say "
+                "Use a split with public labels, not that of Cityscapes' test images. Of your own masks, say "
                 "with `ignore_label` and `id_map` which values are ignored and which are classes."
             )
 

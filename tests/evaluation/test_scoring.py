@@ -318,7 +318,7 @@ def test_a_dataset_without_end_is_refused():
 
 def test_labels_that_are_all_ignored_are_refused():
     image, label = one_batch()
-    with pytest.raises(ValueError, match="1 images whose labels are all 255.*say with `ignore_label` and `id_map`"):
+    with pytest.raises(ValueError, match=r"1 images whose labels are all 255.*say with `ignore_label` and `id_map`"):
         evaluate(strongest_color(), [(image, np.full_like(label, 255))])
 
 
