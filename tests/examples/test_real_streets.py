@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 import keras_hrnet
-from keras_hrnet.data_sets.camvid import CAMVID
+from keras_hrnet.data_sets import DATA_SETS
 
 pytestmark = pytest.mark.once
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks"
+CAMVID = DATA_SETS["camvid"]
 NUM_CLASSES = len(CAMVID.classes.names)
 
 
