@@ -1,0 +1,91 @@
+"""What each precision of a `.tflite` file costs in mean IoU, of networks that were trained on real photos.
+
+Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/v2_ocr/best.keras
+Hardware: any; on two CPU cores, some minutes for each network of 480x360 photos.
+Result:   the table in examples/export.md; results.md and the files in the folder `precision`.
+
+Integers are calibrated with training photos, spread evenly over the split, and every file is scored on all validation
+photos. The photos must have one size, which is that of the files.
+"""
+
+import argparse
+import math
+import pathlib
+
+import keras
+import numpy as np
+from exports import file_of, latencies
+
+import keras_hrnet
+from keras_hrnet.data_sets import DATA_SETS
+from keras_hrnet.export import ExportedNetwork
+from keras_hrnet.heads import head_of
+from keras_hrnet.replacing import replacing
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8", "mixed")
+# As many as `export_tflite` takes.
+NUM_PHOTOS = 64
+COLUMNS = ("network", "head", "precision", "MB", "mIoU %", "to Keras", "class that loses most", "ms")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Scores trained networks as files of each precision.")
+    parser.add_argument("data", type=pathlib.Path, help="the root of the data set that the networks were trained on")
+    parser.add_argument("models", type=pathlib.Path, nargs="+", metavar="MODEL", help="a trained network, `.keras`")
+    parser.add_argument("--data-set", default="camvid", choices=DATA_SETS)
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("precision"))
+    parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=[*PRECISIONS, "int16x8"])
+    parser.add_argument("--rounds", type=int, default=9, help="runs of each file for its median latency; 0: none")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    read = getattr(keras_hrnet.data, options.data_set)
+    photos, val = calibration_photos(read(options.data, "train", augment=False)), read(options.data, "val")
+    rows = {}
+    for path in options.models:
+        rows |= rows_of(path, photos, val, options.folder, options.precisions)
+    times = latencies(options.folder, list(rows), options.rounds)
+    lines = [" | ".join(COLUMNS), " | ".join(["---"] * 3 + ["---:"] * 3 + ["---", "---:"])]
+    lines += [" | ".join([*row, f"{times[key]:.0f}" if key in times else ""]) for key, row in rows.items()]
+    table = "".join(f"| {line} |\n" for line in lines)
+    with replacing(options.folder / "results.md") as part:
+        part.write_text(table, encoding="utf-8")
+    print(table, end="")
+
+
+def calibration_photos(dataset):
+    """Takes photos from all parts of a split: its first ones may be of one street."""
+    step = math.ceil(len(dataset) / NUM_PHOTOS)
+    return [image for i, (image, _) in enumerate(dataset.as_numpy_iterator()) if i % step == 0]
+
+
+def rows_of(path, photos, val, folder, precisions):
+    """Exports a network in each precision, and scores the files: a row of the table for each, by the file's key."""
+    model = keras.models.load_model(path, compile=False)
+    of_keras, rows = keras_hrnet.evaluate(model, val, boundary_ratio=None), {}
+    for precision in precisions:
+        key = (path.parent.name, path.stem, precision)
+        report = keras_hrnet.export_tflite(
+            model,
+            file_of(folder, key),
+            image_size=photos[0].shape[1:3],
+            precision=precision,
+            representative_data=photos,
+        )
+        score = keras_hrnet.evaluate(ExportedNetwork(report.path), val, boundary_ratio=None)
+        changes = np.nan_to_num(100 * (score.iou - of_keras.iou))
+        worst = int(np.argmin(changes))
+        in_floats = f", {len(report.float_layers)} layers in floats" if report.float_layers else ""
+        rows[key] = (
+            model.name,
+            head_of(model) or "–",
+            precision + in_floats,
+            f"{report.size_bytes / 1e6:.1f}",
+            f"{100 * score.mean_iou:.2f}",
+            f"{100 * (score.mean_iou - of_keras.mean_iou):+.2f}",
+            f"{score.class_names[worst]} {changes[worst]:+.2f}",
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
