@@ -37,8 +37,9 @@ def decoding_alone(source: Source) -> tf.data.Dataset:
     tf = host_tensorflow()
 
     def decode(index):
-        image, label, _, _ = source.contents(index)
-        return decode_image(image), decode_label(label)
+        image, label, image_name, label_name = source.contents(index)
+        image_by_pillow, label_by_pillow = tf.unstack(tf.constant(source.by_pillow)[index])
+        return decode_image(image, image_name, image_by_pillow), decode_label(label, None, label_name, label_by_pillow)
 
     indices = tf.data.Dataset.range(len(source.sizes))
     return indices.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(tf.data.AUTOTUNE)

@@ -7,8 +7,10 @@ import pathlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
+
+from keras_hrnet.picture_files.listing import names_below
+from keras_hrnet.picture_files.pixels import rgb_pixels
+from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 NUM_READERS = 2
@@ -26,18 +28,14 @@ def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
         Their paths, sorted, at least one.
 
     Raises:
-        FileNotFoundError: if there is no such folder, or no photo in it.
+        FileNotFoundError: if there is no such folder, no photo in it, or a link in it leads to no folder.
+        PermissionError: if a folder cannot be read.
+        ValueError: if a link leads to a folder that it lies in.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected it to be there. Check the name.")
-    photos = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(ENDINGS))
     if not photos:
         raise FileNotFoundError(
             f"Received the folder {str(folder)!r}, which holds no photo. Expected files that end in "
@@ -47,33 +45,31 @@ def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture file as RGB, the right way up.
+    """Reads a picture file as RGB, the right way up, as training reads it.
 
     Args:
-        path: a PNG, JPEG or other file that Pillow reads, of 8 bits a channel.
+        path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` says what
+            becomes of grey, palettes, CMYK, transparency and 16 bits a channel.
 
     Returns:
         uint8 `(height, width, 3)`, RGB in [0, 255].
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole picture, or has more than 8 bits a channel.
+        ValueError: if it is no whole picture, larger than `keras_hrnet.picture_files.opening.MAX_PIXELS`, or has more
+            than 16 bits a channel.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a picture file. Check the name.")
     try:
-        with PIL.Image.open(path) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise ValueError(
-                    f"Received the picture {str(path)!r} of mode {picture.mode!r}, more than 8 bits a channel. "
-                    "Expected 8 bits. Scale its values to 0 to 255 and save it again."
-                )
-            return np.asarray(PIL.ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        return rgb_pixels(read_file(path), path)
+    except UnusableFileError as error:
+        if error.kind not in ("damaged", "cut short", "no picture"):
+            raise
         raise ValueError(
-            f"Received the file {str(path)!r}, which Pillow cannot read ({error}). Expected a whole PNG or JPEG file. "
-            "Fetch it again, or convert it."
+            f"Received the file {str(path)!r}, which Pillow cannot read: it {error.found}. Expected {error.expected}. "
+            f"{error.cure}"
         ) from error
 
 

@@ -57,6 +57,26 @@ def test_no_more_photos_wait_than_asked_for_and_none_is_read_after_the_last_one_
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(files, monkeypatch):
-    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 2)
-    with pytest.raises(ValueError, match=r"0.png', which Pillow cannot read .*decompression bomb"):
+    monkeypatch.setenv("KERAS_HRNET_MAX_PIXELS", "5")
+    with pytest.raises(ValueError, match=r"0.png has 2x3 .* = 6 pixels, or is damaged. Expected at most 5 pixels"):
         photos.read_image(files[0])
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_named(files, tmp_path):
+    folder = tmp_path / "more"
+    (folder / "sub").mkdir(parents=True)
+    files[0].rename(folder / "sub" / "0.png")
+    (tmp_path / "linked").symlink_to(folder)
+    assert tmp_path / "linked" / "sub" / "0.png" in find_photos(tmp_path)
+    (folder / "sub" / "loop").symlink_to(folder)
+    with pytest.raises(ValueError, match=r"loop is a link to .*more, a folder that it lies in.*Remove the link"):
+        find_photos(tmp_path)
+    (folder / "sub" / "loop").unlink()
+    (folder / "summer").symlink_to(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"summer is a link to .*gone, which does not exist"):
+        find_photos(tmp_path)
+    (folder / "summer").unlink()
+    (folder / "lost.png").symlink_to(tmp_path / "gone.png")
+    assert folder / "lost.png" in find_photos(tmp_path)
+    with pytest.raises(ValueError, match=r"lost.png is a link to .*gone.png, which cannot be read"):
+        photos.read_image(folder / "lost.png")

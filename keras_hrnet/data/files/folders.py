@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_hrnet.data.files.listing import described, is_folder, names_below
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data.files.parts import Part
+from keras_hrnet.picture_files.listing import described, is_folder, names_below
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 """What counts as a picture. Only PNG and JPEG can be used: the others are found so that none is left out unsaid."""

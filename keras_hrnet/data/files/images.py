@@ -1,71 +1,96 @@
-"""Whether an image is one that a network can be trained on: 8-bit RGB, as a PNG or JPEG file."""
+"""Whether an image is one that a network can be trained on, and how the pipeline reads it."""
 
 import os
+from typing import NamedTuple
 
-from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE, TURNED, JpegHeader, check_jpeg, read_jpeg_header
-from keras_hrnet.data.files.png import NUM_HEADER_BYTES, PNG_SIGNATURE, RGB, PngHeader, check_chunks, png_header
-from keras_hrnet.data.files.reading import UnusableFileError, read_file
+from keras_hrnet.data.files.png import (
+    GREY,
+    NUM_HEADER_BYTES,
+    PNG_SIGNATURE,
+    RGB,
+    TURNING,
+    check_chunks,
+    chunks_of,
+    png_header,
+)
+from keras_hrnet.picture_files.opening import TURNS, check_num_pixels, load_upright, opened, orientation_of
+from keras_hrnet.picture_files.pixels import check_mode, rgb_pixels
+from keras_hrnet.picture_files.reading import read_file
 
-TO_RGB = "Convert it with Pillow: `Image.open(path).convert('RGB').save(path)`"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+MOST_TENSORFLOW_BYTES = 2**29 - 1
+"""What TensorFlow's decoders give at most: `tensorflow/core/kernels/image/decode_image_op.cc`."""
 
 
-def check_image(path: str | os.PathLike, *, contents: bool = True) -> PngHeader | JpegHeader:
-    """Checks that a file is an undamaged, upright image of 8-bit RGB: a PNG, which is not decompressed, or a JPEG.
+class ImageHeader(NamedTuple):
+    """What a picture file says of itself.
 
     Args:
-        contents: whether to read the whole file (the checksums of a PNG, the compressed data of a JPEG), or only its
-            header.
+        height: of the upright picture, in pixels.
+        width: of the upright picture, in pixels.
+        format: its pixel format in words, such as "8-bit RGB".
+        orientation: that of its Exif or XMP data, as the pixels are stored; 1 is upright.
+        by_pillow: whether Pillow has to decode it: TensorFlow's faster decoders do not give the same pixels.
+    """
 
-    Returns:
-        Its `PngHeader` or `JpegHeader`; both begin with height and width, in pixels.
+    height: int
+    width: int
+    format: str
+    orientation: int = 1
+    by_pillow: bool = False
+
+
+def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeader:
+    """Checks that a file is an undamaged picture that can be read as RGB of 8 bits: `rgb_pixels` says how.
+
+    Args:
+        contents: whether to read the whole file (the checksums of a PNG in RGB or grey, which is not decompressed; the
+            pixels of others), or only its header.
 
     Raises:
-        UnusableFileError: if it is no PNG or JPEG, damaged, or of another pixel format.
+        UnusableFileError: if it is no picture, damaged, larger than the limit, or of a pixel format without a rule.
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
-    if data.startswith(JPEG_SIGNATURE):
-        return _check_jpeg_image(path, data, contents)
-    if not data.startswith(PNG_SIGNATURE):
-        raise UnusableFileError(
-            path,
-            "no picture",
-            found=f"is not a PNG or JPEG file: it begins with {data[:8]!r}",
-            expected=f"{PNG_SIGNATURE!r} or {JPEG_SIGNATURE!r}",
-            cure="Save it as PNG, or restore it from its source.",
-        )
+    if data.startswith(PNG_SIGNATURE):
+        return _check_png(path, data, contents)
+    source = data if contents else path
+    with opened(source, path) as image:
+        check_mode(image, path)
+        orientation = orientation_of(image)
+        is_jpeg = data.startswith(JPEG_SIGNATURE)
+        if is_jpeg and image.mode in ("L", "RGB") and orientation not in TURNS and _fits_tensorflow(*image.size):
+            header = ImageHeader(image.height, image.width, f"JPEG in {image.mode}", orientation)
+            if contents:
+                # All of the data is read, and only one pixel of each block of 8x8 is computed.
+                image.draft("RGB", (1, 1))
+                image.load()
+            return header
+        return _header_by_pillow(path, source, image, orientation, contents)
+
+
+def _check_png(path, data, contents):
     header = png_header(data, path)
-    if (header.bit_depth, header.color_type) != (8, RGB):
-        raise _wrong_format(path, header.format, _png_cure(header))
+    check_num_pixels(path, header.height, header.width)
+    source, orientation = data if contents else path, 1
+    if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
+        with opened(source, path, ["PNG"]) as image:
+            orientation = orientation_of(image)
+    is_plain = (header.bit_depth, header.color_type) in ((8, RGB), (8, GREY)) and orientation not in TURNS
+    if is_plain and _fits_tensorflow(header.height, header.width):
+        return ImageHeader(header.height, header.width, header.format, orientation)
+    with opened(source, path, ["PNG"]) as image:
+        return _header_by_pillow(path, source, image, orientation, contents)._replace(format=header.format)
+
+
+def _header_by_pillow(path, source, image, orientation, contents):
+    name = f"{image.format} in {image.mode}"
     if contents:
-        check_chunks(data, path)
-    return header
+        height, width, _ = rgb_pixels(source, path).shape
+    else:
+        # Whether the size in the header of a TIFF is that of the upright picture depends on the version of Pillow.
+        width, height = load_upright(image).size if orientation in TURNS else image.size
+    return ImageHeader(height, width, name, orientation, by_pillow=True)
 
 
-def _check_jpeg_image(path, data, contents):
-    header = read_jpeg_header(path)
-    if header.mode != "RGB":
-        raise _wrong_format(path, header.format, f"{TO_RGB}.")
-    if header.orientation in TURNED:
-        raise UnusableFileError(
-            path,
-            "orientation",
-            found=f"is turned or mirrored by its Exif data (orientation {header.orientation})",
-            expected="pixels stored upright (orientation 1), as its label image would not be turned along",
-            cure="Turn the pixels with Pillow: `ImageOps.exif_transpose(Image.open(path)).save(path, quality=95)`, if "
-            "the label image is upright; else remove the Exif data.",
-        )
-    if contents:
-        check_jpeg(data, path)
-    return header
-
-
-def _wrong_format(path, found, cure):
-    return UnusableFileError(path, "pixel format", found=f"is {found}", expected="an image of 8-bit RGB", cure=cure)
-
-
-def _png_cure(header):
-    if header.bit_depth == 16:
-        return "Divide its values by 257 and save them as 8-bit RGB, or restore the 8-bit original."
-    if header.color_type in (4, 6):
-        return f"{TO_RGB}, which drops the transparency."
-    return f"{TO_RGB}, or restore the original."
+def _fits_tensorflow(height, width):
+    return 3 * height * width <= MOST_TENSORFLOW_BYTES

@@ -1,51 +1,120 @@
 """Whether a label image holds what its data set says: known values, or known colours."""
 
-import io
-import itertools
 import os
+from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE
-from keras_hrnet.data.files.png import GREY, NUM_HEADER_BYTES, PALETTE, RGB, PngHeader, check_chunks, png_header
-from keras_hrnet.data.files.reading import RESTORE, UnusableFileError, read_file
+from keras_hrnet.data.files.png import (
+    GREY,
+    NUM_HEADER_BYTES,
+    PALETTE,
+    PNG_SIGNATURE,
+    RGB,
+    TURNING,
+    PngHeader,
+    check_chunks,
+    chunks_of,
+    png_header,
+)
 from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.picture_files.opening import TURNS, check_num_pixels, load_upright, opened, orientation_of
+from keras_hrnet.picture_files.pixels import stored_values
+from keras_hrnet.picture_files.reading import UnusableFileError, read_file
+
+LOSSLESS = ("PNG", "TIFF", "BMP")
+"""What label images may be; WebP may be lossy, as JPEG is."""
+
+# Bits a channel and colour type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
+_PNG_FORMATS = {
+    "1": (1, GREY),
+    "L": (8, GREY),
+    "P": (8, PALETTE),
+    "I;16": (16, GREY),
+    "I;16B": (16, GREY),
+    "RGB": (8, RGB),
+    "LA": (8, 4),
+    "RGBA": (8, 6),
+}
 
 
-def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool = True) -> PngHeader:
-    """Checks that a file is an undamaged PNG of label values, and that all of them are known.
+class LabelHeader(NamedTuple):
+    """What a label image says of itself.
+
+    Args:
+        height: of the upright picture, in pixels.
+        width: of the upright picture, in pixels.
+        format: its pixel format in words, such as "8-bit grey".
+        by_pillow: whether Pillow has to decode it, as for an image.
+        occurring: the values that it holds, or the colours of a colour picture; None if only the header was read.
+    """
+
+    height: int
+    width: int
+    format: str
+    by_pillow: bool
+    occurring: frozenset | None = None
+
+
+def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool = True) -> LabelHeader:
+    """Checks that a file is an undamaged picture of label values without loss, and that all of them are known.
 
     Args:
         known: what the label images of the data set may hold.
         contents: whether to compare checksums and to look at every pixel, or only to read the header.
 
     Raises:
-        UnusableFileError: if it is not a PNG, damaged, of another pixel format, or holds a foreign value.
+        UnusableFileError: if it is lossy, damaged, of another pixel format, or holds a foreign value.
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
-    if data.startswith(JPEG_SIGNATURE):
-        raise UnusableFileError(
-            path,
-            "pixel format",
-            found="is a JPEG, whose lossy compression blends the values of neighbouring pixels",
-            expected="a label image as PNG",
-            cure="Make it anew as PNG from its source: converting this file would keep its wrong values.",
-        )
-    header = png_header(data, path)
-    _check_format(path, header, known)
+    source = data if contents else path
+    is_png, orientation = data.startswith(PNG_SIGNATURE), 1
+    if is_png:
+        header = png_header(data, path)
+        check_num_pixels(path, header.height, header.width)
+        _check_format(path, header, known)
+        if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
+            with opened(source, path) as image:
+                orientation = orientation_of(image)
+    else:
+        header, orientation = _header_of_other(path, source)
+        _check_format(path, header, known)
+    by_pillow = not (is_png and (header.bit_depth, header.color_type) == (8, GREY) and orientation not in TURNS)
     if contents:
-        check_chunks(data, path)
-        _check_pixels(path, data, header, known)
-    return header
+        values, occurring = _checked_pixels(path, data, header, known)
+        return LabelHeader(*values, header.format, by_pillow, occurring)
+    size = header[:2]
+    if orientation in TURNS:
+        with opened(source, path) as image:
+            size = load_upright(image).size[::-1]
+    return LabelHeader(*size, header.format, by_pillow)
+
+
+def _header_of_other(path, source):
+    """What a PNG of the same pixels would say of itself, and the orientation."""
+    with opened(source, path) as image:
+        if image.format not in LOSSLESS or image.info.get("compression") == "jpeg":
+            raise UnusableFileError(
+                path,
+                "pixel format",
+                found=f"is a {image.format}, whose lossy compression blends the values of neighbouring pixels",
+                expected="a label image as PNG",
+                cure="Make it anew as PNG from its source: converting this file would keep its wrong values.",
+            )
+        bit_depth, color_type = _PNG_FORMATS.get(image.mode, (8, image.mode))
+        return PngHeader(image.height, image.width, bit_depth, color_type), orientation_of(image)
 
 
 def _check_format(path, header, known):
+    # What is published has one format; of your own label images, every depth is read.
+    depths = (8,) if known.original else (1, 2, 4, 8, 16)
     allowed = {
-        "8-bit grey": [(8, GREY)] if known.values else [],
+        "8-bit grey": [(bits, GREY) for bits in depths] if known.values else [],
         "a palette image": [(bits, PALETTE) for bits in (1, 2, 4, 8)] if known.values and known.palette_images else [],
         "8-bit RGB": [(8, RGB)] if known.colors is not None else [],
     }
-    if (header.bit_depth, header.color_type) not in itertools.chain(*allowed.values()):
+    if not any((header.bit_depth, header.color_type) in formats for formats in allowed.values()):
         raise UnusableFileError(
             path,
             "pixel format",
@@ -66,38 +135,36 @@ def _format_cure(header, known):
     return "Save the class numbers as 8-bit grey: `Image.fromarray(numbers.astype('uint8')).save(path)`."
 
 
-def _check_pixels(path, data, header, known):
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            image.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # What Pillow raises for damaged data.
-        raise UnusableFileError(
-            path, "damaged", found=f"cannot be decoded ({error})", expected="an undamaged PNG file", cure=RESTORE
-        ) from error
+def _checked_pixels(path, data, header, known):
+    """The size of the upright picture, and which values or colours it holds, if all of them are known."""
     if header.color_type == RGB:
-        _check_colors(path, image, known)
+        with opened(data, path) as image:
+            image = load_upright(image).convert("RGB")
+            return image.size[::-1], _checked_colors(path, image, known)
+    values = stored_values(data, path)
+    if values.dtype == np.uint8:
+        # Three times as fast as NumPy's ways to count.
+        occurring = frozenset(i for i, count in enumerate(Image.fromarray(values).histogram()) if count)
     else:
-        _check_values(path, image, known)
-
-
-def _check_values(path, image, known):
-    foreign = sorted(set(image.tobytes().translate(None, bytes(known.values))))
+        occurring = frozenset(np.unique(values).tolist())
+    foreign = sorted(occurring - known.values)
     if foreign:
         # Few data sets have as many classes as a photograph has shades.
         cure = "It looks like a grey picture. " * (len(foreign) > 34) + known.cure
         raise _foreign(path, f"holds the values {_shortened(foreign)}", known.expected, cure)
+    return values.shape, occurring
 
 
-def _check_colors(path, image, known):
+def _checked_colors(path: str | os.PathLike, image: Image.Image, known: LabelValues) -> frozenset:
     # More colours than that, and Pillow returns None.
     colors = image.getcolors(256 + len(known.colors))
     if colors is None:
-        found = "holds hundreds of colours, as a photograph or an image with smoothed edges does"
+        foreign, found = True, "holds hundreds of colours, as a photograph or an image with smoothed edges does"
     else:
         foreign = sorted({color for _, color in colors} - known.colors)
-        if not foreign:
-            return
         found = f"holds the colours {_shortened(foreign)}"
+    if not foreign:
+        return frozenset(color for _, color in colors)
     expected = f"only the {len(known.colors)} colours of the data set: {_shortened(sorted(known.colors))}"
     raise _foreign(path, found, expected, known.cure)
 

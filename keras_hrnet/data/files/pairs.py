@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_hrnet.data.files.images import check_image
-from keras_hrnet.data.files.jpeg import JpegHeader
-from keras_hrnet.data.files.labels import check_label
-from keras_hrnet.data.files.png import PngHeader
-from keras_hrnet.data.files.reading import UnusableFileError
+from keras_hrnet.data.files.images import ImageHeader, check_image
+from keras_hrnet.data.files.labels import LabelHeader, check_label
 from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.picture_files.reading import UnusableFileError
+
+PUBLISHED_FORMATS = ("8-bit RGB", "JPEG in RGB")
+"""What the images of a data set may be whose label images have one published format: another is not the original."""
 
 
 class Pair(NamedTuple):
@@ -22,28 +23,36 @@ class Pair(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """The header of an image, if that can be used, and what is wrong with it and its label images."""
+    """The headers of an image and its label images, where these can be used, and what is wrong with them."""
 
-    header: PngHeader | JpegHeader | None
+    header: ImageHeader | None
     faults: list[UnusableFileError]
+    labels: list[LabelHeader]
+
+
+class Headers(NamedTuple):
+    """The headers of a pair."""
+
+    image: ImageHeader
+    label: LabelHeader
 
 
 class UsablePairs(NamedTuple):
-    """The pairs that can be used with the headers of their images, and those that cannot, each with its error."""
+    """The pairs that can be used with their headers, and those that cannot, each with its error."""
 
     pairs: list[Pair]
-    headers: list[PngHeader | JpegHeader]
+    headers: list[Headers]
     left_out: list[tuple[Pair, UnusableFileError]]
 
 
-def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> list[PngHeader | JpegHeader]:
+def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> list[Headers]:
     """Checks all files of a data set before the first epoch, on as many threads as there are cores.
 
     Args:
         contents: whether to read whole files (`check_image`, `check_label`), or only their headers.
 
     Returns:
-        A list with the header of each image: `header[:2]` is its height and width, in pixels.
+        A list with the headers of each pair.
 
     Raises:
         UnusableFileError: for the first pair, in order, with a file that cannot be used.
@@ -54,7 +63,7 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
         for examination in examinations:
             if examination.faults:
                 raise examination.faults[0]
-            headers.append(examination.header)
+            headers.append(Headers(examination.header, *examination.labels))
     return headers
 
 
@@ -67,7 +76,7 @@ def usable_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = 
                 usable.left_out.append((pair, examination.faults[0]))
             else:
                 usable.pairs.append(pair)
-                usable.headers.append(examination.header)
+                usable.headers.append(Headers(examination.header, *examination.labels))
     return usable
 
 
@@ -85,20 +94,24 @@ def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents
 
     An image of Cityscapes may have two, a fine and a coarse one.
     """
-    header, faults = None, []
+    header, faults, label_headers = None, [], []
     try:
         header = check_image(image, contents=contents)
     except UnusableFileError as error:
         faults.append(error)
+    if header is not None and known.original and header.format not in PUBLISHED_FORMATS:
+        found, expected = f"is {header.format}", "an image of 8-bit RGB, as it is published"
+        faults.append(UnusableFileError(image, "pixel format", found=found, expected=expected))
     for label in labels:
         try:
             label_header = check_label(label, known=known, contents=contents)
         except UnusableFileError as error:
             faults.append(error)
             continue
+        label_headers.append(label_header)
         if header is not None and header[:2] != label_header[:2]:
             faults.append(_sizes_differ(image, header, label, label_header))
-    return Examination(header, faults)
+    return Examination(header, faults, label_headers)
 
 
 def _sizes_differ(image, header, label, label_header):
@@ -108,5 +121,16 @@ def _sizes_differ(image, header, label, label_header):
         found=f"is {label_header.height}x{label_header.width} (height x width), and its image {image} is "
         f"{header.height}x{header.width}",
         expected="one size",
-        cure="Restore the two files from the same source.",
+        cure=_size_cure(header, label_header),
     )
+
+
+def _size_cure(image, label):
+    if image[:2] == label[1::-1]:
+        turned = f"The image is read upright, as its Exif data says (orientation {image.orientation}). "
+        return turned * (image.orientation != 1) + "Turn the label image by a quarter, or restore both files."
+    is_scaled = image.height != label.height and image.width != label.width
+    if is_scaled and abs(image.height * label.width - image.width * label.height) < max(image[:2]):
+        scale = "Image.open(path).resize((width, height), Image.Resampling.NEAREST).save(path)"
+        return f"Scale the label image without blending its values: `{scale}`."
+    return "Restore the two files from the same source."

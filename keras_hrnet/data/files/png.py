@@ -5,13 +5,17 @@ import struct
 import zlib
 from typing import NamedTuple
 
-from keras_hrnet.data.files.reading import UnusableFileError
+from keras_hrnet.picture_files.reading import UnusableFileError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NUM_HEADER_BYTES = 26
 COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 """PNG specification, third edition, table 11.1."""
 GREY, RGB, PALETTE = 0, 2, 3
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+TURNING = {b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"}
+"""What may hold an orientation: the chunk of Exif data, and the keywords of texts in which programs put Exif or XMP."""
+NUM_KEYWORD_BYTES = 24
 
 
 class PngHeader(NamedTuple):
@@ -48,18 +52,41 @@ def png_header(data: bytes, path: str | os.PathLike) -> PngHeader:
     return PngHeader(height, width, bit_depth, color_type)
 
 
-def check_chunks(data: bytes, path: str | os.PathLike) -> None:
+def chunks_of(path: str | os.PathLike) -> set[bytes]:
+    """Lists what chunks a PNG file has, by skipping from one to the next without reading what they hold.
+
+    Returns:
+        Their kinds, and of texts the keywords.
+    """
+    kinds, start, kind = set(), len(PNG_SIGNATURE), b""
+    # Without a buffer, of which each seek would read 8 KiB anew.
+    with open(path, "rb", buffering=0) as file:
+        while kind != b"IEND":
+            file.seek(start)
+            head = file.read(8 + NUM_KEYWORD_BYTES)
+            if len(head) < 8:
+                break
+            kind = _kind(head)
+            kinds.add(kind)
+            start += 12 + int.from_bytes(head[:4])
+    return kinds
+
+
+def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
     """Checks that a PNG file is whole, and that each of its chunks has the checksum that it states.
 
     Args:
         data: the whole file.
+
+    Returns:
+        What `chunks_of` returns.
 
     Raises:
         UnusableFileError: if it ends too early, or a checksum differs.
     """
     # Length, type, data and checksum follow one another until the chunk IEND (PNG specification, section 5.3).
     data = memoryview(data)
-    start, kind = len(PNG_SIGNATURE), b""
+    start, kind, kinds = len(PNG_SIGNATURE), b"", set()
     while kind != b"IEND":
         stop = start + 12 + int.from_bytes(data[start : start + 4])
         kind = bytes(data[start + 4 : start + 8])
@@ -78,4 +105,11 @@ def check_chunks(data: bytes, path: str | os.PathLike) -> None:
                 f"that it states",
                 expected="an undamaged PNG file",
             )
+        kinds.add(_kind(bytes(data[start : start + 8 + NUM_KEYWORD_BYTES])))
         start = stop
+    return kinds
+
+
+def _kind(head):
+    kind = head[4:8]
+    return head[8:].partition(b"\0")[0] if kind in TEXTS else kind

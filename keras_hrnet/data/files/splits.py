@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from keras_hrnet.data.files.listing import described, entries, is_folder, names
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data_sets import DataSet
+from keras_hrnet.picture_files.listing import described, entries, is_folder, names
 
 
 class Listing(NamedTuple):

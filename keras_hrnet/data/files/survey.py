@@ -9,7 +9,6 @@ from typing import Any
 
 from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
 from keras_hrnet.data.files.folders import match_folders
-from keras_hrnet.data.files.listing import is_folder
 from keras_hrnet.data.files.pairs import Pair, examine
 from keras_hrnet.data.files.splits import list_split, require_root
 from keras_hrnet.data_sets import LabelValues
@@ -21,6 +20,7 @@ from keras_hrnet.data_sets.cityscapes import (
     EXTRA,
     PUBLISHED_SIZE,
 )
+from keras_hrnet.picture_files.listing import is_folder
 
 FOLDERS = ("train", "val", "test", EXTRA)
 ANY_VALUE = LabelValues(values=frozenset(range(256)))
@@ -162,9 +162,9 @@ def _examine(labels_of, known, contents, on_pair):
     sizes, faults = collections.Counter(), []
     with ThreadPoolExecutor() as pool:
         examined = pool.map(lambda item: examine(*item, known=known, contents=contents), labels_of.items())
-        for (image, labels), (header, errors) in zip(labels_of.items(), examined, strict=True):
-            sizes.update([header[:2]] if header is not None else [])
-            faults += errors
+        for (image, labels), examination in zip(labels_of.items(), examined, strict=True):
+            sizes.update([examination.header[:2]] if examination.header is not None else [])
+            faults += examination.faults
             for label in labels if on_pair is not None else ():
                 on_pair(Pair(image, label))
     return sizes, faults

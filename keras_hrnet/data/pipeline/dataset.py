@@ -37,7 +37,9 @@ class Reader:
     def __init__(self, source: Source, coding: LabelCoding, cache: str | os.PathLike | None = None):
         self.source = source
         self.coding = coding
-        self._names = host_tensorflow().constant(source.names)
+        tf = host_tensorflow()
+        self._names = tf.constant(source.names)
+        self._by_pillow = tf.constant(source.by_pillow, tf.bool, (len(source.names), 2))
         self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache)
 
     def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -46,16 +48,20 @@ class Reader:
 
     def read_train_ids(self, index: tf.Tensor) -> tf.Tensor:
         """Gives the label alone: train ids, uint8 `(height, width)`."""
-        _, contents, _, _ = self.source.contents(index)
-        return self.train_ids(decode_label(contents, self.coding.palette), index)
+        _, contents, _, name = self.source.contents(index)
+        return self.train_ids(decode_label(contents, self.coding.palette, name, self._by_pillow[index, 1]), index)
 
     def train_ids(self, label: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         """Maps stored values of the label of an index to train ids."""
         return train_ids(label, self.coding, self._names[index])
 
     def _decode(self, index):
-        image, label, _, _ = self.source.contents(index)
-        return decode_image(image), decode_label(label, self.coding.palette)
+        image, label, image_name, label_name = self.source.contents(index)
+        by_pillow = self._by_pillow[index]
+        return (
+            decode_image(image, image_name, by_pillow[0]),
+            decode_label(label, self.coding.palette, label_name, by_pillow[1]),
+        )
 
 
 def make_dataset(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.jpeg import JPEG_SIGNATURE
+from keras_hrnet.data.files.images import JPEG_SIGNATURE
 from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.data_sets.label_values import in_words
+from keras_hrnet.picture_files.pixels import rgb_pixels, stored_values
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -23,40 +22,78 @@ GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
 
 
-def decode_image(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes a PNG or JPEG file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255].
+def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.Tensor | bool = False) -> tf.Tensor:
+    """Decodes a picture file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255].
 
-    Its pixels are those of `keras_hrnet.evaluation.read_image`, so that training and prediction see the same photo.
+    Its pixels are those of `rgb_pixels` and so of `keras_hrnet.evaluation.read_image`: training and prediction see the
+    same photo.
+
+    Args:
+        name: the file, a string scalar, for errors.
+        by_pillow: whether it is another picture than an upright PNG or JPEG in 8-bit grey or RGB; a truth value. Those
+            are decoded by TensorFlow, on as many cores as there are; Pillow gives the same pixels.
     """
     tf = host_tensorflow()
+    contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
+
+    def by_tensorflow():
+        return tf.cond(
+            tf.strings.substr(contents, 0, len(JPEG_SIGNATURE)) == JPEG_SIGNATURE,
+            # TensorFlow's default is a faster transform, whose pixels differ from Pillow's by up to 18.
+            lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.io.decode_png(contents, channels=3),
+        )
+
+    def read(data, path):
+        return rgb_pixels(_bytes(data), _bytes(path).decode())
+
     image = tf.cond(
-        tf.strings.substr(contents, 0, len(JPEG_SIGNATURE)) == JPEG_SIGNATURE,
-        # TensorFlow's default is a faster transform, whose pixels differ from Pillow's by up to 18.
-        lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(contents, channels=3, expand_animations=False),
+        by_pillow,
+        lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
+        by_tensorflow,
     )
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def decode_label(contents: tf.Tensor, palette: Sequence[Color] | None = None) -> tf.Tensor:
-    """Decodes a label image: the values that it stores.
+def decode_label(
+    contents: tf.Tensor,
+    palette: Sequence[Color] | None = None,
+    name: tf.Tensor | str = "",
+    by_pillow: tf.Tensor | bool = False,
+) -> tf.Tensor:
+    """Decodes a label image: the values that it stores, as `stored_values` reads them.
 
     Args:
-        contents: a PNG file, a string scalar: grey, with a palette (its indices are the values), or in colour.
+        contents: the file, a string scalar: grey, with a palette (its indices are the values), or in colour.
         palette: the colour of stored value 0, 1, …, by which a colour picture is read.
+        name: the file, a string scalar, for errors.
+        by_pillow: whether it is another picture than an upright PNG; a truth value.
 
     Returns:
         uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
     """
     tf = host_tensorflow()
-    is_grey = tf.strings.substr(contents, 24, 2) == GREY_8
+    contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
+
+    def read(data, path):
+        path = _bytes(path).decode()
+        values = stored_values(_bytes(data), path, palette, UNKNOWN_ID)
+        if values.max(initial=0) > 255:
+            raise ValueError(f"{path} holds the value {values.max()}. Expected at most 255. Save it with such values.")
+        return values.astype(np.uint8)
+
     label = tf.cond(
-        is_grey,
+        # TensorFlow's decoder has no way to get at a palette's indices, and stretches values of few bits.
+        tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GREY_8),
+        lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
         lambda: tf.squeeze(tf.io.decode_png(contents, channels=1), 2),
-        # TensorFlow's decoder has no way to get at a palette's indices.
-        lambda: tf.numpy_function(lambda data: stored_values(data, palette), [contents], tf.uint8, stateful=False),
     )
     return tf.ensure_shape(label, (None, None))
+
+
+def _bytes(value):
+    # Outside of a graph, TensorFlow hands over an array of one object.
+    return value if isinstance(value, bytes) else value.item()
 
 
 def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tensor:
@@ -81,31 +118,3 @@ def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tens
     )
     with tf.control_dependencies([known]):
         return tf.identity(mapped)
-
-
-def stored_values(data: bytes, palette: Sequence[Color] | None = None) -> np.ndarray:
-    """Decodes a label image of any pixel format with Pillow, as `decode_label` does: uint8 `(height, width)`."""
-    with Image.open(io.BytesIO(data)) as image:
-        if image.mode in ("L", "P"):
-            return np.asarray(image)
-        pixels = np.asarray(image.convert("RGB")).astype(np.uint32)
-    return values_of_colors(pixels, palette)
-
-
-def values_of_colors(pixels: np.ndarray, palette: Sequence[Color]) -> np.ndarray:
-    """Finds the place of each pixel's colour in a palette.
-
-    Args:
-        pixels: uint32 `(height, width, 3)`, RGB in [0, 255].
-        palette: the colour of value 0, 1, ….
-
-    Returns:
-        uint8 `(height, width)`; 254 for a colour that the palette does not have.
-    """
-    codes = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
-    known = np.array([red << 16 | green << 8 | blue for red, green, blue in palette], np.uint32)
-    order = np.argsort(known)
-    place = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
-    values = order[place].astype(np.uint8)
-    values[known[values] != codes] = UNKNOWN_ID
-    return values

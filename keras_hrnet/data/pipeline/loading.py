@@ -27,7 +27,7 @@ def open_files(pairs: list[Pair], *, known: LabelValues, verify: bool, damaged: 
         usable = usable_pairs(pairs, known=known, contents=verify)
         _report(usable.left_out, len(pairs))
         pairs, headers = usable.pairs, usable.headers
-    return Files(pairs, [tuple(header[:2]) for header in headers])
+    return Files(pairs, headers)
 
 
 def _report(left_out, num_pairs):

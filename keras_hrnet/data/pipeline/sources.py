@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.pairs import Pair
+from keras_hrnet.data.files.pairs import Headers, Pair
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,6 +21,8 @@ class Source(Protocol):
         names: of the label files, for messages.
         image_names: of the images, short.
         sizes: height and width of the images, in pixels.
+        by_pillow: whether Pillow has to decode the image, and the label.
+        occurring: the values, or colours, that all labels together hold; None where that is not known.
         fingerprint: changes when the files do.
         identity: stays when they are moved.
     """
@@ -28,6 +30,8 @@ class Source(Protocol):
     names: list[str]
     image_names: list[str]
     sizes: list[tuple[int, int]]
+    by_pillow: list[tuple[bool, bool]]
+    occurring: frozenset | None
     fingerprint: str
     identity: str
 
@@ -49,13 +53,15 @@ class Files:
     """Image and label files, read by index.
 
     Args:
-        sizes: `(height, width)` of each image, in pixels.
+        headers: what `check_pairs` returned for them.
     """
 
-    def __init__(self, pairs: Sequence[Pair], sizes: Sequence[tuple[int, int]]):
+    def __init__(self, pairs: Sequence[Pair], headers: Sequence[Headers]):
         self.names = [str(pair.label) for pair in pairs]
         self.image_names = [pair.image.stem for pair in pairs]
-        self.sizes = list(sizes)
+        self.sizes = [header.image[:2] for header in headers]
+        self.by_pillow = [(header.image.by_pillow, header.label.by_pillow) for header in headers]
+        self.occurring = union(header.label.occurring for header in headers)
         self._paths = [[str(path) for path in pair] for pair in pairs]
         stats = [[path.stat() for path in pair] for pair in pairs]
         self._num_bytes = [[stat.st_size for stat in of_pair] for of_pair in stats]
@@ -81,6 +87,12 @@ class Files:
         return image, label, image_path, label_path
 
 
+def union(parts: Iterable[frozenset | None]) -> frozenset | None:
+    """Returns all that occurs in any of the parts; None if it is not known of one."""
+    parts = list(parts)
+    return None if None in parts else frozenset().union(*parts)
+
+
 class Joined:
     """Two sources as one: the second is numbered after the first."""
 
@@ -88,6 +100,8 @@ class Joined:
         self.names = first.names + second.names
         self.image_names = first.image_names + second.image_names
         self.sizes = first.sizes + second.sizes
+        self.by_pillow = first.by_pillow + second.by_pillow
+        self.occurring = union([first.occurring, second.occurring])
         self._first, self._second = first, second
 
     @property

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from keras_hrnet.data.files.listing import entries, is_folder
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, SHARD_START
 from keras_hrnet.data_sets.cityscapes import ANNOTATIONS, EXTRA
+from keras_hrnet.picture_files.listing import entries, is_folder
 
 
 def default_annotation(split: str) -> str:

@@ -14,11 +14,15 @@ from typing import NamedTuple
 from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START = "manifest.json", "records-"
-FORMAT, VERSION = "keras_hrnet records", 1
+FORMAT, VERSION = "keras_hrnet records", 2
+"""Version 1 did not say what labels hold, and all of its pictures are such that TensorFlow decodes them."""
 
 
 class Sample(NamedTuple):
-    """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels."""
+    """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
+
+    `image_by_pillow` and `label_by_pillow` say which of them TensorFlow cannot decode; `Source` has them too.
+    """
 
     image: str
     label: str
@@ -26,6 +30,8 @@ class Sample(NamedTuple):
     label_bytes: int
     height: int
     width: int
+    image_by_pillow: bool = False
+    label_by_pillow: bool = False
 
 
 class Record(NamedTuple):
@@ -37,12 +43,16 @@ class Record(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample."""
+    """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample.
+
+    `occurring` is what its labels hold: values, or colours; None in what an earlier version packed.
+    """
 
     name: str
     size: int
     sha256: str
     records: tuple[Record, ...]
+    occurring: frozenset | None = None
 
 
 def shard_name(number: int, count: int) -> str:
@@ -70,7 +80,7 @@ def read_manifest(path: Path) -> list[Shard]:
     try:
         content = json.loads(path.read_bytes())
         found_format, version = content["format"], content["version"]
-        if found_format == FORMAT and version == VERSION:
+        if found_format == FORMAT and version in (1, VERSION):
             return [_shard(**fields) for fields in content["shards"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -120,8 +130,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _shard(name, size, sha256, samples):
-    return Shard(name, size, sha256, tuple(_record(**fields) for fields in samples))
+def _shard(name, size, sha256, samples, occurring=None):
+    if occurring is not None:
+        occurring = frozenset(tuple(value) if isinstance(value, list) else value for value in occurring)
+    return Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring)
 
 
 def _record(offset, length, **sample):
@@ -132,4 +144,5 @@ def _fields(shard):
     samples = [
         {**record.sample._asdict(), "offset": record.offset, "length": record.length} for record in shard.records
     ]
-    return {"name": shard.name, "size": shard.size, "sha256": shard.sha256, "samples": samples}
+    occurring = None if shard.occurring is None else sorted(shard.occurring, key=str)
+    return {"name": shard.name, "size": shard.size, "sha256": shard.sha256, "occurring": occurring, "samples": samples}

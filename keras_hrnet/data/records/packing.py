@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.pairs import Pair, examine_pairs
-from keras_hrnet.data.files.reading import read_file
 from keras_hrnet.data.records.manifest import (
     MANIFEST_NAME,
     Record,
@@ -22,6 +21,7 @@ from keras_hrnet.data.records.manifest import (
 from keras_hrnet.data.records.plan import plan_shards
 from keras_hrnet.data.records.resumption import undamaged_shards
 from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.picture_files.reading import read_file
 from keras_hrnet.replacing import remove_parts, replacing
 
 FRAMING_BYTES = 16
@@ -104,8 +104,8 @@ def _write_shard(folder, planned, known, on_sample):
     path = folder / planned.name
     try:
         with replacing(path) as part:
-            records = _write_records(part, planned, known, on_sample)
-            shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records)
+            records, occurring = _write_records(part, planned, known, on_sample)
+            shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records, occurring)
             # Its manifest first: a shard without one would not be known as ours when packing is resumed.
             write_manifest(folder / own_manifest_of(planned.name), [shard])
     except (OSError, tf.errors.OpError) as error:
@@ -119,7 +119,7 @@ def _write_shard(folder, planned, known, on_sample):
 
 def _write_records(part, planned, known, on_sample):
     tf = host_tensorflow()
-    records, offset = [], 0
+    records, occurring, offset = [], frozenset(), 0
     with (
         # Closed here, not when Python collects it: its threads must not be joined at any odd moment.
         contextlib.closing(examine_pairs(planned.pairs, known=known)) as examinations,
@@ -131,9 +131,10 @@ def _write_records(part, planned, known, on_sample):
             content = _example(pair, sample)
             writer.write(content)
             records.append(Record(sample, offset, len(content)))
+            occurring |= examination.labels[0].occurring
             offset += len(content) + FRAMING_BYTES
             on_sample()
-    return tuple(records)
+    return tuple(records), occurring
 
 
 def _example(pair, sample):

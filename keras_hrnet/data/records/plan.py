@@ -64,8 +64,10 @@ def _samples_of(pairs, known):
             label=pair.label.absolute().relative_to(top).as_posix(),
             image_bytes=pair.image.stat().st_size,
             label_bytes=pair.label.stat().st_size,
-            height=header.height,
-            width=header.width,
+            height=header.image.height,
+            width=header.image.width,
+            image_by_pillow=header.image.by_pillow,
+            label_by_pillow=header.label.by_pillow,
         )
         for pair, header in zip(pairs, headers, strict=True)
     ]

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from keras_hrnet.data.files.listing import entries
 from keras_hrnet.data.records.manifest import (
     MANIFEST_NAME,
     Shard,
@@ -13,6 +12,7 @@ from keras_hrnet.data.records.manifest import (
     shard_fault,
 )
 from keras_hrnet.data.records.plan import PlannedShard
+from keras_hrnet.picture_files.listing import entries
 
 
 def undamaged_shards(folder: Path, plan: list[PlannedShard]) -> dict[str, Shard]:

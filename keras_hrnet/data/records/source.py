@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.listing import described
+from keras_hrnet.data.pipeline.sources import union
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
+from keras_hrnet.picture_files.listing import described
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,13 +40,15 @@ class Records:
         shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
         _check_shards(shards, contents=verify)
         self.names, self.image_names, self.sizes = [], [], []
-        self._paths_of_images, self._places = [], []
+        self._paths_of_images, self._places, self.by_pillow = [], [], []
+        self.occurring = union(shard.occurring for _, shard in shards)
         self._paths = [str(folder / shard.name) for folder, shard in shards]
         self._checksums = [shard.sha256 for _, shard in shards]
         for number, (_, shard) in enumerate(shards):
             for sample, offset, length in shard.records:
                 self.names.append(f"{sample.label} in {self._paths[number]}")
                 self.sizes.append((sample.height, sample.width))
+                self.by_pillow.append((sample.image_by_pillow, sample.label_by_pillow))
                 self.image_names.append(Path(sample.image).stem)
                 self._paths_of_images.append(f"{sample.image} in {self._paths[number]}")
                 self._places.append((number, offset, length))

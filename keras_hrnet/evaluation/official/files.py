@@ -6,7 +6,9 @@ import os
 import pathlib
 
 import numpy as np
-import PIL.Image
+
+from keras_hrnet.picture_files.opening import load_upright, opened
+from keras_hrnet.picture_files.reading import UnusableFileError
 
 TRUTH_ENDING = "_gtFine_labelIds.png"
 INSTANCES_ENDING = "_gtFine_instanceIds.png"
@@ -109,14 +111,15 @@ def read_instance_image(path: str | os.PathLike) -> np.ndarray:
 
 def _read(path, modes, expected):
     try:
-        with PIL.Image.open(path, formats=("PNG",)) as image:
+        with opened(path, path, ("PNG",)) as image:
             mode = image.mode
-            pixels = np.asarray(image, dtype=modes[mode]) if mode in modes else None
-    # Pillow says SyntaxError of a file that is no PNG in its middle.
-    except (OSError, SyntaxError, ValueError) as error:
+            pixels = np.asarray(load_upright(image), dtype=modes[mode]) if mode in modes else None
+    except UnusableFileError as error:
+        if error.kind == "too large":
+            raise
         raise ValueError(
-            f"Received the file {path}, which cannot be read ({error}). Expected a whole PNG file. Write it again, or "
-            "fetch it again."
+            f"Received the file {path}, which cannot be read (it {error.found}). Expected a whole PNG file. Write it "
+            "again, or fetch it again."
         ) from error
     if pixels is None:
         raise ValueError(

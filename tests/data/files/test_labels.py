@@ -10,9 +10,11 @@ from PIL import Image
 
 from keras_hrnet.data.files.labels import check_label
 from keras_hrnet.data.files.png import PNG_SIGNATURE
-from keras_hrnet.data.files.reading import UnusableFileError
 from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.evaluation.official.files import read_label_image
+from keras_hrnet.picture_files.pixels import stored_values
+from keras_hrnet.picture_files.reading import UnusableFileError
 
 pytestmark = pytest.mark.once
 
@@ -29,6 +31,21 @@ def palette_image(path, indices, bits):
     image = Image.fromarray(np.uint8(indices))
     image.putpalette([value for i in range(2**bits) for value in (255 - i, i, 0)])
     image.save(path, bits=bits)
+    return path
+
+
+def grey_png(path, values, bits):
+    """Grey of few bits, which Pillow does not write, without filters."""
+    values = np.array(values)
+    places = [bit for bit in range(bits - 1, -1, -1)]
+    rows = [np.packbits([value >> place & 1 for value in row for place in places]).tobytes() for row in values]
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    path.write_bytes(PNG_SIGNATURE + header + pixels + chunk(b"IEND", b""))
     return path
 
 
@@ -102,8 +119,7 @@ class TestValuesOfOnesOwn:
         [
             (np.zeros((4, 4, 3), np.uint8), None, "8-bit RGB", "`palette`"),
             (np.zeros((4, 4, 4), np.uint8), None, "8-bit RGBA", "alpha channel"),
-            (np.zeros((4, 4), np.uint16), None, "16-bit grey", "as 8-bit grey"),
-            (np.zeros((4, 4), np.uint8), "1", "1-bit grey", "as 8-bit grey"),
+            (np.zeros((4, 4, 2), np.uint8), None, "8-bit grey with alpha", "alpha channel"),
         ],
     )
     def test_another_pixel_format_is_named_with_its_cure(self, tmp_path, write_image, array, mode, found, cure):
@@ -111,10 +127,42 @@ class TestValuesOfOnesOwn:
         with pytest.raises(UnusableFileError, match=message(f"{path} is {found}. Expected", "palette image", cure)):
             check_label(path, known=THREE)
 
-    def test_a_jpeg_is_refused_as_lossy(self, tmp_path, write_image):
-        path = write_image(tmp_path / "a.jpg", np.zeros((8, 8), np.uint8))
-        with pytest.raises(UnusableFileError, match=message(path, "is a JPEG", "lossy", "Make it anew as PNG")):
+    @pytest.mark.parametrize("bits", [1, 2, 4, 16])
+    def test_grey_values_of_any_depth_are_those_that_are_stored(self, tmp_path, bits):
+        largest = min(2**bits - 1, 255)
+        path = grey_png(tmp_path / "a.png", [[0, largest], [1, 0]], bits)
+        header = check_label(path, known=LabelValues(values=[0, 1, largest]))
+        assert header == (2, 2, f"{bits}-bit grey", True, frozenset([0, 1, largest]))
+        np.testing.assert_array_equal(stored_values(path, path), [[0, largest], [1, 0]])
+        with pytest.raises(UnusableFileError, match=f"holds the values {largest}"):
+            check_label(path, known=LabelValues(values=[0, 1][: 1 if bits == 1 else 2]))
+
+    def test_a_value_of_16_bits_that_no_class_can_have_is_named(self, tmp_path):
+        path = grey_png(tmp_path / "a.png", [[0, 300]], 16)
+        with pytest.raises(UnusableFileError, match=message("holds the values 300. Expected only 0 to 2")):
+            check_label(path, known=THREE)
+
+    @pytest.mark.parametrize("suffix", ["tif", "bmp"])
+    def test_other_files_without_loss_are_read(self, tmp_path, write_image, suffix):
+        path = write_image(tmp_path / f"a.{suffix}", np.uint8([[0, 1, 2]]))
+        assert check_label(path, known=THREE).occurring == {0, 1, 2}
+        assert check_label(path, known=THREE, contents=False)[:3] == (1, 3, "8-bit grey")
+
+    @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("webp", "WEBP")])
+    def test_a_lossy_file_is_refused(self, tmp_path, write_image, suffix, kind):
+        path = write_image(tmp_path / f"a.{suffix}", np.zeros((8, 8), np.uint8))
+        with pytest.raises(UnusableFileError, match=message(path, f"is a {kind}", "lossy", "Make it anew as PNG")):
             check_label(path, known=THREE, contents=False)
+
+    @pytest.mark.parametrize("contents", [True, False])
+    def test_a_mask_is_turned_by_its_exif_data_as_its_image_is(self, tmp_path, contents):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(np.uint8([[0, 1, 2]])).save(tmp_path / "a.png", exif=exif)
+        assert check_label(tmp_path / "a.png", known=THREE, contents=contents)[:2] == (3, 1)
+        np.testing.assert_array_equal(stored_values(tmp_path / "a.png", ""), [[0], [1], [2]])
+        # What scores as Cityscapes does reads it in the same way.
+        np.testing.assert_array_equal(read_label_image(tmp_path / "a.png"), [[0], [1], [2]])
 
     def test_what_to_do_about_foreign_values_can_be_said(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.uint8([[9]]))

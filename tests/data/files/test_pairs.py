@@ -2,12 +2,13 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.pairs import check_pairs, examine, usable_pairs
-from keras_hrnet.data.files.reading import UnusableFileError
 from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.picture_files.reading import UnusableFileError
 
 pytestmark = pytest.mark.once
 
@@ -21,7 +22,7 @@ def message(*parts):
 class TestCheckPairs:
     def test_the_headers_of_the_images_are_returned_in_order(self, root, write_pair):
         write_pair(root, "train", "zug_000001_000019", size=(10, 12))
-        sizes = [header[:2] for header in check_pairs(find_pairs(root, "train"), known=IDS)]
+        sizes = [headers.image[:2] for headers in check_pairs(find_pairs(root, "train"), known=IDS)]
         assert sizes == [(6, 8), (6, 8), (6, 8), (10, 12)]
 
     @pytest.mark.parametrize("contents", [True, False])
@@ -32,6 +33,27 @@ class TestCheckPairs:
         expected = message(f"{pairs[1].label} is {size[0]}x{size[1]} (height x width)", f"{pairs[1].image} is 6x8")
         with pytest.raises(UnusableFileError, match=expected):
             check_pairs(pairs, known=IDS, contents=contents)
+
+    @pytest.mark.parametrize(
+        ("size", "cure"),
+        [
+            ((8, 6), "Turn the label image by a quarter"),
+            ((12, 16), r"Scale the label image without blending its values: `Image.*NEAREST"),
+            ((6, 9), "Restore the two files from the same source"),
+        ],
+    )
+    def test_what_to_do_depends_on_how_the_sizes_differ(self, root, write_image, size, cure):
+        pairs = find_pairs(root, "train")
+        write_image(pairs[1].label, np.zeros(size, np.uint8))
+        with pytest.raises(UnusableFileError, match=cure):
+            check_pairs(pairs, known=IDS)
+
+    def test_a_mask_of_the_pixels_before_the_image_was_turned_is_told(self, root, noise):
+        pairs, exif = find_pairs(root, "train"), Image.Exif()
+        exif[0x0112] = 8
+        noise(pairs[0].image, (6, 8), exif=exif)
+        with pytest.raises(UnusableFileError, match=r"read upright, as its Exif data says \(orientation 8\)"):
+            check_pairs(pairs, known=LabelValues(values=[7]))
 
     def test_contents_are_read_only_where_wanted(self, root, write_image):
         pairs = find_pairs(root, "train")
@@ -62,7 +84,7 @@ class TestUsablePairs:
         pairs[2].image.write_bytes(b"")
         usable = usable_pairs(pairs, known=IDS)
         assert usable.pairs == [pairs[1]]
-        assert [header[:2] for header in usable.headers] == [(6, 8)]
+        assert [headers.image[:2] for headers in usable.headers] == [(6, 8)]
         assert [pair for pair, _ in usable.left_out] == [pairs[0], pairs[2]]
         assert [error.kind for _, error in usable.left_out] == ["foreign values", "empty"]
         assert str(pairs[2].image) in str(usable.left_out[1][1])
@@ -83,10 +105,11 @@ def test_everything_that_is_wrong_is_found(root, write_image):
     (image, label), (_, other), (_, small) = find_pairs(root, "train")
     write_image(small, np.zeros((3, 4), np.uint8))
     other.write_bytes(b"")
-    header, faults = examine(image, [label, other, small], known=IDS)
+    header, faults, labels = examine(image, [label, other, small], known=IDS)
     assert header[:2] == (6, 8)
+    assert [header[:2] for header in labels] == [(6, 8), (3, 4)]
     assert [(fault.path, fault.kind) for fault in faults] == [(other, "empty"), (small, "sizes differ")]
     image.write_bytes(b"")
-    header, faults = examine(image, [label, other, small], known=IDS)
+    header, faults, _ = examine(image, [label, other, small], known=IDS)
     assert header is None
     assert [fault.path for fault in faults] == [image, other]

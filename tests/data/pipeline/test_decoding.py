@@ -6,9 +6,9 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_hrnet.data.label_coding import coding_of, coding_of_data_set
-from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, stored_values, train_ids
+from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
-from keras_hrnet.evaluation import read_image
+from keras_hrnet.picture_files.pixels import stored_values
 
 pytestmark = pytest.mark.once
 
@@ -47,7 +47,7 @@ def test_every_kind_of_label_gives_the_stored_values_eagerly_and_in_tf_data(kind
 
 
 def test_pillow_and_tensorflow_read_the_same_values():
-    np.testing.assert_array_equal(stored_values(FILES["grey"]), VALUES)
+    np.testing.assert_array_equal(stored_values(FILES["grey"], "a.png"), VALUES)
 
 
 def test_a_color_without_a_class_gives_254():
@@ -58,32 +58,24 @@ def test_a_color_without_a_class_gives_254():
     np.testing.assert_array_equal(decode_label(encoded(Image.fromarray(pixels)), COLORS.tolist()), expected)
 
 
-def photo():
-    """Noise over a gradient: what the two ways to transform a JPEG back decode most differently."""
-    rows, columns = np.mgrid[:45, :62]
-    gradient = np.stack([4 * rows, 4 * columns, 2 * rows + 2 * columns], axis=-1)
-    return np.uint8(np.clip(gradient + np.random.default_rng(0).normal(0, 40, gradient.shape), 0, 255))
+def test_what_pillow_decodes_may_say_so_itself():
+    np.testing.assert_array_equal(decode_label(FILES["grey"], by_pillow=True), VALUES)
+    image = Image.fromarray(COLORS[VALUES])
+    np.testing.assert_array_equal(decode_image(encoded(image), by_pillow=True), COLORS[VALUES])
+    np.testing.assert_array_equal(decode_image(encoded(image)), COLORS[VALUES])
 
 
-@pytest.mark.parametrize(
-    ("mode", "name", "options"),
-    [
-        ("RGB", "a.png", {}),
-        ("L", "a.png", {}),
-        ("RGB", "a.jpg", {"quality": 75, "subsampling": "4:2:0"}),
-        ("RGB", "a.jpg", {"quality": 95, "subsampling": "4:4:4"}),
-        ("RGB", "a.jpg", {"quality": 40, "progressive": True}),
-        ("L", "a.jpg", {"quality": 75}),
-    ],
-)
-def test_training_reads_the_pixels_that_prediction_reads(mode, name, options, tmp_path):
-    Image.fromarray(photo()).convert(mode).save(tmp_path / name, **options)
-    contents = (tmp_path / name).read_bytes()
-    expected = read_image(tmp_path / name)
-    np.testing.assert_array_equal(decode_image(contents), expected)
-    dataset = tf.data.Dataset.from_tensors(contents).map(decode_image)
-    assert dataset.element_spec == tf.TensorSpec((None, None, 3), tf.uint8)
-    np.testing.assert_array_equal(next(iter(dataset)), expected)
+@pytest.mark.parametrize("decode", [decode_image, decode_label])
+def test_a_file_that_pillow_cannot_decode_is_named(decode):
+    dataset = tf.data.Dataset.from_tensors(b"no picture").map(lambda data: decode(data, name="a.tif", by_pillow=True))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a.tif is no picture: it begins with b'no pictu'"):
+        next(iter(dataset))
+
+
+def test_a_value_of_16_bits_that_is_no_class_is_refused():
+    data = encoded(Image.fromarray(np.uint16([[0, 300]])))
+    with pytest.raises(ValueError, match=r"a.png holds the value 300. Expected at most 255"):
+        decode_label(data, name="a.png")
 
 
 def test_stored_values_become_train_ids():

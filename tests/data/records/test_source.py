@@ -41,8 +41,9 @@ def flip(path, position):
 
 class TestReading:
     def test_every_sample_is_that_of_the_files_in_any_order_on_many_threads(self, packed, pairs):
-        files, records = Files(pairs, [header[:2] for header in check_pairs(pairs, known=IDS)]), Records(packed)
-        assert records.sizes == files.sizes
+        files, records = Files(pairs, check_pairs(pairs, known=IDS)), Records(packed)
+        assert (records.sizes, records.by_pillow) == (files.sizes, files.by_pillow)
+        assert records.occurring == files.occurring
         order = np.random.default_rng(0).integers(0, 7, 200)
         indices = tf.data.Dataset.from_tensor_slices(order)
         for mine, its in zip(
@@ -141,10 +142,21 @@ class TestBadFolders:
         with pytest.raises(ValueError, match=rf"{shard(packed, 3)} has the SHA-256 \w{{64}} instead of \w{{64}}"):
             Records(packed)
 
+    def test_what_an_earlier_version_packed_is_read(self, packed):
+        shards = json.loads((packed / "manifest.json").read_text())["shards"]
+        for shard in shards:
+            del shard["occurring"]
+            for sample in shard["samples"]:
+                del sample["image_by_pillow"], sample["label_by_pillow"]
+        new = Records(packed)
+        change_manifest(packed, version=1, shards=shards)
+        old = Records(packed)
+        assert (old.fingerprint, old.by_pillow, old.occurring) == (new.fingerprint, [(False, False)] * 7, None)
+
     def test_a_newer_manifest_asks_for_a_newer_package(self, packed):
-        change_manifest(packed, version=2)
+        change_manifest(packed, version=3)
         with pytest.raises(
-            ValueError, match=r"manifest.json is of the format 'keras_hrnet records', version 2. .*Update"
+            ValueError, match=r"manifest.json is of the format 'keras_hrnet records', version 3. .*Update"
         ):
             Records(packed)
 

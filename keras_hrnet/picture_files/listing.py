@@ -53,18 +53,37 @@ def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
         skipped: the absolute `Path` of a folder that is left out, if there is one.
 
     Yields:
-        Paths from the folder on, such as "a/1.png", in no certain order, without what is hidden.
+        Paths from the folder on, such as "a/1.png", in no certain order, without what is hidden. Links are followed; a
+        broken one whose name ends as that of a file does is listed, as it names the file that is missing.
 
     Raises:
         PermissionError: if a folder cannot be read.
+        FileNotFoundError: if a link leads to nothing and may have led to a folder.
+        ValueError: if a link leads to a folder that it lies in.
     """
     with _permitted(folder), os.scandir(folder) as found:
         visible = [entry for entry in found if not entry.name.startswith(".")]
     for entry in visible:
-        if not entry.is_dir():
+        path = folder / entry.name
+        if entry.is_symlink():
+            _check_link(path)
+        if not (path.is_dir() if entry.is_symlink() else entry.is_dir()):
             yield entry.name
-        elif (folder / entry.name).absolute() != skipped:
-            yield from (f"{entry.name}/{name}" for name in names_below(folder / entry.name, skipped))
+        elif path.absolute() != skipped:
+            yield from (f"{entry.name}/{name}" for name in names_below(path, skipped))
+
+
+def _check_link(link):
+    if not os.path.exists(link) and not link.suffix:
+        raise FileNotFoundError(
+            f"{link} is a link to {os.readlink(link)}, which does not exist. Expected a folder or a file. Restore it, "
+            "or remove the link."
+        )
+    if link.is_dir() and link.resolve() in (parent.resolve() for parent in link.absolute().parents):
+        raise ValueError(
+            f"{link} is a link to {link.resolve()}, a folder that it lies in: its files would be found without end. "
+            "Expected a link to another folder. Remove the link."
+        )
 
 
 @contextlib.contextmanager

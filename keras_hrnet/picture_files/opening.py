@@ -1,0 +1,149 @@
+"""Opens picture files of any format that Pillow knows, within one limit of pixels, and loads them upright."""
+
+import contextlib
+import io
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+
+from PIL import Image
+
+from keras_hrnet.picture_files.reading import UnusableFileError, no_picture
+
+MAX_PIXELS = 2**29
+"""The largest picture that is read, in pixels, where `LIMIT_VARIABLE` says nothing else: 1.6 GB in RGB."""
+
+LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
+"""The environment variable that sets another limit. Pillow's own limit, `PIL.Image.MAX_IMAGE_PIXELS`, is not used."""
+
+ORIENTATION_TAG = 0x0112
+"""Exif 2.32, table 4: 1 is upright, 2 to 8 are turned or mirrored."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each other orientation upright."""
+
+# What Pillow's decoders raise for damaged files of the formats that it knows.
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+_PILLOW_LIMIT = threading.Lock()
+
+
+def max_pixels() -> int:
+    """Returns the limit of pixels that holds now.
+
+    Raises:
+        ValueError: if the environment variable is no positive integer.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, str(MAX_PIXELS))
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(
+            f"Received {LIMIT_VARIABLE}={text!r}. Expected the number of pixels of the largest picture to read. Set it "
+            f"to one such as {MAX_PIXELS}."
+        )
+    return int(text)
+
+
+def check_num_pixels(path: str | os.PathLike, height: int, width: int) -> None:
+    """Refuses a picture that has more pixels than the limit, before memory is taken for it.
+
+    Raises:
+        UnusableFileError: if it has.
+    """
+    if height * width > max_pixels():
+        raise UnusableFileError(
+            path,
+            "too large",
+            found=f"has {height}x{width} (height x width) = {height * width:,} pixels, or is damaged",
+            expected=f"at most {max_pixels():,} pixels",
+            cure=f"Raise the limit, if there is memory for it: set the environment variable {LIMIT_VARIABLE} to "
+            f"{height * width}.",
+        )
+
+
+@contextlib.contextmanager
+def opened(
+    source: str | os.PathLike | bytes, path: str | os.PathLike, formats: Sequence[str] | None = None
+) -> Iterator[Image.Image]:
+    """Opens a picture, and says of whatever Pillow raises while it is read which file it is about.
+
+    Args:
+        source: the path, or the whole contents.
+        path: names the file in errors.
+        formats: those that are expected, by their names in Pillow; None for all.
+
+    Yields:
+        The first picture of the file; `load_upright` gives its pixels.
+
+    Raises:
+        UnusableFileError: if it is no picture, damaged, or larger than the limit.
+    """
+    try:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with _without_pillows_limit():
+            image = Image.open(file, formats=formats)
+        with image:
+            check_num_pixels(path, image.height, image.width)
+            yield image
+    except UnusableFileError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise no_picture(path, source) from error
+    except DECODER_ERRORS as error:
+        raise UnusableFileError(
+            path,
+            "cut short" if "truncated" in str(error).lower() else "damaged",
+            found=f"cannot be decoded ({str(error) or type(error).__name__})",
+            expected="an undamaged picture file",
+        ) from error
+
+
+def load_upright(image: Image.Image) -> Image.Image:
+    """Loads the pixels of an opened picture, turned as the orientation in its Exif or XMP data says."""
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+        with _without_pillows_limit():
+            image.load()
+    else:
+        image.load()
+    # Pillow has turned a TIFF already, and then says so here.
+    turn = TURNS.get(orientation_of(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Returns the orientation of an opened picture as its Exif or XMP data has it: 1 where nothing readable says it."""
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except DECODER_ERRORS:
+        return 1
+
+
+@contextlib.contextmanager
+def _without_pillows_limit():
+    # Pillow has one limit for the whole process, and no argument for another.
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

@@ -1,0 +1,128 @@
+"""Pictures become RGB pixels, and label images the values that they store: the one way in which files are read."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from keras_hrnet.picture_files.opening import load_upright, opened
+from keras_hrnet.picture_files.reading import UnusableFileError
+
+GREY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
+"""What Pillow multiplies the values of a grey PNG by, by its bits a channel; the two values of one bit stay 0 and 1."""
+
+
+def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture upright, in RGB of 8 bits.
+
+    Grey becomes red, green and blue alike, a palette its colours, and CMYK what Pillow makes of it. Transparency is
+    dropped. Of 16 bits a channel, the high byte is kept: value // 256. Of several pictures in a file, the first counts.
+
+    Args:
+        source: the path, or the whole contents.
+        path: names the file in errors.
+
+    Returns:
+        uint8 `(height, width, 3)`, RGB in [0, 255].
+
+    Raises:
+        UnusableFileError: if it is no picture, damaged, larger than the limit, or of a pixel format without a rule.
+    """
+    with opened(source, path) as image:
+        check_mode(image, path)
+        image = load_upright(image)
+        if image.mode.startswith("I"):
+            grey = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=-1)
+        return np.asarray(image.convert("RGB"))
+
+
+def check_mode(image: Image.Image, path: str | os.PathLike) -> None:
+    """Refuses the pixel formats that have no rule for how they become RGB of 8 bits.
+
+    Raises:
+        UnusableFileError: if it is one of them, such as numbers of 32 bits.
+    """
+    # Older versions of Pillow call a PNG of 16 bits "I".
+    is_deep = image.mode in ("F", "I") and (image.mode, image.format) != ("I", "PNG")
+    if is_deep or image.mode in ("LAB", "HSV"):
+        raise UnusableFileError(
+            path,
+            "pixel format",
+            found=f"has pixels of the mode {image.mode!r}" + ", more than 16 bits a channel" * is_deep,
+            expected="a picture in grey, RGB, CMYK or with a palette, of at most 16 bits a channel",
+            cure="Scale its values to 0 to 255, and save it again." if is_deep else "Convert it to RGB.",
+        )
+
+
+def stored_values(
+    source: str | os.PathLike | bytes,
+    path: str | os.PathLike,
+    palette: Sequence[tuple[int, int, int]] | None = None,
+    unknown: int = 254,
+) -> np.ndarray:
+    """Reads the values that a label image stores, upright: grey of any depth, indices of a palette, or colours.
+
+    Args:
+        source: the path, or the whole contents.
+        path: names the file in errors.
+        palette: the colour of value 0, 1, …, by which a colour picture is read.
+        unknown: the value of a colour that the palette does not have.
+
+    Returns:
+        uint8 or, of a file of 16 bits, uint16 `(height, width)`.
+
+    Raises:
+        UnusableFileError: if it is no picture, damaged, larger than the limit, or in colours without a palette.
+    """
+    with opened(source, path) as image:
+        bits = png_bits(source) if image.format == "PNG" else 8
+        image = load_upright(image)
+        if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
+            return _values_of_grey(image, bits)
+        if palette is None:
+            raise UnusableFileError(
+                path,
+                "pixel format",
+                found=f"is a picture in colours ({image.mode})",
+                expected="values of classes in grey",
+                cure="Pass the colours of the classes (`palette`).",
+            )
+        return values_of_colors(np.asarray(image.convert("RGB")).astype(np.uint32), palette, unknown)
+
+
+def png_bits(source: str | os.PathLike | bytes) -> int:
+    """Returns the bits a channel of a PNG file (byte 24: PNG specification, section 11.2.1)."""
+    if isinstance(source, bytes):
+        return source[24]
+    with open(source, "rb") as file:
+        return file.read(25)[24]
+
+
+def values_of_colors(pixels: np.ndarray, palette: Sequence[tuple[int, int, int]], unknown: int = 254) -> np.ndarray:
+    """Finds the place of each pixel's colour in a palette.
+
+    Args:
+        pixels: uint32 `(height, width, 3)`, RGB in [0, 255].
+        palette: the colour of value 0, 1, ….
+        unknown: the value of a colour that the palette does not have.
+
+    Returns:
+        uint8 `(height, width)`.
+    """
+    codes = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
+    known = np.array([red << 16 | green << 8 | blue for red, green, blue in palette], np.uint32)
+    order = np.argsort(known)
+    place = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
+    values = order[place].astype(np.uint8)
+    values[known[values] != codes] = unknown
+    return values
+
+
+def _values_of_grey(image, bits):
+    values = np.asarray(image)
+    if image.mode.startswith("I"):
+        return values.astype(np.uint16)
+    # A palette's indices are not multiplied.
+    return values.astype(np.uint8) if image.mode != "L" else values // np.uint8(GREY_STEPS.get(bits, 1))

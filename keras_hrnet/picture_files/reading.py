@@ -1,0 +1,85 @@
+"""Reads files, and says of one that cannot be used which it is, why, and what to do."""
+
+import os
+from pathlib import Path
+
+RESTORE = "Restore the file from its source."
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"GIF8", b"RIFF")
+"""What files begin with that are PNG, JPEG, TIFF, BMP, GIF and WebP."""
+
+
+class UnusableFileError(ValueError):
+    """A file that training cannot use.
+
+    Args:
+        kind: the fault in a word or two, by which faults are counted.
+        found: what the file is or does, to be read after its name.
+        expected: what it should be.
+        cure: what to do, a sentence.
+    """
+
+    def __init__(self, path: str | os.PathLike, kind: str, *, found: str, expected: str, cure: str = RESTORE):
+        super().__init__(f"{path} {found}. Expected {expected}. {cure}")
+        self.path = Path(path)
+        self.kind = kind
+        self.found = found
+        self.expected = expected
+        self.cure = cure
+
+
+def no_picture(path: str | os.PathLike, source: str | os.PathLike | bytes) -> UnusableFileError:
+    """Says of a file that no decoder knows what it looks like.
+
+    Args:
+        source: the path, or the contents from the beginning.
+    """
+    start = source[:512] if isinstance(source, bytes) else read_file(source, 512)
+    text = start.lstrip().lower()
+    if start.startswith(SIGNATURES):
+        found = "cannot be decoded (its header is damaged, or it is truncated)"
+        return UnusableFileError(path, "damaged", found=found, expected="an undamaged picture file")
+    if text.startswith(b"version https://git-lfs"):
+        found = "is a pointer of Git LFS, not the picture that it stands for"
+        cure = "Fetch the pictures with `git lfs pull` in their repository."
+    elif text.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        found = "is a web page or XML, not a picture"
+        cure = "Fetch it again from an address that gives the file itself, logged in where that is asked for."
+    else:
+        found, cure = f"is no picture: it begins with {start[:8]!r}", "Save it as PNG, or restore it from its source."
+    return UnusableFileError(path, "no picture", found=found, expected="a picture file", cure=cure)
+
+
+def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:
+    """Reads the first bytes of a file, or all of them.
+
+    Args:
+        num_bytes: how many to read at most; −1 reads the whole file.
+
+    Returns:
+        The bytes, at least one.
+
+    Raises:
+        UnusableFileError: if the file cannot be read, or is empty.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(num_bytes)
+    except OSError as error:
+        if os.path.islink(path):
+            raise UnusableFileError(
+                path,
+                "broken link",
+                found=f"is a link to {os.readlink(path)}, which cannot be read ({error.strerror})",
+                expected="a link to a file that is there",
+                cure="Restore that file, or remove the link.",
+            ) from error
+        raise UnusableFileError(
+            path,
+            "unreadable",
+            found=f"cannot be read ({error.strerror})",
+            expected="a file that this user may read",
+            cure="Mend its permissions, or restore it from its source.",
+        ) from error
+    if not data:
+        raise UnusableFileError(path, "empty", found="is empty: it has 0 bytes", expected="a picture")
+    return data
