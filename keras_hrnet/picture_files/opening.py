@@ -18,6 +18,9 @@ MAX_PIXELS = 2**29
 LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
 """The environment variable that sets another limit. Pillow's own limit, `PIL.Image.MAX_IMAGE_PIXELS`, is not used."""
 
+MOST_DEFLATED = 1032
+"""How many bytes a byte of a PNG file can become: zlib's technical details, "Maximum Compression Factor"."""
+
 ORIENTATION_TAG = 0x0112
 """Exif 2.32, table 4: 1 is upright, 2 to 8 are turned or mirrored."""
 
@@ -64,12 +67,22 @@ def max_pixels() -> int:
     return int(text)
 
 
-def check_num_pixels(path: str | os.PathLike, height: int, width: int) -> None:
+def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_bytes: int | None = None) -> None:
     """Refuses a picture that has more pixels than the limit, before memory is taken for it.
+
+    Args:
+        num_png_bytes: the length of a PNG file: its header may be damaged, and say more than such a file can hold.
 
     Raises:
         UnusableFileError: if it has.
     """
+    if num_png_bytes is not None and height * width > 8 * MOST_DEFLATED * num_png_bytes:
+        raise UnusableFileError(
+            path,
+            "damaged",
+            found=f"says that it has {height}x{width} (height x width) pixels, in {num_png_bytes:,} bytes",
+            expected=f"a PNG file, which holds at most {MOST_DEFLATED} times its length",
+        )
     if height * width > max_pixels():
         raise UnusableFileError(
             path,
@@ -103,7 +116,8 @@ def opened(
         with _without_pillows_limit():
             image = Image.open(file, formats=formats)
         with image:
-            check_num_pixels(path, image.height, image.width)
+            num_bytes = len(source) if isinstance(source, bytes) else os.path.getsize(source)
+            check_num_pixels(path, image.height, image.width, num_bytes if image.format == "PNG" else None)
             yield image
     except UnusableFileError:
         raise

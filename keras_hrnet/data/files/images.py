@@ -70,7 +70,7 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
 
 def _check_png(path, data, contents):
     header = png_header(data, path)
-    check_num_pixels(path, header.height, header.width)
+    check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
     source, orientation = data if contents else path, 1
     if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
         with opened(source, path, ["PNG"]) as image:

@@ -72,7 +72,7 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     is_png, orientation = data.startswith(PNG_SIGNATURE), 1
     if is_png:
         header = png_header(data, path)
-        check_num_pixels(path, header.height, header.width)
+        check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
         _check_format(path, header, known)
         if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
             with opened(source, path) as image:

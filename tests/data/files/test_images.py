@@ -1,4 +1,6 @@
 import re
+import struct
+import zlib
 from functools import partial
 
 import numpy as np
@@ -153,6 +155,14 @@ class TestAnyFile:
         for contents in (True, False):
             with pytest.raises(UnusableFileError, match=expected):
                 check_image(path, contents=contents)
+
+    @pytest.mark.parametrize("reader", [check_image, check_any_label, partial(check_image, contents=False), read_image])
+    def test_a_header_that_says_more_than_the_file_can_hold_takes_no_memory(self, tmp_path, noise, reader):
+        data = noise(tmp_path / "a.png", (4, 4)).read_bytes()
+        header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+        (tmp_path / "a.png").write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+        with pytest.raises(ValueError, match=r"a.png.*says that it has 20000x20000 .* pixels, in \d+ bytes"):
+            reader(tmp_path / "a.png")
 
 
 class TestTheLimitOfPixels:
