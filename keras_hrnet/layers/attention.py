@@ -1,8 +1,11 @@
-"""Attention between two sets of pixels, for object context and self-attention."""
+"""Attention between two sets of pixels, for object context and self-attention, and maps divided into blocks."""
+
+from collections.abc import Sequence
 
 import keras
 
-from keras_hrnet.layers.data_format import Size
+from keras_hrnet.layers.data_format import Length, Size
+from keras_hrnet.layers.resize import spatial_size
 
 
 def pixels_of(x: keras.KerasTensor, data_format: str) -> keras.KerasTensor:
@@ -60,3 +63,41 @@ def attend(query: keras.KerasTensor, key: keras.KerasTensor, value: keras.KerasT
     key = key * key.shape[-1] ** -0.5
     similarity = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1)))
     return keras.ops.matmul(softmax(similarity), value)
+
+
+def pad_to_blocks(x: keras.KerasTensor, block_size: tuple[int, int]) -> keras.KerasTensor:
+    """Pads maps with zeros to whole blocks: half of them before the map, and the rest after it.
+
+    Args:
+        x: float `(batch, height, width, channels)`.
+        block_size: (height, width) of a block, in pixels.
+    """
+    height, width = _padding_of(spatial_size(x, "channels_last"), block_size)
+    if _is_zero((height, width)):
+        return x
+    around = ((0, 0), (height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0))
+    return keras.ops.pad(x, around)
+
+
+def crop_to_size(x: keras.KerasTensor, size: Size, block_size: tuple[int, int]) -> keras.KerasTensor:
+    """Crops what `pad_to_blocks` added to maps.
+
+    Args:
+        x: float `(batch, padded height, padded width, channels)`.
+        size: (height, width) before the padding.
+        block_size: (height, width) of a block, in pixels.
+    """
+    padding = _padding_of(size, block_size)
+    if _is_zero(padding):
+        return x
+    top, left = (length // 2 for length in padding)
+    return x[:, top : top + size[0], left : left + size[1]]
+
+
+def _padding_of(size: Size, block_size: tuple[int, int]) -> list[Length]:
+    return [-length % step for length, step in zip(size, block_size, strict=True)]
+
+
+def _is_zero(padding: Sequence[Length]) -> bool:
+    # Where a size is known at run time only, so is its padding, and it is a tensor.
+    return all(isinstance(length, int) and length == 0 for length in padding)

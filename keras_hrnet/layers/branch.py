@@ -10,12 +10,12 @@ from keras_hrnet.layers.data_format import Shape, with_channels
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.rematerialization import rematerialize
-from keras_hrnet.layers.residual import BasicBlock, Bottleneck
+from keras_hrnet.layers.residual import BasicBlock, Bottleneck, DepthwiseBottleneck
 
-BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck}
+BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck, "depthwise_bottleneck": DepthwiseBottleneck}
 
 Block = str | type[keras.layers.Layer]
-"""A kind of block: "basic", "bottleneck", or a layer class registered with Keras, or the name it is registered by."""
+"""A kind of block: a name in `BLOCKS`, or a layer class registered with Keras, or the name it is registered by."""
 
 
 def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
@@ -46,7 +46,8 @@ class Branch(FoldableLayer):
     Args:
         filters: channels of the blocks; a bottleneck's result has four times as many.
         num_blocks: number of blocks.
-        block: "basic", "bottleneck", or a layer class registered with Keras, or the name that it is registered by.
+        block: "basic", "bottleneck", "depthwise_bottleneck", or a layer class registered with Keras, or the name that
+            it is registered by.
         remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 

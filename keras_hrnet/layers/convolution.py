@@ -34,21 +34,25 @@ class HeNormalFanOut(keras.initializers.Initializer):
 
     Args:
         seed: None for one that `keras.utils.set_random_seed` decides.
+        depthwise: whether the kernels are of depthwise convolutions, `(height, width, channels, 1)`. As in PyTorch, the
+            fan-out is then `channels` times as large as it is.
 
     Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py, `init_weights`.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, depthwise: bool = False) -> None:
         self.seed = random.randint(1, 10**9) if seed is None else seed
+        self.depthwise = depthwise
 
     def __call__(self, shape: tuple[int, int, int, int], dtype: str | None = None) -> keras.KerasTensor:
-        height, width, _, filters = shape
+        height, width, channels, filters = shape
+        filters = channels if self.depthwise else filters
         deviation = np.float32(math.sqrt(2 / (height * width * filters)))
         values = np.random.default_rng(self.seed).standard_normal(shape, dtype="float32") * deviation
         return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": self.seed, "depthwise": self.depthwise}
 
 
 def classifier_initializer() -> keras.initializers.Initializer:
@@ -156,8 +160,71 @@ class Convolution(keras.layers.Conv2D):
         return {**super().get_config(), "margin": self.margin}
 
 
+class NormalizedConvolution(FoldableLayer):
+    """What `ConvNorm` and `DepthwiseConvNorm` share: normalisation and activation after a convolution.
+
+    A subclass makes `self.conv` of `self.convolution_options`, then `self.norm` by `make_norm`.
+
+    Args:
+        kernel_size: height and width of the kernel, odd.
+        strides: step in both directions.
+        activation: "relu", "gelu" or any other of Keras, or None for none.
+        use_bias: whether the convolution adds a bias before the normalisation.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        strides: int = 1,
+        activation: str | None = "relu",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.activation = activation
+        self.use_bias = use_bias
+        self.activate = keras.activations.get(activation)
+
+    @property
+    def convolution_options(self) -> dict[str, Any]:
+        """The arguments of the convolution, but for its filters, initializer and name."""
+        return {
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": "same" if self.strides == 1 else "valid",
+            "margin": 0 if self.strides == 1 else self.kernel_size // 2,
+            "activation": self.activation if self.folded else None,
+            "use_bias": self.use_bias or self.folded,
+            "data_format": self.data_format,
+            "dtype": self.dtype_policy,
+        }
+
+    def make_norm(self) -> BatchNorm | None:
+        if self.folded:
+            return None
+        options = {"momentum": NORM_MOMENTUM, "epsilon": NORM_EPSILON, "dtype": self.dtype_policy}
+        return BatchNorm(axis=self.channel_axis, name="norm", **options)
+
+    def build(self, input_shape: Shape) -> None:
+        self.conv.build(input_shape)
+        if self.norm is not None:
+            self.norm.build(self.conv.compute_output_shape(input_shape))
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        x = call_inside(self.conv, x)
+        if self.norm is None:
+            return x
+        return in_place.activate(call_inside(self.norm, x, training=training), self.activate)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return self.conv.compute_output_shape(input_shape)
+
+
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ConvNorm(FoldableLayer):
+class ConvNorm(NormalizedConvolution):
     """Convolves a map, normalises it over the batch, and applies ReLU.
 
     A strided convolution pads both sides equally, as PyTorch does. Keras's "same" would pad only the far side of a map
@@ -167,7 +234,7 @@ class ConvNorm(FoldableLayer):
         filters: channels of the result.
         kernel_size: height and width of the kernel, odd.
         strides: step in both directions.
-        activation: "relu", or None for none.
+        activation: "relu", "gelu" or any other of Keras, or None for none.
         use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
@@ -195,46 +262,7 @@ class ConvNorm(FoldableLayer):
         use_bias: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(kernel_size, strides, activation, use_bias, **kwargs)
         self.filters = filters
-        self.kernel_size = kernel_size
-        self.strides = strides
-        self.activation = activation
-        self.use_bias = use_bias
-        self.conv = Convolution(
-            filters,
-            kernel_size,
-            strides=strides,
-            padding="same" if strides == 1 else "valid",
-            margin=0 if strides == 1 else kernel_size // 2,
-            activation=activation if self.folded else None,
-            use_bias=use_bias or self.folded,
-            kernel_initializer=HeNormalFanOut(),
-            data_format=self.data_format,
-            dtype=self.dtype_policy,
-            name="conv",
-        )
-        self.norm = None
-        if not self.folded:
-            self.norm = BatchNorm(
-                axis=self.channel_axis,
-                momentum=NORM_MOMENTUM,
-                epsilon=NORM_EPSILON,
-                dtype=self.dtype_policy,
-                name="norm",
-            )
-        self.activate = keras.activations.get(activation)
-
-    def build(self, input_shape: Shape) -> None:
-        self.conv.build(input_shape)
-        if self.norm is not None:
-            self.norm.build(self.conv.compute_output_shape(input_shape))
-
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        x = call_inside(self.conv, x)
-        if self.norm is None:
-            return x
-        return in_place.activate(call_inside(self.norm, x, training=training), self.activate)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return self.conv.compute_output_shape(input_shape)
+        self.conv = Convolution(filters, kernel_initializer=HeNormalFanOut(), name="conv", **self.convolution_options)
+        self.norm = self.make_norm()

@@ -6,15 +6,67 @@ from typing import Any
 import keras
 
 from keras_hrnet.layers import in_place
-from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
+from keras_hrnet.layers.data_format import Shape, Size
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import check_convention, resize, spatial_size
 
 
+class Fusion(FoldableLayer):
+    """What `FuseLayer` and `SeparableFuse` share: each branch becomes the sum of all, and ReLU.
+
+    A subclass says by which layers branch j is brought to the width of branch i, in `layers_between`, and how a coarser
+    map is upsampled, in `upsample`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # By name, which holds the numbers of the target branch and of the source branch.
+        self.convolutions = {}
+        # The names of the layers between two branches, by the pair (target, source).
+        self.names = {}
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        widths = [shape[self.channel_axis] for shape in input_shape]
+        for i in range(len(widths)):
+            for j, shape in enumerate(input_shape):
+                layers = [] if i == j else self.layers_between(i, j, widths)
+                self.names[i, j] = [layer.name for layer in layers]
+                for layer in layers:
+                    layer.build(shape)
+                    shape = layer.compute_output_shape(shape)
+                    self.convolutions[layer.name] = layer
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        if len(inputs) == 1:
+            return [keras.ops.relu(inputs[0])]
+        return [in_place.relu(self.fuse(i, inputs, training)) for i in range(len(inputs))]
+
+    def fuse(self, i: int, inputs: Sequence[keras.KerasTensor], training: bool | None) -> keras.KerasTensor:
+        size = spatial_size(inputs[i], self.data_format)
+        total = None
+        for j, x in enumerate(inputs):
+            x = self.bring(i, j, x, training)
+            if j > i:  # The others have this size; sizes known at run time only cannot tell.
+                x = self.upsample(x, size, 2 ** (j - i))
+            # The first sum is a new map, as others read branch i too.
+            total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
+        return total
+
+    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
+        """Brings the map of branch j to the width of branch i, and to its size if that is smaller."""
+        for name in self.names[i, j]:
+            x = call_inside(self.convolutions[name], x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return [tuple(shape) for shape in input_shape]
+
+
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class FuseLayer(FoldableLayer):
+class FuseLayer(Fusion):
     """Adds to each branch the features of all the others, brought to its resolution and width.
 
     A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer one passes
@@ -41,48 +93,64 @@ class FuseLayer(FoldableLayer):
         check_convention(interpolation, align_corners)
         self.interpolation = interpolation
         self.align_corners = align_corners
-        # By name, which holds the numbers of the target branch and of the source branch.
-        self.convolutions = {}
 
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        widths = [shape[self.channel_axis] for shape in input_shape]
-        for i in range(len(widths)):
-            for j, shape in enumerate(input_shape):
-                for step, name in enumerate(self.names_between(i, j)):
-                    convolution = self.make_convolution(i, j, step, widths, name)
-                    convolution.build(shape)
-                    shape = convolution.compute_output_shape(shape)
-                    self.convolutions[name] = convolution
-
-    def names_between(self, i: int, j: int) -> list[str]:
-        """Names the convolutions that bring branch j to branch i, in their order."""
+    def layers_between(self, i: int, j: int, widths: Sequence[int]) -> list[ConvNorm]:
         if j > i:
-            return [f"up_{i}_{j}"]
-        return [f"down_{i}_{j}_{step}" for step in range(i - j)]
+            return [ConvNorm(widths[i], 1, activation=None, name=f"up_{i}_{j}", **self.options)]
+        last = i - j - 1
+        return [
+            ConvNorm(
+                widths[i] if step == last else widths[j],
+                3,
+                strides=2,
+                activation=None if step == last else "relu",
+                name=f"down_{i}_{j}_{step}",
+                **self.options,
+            )
+            for step in range(i - j)
+        ]
 
-    def make_convolution(self, i: int, j: int, step: int, widths: Sequence[int], name: str) -> ConvNorm:
+    def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
+        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SeparableFuse(Fusion):
+    """Adds to each branch the features of all the others, by separable convolutions.
+
+    A coarser branch is convolved 1x1 and enlarged by nearest neighbours, by the power of two that lies between the two;
+    where the branch it is added to has an odd size, the result is resized to that size, with aligned corners. A finer
+    branch passes through steps of a strided depthwise 3x3 convolution and a 1x1 convolution, of which only the last
+    changes the width and only the last has no ReLU.
+
+    Args:
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py, `HighResolutionTransformerModule`.
+    """
+
+    def layers_between(self, i: int, j: int, widths: Sequence[int]) -> list[NormalizedConvolution]:
         if j > i:
-            return ConvNorm(widths[i], 1, activation=None, name=name, **self.options)
-        if step == i - j - 1:
-            return ConvNorm(widths[i], 3, strides=2, activation=None, name=name, **self.options)
-        return ConvNorm(widths[j], 3, strides=2, name=name, **self.options)
+            return [ConvNorm(widths[i], 1, activation=None, name=f"up_{i}_{j}", **self.options)]
+        layers = []
+        for step in range(i - j):
+            name, is_last = f"down_{i}_{j}_{step}", step == i - j - 1
+            filters, activation = (widths[i], None) if is_last else (widths[j], "relu")
+            layers += [
+                DepthwiseConvNorm(3, strides=2, activation=None, name=f"{name}_spatial", **self.options),
+                ConvNorm(filters, 1, activation=activation, name=f"{name}_pointwise", **self.options),
+            ]
+        return layers
 
-    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        if len(inputs) == 1:
-            return [keras.ops.relu(inputs[0])]
-        return [in_place.relu(self.fuse(i, inputs, training)) for i in range(len(inputs))]
-
-    def fuse(self, i: int, inputs: Sequence[keras.KerasTensor], training: bool | None) -> keras.KerasTensor:
-        size = spatial_size(inputs[i], self.data_format)
-        total = None
-        for j, x in enumerate(inputs):
-            for name in self.names_between(i, j):
-                x = call_inside(self.convolutions[name], x, training=training)
-            if j > i:  # The others have this size; sizes known at run time only cannot tell.
-                x = resize(x, size, self.interpolation, self.align_corners, self.data_format)
-            # The first sum is a new map, as others read branch i too.
-            total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
-        return total
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
-        return [tuple(shape) for shape in input_shape]
+    def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
+        enlarged = [length * factor for length in spatial_size(x, self.data_format)]
+        x = resize(x, enlarged, "nearest", data_format=self.data_format)
+        return resize(x, size, "bilinear", True, self.data_format)

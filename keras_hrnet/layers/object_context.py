@@ -54,6 +54,7 @@ class ObjectAttention(FoldableLayer):
 
     Args:
         key_channels: channels of the queries and keys by which pixels and objects are compared.
+        use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -66,9 +67,10 @@ class ObjectAttention(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `_ObjectAttentionBlock`.
     """
 
-    def __init__(self, key_channels: int, **kwargs: Any) -> None:
+    def __init__(self, key_channels: int, use_bias: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.key_channels = key_channels
+        self.use_bias = use_bias
         self.f_pixel_0 = self.make_convolution(key_channels, "f_pixel_0")
         self.f_pixel_2 = self.make_convolution(key_channels, "f_pixel_2")
         self.f_object_0 = self.make_convolution(key_channels, "f_object_0")
@@ -77,7 +79,7 @@ class ObjectAttention(FoldableLayer):
         self.f_up_0 = None
 
     def make_convolution(self, filters: int, name: str) -> ConvNorm:
-        return ConvNorm(filters, 1, name=name, **self.options)
+        return ConvNorm(filters, 1, use_bias=self.use_bias, name=name, **self.options)
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         pixels, objects = input_shape
@@ -108,6 +110,7 @@ class ObjectContext(FoldableLayer):
         filters: channels of the result.
         key_channels: channels of the queries and keys by which pixels and objects are compared.
         dropout: share of the channels that training sets to zero.
+        use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
         **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
@@ -120,13 +123,16 @@ class ObjectContext(FoldableLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `SpatialOCR_Module`.
     """
 
-    def __init__(self, filters: int, key_channels: int, dropout: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, filters: int, key_channels: int, dropout: float = 0.0, use_bias: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_channels = key_channels
         self.dropout = dropout
-        self.object_context_block = ObjectAttention(key_channels, name="object_context_block", **self.options)
-        self.conv_bn_dropout = ConvNorm(filters, 1, name="conv_bn_dropout", **self.options)
+        self.use_bias = use_bias
+        self.object_context_block = ObjectAttention(key_channels, use_bias, name="object_context_block", **self.options)
+        self.conv_bn_dropout = ConvNorm(filters, 1, use_bias=use_bias, name="conv_bn_dropout", **self.options)
         self.drop = keras.layers.SpatialDropout2D(
             dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
         )

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 
 from keras_hrnet.layers import in_place
-from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 
@@ -90,3 +91,29 @@ class Bottleneck(_ResidualBlock):
 
     def convolution_table(self) -> tuple[tuple[int, int, str | None], ...]:
         return (self.filters, 1, "relu"), (self.filters, 3, "relu"), (self.filters * self.expansion, 1, None)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class DepthwiseBottleneck(Bottleneck):
+    """Adds to a map its 1x1, depthwise 3x3 and 1x1 convolutions, the last of which widens it four times.
+
+    Args:
+        filters: channels of the inner convolutions.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
+
+    Returns:
+        float `(batch, height, width, 4 * filters)`, not negative.
+
+    Reference: HRNet/HRFormer, cls/models/modules/bottleneck_block.py, `BottleneckDWP`.
+    """
+
+    def make_convolution(
+        self, filters: int, kernel_size: int, activation: str | None, name: str
+    ) -> NormalizedConvolution:
+        if kernel_size == 1:
+            return super().make_convolution(filters, kernel_size, activation, name)
+        return DepthwiseConvNorm(kernel_size, activation=activation, name=name, **self.options)

@@ -1,13 +1,12 @@
 """Interlaced sparse self-attention: every pixel attends to every other in two short steps."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_hrnet.layers.attention import attend, map_of, pixels_of
+from keras_hrnet.layers.attention import attend, crop_to_size, map_of, pad_to_blocks, pixels_of
 from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
-from keras_hrnet.layers.data_format import Length, Shape, Size, with_channels
+from keras_hrnet.layers.data_format import Length, Shape, with_channels
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import spatial_size
 
@@ -130,8 +129,7 @@ class InterlacedAttention(FoldableLayer):
         if self.data_format == "channels_first":
             x = keras.ops.transpose(x, (0, 2, 3, 1))
         size = spatial_size(x, "channels_last")
-        padding = [(-length % step) for length, step in zip(size, self.block_size, strict=True)]
-        x = _pad(x, padding)
+        x = pad_to_blocks(x, self.block_size)
         rows = keras.ops.shape(x)[1] // self.block_size[0]
         columns = keras.ops.shape(x)[2] // self.block_size[1]
 
@@ -141,31 +139,11 @@ class InterlacedAttention(FoldableLayer):
         x = self.short_range_sa(x)
         x = _from_blocks(x, rows, columns, self.block_size)
 
-        x = _crop(x, padding, size)
+        x = crop_to_size(x, size, self.block_size)
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters, self.data_format)
-
-
-def _pad(x: keras.KerasTensor, padding: Sequence[Length]) -> keras.KerasTensor:
-    if _is_zero(padding):
-        return x
-    height, width = padding
-    around = ((0, 0), (height // 2, height - height // 2), (width // 2, width - width // 2), (0, 0))
-    return keras.ops.pad(x, around)
-
-
-def _crop(x: keras.KerasTensor, padding: Sequence[Length], size: Size) -> keras.KerasTensor:
-    if _is_zero(padding):
-        return x
-    top, left = (length // 2 for length in padding)
-    return x[:, top : top + size[0], left : left + size[1]]
-
-
-def _is_zero(padding: Sequence[Length]) -> bool:
-    # Where a size is known at run time only, so is its padding, and it is a tensor.
-    return all(isinstance(length, int) and length == 0 for length in padding)
 
 
 def _to_places(x: keras.KerasTensor, rows: Length, columns: Length, block_size: tuple[int, int]) -> keras.KerasTensor:

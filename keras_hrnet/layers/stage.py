@@ -13,8 +13,57 @@ from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 
 
+class ParallelModule(FoldableLayer):
+    """What the modules of all stages share: a branch for each map, and then a layer that fuses them.
+
+    A subclass makes `self.fuse`, and the branches in `make_branch`.
+
+    Args:
+        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
+            their inner results.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+    """
+
+    def __init__(self, *, remat: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.remat = remat
+        self.branches = []
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        self.branches = [self.make_branch(i, shape[self.channel_axis]) for i, shape in enumerate(input_shape)]
+        for branch, shape in zip(self.branches, input_shape, strict=True):
+            branch.build(shape)
+        self.fuse.build(input_shape)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        branches = zip(self.branches, inputs, strict=True)
+        if self.remat and training:
+            return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
+        maps = [call_inside(branch, x, training=training) for branch, x in branches]
+        return call_inside(self.fuse, maps, training=training)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return self.fuse.compute_output_shape(input_shape)
+
+
+class ModuleSequence(FoldableLayer):
+    """What all stages share: the modules, one after another. A subclass makes `self.modules_in_order`."""
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        for module in self.modules_in_order:
+            module.build(input_shape)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        for module in self.modules_in_order:
+            inputs = call_inside(module, inputs, training=training)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return self.modules_in_order[-1].compute_output_shape(input_shape)
+
+
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class HighResolutionModule(FoldableLayer):
+class HighResolutionModule(ParallelModule):
     """Runs each map through a branch of blocks, then fuses the branches.
 
     Args:
@@ -50,20 +99,12 @@ class HighResolutionModule(FoldableLayer):
         remat: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(remat=remat, **kwargs)
         self.num_blocks = num_blocks
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.block, _ = find_block(block)
-        self.remat = remat
-        self.branches = []
         self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **self.options)
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        self.branches = [self.make_branch(i, shape[self.channel_axis]) for i, shape in enumerate(input_shape)]
-        for branch, shape in zip(self.branches, input_shape, strict=True):
-            branch.build(shape)
-        self.fuse.build(input_shape)
 
     def make_branch(self, i: int, channels: int) -> Branch:
         _, kind = find_block(self.block)
@@ -75,19 +116,9 @@ class HighResolutionModule(FoldableLayer):
             )
         return Branch(filters, self.num_blocks, self.block, name=f"branch_{i}", **self.options)
 
-    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        branches = zip(self.branches, inputs, strict=True)
-        if self.remat and training:
-            return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
-        maps = [call_inside(branch, x, training=training) for branch, x in branches]
-        return call_inside(self.fuse, maps, training=training)
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
-        return self.fuse.compute_output_shape(input_shape)
-
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Stage(FoldableLayer):
+class Stage(ModuleSequence):
     """Runs the branches through high-resolution modules, one after another.
 
     Args:
@@ -135,15 +166,3 @@ class Stage(FoldableLayer):
             )
             for i in range(num_modules)
         ]
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        for module in self.modules_in_order:
-            module.build(input_shape)
-
-    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        for module in self.modules_in_order:
-            inputs = call_inside(module, inputs, training=training)
-        return inputs
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
-        return self.modules_in_order[-1].compute_output_shape(input_shape)

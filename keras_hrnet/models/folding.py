@@ -5,32 +5,35 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from keras_hrnet.layers import ConvNorm, PyramidConvolution, Stem
+from keras_hrnet.layers import ConvNorm, DepthwiseConvNorm, PyramidConvolution, Stem
+from keras_hrnet.layers.convolution import NormalizedConvolution
 from keras_hrnet.layers.normalize import STD_RGB_255
 from keras_hrnet.layers.sublayers import children
 
 
-def folded_weights(layer: ConvNorm) -> tuple[np.ndarray, np.ndarray]:
+def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray]:
     """Computes the kernel and bias of a convolution that does what a convolution and its normalisation do.
 
     Args:
-        layer: a built `ConvNorm`.
+        layer: a built `ConvNorm` or `DepthwiseConvNorm`.
 
     Returns:
-        A pair of float64 arrays: the kernel `(height, width, channels, filters)` and the bias `(filters,)`.
+        A pair of float64 arrays: the kernel `(height, width, channels, filters)`, or `(height, width, channels, 1)` if
+        it is depthwise, and the bias, one number for each channel of the result.
 
     Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", 2018, section 3.2, equation 14.
     """
     kernel = _float64(layer.conv.kernel)
-    bias = _float64(layer.conv.bias) if layer.conv.use_bias else np.zeros(kernel.shape[-1])
+    is_depthwise = isinstance(layer, DepthwiseConvNorm)
+    bias = _float64(layer.conv.bias) if layer.conv.use_bias else np.zeros(kernel.shape[2 if is_depthwise else 3])
     if layer.norm is None:
         return kernel, bias
     gamma, beta, mean, variance = map(
         _float64, (layer.norm.gamma, layer.norm.beta, layer.norm.moving_mean, layer.norm.moving_variance)
     )
     factor = gamma / np.sqrt(variance + layer.norm.epsilon)
-    return kernel * factor, beta + (bias - mean) * factor
+    return kernel * (factor[:, None] if is_depthwise else factor), beta + (bias - mean) * factor
 
 
 def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
@@ -48,7 +51,7 @@ def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> 
         for convolution, part in zip(convolutions, np.split(kernel, ends[:-1], axis=2), strict=True):
             convolution.kernel.assign(part)
         target.joined.bias.assign(bias)
-    elif isinstance(target, ConvNorm) and target.folded:
+    elif isinstance(target, NormalizedConvolution) and target.folded:
         kernel, bias = folded_weights(source)
         target.conv.kernel.assign(kernel)
         target.conv.bias.assign(bias)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.layers import ConvNorm, Normalize, PyramidConvolution, Rescale, ResizeConcatenate, Stem, Supervision
+from keras_hrnet.layers.convolution import NormalizedConvolution
 from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.folding import divide_by_deviation, transfer_weights
@@ -103,7 +104,7 @@ class _Rewriting:
 
     def copy(self, layer):
         config = layer.get_config()
-        if "folded" in config and any(isinstance(inner, ConvNorm) for inner in sublayers(layer)):
+        if "folded" in config and any(isinstance(inner, NormalizedConvolution) for inner in sublayers(layer)):
             config["folded"] = True
         copy = type(layer).from_config(config)
         self.pairs[id(copy)] = layer, copy
@@ -166,7 +167,7 @@ def _predicting_part(model):
 
 def _check_difference(model, optimized):
     difference = _largest_difference(model, optimized)
-    normalizations = sum(isinstance(layer, ConvNorm) and not layer.folded for layer in sublayers(model))
+    normalizations = sum(isinstance(layer, NormalizedConvolution) and not layer.folded for layer in sublayers(model))
     logging.getLogger("keras_hrnet").info(
         "optimize_for_inference: %r without %d normalisations differs by %.1e of the largest output.",
         model.name,

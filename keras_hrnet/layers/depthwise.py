@@ -1,0 +1,114 @@
+"""Depthwise convolution: each channel by a kernel of its own, then batch normalisation and an activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_hrnet.layers import in_place
+from keras_hrnet.layers.convolution import HeNormalFanOut, NormalizedConvolution
+from keras_hrnet.layers.data_format import Shape, spatial_axes
+
+if TYPE_CHECKING:
+    import torch
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class DepthwiseConvolution(keras.layers.DepthwiseConv2D):
+    """Convolves each channel of a map by itself as Keras does, with symmetric padding.
+
+    On PyTorch, a map whose channels lie last in memory is convolved as it is, as `Convolution` does it.
+
+    Args:
+        kernel_size: height and width of the kernel.
+        margin: width of the zeros around the map, in pixels.
+        **kwargs: further arguments of `keras.layers.DepthwiseConv2D`.
+
+    Call arguments:
+        inputs: float `(batch, height, width, channels)`.
+
+    Returns:
+        float `(batch, height, width, channels)`, where margin, padding and strides determine height and width.
+    """
+
+    def __init__(self, kernel_size: int | tuple[int, int], margin: int = 0, **kwargs: Any) -> None:
+        super().__init__(kernel_size, **kwargs)
+        self.margin = margin
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
+        plain = self.depth_multiplier == 1 and (self.padding == "valid" or self.strides == (1, 1))
+        if keras.config.backend() == "torch" and self.data_format == "channels_last" and plain:
+            return in_place.activate(self.convolve_on_torch(inputs), self.activation)
+        if self.margin:
+            padding = [(0, 0)] * 4
+            for axis in spatial_axes(self.data_format):
+                padding[axis] = (self.margin, self.margin)
+            inputs = keras.ops.pad(inputs, padding)
+        return super().call(inputs)
+
+    def convolve_on_torch(self, inputs: torch.Tensor) -> torch.Tensor:
+        from torch.nn import functional
+
+        y = functional.conv2d(
+            inputs.permute(0, 3, 1, 2),
+            keras.ops.convert_to_tensor(self.kernel).permute(2, 3, 0, 1),
+            keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
+            stride=self.strides,
+            padding=self.margin or self.padding,
+            dilation=self.dilation_rate,
+            groups=inputs.shape[3],
+        )
+        return y.permute(0, 2, 3, 1)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        shape = list(input_shape)
+        for axis in spatial_axes(self.data_format):
+            shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
+        return super().compute_output_shape(tuple(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class DepthwiseConvNorm(NormalizedConvolution):
+    """Convolves each channel of a map by itself, normalises it over the batch, and applies an activation.
+
+    Args:
+        kernel_size: height and width of the kernel, odd.
+        strides: step in both directions. A strided convolution pads both sides equally, as PyTorch does.
+        activation: "relu", "gelu" or any other of Keras, or None for none.
+        use_bias: whether the convolution adds a bias before the normalisation.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
+
+    Returns:
+        float `(batch, ceil(height / strides), ceil(width / strides), channels)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_hrnet.layers import DepthwiseConvNorm
+    >>> tuple(DepthwiseConvNorm(3, strides=2, data_format="channels_last")(np.ones((1, 5, 6, 4), "float32")).shape)
+    (1, 3, 3, 4)
+    """
+
+    def __init__(
+        self,
+        kernel_size: int,
+        strides: int = 1,
+        activation: str | None = "relu",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(kernel_size, strides, activation, use_bias, **kwargs)
+        initializer = HeNormalFanOut(depthwise=True)
+        # By this name, weight files of other code bases are recognised to hold the kernel transposed.
+        options = {**self.convolution_options, "depthwise_initializer": initializer, "name": "depthwise"}
+        self.conv = DepthwiseConvolution(**options)
+        self.norm = self.make_norm()

@@ -1,0 +1,140 @@
+"""The transformer block of HRFormer: attention within windows, then a feed-forward part."""
+
+from typing import Any
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.window_attention import WindowAttention
+
+# HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/transformer_block.py, `GeneralTransformerBlock`.
+NORM_EPSILON = 1e-6
+EXPANSION = 4
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class StochasticDepth(keras.layers.Dropout):
+    """Sets whole samples of a batch to zero in training, and divides the others by the share that is kept.
+
+    On the path beside a shortcut, a sample then skips the path.
+
+    Args:
+        rate: the share of samples that is set to zero.
+        **kwargs: `seed`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: float `(batch, height, width, channels)`, or channels first.
+        training: whether this is a training step.
+
+    Returns:
+        float, of the same shape.
+
+    Reference: Huang et al., "Deep Networks with Stochastic Depth", 2016.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(rate, **{"noise_shape": (None, 1, 1, 1), **kwargs})
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class FeedForward(FoldableLayer):
+    """Widens a map by a 1x1 convolution, convolves it depthwise 3x3, and brings it back to its channels.
+
+    Each convolution is followed by batch normalisation and GELU. The depthwise one lets pixels of different windows
+    exchange features.
+
+    Args:
+        expansion: channels inside, as a multiple of the map's.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
+
+    Returns:
+        float, of the same shape.
+
+    Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/ffn_block.py, `MlpDWBN`.
+    """
+
+    def __init__(self, expansion: int = EXPANSION, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.expansion = expansion
+        self.fc1 = self.fc2 = None
+        self.dw3x3 = DepthwiseConvNorm(3, activation="gelu", use_bias=True, name="dw3x3", **self.options)
+
+    def build(self, input_shape: Shape) -> None:
+        channels = input_shape[self.channel_axis]
+        options = {"activation": "gelu", "use_bias": True, **self.options}
+        self.fc1 = ConvNorm(self.expansion * channels, 1, name="fc1", **options)
+        self.fc2 = ConvNorm(channels, 1, name="fc2", **options)
+        for layer in (self.fc1, self.dw3x3, self.fc2):
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        for layer in (self.fc1, self.dw3x3, self.fc2):
+            x = call_inside(layer, x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class TransformerBlock(FoldableLayer):
+    """Adds to a map its attention within windows, and to the sum its feed-forward part.
+
+    Args:
+        num_heads: heads of the attention.
+        window_size: height and width of a window, in pixels of the map.
+        drop_path: share of the samples for which training leaves each of the two parts out.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, of any height and width.
+        training: whether this is a training step.
+
+    Returns:
+        float, of the same shape.
+
+    Raises:
+        ValueError: as `WindowAttention`.
+
+    Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/transformer_block.py, `GeneralTransformerBlock`.
+    """
+
+    def __init__(self, num_heads: int, window_size: int = 7, drop_path: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.drop_path = drop_path
+        self.norm1, self.norm2 = (
+            keras.layers.LayerNormalization(epsilon=NORM_EPSILON, dtype=self.dtype_policy, name=f"norm{i}")
+            for i in (1, 2)
+        )
+        # Inside, maps are channels_last, of which attention is.
+        options = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        self.attn = WindowAttention(num_heads, window_size, name="attn", **options)
+        self.mlp = FeedForward(folded=self.folded, name="mlp", **options)
+        self.drop = StochasticDepth(drop_path, dtype=self.dtype_policy, name="drop")
+
+    def build(self, input_shape: Shape) -> None:
+        for layer in (self.norm1, self.norm2, self.attn, self.mlp):
+            layer.build((None, None, None, input_shape[self.channel_axis]))
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        if self.data_format == "channels_first":
+            x = keras.ops.transpose(x, (0, 2, 3, 1))
+        attention = call_inside(self.attn, call_inside(self.norm1, x))
+        x = x + call_inside(self.drop, attention, training=training)
+        features = call_inside(self.mlp, call_inside(self.norm2, x), training=training)
+        x = x + call_inside(self.drop, features, training=training)
+        return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)

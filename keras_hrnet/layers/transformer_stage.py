@@ -1,0 +1,148 @@
+"""The stages of HRFormer: modules of transformer blocks, each with a separable fuse layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.fuse import SeparableFuse
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.rematerialization import rematerialize
+from keras_hrnet.layers.stage import ModuleSequence, ParallelModule
+from keras_hrnet.layers.transformer import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class TransformerBranch(FoldableLayer):
+    """Runs a map through transformer blocks.
+
+    Args:
+        num_heads: heads of the attention in each block.
+        window_size: height and width of a window, in pixels of the map.
+        drop_paths: for each block, the share of the samples for which training leaves its parts out.
+        remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, of any height and width.
+        training: whether this is a training step.
+
+    Returns:
+        float, of the same shape.
+
+    Raises:
+        ValueError: as `WindowAttention`.
+    """
+
+    def __init__(
+        self, num_heads: int, window_size: int, drop_paths: Sequence[float], *, remat: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.drop_paths = tuple(drop_paths)
+        self.remat = remat
+        self.blocks = [
+            TransformerBlock(num_heads, window_size, rate, name=f"block_{i}", **self.options)
+            for i, rate in enumerate(self.drop_paths)
+        ]
+
+    def build(self, input_shape: Shape) -> None:
+        for block in self.blocks:
+            block.build(input_shape)
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        for block in self.blocks:
+            x = rematerialize(block, x) if self.remat and training else call_inside(block, x, training=training)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class TransformerModule(ParallelModule):
+    """Runs each map through a branch of transformer blocks, then fuses the branches by separable convolutions.
+
+    Args:
+        num_heads: for each branch, the heads of its attention.
+        window_size: height and width of a window, in pixels of each map.
+        drop_paths: for each block of a branch, the share of the samples for which training leaves its parts out.
+        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
+            their inner results.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Raises:
+        ValueError: as `WindowAttention`.
+
+    Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py, `HighResolutionTransformerModule`.
+    """
+
+    def __init__(self, num_heads: Sequence[int], window_size: int, drop_paths: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = tuple(num_heads)
+        self.window_size = window_size
+        self.drop_paths = tuple(drop_paths)
+        self.fuse = SeparableFuse(name="fuse", **self.options)
+
+    def make_branch(self, i: int, channels: int) -> TransformerBranch:
+        return TransformerBranch(
+            self.num_heads[i], self.window_size, self.drop_paths, name=f"branch_{i}", **self.options
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class TransformerStage(ModuleSequence):
+    """Runs the branches through modules of transformer blocks, one after another.
+
+    Args:
+        num_heads: for each branch, the heads of its attention.
+        window_size: height and width of a window, in pixels of each map.
+        drop_paths: for each module, a list of the shares of the samples for which training leaves out the parts of its
+            blocks, one for each block of a branch.
+        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping their
+            inner results.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Raises:
+        ValueError: as `WindowAttention`.
+
+    Reference: Yuan et al., "HRFormer: High-Resolution Transformer for Dense Prediction", 2021, section 3.
+    """
+
+    def __init__(
+        self,
+        num_heads: Sequence[int],
+        window_size: int,
+        drop_paths: Sequence[Sequence[float]],
+        *,
+        remat: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = tuple(num_heads)
+        self.window_size = window_size
+        self.drop_paths = tuple(map(tuple, drop_paths))
+        self.remat = remat
+        self.modules_in_order = [
+            TransformerModule(self.num_heads, window_size, rates, remat=remat, name=f"module_{i}", **self.options)
+            for i, rates in enumerate(self.drop_paths)
+        ]
