@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,7 @@ class ConvolutionCost:
         bias: whether it has a bias.
         norm: whether a normalisation follows it.
         num_pixels: pixels of its result, where they do not follow from the size of the image.
+        groups: groups of channels that are convolved apart; `inputs` of a depthwise one.
     """
 
     inputs: int
@@ -45,15 +47,22 @@ class ConvolutionCost:
     bias: bool = False
     norm: bool = True
     num_pixels: int | None = None
+    groups: int = 1
 
     def cost(self, image_size: tuple[int, int]) -> Cost:
         """Counts it for an image of (height, width) pixels."""
         pixels = num_pixels(image_size, self.stride) if self.num_pixels is None else self.num_pixels
-        parameters = self.outputs * (self.inputs * self.side**2 + self.bias + 2 * self.norm)
-        return Cost(parameters, pixels * self.inputs * self.outputs * self.side**2)
+        kernel = self.outputs * (self.inputs // self.groups) * self.side**2
+        return Cost(kernel + self.outputs * (self.bias + 2 * self.norm), pixels * kernel)
 
 
-def count(convolutions: Iterable[ConvolutionCost], image_size: tuple[int, int]) -> Cost:
+class HasCost(Protocol):
+    """What can be counted: a `ConvolutionCost`, or whatever has its method `cost`."""
+
+    def cost(self, image_size: tuple[int, int]) -> Cost: ...
+
+
+def count(convolutions: Iterable[HasCost], image_size: tuple[int, int]) -> Cost:
     """Adds up what convolutions cost for an image of (height, width) pixels."""
     return sum((convolution.cost(image_size) for convolution in convolutions), Cost())
 
@@ -63,10 +72,15 @@ def num_pixels(image_size: tuple[int, int], stride: int) -> int:
     return math.prod(math.ceil(length / stride) for length in image_size)
 
 
-def bottleneck(channels: int, filters: int, stride: int) -> Iterator[ConvolutionCost]:
-    """Lists the convolutions of a `keras_hrnet.layers.Bottleneck`."""
+def depthwise(channels: int, stride: int, bias: bool = False) -> ConvolutionCost:
+    """Returns the cost of a 3x3 `keras_hrnet.layers.DepthwiseConvNorm`."""
+    return ConvolutionCost(channels, channels, 3, stride, bias=bias, groups=channels)
+
+
+def bottleneck(channels: int, filters: int, stride: int, is_depthwise: bool = False) -> Iterator[ConvolutionCost]:
+    """Lists the convolutions of a `keras_hrnet.layers.Bottleneck`, or a `DepthwiseBottleneck`."""
     if channels != 4 * filters:
         yield ConvolutionCost(channels, 4 * filters, 1, stride)
     yield ConvolutionCost(channels, filters, 1, stride)
-    yield ConvolutionCost(filters, filters, 3, stride)
+    yield depthwise(filters, stride) if is_depthwise else ConvolutionCost(filters, filters, 3, stride)
     yield ConvolutionCost(filters, 4 * filters, 1, stride)

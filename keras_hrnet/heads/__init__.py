@@ -35,13 +35,19 @@ ARGUMENTS: dict[str, dataclasses.Field] = {
 """The options of all heads, by the name that constructors of networks call them; `kernel_size` is one for several."""
 
 
-def standardize_head(head: str | Head | None, options: Mapping[str, Any], receiver: str) -> Head | None:
+def standardize_head(
+    head: str | Head | None,
+    options: Mapping[str, Any],
+    receiver: str,
+    published: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Head | None:
     """Returns the head that the arguments of a constructor stand for.
 
     Args:
         head: the name of a head, a `Head`, or None.
         options: values for the arguments in `ARGUMENTS`. Those of other heads are checked, and have no effect.
         receiver: what the network is called, for errors.
+        published: by the name of a head, the options that it has where none are given: `Family.head_options`.
 
     Raises:
         TypeError: if an option is unknown, or given beside a head that is an object.
@@ -69,6 +75,7 @@ def standardize_head(head: str | Head | None, options: Mapping[str, Any], receiv
             "Pass one of them."
         )
     own = {field.metadata["argument"]: field.name for field in dataclasses.fields(HEADS[head])}
+    options = {**(published or {}).get(head, {}), **options}
     return HEADS[head](**{own[name]: value for name, value in options.items() if name in own})
 
 

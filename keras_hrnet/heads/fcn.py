@@ -61,11 +61,16 @@ def joined(maps: Sequence[keras.KerasTensor], options: LayerOptions) -> keras.Ke
 
 
 def two_convolutions(
-    x: keras.KerasTensor, num_classes: int, name: str, kernel_size: int, options: LayerOptions
+    x: keras.KerasTensor,
+    num_classes: int,
+    name: str,
+    kernel_size: int,
+    options: LayerOptions,
+    filters: int | None = None,
 ) -> keras.KerasTensor:
-    """Classifies each pixel of a map by a convolution that keeps its channels, and a 1x1 convolution."""
+    """Classifies each pixel of a map by a convolution, which keeps its channels or has `filters`, and a 1x1 one."""
     # The numbers are the convolutions' places in the published sequence of layers.
-    x = ConvNorm(x.shape[-1], kernel_size, use_bias=True, name=f"{name}_0", **options.of_layer)(x)
+    x = ConvNorm(filters or x.shape[-1], kernel_size, use_bias=True, name=f"{name}_0", **options.of_layer)(x)
     return classifier(num_classes, f"{name}_3", options)(x)
 
 
@@ -75,11 +80,13 @@ def classifier(num_classes: int, name: str, options: LayerOptions) -> Convolutio
     return Convolution(num_classes, 1, kernel_initializer=initializer, name=name, **options.of_layer)
 
 
-def two_convolution_costs(widths: Sequence[int], num_classes: int, side: int) -> Iterator[ConvolutionCost]:
+def two_convolution_costs(
+    widths: Sequence[int], num_classes: int, side: int, filters: int | None = None
+) -> Iterator[ConvolutionCost]:
     """Lists what `two_convolutions` of joined maps makes."""
     channels = sum(widths)
-    yield ConvolutionCost(channels, channels, side, 4, bias=True)
-    yield ConvolutionCost(channels, num_classes, 1, 4, bias=True, norm=False)
+    yield ConvolutionCost(channels, filters or channels, side, 4, bias=True)
+    yield ConvolutionCost(filters or channels, num_classes, 1, 4, bias=True, norm=False)
 
 
 def kernel_size_in(shapes: Shapes, name: str) -> dict[str, int]:

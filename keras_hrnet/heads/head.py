@@ -191,6 +191,11 @@ def head_kernel_size(value: Any) -> str | None:
     return None if value in (1, 3) else "Expected 1 (the official code) or 3 (openseg). Pass one of them."
 
 
+def yes_or_no(value: Any) -> str | None:
+    """Checks an option that is on or off."""
+    return None if isinstance(value, bool) else "Expected True or False. Pass one of them."
+
+
 def upsample_logits(
     logits: keras.KerasTensor, image: keras.KerasTensor, output_stride: int, options: LayerOptions, name: str = "logits"
 ) -> keras.KerasTensor:

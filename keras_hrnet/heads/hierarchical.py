@@ -129,9 +129,9 @@ def blend_scales(
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR.two_scale_forward` and `nscale_forward`:
     the first is the second at the scales 0.5 and 1, with a loss at each scale.
     """
-    stage = network.get_layer("stage2")
-    options = LayerOptions(stage.interpolation, stage.align_corners)
-    of_scaling = {"align_corners": stage.align_corners, "data_format": "channels_last", "dtype": "float32"}
+    join = network.get_layer("concatenate")
+    options = LayerOptions(join.interpolation, join.align_corners)
+    of_scaling = {"align_corners": join.align_corners, "data_format": "channels_last", "dtype": "float32"}
 
     joined, at_scale = None, []
     for scale in sorted(scales, reverse=True):

@@ -11,12 +11,18 @@ import keras
 from keras_hrnet.families.counting import ConvolutionCost, Cost, num_pixels
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
 from keras_hrnet.heads.fcn import classifier, joined, kernel_size_in, two_convolution_costs, two_convolutions
-from keras_hrnet.heads.head import AUXILIARY_LOSS_WEIGHT, Head, head_kernel_size, option, two_channels
+from keras_hrnet.heads.head import AUXILIARY_LOSS_WEIGHT, Head, head_kernel_size, option, two_channels, yes_or_no
 from keras_hrnet.layers import ConvNorm, ObjectContext, SpatialGather
 
 _FIRST, _LAST = "conv3x3_ocr.0.weight", "cls_head.weight"
 _AUXILIARY_FIRST, _AUXILIARY_LAST = "aux_head.0.weight", "aux_head.3.weight"
 _KEY = "ocr_distri_head.object_context_block.f_pixel.0.weight"
+
+
+def _channels_or_none(value: Any) -> str | None:
+    if value is None or (isinstance(value, int) and value > 0):
+        return None
+    return "Expected a whole number of at least 1, or None for the channels of the joined maps. Pass one of them."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,10 @@ class OCR(Head):
             the whole of a small backbone; its authors advise (256, 128) for HRNetW18SmallV2.
         dropout: share of the features that training leaves out of a whole map.
         kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
+        auxiliary_channels: channels of the result of that convolution; None for those of the joined maps. HRFormer's
+            are 512.
+        bias: whether the convolutions of the object context add a bias before their normalisation. It changes nothing
+            that is computed; HRFormer's files have it.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `HighResolutionNet`; Yuan et al.,
     "Object-Contextual Representations for Semantic Segmentation", 2020.
@@ -54,6 +64,8 @@ class OCR(Head):
     channels: tuple[int, int] = option((512, 256), "ocr_channels", two_channels)
     dropout: float = option(0.05, "ocr_dropout")
     kernel_size: int = option(1, "head_kernel_size", head_kernel_size)
+    auxiliary_channels: int | None = option(None, "ocr_auxiliary_channels", _channels_or_none)
+    bias: bool = option(False, "ocr_bias", yes_or_no)
 
     def logits(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
@@ -67,25 +79,25 @@ class OCR(Head):
         middle, key = self.channels
         of_layer = options.of_layer
         x = joined(maps, options)
-        auxiliary = two_convolutions(x, num_classes, "aux_head", self.kernel_size, options)
+        auxiliary = two_convolutions(x, num_classes, "aux_head", self.kernel_size, options, self.auxiliary_channels)
         pixels = ConvNorm(middle, 3, use_bias=True, name="conv3x3_ocr", **of_layer)(x)
         objects = SpatialGather(name="ocr_gather_head", **of_layer)([pixels, auxiliary])
-        context = ObjectContext(middle, key, self.dropout, name="ocr_distri_head", **of_layer)
+        context = ObjectContext(middle, key, self.dropout, self.bias, name="ocr_distri_head", **of_layer)
         features = context([pixels, objects])
         return classifier(num_classes, "cls_head", options)(features), auxiliary, features
 
     def convolutions(self, widths: Sequence[int], num_classes: int) -> Iterator[ConvolutionCost]:
         middle, key = self.channels
-        yield from two_convolution_costs(widths, num_classes, self.kernel_size)
+        yield from two_convolution_costs(widths, num_classes, self.kernel_size, self.auxiliary_channels)
         yield ConvolutionCost(sum(widths), middle, 3, 4, bias=True)
-        yield ConvolutionCost(middle, key, 1, 4)
-        yield ConvolutionCost(key, key, 1, 4)
+        yield ConvolutionCost(middle, key, 1, 4, bias=self.bias)
+        yield ConvolutionCost(key, key, 1, 4, bias=self.bias)
         # Objects are one pixel a class.
-        yield ConvolutionCost(middle, key, 1, None, num_pixels=num_classes)
-        yield ConvolutionCost(key, key, 1, None, num_pixels=num_classes)
-        yield ConvolutionCost(middle, key, 1, None, num_pixels=num_classes)
-        yield ConvolutionCost(key, middle, 1, 4)
-        yield ConvolutionCost(2 * middle, middle, 1, 4)
+        yield ConvolutionCost(middle, key, 1, None, bias=self.bias, num_pixels=num_classes)
+        yield ConvolutionCost(key, key, 1, None, bias=self.bias, num_pixels=num_classes)
+        yield ConvolutionCost(middle, key, 1, None, bias=self.bias, num_pixels=num_classes)
+        yield ConvolutionCost(key, middle, 1, 4, bias=self.bias)
+        yield ConvolutionCost(2 * middle, middle, 1, 4, bias=self.bias)
         yield ConvolutionCost(middle, num_classes, 1, 4, bias=True, norm=False)
 
     def cost(self, backbone: Family, num_classes: int, image_size: tuple[int, int]) -> Cost:
@@ -105,8 +117,8 @@ class OCR(Head):
             options["ocr_channels"] = (shapes[_FIRST][0], shapes[_KEY][0])
         options |= kernel_size_in(shapes, _AUXILIARY_FIRST)
         if _AUXILIARY_FIRST in shapes and _AUXILIARY_LAST in shapes:
-            # openseg.pytorch's HRNet_W48_OCR_B narrows it to 256.
+            # HRFormer's has 512, and openseg.pytorch's HRNet_W48_OCR_B 256.
             middle = shapes[_AUXILIARY_FIRST][0]
             if middle == shapes[_AUXILIARY_LAST][1] != joined:
-                return options, f"an auxiliary head of {middle} channels, not {joined}"
+                options["ocr_auxiliary_channels"] = middle
         return options, None

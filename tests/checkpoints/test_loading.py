@@ -312,12 +312,15 @@ def test_a_head_of_leaky_relu_is_refused_and_its_backbone_loaded(tiny, official_
     assert "the head's keys are those of InPlaceABN" in report.notes[0]
 
 
-def test_a_narrow_auxiliary_head_is_refused(tiny, official_weights, published_file):
-    model = tiny(head="ocr", head_kernel_size=3, align_corners=True)
+def test_a_narrow_auxiliary_head_is_told_and_loaded(tiny, official_weights, assert_holds, published_file):
+    narrow = {"head": "ocr", "head_kernel_size": 3, "ocr_auxiliary_channels": 16, "align_corners": True}
+    model = tiny(**narrow)
     weights = official_weights(model)
-    weights |= {"aux_head.0.weight": np.ones((16, 60, 3, 3)), "aux_head.3.weight": np.ones((5, 16, 1, 1))}
-    with pytest.raises(ValueError, match="has an auxiliary head of 16 channels, not 60"):
-        load_checkpoint(model, published_file(under(OPENSEG, weights)))
+    path = published_file(weights)
+    with pytest.raises(ValueError, match="ocr_auxiliary_channels=16"):
+        load_checkpoint(tiny(head="ocr", head_kernel_size=3, align_corners=True), path)
+    load_checkpoint(model, path)
+    assert_holds(model, weights)
 
 
 def test_a_constructor_loads_a_path(official_weights, assert_holds, published_file, tiny):

@@ -14,7 +14,7 @@ def build(scales=(0.5, 1.0), data_format="channels_last", input_shape=(None, Non
     image = keras.Input((None, None, 3))
     x = layers.Normalize(data_format="channels_last")(image)
     x = layers.Stem(8, data_format="channels_last")(x)
-    x = layers.ResizeConcatenate(data_format="channels_last", name="stage2")([x])
+    x = layers.ResizeConcatenate(data_format="channels_last", name="concatenate")([x])
     logits, auxiliary = (keras.layers.Conv2D(5, 1, data_format="channels_last")(x) for _ in range(2))
     network = keras.Model(image, [logits, auxiliary, x], name="network")
     attention = layers.ScaleAttention(256, data_format="channels_last", name="scale_attn")
