@@ -9,6 +9,10 @@ from keras_hrnet import heads, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
 from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
 from keras_hrnet.models import (
+    HRFormerBase,
+    HRFormerSmall,
+    HRFormerTiny,
+    HRFormerVariant,
     HRNet,
     HRNetW18,
     HRNetW18Small,
@@ -31,6 +35,10 @@ __all__ = [
     "CheckpointReport",
     "EvaluationReport",
     "ExportReport",
+    "HRFormerBase",
+    "HRFormerSmall",
+    "HRFormerTiny",
+    "HRFormerVariant",
     "HRNet",
     "HRNetW18",
     "HRNetW18Small",

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import os
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _WRAPPERS = r"(?:(?:module|model)\.)*"
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
     (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not have"),
+    (r"(^|\.)relative_position_index$", "which follows from the size of the window"),
     (rf"^{_WRAPPERS}(loss|criterion)\.", "tensors of the loss, saved with the model"),
 )
 
@@ -46,9 +48,14 @@ class Contents:
         key = None if name is None else self.format.key_of(name)
         return None if key is None else self.prefix + key
 
-    def folded_key_of(self, name: str | None) -> str | None:
-        """Returns the file's key of the bias that is folded into a moving mean, by its name; None if there is none."""
-        key = None if name is None else self.format.folded_key_of(name)
+    def folded_key_of(self, name: str | None, held: Collection[str | None] = ()) -> str | None:
+        """Returns the file's key of the bias that is folded into a moving mean, by its name; None if there is none.
+
+        Args:
+            name: the official name of the moving mean, or None.
+            held: the names of the model's weights, whose biases are not folded.
+        """
+        key = None if name is None else self.format.folded_key_of(name, held)
         return None if key is None else self.prefix + key
 
     def shape_of(self, name: str) -> tuple[int, ...] | None:

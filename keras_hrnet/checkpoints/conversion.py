@@ -46,7 +46,15 @@ class Source:
     def shape(self) -> tuple[int, ...]:
         """The shape that the array in the file must have, in PyTorch's order."""
         shape = tuple(self.weight.shape)
-        return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
+        if len(shape) != 4:
+            return shape[::-1]
+        height, width, channels, filters = shape
+        return (channels, filters, height, width) if self.is_depthwise else (filters, channels, height, width)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether it is the kernel of a depthwise convolution, which PyTorch holds as one filter for each channel."""
+        return self.weight.path.endswith("/depthwise/kernel")
 
     def value(self, arrays: Mapping[str, np.ndarray], inplace_abn: bool) -> np.ndarray:
         """Returns the value of the weight, in Keras's layout.
@@ -63,7 +71,9 @@ class Source:
         if inplace_abn and self.weight.path.endswith("/gamma"):
             array = np.abs(array) + INPLACE_ABN_EPSILON
         # From PyTorch's (out, in, height, width) to (height, width, in, out), and from (out, in) to (in, out).
-        return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+        if array.ndim == 4:
+            return array.transpose((2, 3, 0, 1) if self.is_depthwise else (2, 3, 1, 0))
+        return array.T
 
 
 def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
@@ -74,6 +84,7 @@ def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
         contents: the file.
     """
     named = [(weight, name_of(weight.path)) for weight in model.weights]
+    held = {name for _, name in named}
     absent = [name for _, name in named if name and contents.format.lacks(name)]
     # A file that has some of the biases that its format lacks is not of that format, and must have them all.
     zeros = set() if any(contents.shape_of(name) is not None for name in absent) else set(absent)
@@ -82,7 +93,7 @@ def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
             weight,
             name,
             key=contents.key_of(name) or weight.path,
-            folded_key=contents.folded_key_of(name),
+            folded_key=contents.folded_key_of(name, held),
             bare_kernel_key=contents.key_of(name.removesuffix("bias") + "weight") if name in zeros else None,
         )
         for weight, name in named

@@ -37,9 +37,10 @@ class Description:
 
     @property
     def variant(self) -> Family:
-        """The row of the published network, or one of its own."""
+        """The row of the published network, with other arguments of its constructor if need be, or one of its own."""
         own = self.family(self.family.constructor, **self.sizes)
-        rows = (row for row in VARIANTS.values() if type(row) is self.family)
+        arguments = {name: self.sizes[name] for name in self.family.arguments if name in self.sizes}
+        rows = (dataclasses.replace(row, **arguments) for row in VARIANTS.values() if type(row) is self.family)
         return next((row for row in rows if row.sizes() == own.sizes()), own)
 
     @property
@@ -47,7 +48,11 @@ class Description:
         """The constructor call that builds the network, to be pasted."""
         arguments = ", ".join(f"{name}={_quoted(value)}" for name, value in self.options.items())
         if self.is_whole and self.variant.name in VARIANTS:
-            return f"{self.variant.name}({arguments})"
+            row = VARIANTS[self.variant.name]
+            own = [
+                f"{x}={self.sizes[x]}" for x in row.arguments if self.sizes.get(x, getattr(row, x)) != getattr(row, x)
+            ]
+            return f"{row.name}({', '.join([arguments, *own])})"
         row = ", ".join(f"{name}={value}" for name, value in self.sizes.items())
         return f'{self.family.constructor}({self.family.__name__}("Own", {row}), {arguments})'
 

@@ -63,7 +63,7 @@ def print_networks(
         counted = cost(variant, classes, **options)
         table.add_row(
             f"{name}()",
-            str(variant.width),
+            str(variant.widths[0]),
             "/".join(map(str, variant.modules)),
             f"{counted.parameters:,}",
             f"{counted.multiplications / 1e9:.2f} billion",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from keras_hrnet.families.counting import ConvolutionCost, Cost, count
+from keras_hrnet.families.counting import Cost, HasCost, count
 from keras_hrnet.layers.stem import MIN_SIZE
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -63,6 +63,24 @@ class Family:
     weight_names: ClassVar[tuple[tuple[str, str], ...]]
     """Pairs: the pattern of a layer's path, and what replaces it in the official name of its weights."""
 
+    weight_parts: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Further pairs: what the paths of layers inside its blocks become in that name, once a pair above is replaced."""
+
+    reference: ClassVar[str]
+    """The paper, as docstrings quote it."""
+
+    default_head: ClassVar[str] = "fcn"
+    """The head that the constructors of its published networks put on it where the user names none."""
+
+    head_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """By the name of a head, the options that it is published with on this backbone, by the constructor's arguments."""
+
+    align_corners: ClassVar[bool] = False
+    """Whether its published heads align corners where they upsample bilinearly."""
+
+    arguments: ClassVar[Mapping[str, str]] = {}
+    """Fields that the constructors of its published networks take as arguments, each with its docstring."""
+
     min_size: ClassVar[int] = MIN_SIZE
     """The least height and width of an image, in pixels."""
 
@@ -84,16 +102,25 @@ class Family:
         """
         raise NotImplementedError
 
-    def convolutions(self) -> Iterator[ConvolutionCost]:
-        """Lists the convolutions of the backbone."""
+    def convolutions(self) -> Iterator[HasCost]:
+        """Lists the convolutions of the backbone, and what else has a cost."""
         raise NotImplementedError
+
+    def with_arguments(self, head: str | None, arguments: Mapping[str, Any]) -> Family:
+        """Returns the row with other values of the fields in `arguments`.
+
+        Args:
+            head: the name of the head that is put on the backbone; None for none, or one of the user's own.
+            arguments: values by field; None for the published one.
+        """
+        return dataclasses.replace(self, **{name: x for name, x in arguments.items() if x is not None})
 
     def cost(self, image_size: tuple[int, int]) -> Cost:
         """Counts the backbone's parameters and multiplications for an image of (height, width) pixels."""
         return count(self.convolutions(), image_size)
 
     def sizes(self) -> dict[str, Any]:
-        """Returns the fields that make the network, without its name."""
+        """Returns the fields that the shapes of its weights depend on."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "name"}
 
     @classmethod

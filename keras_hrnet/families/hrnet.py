@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import keras
 
-from keras_hrnet.families.counting import ConvolutionCost, bottleneck
+from keras_hrnet.families.counting import ConvolutionCost, HasCost, bottleneck
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
 from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
 
@@ -34,6 +34,9 @@ class Variant(Family):
     """
 
     constructor: ClassVar[str] = "HRNet"
+    reference: ClassVar[str] = (
+        'Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", 2019.'
+    )
     layer_pattern: ClassVar[str] = r"^(stem|layer1|transition\d|stage\d)/"
     weight_pattern: ClassVar[str] = r"^(conv[12]|bn[12]|layer1|transition[123]|stage[234])\."
     # HRNet-Semantic-Segmentation and HRNet-Image-Classification, lib/models, `HighResolutionNet`.
@@ -82,25 +85,32 @@ class Variant(Family):
         x = Stem(STEM_FILTERS, name="stem", **of_layer)(x)
         bottlenecks = self.stage1_filters, self.stage1_blocks, "bottleneck"
         maps = [Branch(*bottlenecks, remat=options.remat, name="layer1", **of_layer)(x)]
-        for stage, num_modules in enumerate(self.modules, 2):
+        for stage in (2, 3, 4):
             maps = Transition(self.widths[:stage], name=f"transition{stage - 1}", **of_layer)(maps)
-            stage_layer = Stage(
-                num_modules,
-                self.blocks,
-                block=self.block,
-                remat=options.remat,
-                name=f"stage{stage}",
-                **options.of_resizing,
-            )
-            maps = stage_layer(maps)
+            maps = self.stage_layer(stage, options)(maps)
         return maps
 
-    def convolutions(self) -> Iterator[ConvolutionCost]:
+    def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
+        """Makes the layer of stage 2, 3 or 4."""
+        return Stage(
+            self.modules[stage - 2],
+            self.blocks,
+            block=self.block,
+            remat=options.remat,
+            name=f"stage{stage}",
+            **options.of_resizing,
+        )
+
+    def convolutions(self) -> Iterator[HasCost]:
         if self.block != "basic":
             raise ValueError(
                 f"Received the network {self.name!r} with block={self.block!r}. Expected 'basic', whose convolutions "
                 "are known. Count your own with `model.count_params()`."
             )
+        yield from self.convolutions_around(lambda widths: _module(widths, self.blocks))
+
+    def convolutions_around(self, module: Callable[[tuple[int, ...]], Iterator[HasCost]]) -> Iterator[HasCost]:
+        """Lists stem, first stage and transitions, and for each module what a function of its widths lists."""
         yield ConvolutionCost(3, STEM_FILTERS, 3, 2)
         yield ConvolutionCost(STEM_FILTERS, STEM_FILTERS, 3, 4)
         channels = STEM_FILTERS
@@ -112,7 +122,7 @@ class Variant(Family):
             widths = self.widths[:stage]
             yield ConvolutionCost(channels if stage == 2 else widths[-2], widths[-1], 3, 4 * 2 ** (stage - 1))
             for _ in range(num_modules):
-                yield from _module(widths, self.blocks)
+                yield from module(widths)
 
     @classmethod
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Which layers, in what order: the networks."""
 
-from keras_hrnet.families import VARIANTS, Cost, Variant
+from keras_hrnet.families import VARIANTS, Cost, HRFormerVariant, Variant
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.models.hrnet import (
+    HRFormerBase,
+    HRFormerSmall,
+    HRFormerTiny,
     HRNet,
     HRNetW18,
     HRNetW18Small,
@@ -24,6 +27,10 @@ __all__ = [
     "HEADS",
     "VARIANTS",
     "Cost",
+    "HRFormerBase",
+    "HRFormerSmall",
+    "HRFormerTiny",
+    "HRFormerVariant",
     "HRNet",
     "HRNetW18",
     "HRNetW18Small",

@@ -81,9 +81,13 @@ def in_format(x: keras.KerasTensor, data_format: str, name: str) -> keras.KerasT
 
 
 def resize_convention(
-    head: Head | None, interpolation: str | None, align_corners: bool | None, chosen: ChosenWeights | None
+    backbone: Family,
+    head: Head | None,
+    interpolation: str | None,
+    align_corners: bool | None,
+    chosen: ChosenWeights | None,
 ) -> tuple[str, bool]:
-    """Decides how maps are upsampled: as the user says, else as the weights need, else as the head is published.
+    """Decides how maps are upsampled: as the user says, else as the weights need, else as the network is published.
 
     Returns:
         A pair (interpolation, align_corners).
@@ -96,8 +100,10 @@ def resize_convention(
     if align_corners is None:
         align_corners = chosen.align_corners if chosen else None
     interpolation = interpolation or (head.interpolation if head else "bilinear")
-    check_convention(interpolation, bool(align_corners))
-    return interpolation, bool(align_corners)
+    if align_corners is None:
+        align_corners = backbone.align_corners and interpolation == "bilinear"
+    check_convention(interpolation, align_corners)
+    return interpolation, align_corners
 
 
 def check_arguments(name: str, num_classes: int, head: Head | None, output_stride: int) -> None:

@@ -28,5 +28,5 @@ def cost(
     Returns:
         A `Cost`: of what inference computes. The auxiliary logits of "isa" are parameters and no work.
     """
-    head = standardize_head(head, head_options, variant.name)
+    head = standardize_head(head, head_options, variant.name, variant.head_options)
     return variant.cost(image_size) if head is None else head.cost(variant, num_classes, image_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Sequence
@@ -108,7 +109,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             f"network by its name: {', '.join(VARIANTS)}."
         )
     data_format = standardize_data_format(data_format)
-    head = standardize_head(head, head_options, variant.name)
+    head = standardize_head(head, head_options, variant.name, variant.head_options)
     check_arguments(variant.name, num_classes, head, output_stride)
     input_shape = image_shape(variant, input_shape, data_format)
     classes = None if class_names is None else standardize_classes(class_names)
@@ -118,7 +119,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             f"name for each class. Pass num_classes={len(classes.names)}, or other names."
         )
     chosen = weights if weights is None else choose_weights(weights, variant.name, head and head.name, num_classes)
-    options = LayerOptions(*resize_convention(head, interpolation, align_corners, chosen), dtype, remat)
+    options = LayerOptions(*resize_convention(variant, head, interpolation, align_corners, chosen), dtype, remat)
 
     model = connect(
         variant,
@@ -144,22 +145,40 @@ Its widths and depths, and where they come from, are a row of `keras_hrnet.famil
 
 Args:
 {arguments}
-Reference: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", 2019.
+Reference: {reference}
 """
 
 
 def _published(variant_name: str) -> Callable[..., keras.Model]:
     """Makes the constructor of a published network."""
+    row = VARIANTS[variant_name]
 
-    def network(num_classes: int = 19, **options: Any) -> keras.Model:
-        return HRNet(VARIANTS[variant_name], num_classes, **options)
+    def network(num_classes: int = 19, *, head: str | Head | None = row.default_head, **options: Any) -> keras.Model:
+        own = {name: options.pop(name) for name in row.arguments if name in options}
+        name = head.name if isinstance(head, Head) else head
+        return HRNet(row.with_arguments(name, own), num_classes, head=head, **options)
 
-    signature = inspect.signature(HRNet)
-    network.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    network.__signature__ = _signature_of(row)
     network.__name__ = network.__qualname__ = variant_name
     arguments = inspect.getdoc(HRNet).partition("the widths and depths.\n")[2].partition("    TypeError")[0]
-    network.__doc__ = _DOCSTRING.format(name=variant_name, arguments=arguments)
+    own = "".join(f"    {name}: {text}\n" for name, text in row.arguments.items())
+    arguments = arguments.replace("    input_shape:", f"{own}    input_shape:", 1)
+    network.__doc__ = _DOCSTRING.format(name=variant_name, arguments=arguments, reference=row.reference)
     return network
+
+
+def _signature_of(row: Family) -> inspect.Signature:
+    """Returns the signature of `HRNet` with the row's own arguments, and the defaults that it is published with."""
+    signature = inspect.signature(HRNet)
+    _, num_classes, head, *rest = signature.parameters.values()
+    defaults = row.head_options.get(row.default_head, {})
+    rest = [each.replace(default=defaults.get(each.name, each.default)) for each in rest]
+    fields = {field.name: field for field in dataclasses.fields(row)}
+    own = [
+        head.replace(name=name, default=getattr(row, name), annotation=f"{fields[name].type} | None")
+        for name in row.arguments
+    ]
+    return signature.replace(parameters=[num_classes, head.replace(default=row.default_head), *own, *rest])
 
 
 HRNetW18Small = _published("HRNetW18Small")
@@ -171,3 +190,6 @@ HRNetW40 = _published("HRNetW40")
 HRNetW44 = _published("HRNetW44")
 HRNetW48 = _published("HRNetW48")
 HRNetW64 = _published("HRNetW64")
+HRFormerTiny = _published("HRFormerTiny")
+HRFormerSmall = _published("HRFormerSmall")
+HRFormerBase = _published("HRFormerBase")

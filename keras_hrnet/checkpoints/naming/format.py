@@ -48,10 +48,15 @@ class Format:
         """Returns the key of a weight by its official name; None if no such file holds it."""
         return first_replacement(self.keys, name)
 
-    def folded_key_of(self, name: str) -> str | None:
-        """Returns the key of the bias that is folded into a moving mean, by its name; None if there is none."""
+    def folded_key_of(self, name: str, held: Collection[str | None] = ()) -> str | None:
+        """Returns the key of the bias that is folded into a moving mean, by its name; None if there is none.
+
+        Args:
+            name: the official name of the moving mean.
+            held: the names of the model's weights, whose biases are not folded.
+        """
         bias = first_replacement(self.folded, name)
-        return None if bias is None else self.key_of(bias)
+        return None if bias is None or bias in held else self.key_of(bias)
 
     def lacks(self, name: str) -> bool:
         """Whether the format has no such bias, although our convolution has one."""

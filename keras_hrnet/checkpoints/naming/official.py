@@ -33,9 +33,10 @@ BARE_BACKBONE = Format("backbone alone", signature=Variant.weight_pattern, head=
 _PARTS = (
     (r"conv(\d)/conv/", r"conv\1."),
     (r"conv(\d)/norm/", r"bn\1."),
+    (r"conv(\d)/depthwise/", r"conv\1."),
     (r"downsample/conv/", r"downsample.0."),
     (r"downsample/norm/", r"downsample.1."),
-    (r"(^|\.)conv/", r"\g<1>0."),
+    (r"(^|\.)(?:conv|depthwise)/", r"\g<1>0."),
     (r"(^|\.)norm/", r"\g<1>1."),
 )
 
@@ -46,6 +47,7 @@ _LEAVES = {
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
+    "relative_position_bias_table": "relative_position_bias_table",
 }
 
 
@@ -62,6 +64,6 @@ def name_of(path: str) -> str | None:
     name = first_replacement((*families.WEIGHT_NAMES, *heads.WEIGHT_NAMES), f"{module}/")
     if name is None or leaf not in _LEAVES:
         return None
-    for pattern, replacement in _PARTS:
+    for pattern, replacement in (*families.WEIGHT_PARTS, *_PARTS):
         name = re.sub(pattern, replacement, name)
     return name + _LEAVES[leaf]
