@@ -16,8 +16,15 @@ import pytest
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Divides the whole suite among the cores, and runs files that are named in this process."""
+    return 0 if config.args_source is config.ArgsSource.ARGS else None
+
+
 def pytest_configure(config):
     """Makes JAX compile fast, and once what several tests build anew: most of what it compiles here runs once."""
+    if config.option.numprocesses:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # Each process has one of the cores.
     if keras.config.backend() != "jax":
         return
     import jax
@@ -25,12 +32,13 @@ def pytest_configure(config):
     jax.config.update("jax_disable_most_optimizations", True)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # In the processes that tests start, too.
     # XLA's newer way to fuse operations compiles a step in 11 s that the older one compiles in 6.
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
-    # An XLA without the older way would end the process.
-    command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
-    check = subprocess.run(command, env={**os.environ, "XLA_FLAGS": flags}, stderr=subprocess.DEVNULL, check=False)
-    if not check.returncode:
-        os.environ["XLA_FLAGS"] = flags
+    flag, flags = "--xla_cpu_use_fusion_emitters=false", os.environ.get("XLA_FLAGS", "")
+    if flag not in flags:
+        environment = {**os.environ, "XLA_FLAGS": f"{flags} {flag}".strip()}
+        # An XLA without the older way would end the process.
+        command = [sys.executable, "-c", "import jax; jax.numpy.zeros(1)"]
+        if not subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode:
+            os.environ["XLA_FLAGS"] = environment["XLA_FLAGS"]
     compiled = tempfile.TemporaryDirectory()
     config.add_cleanup(compiled.cleanup)
     # Not by an environment variable: a process that a test kills would leave half a file for the others to read.
