@@ -20,6 +20,7 @@ SMALLER = {
 }
 
 
+@pytest.mark.slow
 def test_the_first_code_block_runs_from_training_to_the_phone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     synthesize("data/cityscapes", num_train=4, num_val=2, num_test=0, size=(64, 128))

@@ -18,6 +18,7 @@ print(found, uses_onednn(), tf.executing_eagerly())
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere TensorFlow may be built without oneDNN")
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "expected"), [("0", False), ("1", True)])
 def test_a_convolution_tells_whether_tensorflow_uses_onednn(setting, expected):
     if keras.config.backend() != "tensorflow":

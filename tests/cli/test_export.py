@@ -43,6 +43,7 @@ def test_a_network_that_does_not_know_its_classes_is_told_and_they_can_be_named(
     assert "Received 2 class names" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_path, sublayers):
     assert invoke("export", saved_network, tmp_path / "fast.keras").exit_code == 0
     fast = keras.models.load_model(tmp_path / "fast.keras")
@@ -88,9 +89,9 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("nowhere/a.tflite", "--size", "32x48"), "to write into. Make it first"),
     ],
 )
-def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_network, tmp_path, monkeypatch):
+def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_network, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert message in str(invoke("export", saved_network, *arguments).exception)
+    assert message in str(invoke("export", saved_small_network, *arguments).exception)
     assert not list(tmp_path.iterdir())
 
 

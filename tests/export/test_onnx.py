@@ -141,6 +141,7 @@ def test_every_head_answers_as_keras(tmp_path, options, size):
 
 
 @on_tensorflow
+@pytest.mark.slow
 def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(tmp_path):
     network = tiny_hrnet(data_format="channels_first", output_stride=4)
     export_onnx(network, tmp_path / "tiny.onnx", image_size=(33, 50))

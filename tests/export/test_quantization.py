@@ -141,6 +141,7 @@ def test_a_file_that_fails_names_the_layer_that_departs_first():
         check(comparison, options, lambda: first_departure(model, content, images()[0], options))
 
 
+@pytest.mark.slow
 def test_the_layer_that_departs_first_is_found_in_a_network_of_a_network():
     variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
     model = keras_hrnet.HRNet(variant, 5, head="hierarchical", scales=(0.5, 1.0), ocr_channels=(16, 8))

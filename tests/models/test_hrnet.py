@@ -224,7 +224,7 @@ def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_pa
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
 def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(policy, head, sublayers):
     model = build(head, dtype=policy)
     network = model.get_layer("network").layers if head == "hierarchical" else []
@@ -234,7 +234,7 @@ def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(policy, head, su
             assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
 
 
-@pytest.mark.parametrize("head", ["fcn", "isa", "hierarchical", "classification", None])  # hierarchical holds ocr
+@pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
 def test_logits_stay_float32_where_half_precision_computes(head):
     for x in arrays_of(build(head, dtype="mixed_float16")(images(64, 64))).values():
         assert str(x.dtype) == ("float16" if head is None else "float32")
@@ -271,6 +271,7 @@ def test_every_weight_of_every_head_moves_in_one_training_step(head):
         assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains():
     model = keras_hrnet.HRNet(TINY, 5, dtype="mixed_float16")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
