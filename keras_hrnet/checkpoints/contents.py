@@ -90,7 +90,7 @@ def read_contents(path: str | os.PathLike) -> Contents:
         path: the file (see `read_checkpoint`).
 
     Raises:
-        ValueError: if it cannot be read, or holds no HRNet in a supported format.
+        ValueError: if it cannot be read, holds no HRNet in a supported format, or a weight is NaN or infinite.
         FileNotFoundError, ImportError: as `read_checkpoint`.
     """
     arrays, ignored = read_checkpoint(path)
@@ -109,7 +109,18 @@ def read_contents(path: str | os.PathLike) -> Contents:
             "keys such as 'stage2.0.branches.0.0.conv1.weight', in one of the formats "
             f"{', '.join(one.title for one in naming.FORMATS)}. Check that it is the file of an HRNet."
         )
+    _check_finite(path, weights)
     return Contents(str(path), found, prefix, weights, ignored, identify(path))
+
+
+def _check_finite(path, arrays):
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and (strange := int(np.count_nonzero(~np.isfinite(array)))):
+            raise ValueError(
+                f"{str(path)!r} holds the tensor {key!r}, of which {strange} of {array.size} values are NaN or "
+                "infinite. Expected numbers. Take a checkpoint of before that training diverged, or download the file "
+                "again."
+            )
 
 
 def _prefix_of(keys):

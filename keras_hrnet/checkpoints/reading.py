@@ -8,6 +8,8 @@ import zipfile
 
 import numpy as np
 
+from keras_hrnet.mistaken import check_not_mistaken
+
 TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin")
 SAFETENSORS_ENDING = ".safetensors"
 
@@ -29,12 +31,13 @@ def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dic
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is of another type, is damaged, or holds no tensors.
+        ValueError: if the file is of another type, is damaged, holds no tensors, or is a web page or a Git LFS pointer.
         ImportError: if the library that reads it is not installed.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Received the checkpoint {str(path)!r}. Expected a file there. Check the path.")
+    check_not_mistaken(path)
     if path.name.endswith(SAFETENSORS_ENDING):
         return _read_safetensors(path), {}
     if path.name.endswith(TORCH_ENDINGS):

@@ -10,6 +10,7 @@ from keras_hrnet.export.onnx import ONNX
 from keras_hrnet.export.runner import KerasRunner, Runner
 from keras_hrnet.export.saved_model import SAVED_MODEL
 from keras_hrnet.export.tflite import TFLITE
+from keras_hrnet.mistaken import check_not_mistaken
 
 FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, SAVED_MODEL)}
 
@@ -24,7 +25,7 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
 
     Raises:
         FileNotFoundError: if there is nothing.
-        ValueError: if it is none of these.
+        ValueError: if it is none of these, or a web page or a Git LFS pointer under its name.
     """
     path = pathlib.Path(path)
     if path.is_file() and path.suffix == ".keras":
@@ -65,6 +66,7 @@ def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
 def _kind_of(path, *others):
     for kind in FORMATS.values():
         if kind.is_at(path):
+            check_not_mistaken(path / kind.contents[0] if kind.contents else path)
             return kind
     expected = [f"a {kind.suffix} file" if kind.suffix else f"a {kind.title} folder" for kind in FORMATS.values()]
     message = f"Received the path {str(path)!r}. Expected {' or '.join([*expected, *others])}."

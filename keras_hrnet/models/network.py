@@ -11,6 +11,7 @@ import keras
 from keras_hrnet.backends.freezing import freeze, uses_onednn
 from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.layers.labels import Labels
+from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models import interface
 
 
@@ -164,6 +165,8 @@ class Portable:
         return super().make_train_function(force)
 
     def load_weights(self, filepath: str | os.PathLike, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        if os.path.isfile(filepath):
+            check_not_mistaken(filepath)
         before = self.get_weights()
         super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         try:

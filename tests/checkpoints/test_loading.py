@@ -113,6 +113,19 @@ def test_a_damaged_file_of_the_same_network_is_refused_as_such(tiny, official_we
     assert "does not hold a whole HRNet" in refusal(tiny(), published_file({"conv1.weight": weights["conv1.weight"]}))
 
 
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_by_name(name, value, tiny, official_weights, published_file):
+    model = tiny()
+    weights = dict(official_weights(model))
+    weights["stage3.0.branches.0.0.bn1.weight"] = np.array([1, value, 1, 1], "float32")
+    path = published_file(weights, name)
+    message = r"holds the tensor 'stage3.0.branches.0.0.bn1.weight', of which 1 of 4 values are NaN or infinite"
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(model, path)
+    assert all(np.isfinite(weight.numpy()).all() for weight in model.weights)
+
+
 def test_a_file_of_another_network_is_refused(tiny, published_file):
     path = published_file({"features.0.weight": np.ones((2, 2), "float32")})
     with pytest.raises(ValueError, match=r"holds no HRNet in a supported format: its first keys are \['features\.0\.w"):
