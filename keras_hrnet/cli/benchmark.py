@@ -11,12 +11,18 @@ import rich.table
 import typer
 import typer.core
 
+from keras_hrnet.cli import data_options
+from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes
 from keras_hrnet.data.cityscapes import open_split
 from keras_hrnet.data.throughput import decoding_alone, throughputs
 from keras_hrnet.export.benchmark import benchmark_files
+from keras_hrnet.export.formats import find_metadata
+from keras_hrnet.export.metadata import classes_in
+from keras_hrnet.models.network import own_classes
 from keras_hrnet.replacing import replacing
 
 
@@ -34,6 +40,7 @@ benchmark_app = typer.Typer(
 )
 
 ALONE = "decoding alone"
+SIZE = (512, 1024)
 
 
 @benchmark_app.callback()
@@ -46,14 +53,29 @@ def files(
     paths: Annotated[
         list[pathlib.Path], typer.Argument(help="`.tflite`, `.onnx` and `.keras` files, and folders of SavedModels.")
     ],
-    size: Annotated[str, typer.Option(help="Height and width, for files that take any.")] = "512x1024",
+    size: Annotated[
+        str | None, typer.Option(help="Height and width, for files that take any; by default those of the first file.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images at once; a `.tflite` file has its own.", min=1)] = 1,
     threads: Annotated[int | None, typer.Option(help="On how many cores; all by default.", min=1)] = None,
     runs: Annotated[int, typer.Option(help="Runs of each file, in turn.", min=1)] = 20,
     root: Annotated[
-        pathlib.Path | None, typer.Option("--data", help="A Cityscapes root, to compare labels and score them on.")
+        pathlib.Path | None,
+        typer.Option("--data", help="Root of a known data set, to compare labels and score them on."),
     ] = None,
-    num_images: Annotated[int, typer.Option("--images", help="With --data: how many validation images.", min=1)] = 20,
+    data_set: data_options.DataSetName = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    val_share: Annotated[
+        float | None, typer.Option(help="Take the images of --images that this share, such as 0.2, leaves to validate.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class names by comma, of --images, where no file carries them.")
+    ] = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
+    num_images: Annotated[int, typer.Option(help="How many validation images, of --data or --images.", min=1)] = 20,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
 ) -> None:
     """Measure exported files side by side, each in a process of its own; the default command.
@@ -61,15 +83,28 @@ def files(
     CPU, GPU: the share of a `.tflite` file's operators that XNNPACK and the GPU delegate take. Agree: the share of
     pixels with the label of the first file.
     """
-    images, labels = (None, None) if root is None else _validation_images(root, parse_size(size), num_images)
+    if images is not None and str(images).isdecimal() and not images.exists():
+        raise ValueError(
+            f"Received --images {images}. Expected a folder of images; how many are taken is --num-images. Pass "
+            f"--num-images {images}."
+        )
+    image_size = parse_size(size) if size else _size_of(paths[0])
+    pixels = labels = None
+    if root is not None or images is not None:
+        described = DataOptions(
+            data=root, data_set=data_set, images=images, masks=masks, val_share=val_share,
+            ignore_label=ignore_label, id_map=id_map, palette=palette,
+            classes=None if images is None else classes or _classes_of(paths),
+        )  # fmt: skip
+        pixels, labels = _validation_images(described, image_size, num_images)
     with progress_bar("Measuring", runs * len(paths), "runs") as advance:
         measured = benchmark_files(
             paths,
-            image_size=parse_size(size),
+            image_size=image_size,
             batch_size=batch_size,
             num_threads=threads,
             num_runs=runs,
-            images=images,
+            images=pixels,
             labels=labels,
             on_run=advance,
         )
@@ -77,15 +112,33 @@ def files(
     _write_json(json_file, [measurement.to_dict() for measurement in measured])
 
 
-def _validation_images(root, size, num_images):
+def _size_of(path):
+    """The size that a file was exported for; where it takes any, that of the published measurements."""
+    metadata = None if path.suffix == ".keras" else find_metadata(path)
+    size = metadata["input"]["shape"][1:3] if metadata else (None, None)
+    return SIZE if None in size else tuple(size)
+
+
+def _classes_of(paths):
+    """The classes that one of the files carries; None if none does."""
+    for path in paths:
+        classes = own_classes(load_network(path)) if path.suffix == ".keras" else classes_in(find_metadata(path))
+        if classes is not None:
+            return classes
+    return None
+
+
+def _validation_images(described, size, num_images):
     """Centres of validation images, of the size that the files take."""
     images, labels = [], []
-    for image, label in cityscapes(root, "val").take(num_images).as_numpy_iterator():
+    dataset = described.dataset("val", augment=False, batch_size=1)
+    for image, label in dataset.take(num_images).as_numpy_iterator():
         top, left = ((whole - part) // 2 for whole, part in zip(label.shape[1:], size, strict=True))
         if min(top, left) < 0:
             raise ValueError(
-                f"Received --size {size[0]}x{size[1]} for images of {label.shape[1]}x{label.shape[2]} in {root}. "
-                "Expected a size within them. Pass a smaller --size, and files for it."
+                f"Received --size {size[0]}x{size[1]} for images of {label.shape[1]}x{label.shape[2]} in "
+                f"{described.data or described.images}. Expected a size within them. Pass a smaller --size, and files "
+                "for it."
             )
         there = slice(None), slice(top, top + size[0]), slice(left, left + size[1])
         images.append(image[there])
@@ -133,7 +186,7 @@ def data(
     crop_size: Annotated[str, typer.Option(help="Height and width of the crops, in pixels.")] = "512x1024",
     records: Annotated[pathlib.Path | None, typer.Option(help="The same images, packed by `data pack`.")] = None,
     cache: Annotated[list[str] | None, typer.Option(help="'memory' or a folder; can be repeated.")] = None,
-    num_images: Annotated[int, typer.Option("--images", help="Images a round.", min=1)] = 40,
+    num_images: Annotated[int, typer.Option("--num-images", "--images", help="Images a round.", min=1)] = 40,
     rounds: Annotated[int, typer.Option(help="Rounds, of which the medians are shown.", min=1)] = 7,
     json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
 ) -> None:

@@ -7,6 +7,8 @@ import rich.console
 import typer
 
 from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
+from keras_hrnet.cli.data_options import parse_classes
+from keras_hrnet.cli.protocol import ClassNames, name_classes
 from keras_hrnet.models import HRNet
 from keras_hrnet.replacing import replacing
 
@@ -23,6 +25,7 @@ def convert(
     interpolation: Annotated[
         str | None, typer.Option(help="bilinear or nearest: how maps are upsampled, where the file does not say.")
     ] = None,
+    classes: ClassNames = None,
     skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
 ) -> None:
@@ -39,6 +42,8 @@ def convert(
 
     model = HRNet(network.variant, **options)
     report = load_checkpoint(model, checkpoint)
+    if classes is not None:
+        name_classes(model, parse_classes(classes))
     with replacing(output) as part:
         model.save(part)
     console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)

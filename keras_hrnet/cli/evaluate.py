@@ -8,9 +8,9 @@ import rich.console
 import typer
 
 from keras_hrnet.checkpoints import PublishedWeights, published_weights
-from keras_hrnet.cli import protocol
+from keras_hrnet.cli import data_options, protocol
+from keras_hrnet.cli.data_options import DEFAULT_DATA_SET, DataOptions
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data import cityscapes, folders
 from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
 from keras_hrnet.evaluation import evaluate as evaluate_model
 from keras_hrnet.evaluation.official.files import find_pairs
@@ -19,12 +19,23 @@ from keras_hrnet.models import classes_of
 
 
 def evaluate(
-    model: Annotated[pathlib.Path | None, typer.Argument(help="A network saved by Keras, `.keras`.")] = None,
-    data: Annotated[pathlib.Path | None, typer.Option(help="A Cityscapes root, or what `data pack` wrote.")] = None,
+    model: Annotated[
+        pathlib.Path | None,
+        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, a SavedModel."),
+    ] = None,
+    data: data_options.Root = None,
+    data_set: data_options.DataSetName = None,
     split: Annotated[str, typer.Option(help="Which images.")] = "val",
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of images.")] = None,
-    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    val_share: Annotated[
+        float | None,
+        typer.Option(help="Score the images of --images that this share, such as 0.2, leaves to validate."),
+    ] = None,
     classes: protocol.ClassNames = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
     scales: protocol.Scales = "1",
     flip: protocol.Flip = False,
     tile: protocol.Tile = None,
@@ -64,8 +75,21 @@ def evaluate(
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
-        network = protocol.load_network(_given(model), hierarchical_scales, classes)
-        dataset = _dataset(network, data, split, images, masks, batch_size)
+        model = _given(model)
+        if (data is None) == (images is None):
+            raise ValueError(
+                f"Received --data {data}, --images {images} and --masks {masks}. Expected --data, or the two others. "
+                "Pass the one or the other."
+            )
+        network = protocol.open_network(model, hierarchical_scales, classes)
+        if images is not None:
+            protocol.tell_missing_names(network, console)
+        described = DataOptions(
+            data=data, data_set=data_set, images=images, masks=masks, val_share=val_share,
+            ignore_label=ignore_label, id_map=id_map, palette=palette,
+            classes=None if images is None else classes_of(network),
+        )  # fmt: skip
+        dataset = described.dataset(split, augment=False, batch_size=batch_size)
         unit = "images" if batch_size == 1 else "batches"
         with progress_bar("Scoring", len(dataset), unit) as advance:
             report = evaluate_model(
@@ -76,7 +100,8 @@ def evaluate(
                 on_batch=lambda num_images: advance(),
             )
         if html is not None:
-            write_html(report, html, published=published_scores(network) if data is not None else ())
+            is_cityscapes = data is not None and data_set in (None, DEFAULT_DATA_SET)
+            write_html(report, html, published=published_scores(network) if is_cityscapes else ())
     console.print(str(report), markup=False)
     if json_file is not None:
         report.write(json_file)
@@ -118,14 +143,3 @@ def _given(model):
             "label-id PNGs."
         )
     return model
-
-
-def _dataset(network, data, split, images, masks, batch_size):
-    if (data is None) == (None in (images, masks)):
-        raise ValueError(
-            f"Received --data {data}, --images {images} and --masks {masks}. Expected --data, or the two others. Pass "
-            "the one or the other."
-        )
-    if data is not None:
-        return cityscapes(data, split, augment=False, batch_size=batch_size)
-    return folders(images, masks, classes_of(network).names, augment=False, batch_size=batch_size)

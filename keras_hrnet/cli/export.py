@@ -8,13 +8,13 @@ import PIL.Image
 import rich.console
 import typer
 
+from keras_hrnet.cli import data_options
+from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
-from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network
-from keras_hrnet.data import cityscapes
+from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network, tell_missing_names
 from keras_hrnet.evaluation.photos import find_photos, read_image
 from keras_hrnet.export import export_onnx, export_saved_model, export_tflite
-from keras_hrnet.models import optimize_for_inference
-from keras_hrnet.models.network import own_classes
+from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.replacing import replacing
 
 # As many as `export_tflite` takes the ranges of values from.
@@ -35,9 +35,19 @@ def export(
     input_dtype: Annotated[str, typer.Option(help="`.tflite` and `.onnx`: float32 or uint8 pixels.")] = "float32",
     batch_size: Annotated[int | None, typer.Option(help="`.tflite` and `.onnx`: images at once.", min=1)] = None,
     data: Annotated[
-        pathlib.Path | None, typer.Option(help="A Cityscapes root: int8 learns ranges from its training crops.")
+        pathlib.Path | None,
+        typer.Option(help="Root of a known data set, or of what `data pack` wrote: int8 learns ranges from its crops."),
     ] = None,
+    data_set: data_options.DataSetName = None,
     photos: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of photos.")] = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    val_share: Annotated[
+        float | None, typer.Option(help="The share of --images that validates, and is not used here.")
+    ] = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure what each layer loses.")
     ] = False,
@@ -55,19 +65,30 @@ def export(
         sensitivity=sensitivity,
     )
     image_size = None if size is None else parse_size(size)
-    if image_size is None and (kind == ".tflite" or data is not None or photos is not None):
+    given = [source for source in (data, photos, images) if source is not None]
+    if len(given) > 1:
+        raise ValueError(
+            f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out the "
+            f"other{'s' if len(given) > 2 else ''}."
+        )
+    if image_size is None and (kind == ".tflite" or given):
         raise ValueError("Received no --size. Expected one: the file or its images have fixed sizes. Pass 512x1024.")
     network = load_network(model, hierarchical_scales, classes)
     console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
-    known = own_classes(network)
-    if known is None or not known.are_named:
-        console.print(f"The classes of {network.name} have no names. Name them: --classes road,sky,… or cityscapes.")
+    tell_missing_names(network, console)
     if kind == ".keras":
         with replacing(output) as part:
             optimize_for_inference(network).save(part)
         console.print(f"Wrote {output}")
         return
-    shared = {"image_size": image_size, "representative_data": _images(data, photos, image_size)}
+    described = None
+    if photos is None and given:
+        described = DataOptions(
+            data=data, data_set=data_set, images=images, masks=masks, val_share=val_share,
+            ignore_label=ignore_label, id_map=id_map, palette=palette,
+            classes=None if images is None else classes_of(network),
+        )  # fmt: skip
+    shared = {"image_size": image_size, "representative_data": _images(described, photos, image_size)}
     if kind == ".tflite":
         options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
         report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
@@ -89,11 +110,9 @@ def _check_options(kind, **given):
         )
 
 
-def _images(data, photos, size):
-    if data is not None and photos is not None:
-        raise ValueError(f"Received --data {data} and --photos {photos}. Expected one of them. Leave out the other.")
-    if data is not None:
-        return cityscapes(data, "train", batch_size=1, crop_size=size)
+def _images(described, photos, size):
+    if described is not None:
+        return described.dataset("train", batch_size=1, crop_size=size)
     if photos is None:
         return None
     paths = find_photos(photos)[:NUM_PHOTOS]

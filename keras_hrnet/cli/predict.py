@@ -21,7 +21,10 @@ OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 
 
 def predict(
-    model: Annotated[pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`.")],
+    model: Annotated[
+        pathlib.Path,
+        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, a SavedModel."),
+    ],
     photos: Annotated[
         list[pathlib.Path],
         typer.Argument(help="Photos, PNG or JPEG, and folders; with --submission a Cityscapes root."),
@@ -57,11 +60,11 @@ def predict(
     options = protocol.read_options(scales, flip, tile, overlap, average)
     if submission is not None:
         images = check_submission(submission, photos, split, partial)
-        segmenter = Segmenter(protocol.load_network(model, hierarchical_scales, classes), **options)
+        segmenter = Segmenter(protocol.open_network(model, hierarchical_scales, classes), **options)
         write_submission(submission, segmenter, images, batch_size)
         return
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
-    network, output_name = protocol.load_network(model, hierarchical_scales, classes), show.replace("-", "_")
+    network, output_name = protocol.open_network(model, hierarchical_scales, classes), show.replace("-", "_")
     check_output(network, output_name, legend)
     segmenter = Segmenter(network, **options, for_many=len(targets) > 1 and show != "probabilities")
     write_pictures(segmenter, targets, output_name, legend, batch_size)

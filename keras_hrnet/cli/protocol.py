@@ -6,13 +6,21 @@ import zipfile
 from typing import Annotated, Any
 
 import keras
+import rich.console
 import typer
 
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers, parse_size
-from keras_hrnet.data_sets import DATA_SETS
+from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.export import ExportedNetwork
+from keras_hrnet.export.formats import FORMATS
+from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models import with_scales
+from keras_hrnet.models.interface import check_weights
 from keras_hrnet.models.network import checked_classes, own_classes
+
+EXPORTED = tuple(kind.suffix for kind in FORMATS.values() if kind.suffix)
+"""The endings of exported files; a SavedModel is a folder."""
 
 Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged: 0.5,0.75,1.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
@@ -66,23 +74,64 @@ def load_network(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no saved Keras model, has no scales of its own, or has other classes.
+        ValueError: if it is no saved Keras model, has no scales of its own, has other classes, or has weights that are
+            NaN or infinite.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
+    check_not_mistaken(path)
     if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
         raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
     model = keras.models.load_model(path, compile=False)
+    check_weights(model)
     if classes is not None:
-        _name_classes(model, parse_classes(classes))
+        name_classes(model, parse_classes(classes))
     return model if hierarchical_scales is None else with_scales(model, parse_numbers(hierarchical_scales))
 
 
-def _name_classes(model, classes):
+def open_network(
+    path: str | os.PathLike, hierarchical_scales: str | None = None, classes: str | None = None
+) -> keras.Model | ExportedNetwork:
+    """Loads a saved network as `load_network`, or opens an exported file to score it or to predict with it.
+
+    Args:
+        path: a `.keras`, `.tflite` or `.onnx` file, or the folder of a SavedModel.
+        hierarchical_scales: as in `load_network`.
+        classes: as in `load_network`.
+
+    Raises:
+        FileNotFoundError: if there is nothing.
+        ValueError: as `load_network` and `ExportedNetwork`.
+    """
+    path = pathlib.Path(path)
+    if not path.is_dir() and path.suffix not in EXPORTED:
+        return load_network(path, hierarchical_scales, classes)
+    network = ExportedNetwork(path)
+    if classes is not None:
+        name_classes(network, parse_classes(classes))
+    return network if hierarchical_scales is None else with_scales(network, parse_numbers(hierarchical_scales))
+
+
+def tell_missing_names(network: keras.Model | ExportedNetwork, console: rich.console.Console) -> None:
+    """Says how to name the classes of a network that has no names for them."""
+    known = own_classes(network)
+    if known is None or not known.are_named:
+        text = f"The classes of {network.name} have no names. Name them: --classes road,sky,… or cityscapes."
+        console.print(text, markup=False, highlight=False)
+
+
+def name_classes(model: keras.Model | ExportedNetwork, classes: Classes) -> None:
+    """Names the classes of a network that has no names, with what --classes says.
+
+    Raises:
+        ValueError: if it has other names, or another number of classes.
+    """
     own = own_classes(model)
     if own is None or not own.are_named:
         model.classes = checked_classes(model, classes)
+    elif not classes.are_named:  # Only their number was given.
+        checked_classes(model, classes)
     elif own.names != classes.names:
         raise ValueError(
             f"Received --classes {','.join(classes.names)} for {model.name!r}, whose classes are "

@@ -6,8 +6,8 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_hrnet.data_sets import Classes
 from keras_hrnet.export.formats import find_metadata, open_runner
+from keras_hrnet.export.metadata import classes_in
 from keras_hrnet.models.interface import ForeignNetwork
 
 # Where a file takes images of any size, it is asked once what it answers for one of this size.
@@ -58,12 +58,8 @@ class ExportedNetwork(ForeignNetwork):
         self.outputs = [keras.KerasTensor((None, *size, *answer.shape[3:]), answer.dtype.name)]
         if answer.ndim == 2:  # A label of each image, which `check_model` refuses.
             self.outputs = [keras.KerasTensor((None, answer.shape[1]), answer.dtype.name)]
-        if metadata:
-            self.convention = metadata["resize"]
-            mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
-            self.classes = Classes(
-                metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored
-            )
+        self.classes = classes_in(metadata)
+        self.convention = metadata and metadata["resize"]
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         answer = self._runner(images)

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import data_format, resize_convention
@@ -46,6 +47,14 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
         "resize": resize_convention(model),
         "source": {"model": model.name, "data_format": data_format(model), "sha256": weights_hash(model)},
     }
+
+
+def classes_in(metadata: dict[str, Any] | None) -> Classes | None:
+    """Returns the classes that `describe` described; None without metadata."""
+    if metadata is None:
+        return None
+    mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
+    return Classes(metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored)
 
 
 def _classes(model, class_names):

@@ -70,6 +70,70 @@ def test_a_network_that_knows_its_classes_scores_masks_without_their_names(invok
 
 
 @pytest.fixture
+def own_data(tmp_path):
+    """Photos and masks of one's own: 0 is background, 255 is a leaf, and 7 is to be ignored."""
+    for folder in ("photos", "masks"):
+        (tmp_path / folder).mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(5):
+        mask = generator.choice(np.array([0, 255, 7], "uint8"), (40, 50), p=[0.5, 0.3, 0.2])
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{i}.png")
+        Image.fromarray(generator.integers(0, 256, (40, 50, 3), dtype="uint8")).save(tmp_path / "photos" / f"{i}.png")
+    return ("--images", tmp_path / "photos", "--masks", tmp_path / "masks")
+
+
+@pytest.mark.once
+def test_the_values_of_ones_own_masks_are_described(invoke, small_network, own_data, tmp_path):
+    small_network(2).save(tmp_path / "two.keras")
+    options = (*own_data, "--classes", "background,leaf", "--id-map", "0:background,255:leaf", "--ignore-label", "7")
+    result = invoke("evaluate", tmp_path / "two.keras", *options, "--json", tmp_path / "scores.json")
+    assert result.exit_code == 0, result.output
+    masks = np.stack([np.asarray(Image.open(path)) for path in (tmp_path / "masks").iterdir()])
+    confusion = np.array(json.loads((tmp_path / "scores.json").read_text())["confusion"])
+    assert confusion.sum(axis=1).tolist() == [(masks == 0).sum(), (masks == 255).sum()]
+    result = invoke("evaluate", tmp_path / "two.keras", *options, "--val-share", "0.4")
+    assert ", 2 images," in result.output
+
+
+@pytest.mark.once
+def test_classes_without_names_are_told_and_their_number_names_nothing(invoke, small_network, own_data, tmp_path):
+    network = small_network(2)
+    network.save(tmp_path / "two.keras")
+    values = ("--id-map", "0:0,255:1", "--ignore-label", "7")
+    result = invoke("evaluate", tmp_path / "two.keras", *own_data, *values, "--classes", 2)
+    assert result.exit_code == 0, result.exception
+    assert "The classes of HRNetW18Small have no names. Name them: --classes road,sky,…" in result.output
+    network.classes = ["background", "leaf"]
+    network.save(tmp_path / "two.keras")
+    result = invoke("evaluate", tmp_path / "two.keras", *own_data, *values, "--classes", 2)
+    assert "have no names" not in result.output
+    assert "leaf" in result.output
+    result = invoke("evaluate", tmp_path / "two.keras", *own_data, *values, "--classes", 3)
+    assert "Received 3 class names for 'HRNetW18Small', which has 2 classes" in str(result.exception)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+def test_an_exported_file_is_scored_and_predicts_as_its_network(invoke, small_network, own_data, tmp_path):
+    network = small_network(2)
+    network.classes = ["background", "leaf"]
+    network.save(tmp_path / "two.keras")
+    keras_hrnet.export_tflite(network, tmp_path / "two.tflite", image_size=(40, 50))
+    scores = {}
+    for name in ("two.keras", "two.tflite"):
+        options = (*own_data, "--id-map", "0:background,255:leaf", "--ignore-label", "7")
+        result = invoke("evaluate", tmp_path / name, *options, "--json", tmp_path / "scores.json")
+        assert result.exit_code == 0, result.exception
+        scores[name] = json.loads((tmp_path / "scores.json").read_text())
+        photo, target = tmp_path / "photos" / "0.png", tmp_path / f"{name}.png"
+        assert invoke("predict", tmp_path / name, photo, "--output", target, "--legend").exit_code == 0
+    assert scores["two.tflite"]["confusion"] == scores["two.keras"]["confusion"]
+    assert scores["two.tflite"]["network"] == "two.tflite"
+    assert (tmp_path / "two.tflite.png").read_bytes() == (tmp_path / "two.keras.png").read_bytes()
+    result = invoke("predict", tmp_path / "two.tflite", photo, "--hierarchical-scales", "0.5,1")
+    assert "received the model 'two.tflite', which runs at one scale" in str(result.exception)
+
+
+@pytest.fixture
 def predictions(streets, tmp_path):
     folder = tmp_path / "my predictions"
     folder.mkdir()

@@ -28,6 +28,41 @@ def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_netwo
     rows = json.loads((tmp_path / "times.json").read_text())
     assert [row["path"] for row in rows] == list(map(str, targets))
     assert "w18.onnx" in result.output
+    for folder, shape in (("photos", (40, 60, 3)), ("masks", (40, 60))):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            pixels = np.random.default_rng(i).integers(0, 2, shape, dtype="uint8")
+            Image.fromarray(255 * pixels).save(tmp_path / folder / f"{i}.png")
+    own = ("--images", tmp_path / "photos", "--masks", tmp_path / "masks", "--id-map", "0:0,255:1")
+    # Without --size, the file's own.
+    options = (*own, "--num-images", 2, "--runs", 1, "--json", tmp_path / "times.json")
+    result = invoke("benchmark", targets[0], targets[1], *options)
+    assert result.exit_code == 0, result.exception
+    rows = json.loads((tmp_path / "times.json").read_text())
+    assert [(row["image_size"], row["agreement"]) for row in rows] == [([32, 48], 1.0)] * 2
+    assert rows[0]["mean_iou"] == rows[1]["mean_iou"] < 1
+
+
+def test_a_benchmark_says_how_many_images_by_an_option_of_its_own(invoke, tmp_path):
+    result = invoke("benchmark", tmp_path / "a.onnx", "--data", tmp_path, "--images", 20)
+    assert "how many are taken is --num-images. Pass --num-images 20" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_integers_learn_their_ranges_from_ones_own_images_and_masks(invoke, saved_small_network, tmp_path):
+    for folder, shape in (("photos", (40, 60, 3)), ("masks", (40, 60))):
+        (tmp_path / folder).mkdir()
+        for i in range(6):
+            pixels = np.random.default_rng(i).integers(0, 2, shape, dtype="uint8")
+            Image.fromarray(255 * pixels).save(tmp_path / folder / f"{i}.png")
+    own = ("--images", tmp_path / "photos", "--masks", tmp_path / "masks", "--id-map", "0:0,255:1")
+    options = ("--size", "32x48", "--precision", "int8", *own, "--val-share", "0.3")
+    result = invoke("export", saved_small_network, tmp_path / "a.tflite", *options)
+    assert result.exit_code == 0, result.exception
+    report = json.loads((tmp_path / "a.tflite.json").read_text())
+    # Of six images, two validate; of the other four, one verifies.
+    assert (report["num_calibration_images"], report["num_images"]) == (3, 1)
+    assert report["miou"] is not None
 
 
 @pytest.mark.slow

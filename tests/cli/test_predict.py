@@ -183,6 +183,15 @@ def test_a_missing_or_broken_model_is_named(invoke, photo):
     assert "is no saved Keras model, or is cut short" in str(invoke("predict", broken, photo).exception)
 
 
+@pytest.mark.once
+def test_a_network_whose_training_diverged_is_named(invoke, small_network, photo):
+    network = small_network(3)
+    network.layers[-1].bias.assign([0.0, np.nan, np.inf])
+    network.save(photo.with_name("diverged.keras"))
+    error = str(invoke("predict", photo.with_name("diverged.keras"), photo).exception)
+    assert "whose weight 'last_layer_0/bias' has 2 of 3 values that are NaN or infinite" in error
+
+
 @pytest.fixture
 def streets(tmp_path):
     return synthesize(tmp_path / "my streets", num_train=0, num_val=2, num_test=3, size=(64, 128)).root
