@@ -12,7 +12,7 @@ import typer
 import keras_hrnet.data
 from keras_hrnet.data.label_coding import LabelCoding, coding_of, coding_of_data_set
 from keras_hrnet.data.records.layout import is_packed
-from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.data_sets import DATA_SETS, Classes, DataSet
 from keras_hrnet.models.network import standardize_classes
 
 if TYPE_CHECKING:
@@ -113,10 +113,15 @@ class DataOptions:
         return self.data is not None or self.val_images is not None or self.val_share is not None
 
     @property
+    def row(self) -> DataSet:
+        """What is known of the data set at --data."""
+        return DATA_SETS[self.data_set or DEFAULT_DATA_SET]
+
+    @property
     def coding(self) -> LabelCoding | None:
         """How the masks store the classes; None where the options do not say it."""
         if self.data is not None:
-            return coding_of_data_set(DATA_SETS[self.data_set or DEFAULT_DATA_SET])
+            return coding_of_data_set(self.row)
         if self.classes is None:
             return None
         return coding_of(parse_classes(self.classes), **self._values())
@@ -129,7 +134,7 @@ class DataOptions:
             **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
         """
         if self.data is not None:
-            return getattr(keras_hrnet.data, self.data_set or DEFAULT_DATA_SET)(self.data, split, **arguments)
+            return getattr(keras_hrnet.data, self.row.name)(self.data, split, **arguments)
         return keras_hrnet.data.folders(
             *self.folders_of(split),
             parse_classes(self._given_classes()),

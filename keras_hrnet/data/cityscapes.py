@@ -125,7 +125,8 @@ def cityscapes(
         extra = open_split(root, "train_extra", "coarse", **checks)
         source, num_coarse_images = Joined(source, extra), len(extra.sizes)
     coding, description = coding_of_data_set(CITYSCAPES), f"the split {split!r}"
-    return make_dataset(source, coding, options, description=description, num_coarse_images=num_coarse_images)
+    numbers = {"num_coarse_images": num_coarse_images, "is_annotated": split != "test"}
+    return make_dataset(source, coding, options, description=description, **numbers)
 
 
 def open_split(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from keras_hrnet.data.files.splits import find_split_pairs
 from keras_hrnet.data.label_coding import coding_of_data_set
+from keras_hrnet.data.occurrence import warn_of_missing
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
@@ -59,7 +60,10 @@ def data_set(
         **{name: value for name, value in options.items() if name in names},
     )
     source = _open(row, Path(root), split, verify=verify, damaged=damaged)
-    return make_dataset(source, coding_of_data_set(row), options, description=f"the split {split!r}")
+    coding, description = coding_of_data_set(row), f"the split {split!r} of {row.title}"
+    if options.augment:
+        warn_of_missing(source.occurring, coding, description, stacklevel=2)
+    return make_dataset(source, coding, options, description=description, is_annotated=split != "test")
 
 
 def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.files.parts import part_of
 from keras_hrnet.data.label_coding import coding_of
+from keras_hrnet.data.occurrence import warn_of_missing
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
@@ -123,7 +124,11 @@ def folders(
         num_parallel_calls=num_parallel_calls,
     )
     source = _open(images, labels, part, known=coding.label_values, verify=verify, damaged=damaged)
-    return make_dataset(source, coding, options, description=str(images))
+    description = str(images) if isinstance(images, str | os.PathLike) else f"{len(source.names)} files"
+    dataset = make_dataset(source, coding, options, description=description)
+    if options.augment:
+        warn_of_missing(source.occurring, coding, description, stacklevel=2)
+    return dataset
 
 
 def _open(images, labels, part, *, verify, **options):

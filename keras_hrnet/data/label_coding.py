@@ -1,7 +1,7 @@
 """How the values that label images store become train ids."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet, LabelValues
 from keras_hrnet.data_sets.classes import Color
@@ -22,11 +22,13 @@ class LabelCoding:
         train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for what is
             ignored, 254 for what must not occur.
         palette: the colour of stored value 0, 1, …, by which colour pictures are read; None where there are none.
+        is_assumed: whether nobody said what the values are, so that 0 is the first class, and 255 is ignored.
     """
 
     classes: Classes
     train_id_of_value: tuple[int, ...]
     palette: tuple[Color, ...] | None = None
+    is_assumed: bool = False
 
     @property
     def reading(self) -> str:
@@ -37,6 +39,11 @@ class LabelCoding:
     def known_values(self) -> tuple[int, ...]:
         """The values that a label image may hold, sorted."""
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
+
+    def train_ids_of(self, occurring: Iterable[int | Color]) -> frozenset[int]:
+        """The train ids of stored values, or of the colours of colour pictures."""
+        values = (self.palette.index(value) if isinstance(value, tuple) else value for value in occurring)
+        return frozenset(self.train_id_of_value[value] for value in values)
 
     @property
     def label_values(self) -> LabelValues:
@@ -86,7 +93,7 @@ def coding_of(
         # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
         train_ids.setdefault(value, train_id)
     classes = known if colors is None else dataclasses.replace(known, colors=colors)
-    return LabelCoding(classes, _table(train_ids), colors)
+    return LabelCoding(classes, _table(train_ids), colors, is_assumed=ignore_label is None and id_map is None)
 
 
 def _table(train_ids: Mapping[int, int]) -> tuple[int, ...]:

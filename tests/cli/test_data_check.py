@@ -86,6 +86,59 @@ def test_folders_of_ones_own_are_checked(root, tmp_path):
     assert "holds the values 5; expected only 0 to 4 and 255" in result.output
 
 
+@pytest.fixture
+def binary(tmp_path):
+    """Options of two photos whose masks hold 0 and 255."""
+    for name in ("photos", "masks"):
+        (tmp_path / name).mkdir()
+    for i in range(2):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / f"photos/{i}.png")
+        Image.fromarray(np.full((8, 8), 255 * i, np.uint8)).save(tmp_path / f"masks/{i}.png")
+    return ("--images", tmp_path / "photos", "--masks", tmp_path / "masks")
+
+
+def test_masks_of_0_and_255_are_not_taken_for_one_class_and_ignored_pixels(binary):
+    result = run(*binary, "--classes", "background,object", columns="300")
+    assert result.exit_code == 1
+    assert "1 error: nothing to learn" in result.output
+    assert "hold 0 and 255 alone: 255 is read as ignored, so that 'background' is the only class" in result.output
+    assert "pass id_map={0: 'background', 255: 'object'} (--id-map 0:background,255:object)" in result.output
+    result = run(*binary, "--classes", "background,object", "--id-map", "0:background,255:object")
+    assert (result.exit_code, "No errors, 0 remarks" in result.output) == (0, True)
+    result = run(*binary, "--classes", "background,object", "--ignore-label", 255)
+    assert result.exit_code == 0
+    assert "1 remark: class without a pixel" in result.output
+    assert "have no pixel of the class 'object'" in result.output
+
+
+def test_an_ignored_label_needs_classes(binary):
+    assert "without --classes" in str(run(*binary, "--ignore-label", 255).exception)
+
+
+def test_colours_are_checked_by_a_palette(binary, tmp_path):
+    for i, color in enumerate([(0, 0, 0), (0, 200, 0)]):
+        Image.new("RGB", (8, 8), color).save(tmp_path / f"masks/{i}.png")
+    assert run(*binary, "--classes", 2, "--palette", "#000000,#00c800").exit_code == 0
+    result = run(*binary, "--classes", 2, "--palette", "#000000,#00c801")
+    assert "holds the colours (0, 200, 0)" in result.output
+
+
+def test_a_known_data_set_is_checked_by_its_row(tmp_path):
+    for split, values in (("train", range(11)), ("val", [11])):
+        for folder, pixels in ((split, np.zeros((1, len(values), 3))), (f"{split}annot", np.array([values]))):
+            (tmp_path / folder).mkdir()
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / "a.png")
+    result = run(tmp_path, "--data-set", "camvid")
+    assert result.exit_code == 0, result.output
+    assert "│ masks      │ train │     1 │       367 │ sound" in result.output
+    assert "│ masks      │ test  │     0 │       233 │ absent" in result.output
+    Image.fromarray(np.uint8([[12, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]])).save(tmp_path / "trainannot/a.png")
+    result = run(tmp_path, "--data-set", "camvid")
+    assert result.exit_code == 1
+    assert "holds the values 12; expected only 0 to 11" in result.output
+    assert "Received --data-set camvit" in str(run(tmp_path, "--data-set", "camvit").exception)
+
+
 @pytest.mark.parametrize("arguments", [(), ("ROOT", "--images", "a", "--masks", "b"), ("--images", "a")])
 def test_either_a_root_or_two_folders_are_asked_for(arguments):
     result = run(*arguments)

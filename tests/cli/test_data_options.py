@@ -43,13 +43,13 @@ def test_images_to_validate_on_are_read_for_val_alone(own, tmp_path):
 def test_a_known_data_set_is_read_by_its_row(tmp_path):
     root = synthesize(tmp_path / "streets", num_train=1, num_val=1, num_test=0, size=(64, 128)).root
     assert len(DataOptions(root).dataset("val").class_names) == 19
-    for folder, pixels in (("val", np.zeros((4, 6, 3), "uint8")), ("valannot", np.full((4, 6), 11, "uint8"))):
+    for folder, pixels in (("val", np.zeros((4, 6, 3), "uint8")), ("valannot", np.full((4, 6), 10, "uint8"))):
         (tmp_path / "camvid" / folder).mkdir(parents=True)
         Image.fromarray(pixels).save(tmp_path / "camvid" / folder / "a.png")
     options = DataOptions(tmp_path / "camvid", "camvid")
     ((_, label),) = options.dataset("val")
     assert options.coding.classes is DATA_SETS["camvid"].classes
-    assert np.unique(label).tolist() == [255]
+    assert np.unique(label).tolist() == [10]
 
 
 @pytest.mark.parametrize(

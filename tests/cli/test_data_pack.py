@@ -6,6 +6,7 @@ import typer.testing
 from PIL import Image
 
 from keras_hrnet import cli
+from keras_hrnet.data import camvid, folders
 from keras_hrnet.data.records.source import Records
 
 pytestmark = pytest.mark.once
@@ -119,3 +120,33 @@ def test_a_source_that_is_not_clear_is_refused(run, arguments):
     result = run(*arguments)
     assert isinstance(result.exception, ValueError)
     assert "Expected ROOT and OUT, or OUT with --images and --masks" in str(result.exception)
+
+
+def test_a_known_data_set_is_packed_by_its_row(run, tmp_path):
+    for folder, pixels in (("val", np.zeros((2, 3, 3), "uint8")), ("valannot", np.full((2, 3), 11, "uint8"))):
+        (tmp_path / "camvid" / folder).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "camvid" / folder / "a.png")
+    result = run("--data-set", "camvid", tmp_path / "camvid", tmp_path / "out", "--split", "val")
+    assert result.exit_code == 0, result.output
+    assert f"keras_hrnet.data.camvid('{tmp_path / 'out'}', 'val')" in result.output
+    with pytest.raises(ValueError, match="hold no pixel of a class: all are ignored"):
+        camvid(tmp_path / "out", "val")
+    assert "Expected none" in str(run("--data-set", "camvid", ".", "x", "--annotation", "fine").exception)
+
+
+def test_a_share_is_packed_into_a_folder_of_its_own(run, tmp_path):
+    for i in range(5):
+        for folder, pixels in (("photos", np.zeros((2, 3, 3), "uint8")), ("masks", np.full((2, 3), i % 2, "uint8"))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{i}.png")
+    own = ("--images", tmp_path / "photos", "--masks", tmp_path / "masks")
+    result = run(*own, "--val-share", 0.2, tmp_path / "out", "--classes", "a,b")
+    assert result.exit_code == 0, result.output
+    val = folders(tmp_path / "photos", tmp_path / "masks", 2, split="val", val_share=0.2)
+    packed = folders(tmp_path / "out" / "val", None, 2)
+    assert packed.image_names == val.image_names
+    assert len(folders(tmp_path / "out" / "train", None, 2)) == 4
+    with pytest.raises(ValueError, match=r"Pack them with .*--val-share"):
+        folders(tmp_path / "out" / "train", None, 2, split="val", val_share=0.2)
+    Image.fromarray(np.full((2, 3), 2, "uint8")).save(tmp_path / "masks" / "0.png")
+    assert "holds the values 2" in str(run(*own, tmp_path / "other", "--classes", "a,b").exception)

@@ -12,26 +12,35 @@ import rich.table
 import rich.text
 import typer
 
+from keras_hrnet.cli.data_options import (
+    ClassNames,
+    DataOptions,
+    DataSetName,
+    IdMap,
+    IgnoreLabel,
+    Images,
+    Masks,
+    Palette,
+)
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, cells, counted, heading
 from keras_hrnet.data.files.folders import match_folders
-from keras_hrnet.data.files.survey import ANY_VALUE, check_folders, count_pairs
-from keras_hrnet.data.files.survey import check as check_cityscapes
-from keras_hrnet.data_sets import IGNORE_LABEL, LabelValues
+from keras_hrnet.data.files.survey import check as check_root
+from keras_hrnet.data.files.survey import check_folders, count_pairs
 from keras_hrnet.replacing import replacing
 
 STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
 
 
 def check(
-    root: Annotated[
-        pathlib.Path | None, typer.Argument(help="A Cityscapes root: the folder that holds leftImg8bit.")
-    ] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of your own images.")] = None,
-    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
-    classes: Annotated[
-        int | None, typer.Option(help="How many classes the masks number from 0; 255 is ignored.", min=1, max=254)
-    ] = None,
+    root: Annotated[pathlib.Path | None, typer.Argument(help="The root of a known data set.")] = None,
+    data_set: DataSetName = None,
+    images: Images = None,
+    masks: Masks = None,
+    classes: ClassNames = None,
+    ignore_label: IgnoreLabel = None,
+    id_map: IdMap = None,
+    palette: Palette = None,
     quick: Annotated[bool, typer.Option("--quick", help="Read names and headers only, not whole files.")] = False,
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Write all findings to this file as well.")
@@ -45,7 +54,15 @@ def check(
         )
     if json_file is not None and not json_file.parent.is_dir():
         raise FileNotFoundError(f"Received --json {str(json_file)!r}. Expected its folder to be there. Make it first.")
-    survey = survey_root(root, quick) if root is not None else survey_folders(images, masks, classes, quick)
+    options = DataOptions(
+        root, data_set, images, masks, classes=classes, ignore_label=ignore_label, id_map=id_map, palette=palette
+    )
+    if classes is None and ignore_label is not None:
+        raise ValueError(
+            f"Received --ignore-label {ignore_label} without --classes, so that every value is allowed. Expected both. "
+            "Pass --classes."
+        )
+    survey = survey_root(options, quick) if root is not None else survey_folders(options, quick)
     print_survey(survey)
     if json_file is not None:
         with replacing(json_file) as part:
@@ -54,26 +71,26 @@ def check(
         raise typer.Exit(1)
 
 
-def survey_root(root: pathlib.Path, quick: bool) -> Survey:
-    """Checks a Cityscapes root, with a progress bar.
+def survey_root(options: DataOptions, quick: bool) -> Survey:
+    """Checks the root of a known data set, with a progress bar.
 
     Args:
         quick: whether to read headers only.
     """
-    with progress_bar("Checking", count_pairs(root), "pairs") as advance:
-        return check_cityscapes(root, contents=not quick, on_pair=lambda pair: advance())
+    root, row = options.data, options.row
+    with progress_bar("Checking", count_pairs(root, row), "pairs") as advance:
+        return check_root(root, row, contents=not quick, on_pair=lambda pair: advance())
 
 
-def survey_folders(images: pathlib.Path, masks: pathlib.Path, classes: int | None, quick: bool) -> Survey:
+def survey_folders(options: DataOptions, quick: bool) -> Survey:
     """Checks a folder of images and one of masks, with a progress bar.
 
     Args:
-        classes: how many classes there are; None allows every value.
         quick: whether to read headers only.
     """
-    known = ANY_VALUE if classes is None else LabelValues(values=frozenset([*range(classes), IGNORE_LABEL]))
-    with progress_bar("Checking", len(match_folders(images, masks).pairs), "pairs") as advance:
-        return check_folders(images, masks, known=known, contents=not quick, on_pair=lambda pair: advance())
+    folders, coding = options.folders_of("train"), options.coding
+    with progress_bar("Checking", len(match_folders(*folders).pairs), "pairs") as advance:
+        return check_folders(*folders, coding=coding, contents=not quick, on_pair=lambda pair: advance())
 
 
 def print_survey(survey: Survey) -> None:

@@ -7,10 +7,23 @@ from typing import Annotated, Any
 import rich.console
 import typer
 
+from keras_hrnet.cli.data_options import (
+    ClassNames,
+    DataOptions,
+    DataSetName,
+    IdMap,
+    IgnoreLabel,
+    Images,
+    Masks,
+    Palette,
+    ValShare,
+)
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.files.pairs import Pair, usable_pairs
+from keras_hrnet.data.files.parts import PARTS, part_of
+from keras_hrnet.data.files.splits import find_split_pairs
 from keras_hrnet.data.files.survey import ANY_VALUE
 from keras_hrnet.data.records import packing
 from keras_hrnet.data.records.layout import default_annotation, split_folders
@@ -23,16 +36,24 @@ def pack(
         list[pathlib.Path],
         typer.Argument(
             metavar="[ROOT] OUT",
-            help="A Cityscapes root, which holds leftImg8bit (not with --images), and the folder to write to.",
+            help="The root of a known data set (not with --images), and the folder to write to.",
         ),
     ],
     split: Annotated[
         list[str] | None,
         typer.Option(help="train, val, test, trainval or train_extra; can be repeated. Without any: trainval."),
     ] = None,
-    annotation: Annotated[str | None, typer.Option(help="fine or coarse. Without it: fine where there is any.")] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead of ROOT: a folder of your own images.")] = None,
-    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
+    annotation: Annotated[
+        str | None, typer.Option(help="Of Cityscapes: fine or coarse. Without it: fine where there is any.")
+    ] = None,
+    data_set: DataSetName = None,
+    images: Images = None,
+    masks: Masks = None,
+    val_share: ValShare = None,
+    classes: ClassNames = None,
+    ignore_label: IgnoreLabel = None,
+    id_map: IdMap = None,
+    palette: Palette = None,
     shard_size: Annotated[int, typer.Option(help="What a file may take, in MiB.", min=1)] = 256,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out pairs that cannot be used, and list them.")
@@ -51,11 +72,25 @@ def pack(
         )
     console = rich.console.Console(highlight=False)
     options = {"shard_size": shard_size * 2**20, "skip_damaged": skip_damaged}
+    data = DataOptions(
+        None if own else places[0],
+        data_set,
+        images,
+        masks,
+        val_share=val_share,
+        classes=classes,
+        ignore_label=ignore_label,
+        id_map=id_map,
+        palette=palette,
+    )
     if own:
-        pack_folder(console, find_folder_pairs(images, masks), places[0], known=ANY_VALUE, **options)
-        calls = [f"folders({str(places[0])!r}, None, classes)"]
-    else:
+        calls = pack_own(console, data, places[0], **options)
+    elif data.row is CITYSCAPES:
         calls = pack_cityscapes(console, *places, split or ["trainval"], annotation, **options)
+    else:
+        if annotation is not None:
+            raise ValueError(f"Received --annotation {annotation} for {data.row.title}. Expected none. Leave it out.")
+        calls = pack_known(console, data, places[1], split or ["trainval"], **options)
     console.print("Train on them with", soft_wrap=True)
     for call in calls:
         console.print(f"  keras_hrnet.data.{call}", soft_wrap=True, markup=False)
@@ -94,6 +129,29 @@ def pack_cityscapes(
         + ")"
         for name in folders
     ]
+
+
+def pack_own(console: rich.console.Console, data: DataOptions, out: pathlib.Path, **options: Any) -> list[str]:
+    """Packs one's own images, with --val-share into the folders `train` and `val`; returns the calls that read them."""
+    parts = {out: None}
+    if data.val_share is not None:
+        parts = {out / split: part_of(split, data.val_share) for split in PARTS}
+    pairs = {folder: find_folder_pairs(*data.folders_of("train"), part) for folder, part in parts.items()}
+    known = ANY_VALUE if data.coding is None else data.coding.label_values
+    for folder in parts:
+        pack_folder(console, pairs[folder], folder, known=known, **options)
+    return [f"folders({str(folder)!r}, None, classes)" for folder in parts]
+
+
+def pack_known(
+    console: rich.console.Console, data: DataOptions, out: pathlib.Path, splits: list[str], **options: Any
+) -> list[str]:
+    """Packs splits of a known data set, each into a folder of its own; returns the calls that read them."""
+    parts = dict.fromkeys(part for split in splits for part in data.row.parts_of(split))
+    pairs = {part: find_split_pairs(data.data, data.row, part) for part in parts}
+    for part in parts:
+        pack_folder(console, pairs[part], out / part, known=data.row.label_values, **options)
+    return [f"{data.row.name}({str(out)!r}, {part!r})" for part in parts]
 
 
 def pack_folder(

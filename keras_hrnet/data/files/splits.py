@@ -32,9 +32,17 @@ def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
         PermissionError: if a folder cannot be read.
     """
     parts = data_set.parts_of(split)
-    data_set = _as_found(root, data_set, parts[0])
+    data_set = as_found(root, data_set, parts[0])
     require_root(root, data_set, parts[0])
     return [pair for part in parts for pair in _pairs(root, data_set, part)]
+
+
+def as_found(root: Path, data_set: DataSet, split: str) -> DataSet:
+    """The data set with the first of its layouts whose folders are there; with the published one if none is."""
+    for layout in data_set.layouts:
+        if all(is_folder(root / folder) for folder in layout.folders_of(split)):
+            return dataclasses.replace(data_set, layout=layout)
+    return data_set
 
 
 def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
@@ -110,14 +118,6 @@ def require_root(root: Path, data_set: DataSet, split: str) -> None:
 def _tops(layout, split):
     """The names of the folders in the root that hold the images and label images of a split."""
     return list(dict.fromkeys(pattern.partition("/")[0] for pattern in layout.patterns_of(split)))
-
-
-def _as_found(root, data_set, split):
-    """The data set with the first of its layouts whose folders are there; with the published one if none is."""
-    for layout in data_set.layouts:
-        if all(is_folder(root / folder) for folder in layout.folders_of(split)):
-            return dataclasses.replace(data_set, layout=layout)
-    return data_set
 
 
 def _images(root, data_set, split):

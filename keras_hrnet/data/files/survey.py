@@ -5,13 +5,15 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_hrnet.data.files.findings import ERROR, REMARK, Finding, Row, Survey, counted
 from keras_hrnet.data.files.folders import match_folders
 from keras_hrnet.data.files.pairs import Pair, examine
-from keras_hrnet.data.files.splits import list_split, require_root
-from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data.files.splits import as_found, list_split, require_root
+from keras_hrnet.data.label_coding import LabelCoding, coding_of_data_set
+from keras_hrnet.data.occurrence import cure_of_missing, fault_of, missing_classes
+from keras_hrnet.data_sets import DataSet, LabelValues
 from keras_hrnet.data_sets.cityscapes import (
     ANNOTATIONS,
     BROKEN_IMAGE,
@@ -21,19 +23,27 @@ from keras_hrnet.data_sets.cityscapes import (
     PUBLISHED_SIZE,
 )
 from keras_hrnet.picture_files.listing import is_folder
+from keras_hrnet.picture_files.opening import TURNS
+from keras_hrnet.picture_files.reading import UnusableFileError
 
-FOLDERS = ("train", "val", "test", EXTRA)
 ANY_VALUE = LabelValues(values=frozenset(range(256)))
 
 
-def check(root: str | os.PathLike, *, contents: bool = True, on_pair: Callable[[Pair], Any] | None = None) -> Survey:
-    """Checks all that there is of Cityscapes: fine and coarse annotation, every split, every file.
+def check(
+    root: str | os.PathLike,
+    row: DataSet = CITYSCAPES,
+    *,
+    contents: bool = True,
+    on_pair: Callable[[Pair], Any] | None = None,
+) -> Survey:
+    """Checks all that there is of a known data set: every split, every file; of Cityscapes, both annotations.
 
     A split that is absent is no error, as each comes in archives of its own; nor are fewer images than published, or
     images of another size, as synthetic sets have them. All of that is said.
 
     Args:
-        root: the folder that holds `leftImg8bit`, and `gtFine` or `gtCoarse`.
+        root: the folder that holds all files; of Cityscapes `leftImg8bit`, and `gtFine` or `gtCoarse`.
+        row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
         contents: whether to read whole files, or only names, sizes and pixel formats.
         on_pair: called with each `Pair` once its files are checked.
 
@@ -48,17 +58,18 @@ def check(root: str | os.PathLike, *, contents: bool = True, on_pair: Callable[[
     ```
     """
     root = Path(root)
-    _require_root(root)
+    annotations = _annotations(root, row)
     rows, findings = [], []
-    for split in FOLDERS:
-        split_rows, split_findings = _check_split(root, split, contents, on_pair)
+    for split in _splits(annotations):
+        split_rows, split_findings = _check_split(root, split, annotations, contents, on_pair)
         rows += split_rows
         findings += split_findings
     if not findings and not any(row.found for row in rows):
-        archives = map(CITYSCAPES.archive_of, CITYSCAPES.layout.folders_of("train"))
+        first = next(iter(annotations.values()))
+        archives = map(first.archive_of, first.layout.folders_of("train"))
         cure = f"Unpack {' and '.join(archives)} there."
         findings.append(Finding(ERROR, "nothing there", root, "holds no image with a label image", cure))
-    rows.sort(key=lambda row: list(ANNOTATIONS).index(row.annotation))
+    rows.sort(key=lambda row: list(annotations).index(row.annotation))
     return Survey(str(root), tuple(rows), tuple(findings))
 
 
@@ -66,15 +77,16 @@ def check_folders(
     images: str | os.PathLike,
     labels: str | os.PathLike,
     *,
-    known: LabelValues = ANY_VALUE,
+    coding: LabelCoding | None = None,
     contents: bool = True,
     on_pair: Callable[[Pair], Any] | None = None,
 ) -> Survey:
     """Checks a folder of images and one of label images.
 
     Args:
-        images: the folder of images.
-        labels: the folder of label images, which are matched by name.
+        images: the folder or pattern of images.
+        labels: the folder or pattern of label images, which are matched by name.
+        coding: how the label images store the classes; None allows every value.
         contents: whether to read whole files, or only names, sizes and pixel formats.
         on_pair: called with each `Pair` once its files are checked.
 
@@ -87,69 +99,92 @@ def check_folders(
         PermissionError: if a folder cannot be read.
     """
     match = match_folders(images, labels)
-    _, faults = _examine({pair.image: [pair.label] for pair in match.pairs}, known, contents, on_pair)
-    findings = [_finding(error, error.cure) for error in faults]
+    known = ANY_VALUE if coding is None else coding.label_values
+    examined = _examine({pair.image: [pair.label] for pair in match.pairs}, known, contents, on_pair)
+    faults = examined.faults
+    findings = [_finding(error, error.cure) for error in faults] + _turned(examined.turned)
+    if coding is not None and match.pairs and examined.occurring is not None and not faults:
+        findings += _without_pixels(Path(labels), examined.occurring, coding)
     cure = "Rename its label image like it, or remove it."
     findings += [Finding(ERROR, "image without label", path, "has no label image", cure) for path in match.images_alone]
     cure = "Rename its image like it, if there is one."
     findings += [Finding(REMARK, "label without image", path, "is left out", cure) for path in match.labels_alone]
-    num_errors = len(faults) + len(match.images_alone)
+    num_errors = sum(finding.severity == ERROR for finding in findings)
     row = Row("all", "masks", len(match.pairs), None, counted(num_errors, "error") if num_errors else "sound")
     return Survey(f"{images} with {labels}", (row,), tuple(findings))
 
 
-def count_pairs(root: str | os.PathLike) -> int:
+def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
     """Counts the pairs that `check` looks at, for a progress bar.
 
     Args:
-        root: the folder that holds `leftImg8bit`.
+        root: the folder that holds all files.
+        row: what is known of the data set.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.
     """
     root = Path(root)
-    _require_root(root)
-    listings = [listing for split in FOLDERS for listing in _listings(root, split)[0].values()]
-    return sum(len(listing.pairs) for listing in listings)
+    annotations = _annotations(root, row)
+    found = [_listings(root, split, annotations)[0] for split in _splits(annotations)]
+    return sum(len(listing.pairs) for listings in found for listing in listings.values())
 
 
-def _require_root(root):
-    there = (row for row in ANNOTATIONS.values() if is_folder((root / row.layout.folders_of("train")[1]).parent))
+def _annotations(root, row):
+    """The kinds of label images that a data set has, by name, in the layout that is there."""
+    if row is not CITYSCAPES:
+        first = next(iter(row.num_images))
+        found = as_found(root, row, first)
+        require_root(root, found, first)
+        return {"masks": found}
+    there = (kind for kind in ANNOTATIONS.values() if is_folder((root / kind.layout.folders_of("train")[1]).parent))
     require_root(root, next(there, CITYSCAPES), "train")
+    return ANNOTATIONS
 
 
-def _check_split(root, split, contents, on_pair):
+def _splits(annotations):
+    return dict.fromkeys(split for row in annotations.values() for split in row.num_images)
+
+
+def _check_split(root, split, annotations, contents, on_pair):
     """The rows and findings of a split; an image with a fine and a coarse label image is checked once."""
-    listings, findings = _listings(root, split)
-    unreadable = {name: row for name, row in _annotated(split).items() if name not in listings}
+    annotations = {name: row for name, row in annotations.items() if split in row.num_images}
+    listings, findings = _listings(root, split, annotations)
+    unreadable = {name: row for name, row in annotations.items() if name not in listings}
     rows = [Row(split, name, 0, row.num_images[split], "unreadable") for name, row in unreadable.items()]
     labels_of = collections.defaultdict(list)
     for listing in listings.values():
         for image, label in listing.pairs:
             labels_of[image].append(label)
-    sizes, faults = _examine(labels_of, CITYSCAPES.label_values, contents, on_pair)
-    findings += [_finding(error, _cure(root, error)) for error in faults]
-    faulty = {error.path for error in faults}
+    first = next(iter(annotations.values()))
+    examined = _examine(labels_of, first.label_values, contents, on_pair)
+    findings += [_finding(error, _cure(root, error)) for error in examined.faults] + _turned(examined.turned)
+    faulty = {error.path for error in examined.faults}
     for name, listing in listings.items():
-        missing = _missing(root, split, ANNOTATIONS[name], listing)
+        missing = _missing(root, split, annotations[name], listing)
         findings += missing
         num_errors = sum(path in faulty for pair in listing.pairs for path in pair)
         num_errors += sum(finding.severity == ERROR for finding in missing)
-        state = _state(root, split, ANNOTATIONS[name], listing, num_errors)
-        rows.append(Row(split, name, len(listing.pairs), ANNOTATIONS[name].num_images[split], state))
-    return rows, findings + _other_sizes(root / CITYSCAPES.layout.folders_of(split)[0], sizes)
+        state = _state(root, split, annotations[name], listing, num_errors)
+        rows.append(Row(split, name, len(listing.pairs), annotations[name].num_images[split], state))
+    images, labels = first.layout.folders_of(split)
+    if first.name == CITYSCAPES.name:
+        findings += _other_sizes(root / images, examined.sizes)
+    elif split == "train" and labels_of and examined.occurring is not None and not examined.faults:
+        findings += _without_pixels(root / labels, examined.occurring, coding_of_data_set(first))
+    return rows, findings
 
 
-def _annotated(split):
-    return {name: data_set for name, data_set in ANNOTATIONS.items() if split in data_set.num_images}
-
-
-def _listings(root, split):
+def _listings(root, split, annotations):
     """What each annotation has of a split, and a finding for each that cannot be listed."""
     listings, findings = {}, {}
-    for name, data_set in _annotated(split).items():
+    for name, data_set in annotations.items():
         try:
-            listings[name] = list_split(root, data_set, split)
+            if split in data_set.num_images:
+                listings[name] = list_split(root, data_set, split)
+        except FileNotFoundError as error:
+            cure = "Nothing to do, if this split is not needed."
+            findings[str(error)] = Finding(REMARK, "no list", root, f"has no split {split!r}. {error}", cure)
         except PermissionError as error:
             message = f"has a split {split!r} that was not checked. {error}"
             # Both annotations fail at one folder of images: that is one finding.
@@ -157,17 +192,45 @@ def _listings(root, split):
     return listings, list(findings.values())
 
 
+class Examined(NamedTuple):
+    """What many files hold: images by their size, faults, turned images, and values or colours of the labels."""
+
+    sizes: collections.Counter
+    faults: list[UnusableFileError]
+    turned: list[Path]
+    occurring: frozenset | None
+
+
 def _examine(labels_of, known, contents, on_pair):
-    """Counts the sizes of the images, and lists what is wrong with them and their label images."""
-    sizes, faults = collections.Counter(), []
+    sizes, faults, turned, occurring = collections.Counter(), [], [], []
     with ThreadPoolExecutor() as pool:
         examined = pool.map(lambda item: examine(*item, known=known, contents=contents), labels_of.items())
         for (image, labels), examination in zip(labels_of.items(), examined, strict=True):
-            sizes.update([examination.header[:2]] if examination.header is not None else [])
+            if examination.header is not None:
+                sizes[examination.header[:2]] += 1
+                turned += [image] * (examination.header.orientation in TURNS)
+            occurring += [header.occurring for header in examination.labels]
             faults += examination.faults
             for label in labels if on_pair is not None else ():
                 on_pair(Pair(image, label))
-    return sizes, faults
+    return Examined(sizes, faults, turned, None if None in occurring else frozenset().union(*occurring))
+
+
+def _turned(images):
+    message = "is turned by its Exif data, and is read upright"
+    return [Finding(REMARK, "turned", image, message, "See that its label image is upright too.") for image in images]
+
+
+def _without_pixels(labels, occurring, coding):
+    """The findings about classes that no pixel of the label images has."""
+    fault = fault_of(occurring, coding)
+    if fault is not None:
+        return [Finding(ERROR, "nothing to learn", labels, f"hold {fault.found}", fault.cure)]
+    cure = cure_of_missing(occurring, coding)
+    return [
+        Finding(REMARK, "class without a pixel", labels, f"have no pixel of the class {name!r}", cure)
+        for name in missing_classes(occurring, coding)
+    ]
 
 
 def _finding(error, cure):

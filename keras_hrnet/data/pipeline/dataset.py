@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.label_coding import LabelCoding
+from keras_hrnet.data.occurrence import missing_classes, require_classes
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
@@ -65,7 +66,13 @@ class Reader:
 
 
 def make_dataset(
-    source: Source, coding: LabelCoding, options: Options, *, description: str, num_coarse_images: int = 0
+    source: Source,
+    coding: LabelCoding,
+    options: Options,
+    *,
+    description: str,
+    num_coarse_images: int = 0,
+    is_annotated: bool = True,
 ) -> tf.data.Dataset:
     """Makes batches of a data set.
 
@@ -73,17 +80,20 @@ def make_dataset(
         coding: how its label images store the classes.
         description: what the data set is called in errors.
         num_coarse_images: how many images at the end of the source are coarsely annotated.
+        is_annotated: whether the labels are to have pixels of classes, as those of a test split often do not.
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
         `classes` (in short `class_names`) and `fingerprint` say which classes it has, and which files it reads wherever
-        they lie; of whole images in order, `image_names` what these are called. Of training data, `from_step(step)`
-        gives the batches from a step on, counted over all epochs, epoch after epoch without end, and
+        they lie; of whole images in order, `image_names` what these are called. `missing_classes` are the names of
+        those that no pixel of the labels has, and None where the labels have not been looked at. Of training data,
+        `from_step(step)` gives the batches from a step on, counted over all epochs, epoch after epoch without end, and
         `files_of_step(step)` the label files of a batch.
 
     Raises:
-        ValueError: if the images are too few for a batch, or of several sizes where a batch needs one.
+        ValueError: if the images are too few for a batch, or of several sizes where a batch needs one, or the labels
+            have no pixel of a class.
     """
     num_images = len(source.sizes) - num_coarse_images
     if options.augment and options.batch_size > num_images:
@@ -93,6 +103,8 @@ def make_dataset(
         )
     if options.crop_size is None and options.batch_size > 1:
         _require_one_size(source, options)
+    if is_annotated:
+        require_classes(source.occurring, coding, description)
     reader = Reader(source, coding, options.cache)
     if options.augment:
         dataset = _training_dataset(reader, options, num_coarse_images)
@@ -100,6 +112,7 @@ def make_dataset(
         dataset = _evaluation_dataset(reader, options)
     dataset.classes = coding.classes
     dataset.class_names = coding.classes.names
+    dataset.missing_classes = None if source.occurring is None else missing_classes(source.occurring, coding)
     if not options.augment and num_devices() == options.shard.count == 1:
         dataset.image_names = tuple(source.image_names)
     dataset.fingerprint = hashlib.sha256(f"{source.identity} {coding.reading}".encode()).hexdigest()

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.findings import Finding, Survey
 from keras_hrnet.data.files.survey import check, check_folders, count_pairs
-from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data_sets.cityscapes import ANNOTATIONS, BROKEN_IMAGE
 from keras_hrnet.streets.synthesis import synthesize
 
@@ -210,10 +211,16 @@ class TestFolders:
     def test_foreign_values_and_files_that_stand_alone_are_found(self, pair, noise, write_image):
         image = noise(pair[0].parent / "b.jpg")
         label = write_image(pair[1].parent / "c.png", np.zeros((30, 40), np.uint8))
-        survey = check_folders(pair[0].parent, pair[1].parent, known=LabelValues(values=range(3)))
+        survey = check_folders(pair[0].parent, pair[1].parent, coding=coding_of(3))
         assert found(survey, "error") == [("foreign values", pair[1]), ("image without label", image)]
         assert found(survey, "remark") == [("label without image", label)]
         assert rows(survey) == {("masks", "all"): (1, "2 errors")}
+
+    def test_images_that_are_turned_are_remarked(self, pair):
+        exif = Image.Exif()
+        exif[0x0112] = 3
+        Image.open(pair[0]).save(pair[0], exif=exif)
+        assert found(check_folders(pair[0].parent, pair[1].parent), "remark") == [("turned", pair[0])]
 
 
 class TestReport:

@@ -1,0 +1,100 @@
+"""Whether label images teach anything: which of the classes have a pixel, and whether 255 may have been misread."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+from keras_hrnet.data.label_coding import LabelCoding
+from keras_hrnet.data_sets import IGNORE_LABEL
+from keras_hrnet.data_sets.label_values import in_words
+
+
+class Fault(NamedTuple):
+    """Why label images teach nothing: what they hold, to be read after their name, and what to do, a sentence."""
+
+    found: str
+    cure: str
+
+
+def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
+    """Finds out whether there is nothing to learn from label images.
+
+    Args:
+        occurring: the values that they hold, or the colours where they are colour pictures.
+        coding: how they store the classes.
+
+    Returns:
+        The fault if no pixel has a class; or if 255 occurs beside the first class alone, and nobody said what it is:
+        masks of two classes are often written as 0 and 255. Else None.
+    """
+    ids = coding.train_ids_of(occurring)
+    names = coding.classes.names
+    if not ids - {IGNORE_LABEL}:
+        found = "no pixel of a class: all are ignored" + (
+            f" (they hold {in_words(occurring)})" if coding.palette is None else ""
+        )
+        cure = "Look at them; of your own, say with id_map which values are classes, and with ignore_label which not."
+        return Fault(found, _cure_of_255(coding) if 255 in occurring and coding.is_assumed else cure)
+    if coding.is_assumed and coding.palette is None and occurring == {0, 255} and len(names) > 1:
+        found = f"0 and 255 alone: 255 is read as ignored, so that {names[0]!r} is the only class with a pixel"
+        return Fault(found, _cure_of_255(coding))
+    return None
+
+
+def missing_classes(occurring: frozenset, coding: LabelCoding) -> tuple[str, ...]:
+    """Returns the names of the classes that no pixel has."""
+    ids = coding.train_ids_of(occurring)
+    return tuple(name for train_id, name in enumerate(coding.classes.names) if train_id not in ids)
+
+
+def cure_of_missing(occurring: frozenset, coding: LabelCoding) -> str:
+    """Says what to do about classes that no pixel has."""
+    misread = "If 255, which occurs and is read as ignored, is one of them, say so with id_map. "
+    is_misread = 255 in occurring and coding.is_assumed and coding.palette is None
+    return misread * is_misread + "Add images that show them, or leave them out of the classes."
+
+
+def require_classes(occurring: frozenset | None, coding: LabelCoding, description: str) -> None:
+    """Refuses a data set that teaches nothing.
+
+    Args:
+        occurring: the values or colours that its labels hold; None where that is not known.
+        coding: how they store the classes.
+        description: what the data set is called.
+
+    Raises:
+        ValueError: if `fault_of` finds a fault.
+    """
+    fault = None if occurring is None else fault_of(occurring, coding)
+    if fault is not None:
+        raise ValueError(
+            f"The label images of {description} hold {fault.found}. Expected pixels of the classes "
+            f"{', '.join(coding.classes.names[:8])}{' …' * (len(coding.classes.names) > 8)}. {fault.cure}"
+        )
+
+
+def warn_of_missing(occurring: frozenset | None, coding: LabelCoding, description: str, stacklevel: int) -> None:
+    """Warns that a network will not learn the classes that no pixel of the training labels has."""
+    missing = () if occurring is None else missing_classes(occurring, coding)
+    if missing:
+        names = f"{', '.join(map(repr, missing[:8]))}{' …' * (len(missing) > 8)}"
+        warnings.warn(
+            f"The label images of {description} have no pixel of {len(missing)} of {len(coding.classes.names)} "
+            f"classes, which a network cannot learn from them: {names}. {cure_of_missing(occurring, coding)}",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _cure_of_255(coding):
+    names = coding.classes.names
+    if len(names) == 2:
+        python, command = f"{{0: {names[0]!r}, 255: {names[1]!r}}}", f"0:{names[0]},255:{names[1]}"
+        return (
+            f"If 255 is {names[1]!r}, pass id_map={python} (--id-map {command}); if it is to be ignored, "
+            "ignore_label=255 (--ignore-label 255)."
+        )
+    return (
+        "If 255 is a class, say which with id_map (--id-map); if it is to be ignored, pass ignore_label=255 "
+        "(--ignore-label 255)."
+    )
