@@ -74,6 +74,8 @@ def golden_case():
 
     def read(name):
         description = json.loads((GOLDEN / f"{name}.json").read_text())
+        if "keys_of" in description:
+            description = json.loads((GOLDEN / f"{description['keys_of']}.json").read_text())
         with np.load(GOLDEN / f"{name}.npz") as arrays:
             return golden_weights(description["keys"]), dict(arrays)
 

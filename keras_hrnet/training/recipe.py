@@ -17,6 +17,9 @@ LOSSES = ("cross_entropy", "ohem", "rmi")
 # The data sets whose published recipe weighs the classes.
 WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
 
+# HRFormer's: seg/configs/cityscapes/H_48_D_4.json, `warm_ratio`.
+WARMUP_START = 1e-6
+
 
 # Types of fields are read when a recipe is made or parsed: no `from __future__ import annotations` here.
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Recipe:
         head_rate: factor of the learning rate in all layers after the backbone.
         power: exponent with which the learning rate falls to zero: see `Poly`.
         warmup_epochs: number of epochs, or part of one, in which the learning rate rises.
+        warmup_steps: instead of them, number of updates in which it rises, from a millionth; it begins to fall after
+            them.
         momentum: of `SGD`; `beta_1` of `AdamW`.
         nesterov: whether the momentum is Nesterov's.
         weight_decay: of the optimizer.
@@ -73,6 +78,7 @@ class Recipe:
     head_rate: float = 1.0
     power: float = 0.9
     warmup_epochs: float = 0.0
+    warmup_steps: int = 0
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4
@@ -99,7 +105,10 @@ class Recipe:
             object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
         for name, least in (
             *((name, 1) for name in ("epochs", "batch_size", "gradient_accumulation", "validate_every")),
-            *((name, 0) for name in ("warmup_epochs", "weight_decay", "head_rate", "power", "momentum")),
+            *(
+                (name, 0)
+                for name in ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum")
+            ),
         ):
             require(getattr(self, name) >= least, name, getattr(self, name), f"at least {least}")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
@@ -128,6 +137,12 @@ class Recipe:
             raise ValueError(
                 f"Received warmup_epochs={self.warmup_epochs} with epochs={self.epochs}. Expected less. Train longer, "
                 "or pass warmup_epochs=0."
+            )
+
+        if self.warmup_epochs and self.warmup_steps:
+            raise ValueError(
+                f"Received warmup_epochs={self.warmup_epochs} and warmup_steps={self.warmup_steps}. Expected one of "
+                "the two. Pass 0 for the other."
             )
 
     @property
@@ -166,8 +181,9 @@ class Recipe:
                 f"Received gradient_accumulation={self.gradient_accumulation} for {self.epochs} epochs of "
                 f"{num_batches} batches. Expected at least one update. Train longer, or accumulate less."
             )
-        warmup = min(round(self.warmup_epochs * num_batches / self.gradient_accumulation), steps - 1)
-        schedule = Poly(self.learning_rate, steps, self.power, warmup)
+        warmup = self.warmup_steps or round(self.warmup_epochs * num_batches / self.gradient_accumulation)
+        start = WARMUP_START if self.warmup_steps else None
+        schedule = Poly(self.learning_rate, steps, self.power, min(warmup, steps - 1), warmup_start=start)
         common = {
             "weight_decay": self.weight_decay,
             "rate_factors": None if self.head_rate == 1 else {head_pattern: self.head_rate},

@@ -7,13 +7,16 @@ import keras
 class Poly(keras.optimizers.schedules.LearningRateSchedule):
     """Lowers the learning rate to zero by a power of the remaining steps, after a linear warm-up.
 
-    `learning_rate * (1 - step / num_steps) ** power`, times `(step + 1) / (warmup_steps + 1)` in the warm-up.
+    `learning_rate * (1 - step / num_steps) ** power`, times `(step + 1) / (warmup_steps + 1)` in the warm-up. With a
+    `warmup_start`, the rate rises from that share of `learning_rate` to all of it, and only then begins to fall, over
+    the steps that are left.
 
     Args:
         learning_rate: that of the first step without a warm-up.
         num_steps: number of updates of the whole training; the rate is 0 after them.
         power: exponent; 1 means a straight line.
         warmup_steps: number of updates before the full rate is reached.
+        warmup_start: share of the rate at the first of them, in [0, 1]; None for a rate that rises and falls at once.
 
     Call arguments:
         step: number of the update, from 0.
@@ -25,11 +28,19 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
         ValueError: if a number is out of range.
 
     Reference: HRNet-Semantic-Segmentation, lib/utils/utils.py, `adjust_learning_rate`. Unlike there, the rate of a
-    step does not come one step late.
+    step does not come one step late. With a `warmup_start`: HRNet/HRFormer, seg/segmentor/tools/optim_scheduler.py,
+    `warmup_lambda_poly`.
     """
 
     def __init__(
-        self, learning_rate: float, num_steps: int, power: float = 0.9, warmup_steps: int = 0, name: str = "poly"
+        self,
+        learning_rate: float,
+        num_steps: int,
+        power: float = 0.9,
+        warmup_steps: int = 0,
+        name: str = "poly",
+        *,
+        warmup_start: float | None = None,
     ):
         super().__init__()
         if not learning_rate > 0 or num_steps < 1 or power < 0:
@@ -42,15 +53,25 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
                 f"`Poly` received warmup_steps={warmup_steps} with num_steps={num_steps}. Expected fewer steps for the "
                 "warm-up than for the training. Train longer, or shorten the warm-up."
             )
+        if warmup_start is not None and not 0 <= warmup_start <= 1:
+            raise ValueError(
+                f"`Poly` received warmup_start={warmup_start}. Expected a number from 0 to 1, or None. The published "
+                "one of HRFormer is 1e-6."
+            )
         self.initial_learning_rate = float(learning_rate)
         self.num_steps = int(num_steps)
         self.power = power
         self.warmup_steps = int(warmup_steps)
+        self.warmup_start = warmup_start
         self.name = name
 
     def __call__(self, step: int | keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops
         step = ops.cast(step, "float32")
+        if self.warmup_start is not None:
+            left = ops.clip((self.num_steps - step) / (self.num_steps - self.warmup_steps), 0.0, 1.0)
+            missing = ops.maximum(1.0 - step / max(self.warmup_steps, 1), 0.0) * (1.0 - self.warmup_start)
+            return self.initial_learning_rate * left**self.power * (1.0 - missing if self.warmup_steps else 1.0)
         left = ops.maximum(1.0 - step / self.num_steps, 0.0)
         rate = self.initial_learning_rate * left**self.power
         if self.warmup_steps:
@@ -63,5 +84,6 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
             "num_steps": self.num_steps,
             "power": self.power,
             "warmup_steps": self.warmup_steps,
+            "warmup_start": self.warmup_start,
             "name": self.name,
         }

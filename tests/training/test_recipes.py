@@ -39,7 +39,7 @@ def test_the_data_arguments_of_a_recipe_are_those_of_a_data_set(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_names_its_source_and_prints_every_setting(name):
     printed = str(RECIPES[name])
-    assert "HRNet-Semantic-Segmentation" in printed or "NVIDIA" in printed or "The same" in printed
+    assert any(source in printed for source in ("HRNet-Semantic-Segmentation", "HRFormer", "NVIDIA", "The same"))
     assert all(field.name in printed for field in dataclasses.fields(Recipe) if field.name != "source")
 
 
@@ -57,6 +57,13 @@ def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
     schedule = optimizer.get_config()["learning_rate"]["config"]
     assert (schedule["num_steps"], schedule["warmup_steps"]) == (100 * 50 // 2, 25)
     assert RECIPES["fine_tuning"].data_arguments()["batch_size"] == 4
+
+
+def test_hrformer_trains_with_adamw_whose_rate_falls_after_its_warm_up():
+    optimizer = RECIPES["hrformer"].make_optimizer(num_batches=371, head_pattern="^head")
+    assert isinstance(optimizer, AdamW)
+    schedule = optimizer.get_config()["learning_rate"]["config"]
+    assert (schedule["num_steps"], schedule["warmup_steps"], schedule["warmup_start"]) == (216 * 371, 1500, 1e-6)
 
 
 def test_settings_change_a_recipe():
@@ -125,6 +132,7 @@ def test_a_setting_that_cannot_be_is_refused(text, message):
         ({"crop_size": (1, 2, 3)}, ValueError, "two numbers"),
         ({"gradient_accumulation": 5}, ValueError, "Pass one of 1, 2, 3, 4, 6, 12"),
         ({"warmup_epochs": 484}, ValueError, "Expected less"),
+        ({"warmup_epochs": 1, "warmup_steps": 9}, ValueError, "Expected one of the two. Pass 0"),
         ({"validate_every": 500}, ValueError, "at most 484"),
         ({"ema": 1.0}, ValueError, "between 0 and 1"),
         ({"optimizer": "adam"}, ValueError, "optimizer='adam'. Expected one of"),

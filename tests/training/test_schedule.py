@@ -23,10 +23,23 @@ def test_the_warm_up_rises_in_a_line():
     assert [rate(schedule, step) for step in range(5)] == pytest.approx([0.25, 0.495, 0.735, 0.97, 0.96])
 
 
+def test_the_rate_falls_only_after_a_warm_up_with_a_start():
+    schedule = Poly(1.0, 10, power=0.5, warmup_steps=4, warmup_start=0.2)
+    falling = [(1 - i / 6) ** 0.5 for i in range(7)]
+    assert [rate(schedule, step) for step in range(11)] == pytest.approx([0.2, 0.4, 0.6, 0.8, *falling], abs=1e-6)
+    assert rate(schedule, 12) == 0
+    assert rate(Poly(1.0, 10, warmup_start=0.2), 0) == 1
+
+
 def test_it_is_rebuilt_from_its_configuration():
-    schedule = Poly(0.1, 9, 2.0, 3)
+    schedule = Poly(0.1, 9, 2.0, 3, warmup_start=0.5)
     again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
     assert again.get_config() == schedule.get_config()
+
+
+def test_a_warm_up_that_starts_above_the_rate_is_refused():
+    with pytest.raises(ValueError, match="warmup_start=2"):
+        Poly(0.1, 10, warmup_steps=2, warmup_start=2)
 
 
 @pytest.mark.parametrize(
