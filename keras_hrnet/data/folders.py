@@ -45,14 +45,16 @@ def folders(
 ) -> tf.data.Dataset:
     """Makes a `tf.data.Dataset` of your own images and masks, as `cityscapes` does of Cityscapes.
 
-    An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG files
-    that store a number for each pixel, as grey images or as palette images (the numbers are the palette's places), or
-    colour pictures, read by `palette`.
+    An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG, TIFF or
+    BMP files that store a number for each pixel, as grey images of 1 to 16 bits or as palette images (the numbers are
+    the palette's places), or colour pictures, read by `palette`. Images and masks are turned as their Exif data says.
 
     Args:
-        images: a folder of images, 8-bit RGB PNG or JPEG, with any folders inside; or a list of files; or the folder
-            that `keras-hrnet data pack` wrote.
-        labels: the folder of the masks, or a list of files in the order of the images; `None` for packed ones.
+        images: a folder of images (PNG, JPEG, TIFF, BMP, WebP or GIF, read as `keras_hrnet.evaluation.read_image` does)
+            with any folders inside; or a pattern of their names, such as "photos/*.jpg"; or a list of files; or the
+            folder that `keras-hrnet data pack` wrote.
+        labels: the folder of the masks; or a pattern of their names, such as "photos/*_L.png"; or a list of files in
+            the order of the images; `None` for packed ones.
         classes: their names, by the number that the masks store, a `Classes` of names and colours, or how many there
             are; 254 at most.
         split: "train" or "val", where `val_share` divides the images.
@@ -66,8 +68,8 @@ def folders(
         ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
             it a class. In batches, ignored pixels always are 255.
         batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
-        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
-            none.
+        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image, which batches
+            can do where all have one. Evaluation has none.
         augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
             where `split` is "train", or without splits where a `crop_size` is given.
         class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from keras_hrnet.picture_files.listing import names_below
+from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, names_below
 from keras_hrnet.picture_files.pixels import rgb_pixels
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 NUM_READERS = 2
 
 Photo = str | os.PathLike | np.ndarray
@@ -35,11 +34,11 @@ def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected it to be there. Check the name.")
-    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(ENDINGS))
+    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(PICTURE_ENDINGS))
     if not photos:
         raise FileNotFoundError(
             f"Received the folder {str(folder)!r}, which holds no photo. Expected files that end in "
-            f"{', '.join(ENDINGS)}. Check the name, or convert them."
+            f"{', '.join(PICTURE_ENDINGS)}. Check the name, or convert them."
         )
     return photos
 

@@ -44,10 +44,9 @@ def predict(
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
-        image: the path of a picture (PNG, JPEG and what else Pillow reads, of 8 bits a channel; grey, palette and
-            transparent pictures become RGB, and the rotation that a camera noted is done); or uint8 `(height, width,
-            3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths and images; or a
-            folder, with the folders below it.
+        image: the path of a picture (PNG, JPEG and what else Pillow reads, as `read_image` reads it); or uint8
+            `(height, width, 3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths
+            and images; or a folder, with the folders below it.
         output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of a network of its classes), "color",
             "overlay" (the colours over the image), or "probabilities".
         scales: factors of the image's height and width, whose predictions are averaged.
@@ -72,8 +71,8 @@ def predict(
     Raises:
         FileNotFoundError: if there is no such file, or no photo in the folder.
         TypeError: if `model` is no built functional model, or `image` neither a path nor uint8.
-        ValueError: if the file is no picture of 8 bits a channel, the array has another shape, an option is not
-            possible, or the model gives logits of another size.
+        ValueError: if the file is no picture that can be read, the array has another shape, an option is not possible,
+            or the model gives logits of another size.
 
     Example:
 

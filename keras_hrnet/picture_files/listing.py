@@ -5,6 +5,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""How the names of files end, in small letters, that count as pictures."""
+
 
 def is_folder(path: Path) -> bool:
     """Whether a `Path` is a folder.

@@ -9,7 +9,7 @@ import keras_hrnet.data
 from keras_hrnet.data import class_shares, folders
 from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.records.packing import pack
-from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.data_sets import Classes, LabelValues
 
 pytestmark = pytest.mark.once
 
@@ -76,6 +76,24 @@ def test_a_crop_size_makes_it_training_data(garden):
     assert not np.array_equal(*(next(iter(train))[0] for _ in range(2)))
     whole = folders(root / "photos", root / "masks", NAMES, augment=True, scales=(1.0, 1.0))
     assert whole.element_spec[0].shape == (1, *SIZE, 3)
+
+
+def test_images_of_one_size_need_no_crop_size_and_are_divided_by_name(garden):
+    root, _ = garden
+    shared = {"images": root / "photos", "labels": root / "masks", "classes": 3, "val_share": 0.3}
+    train, val = folders(**shared, split="train", batch_size=3), folders(**shared, split="val")
+    assert train.element_spec[0].shape == (3, *SIZE, 3)
+    assert (len(train), len(val)) == (1, 1)
+    assert train.files_of_step(0) != train.files_of_step(1)
+
+
+def test_classes_may_bring_their_colours(garden):
+    root, masks = garden
+    classes = Classes(NAMES, COLORS)
+    dataset = folders(root / "photos", root / "masks", classes)
+    assert dataset.classes == classes
+    assert dataset.fingerprint == folders(root / "photos", root / "masks", NAMES).fingerprint
+    assert_labels([label[0].numpy() for _, label in dataset], masks)
 
 
 def test_an_ignored_value_becomes_255(garden):

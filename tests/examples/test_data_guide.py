@@ -37,7 +37,14 @@ def _folder(tmp_path, monkeypatch):
             ):
                 path = pathlib.Path(folder, f"{number}.png")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(rng.integers(0, 3, shape, dtype=np.uint8)).save(path)
+                Image.fromarray(rng.integers(0, 11 if "camvid" in folder else 3, shape, dtype=np.uint8)).save(path)
+    leaf, colors = rng.integers(0, 2, (24, 40)), np.uint8([(0, 0, 0), (0, 200, 0), (250, 0, 120)])
+    pictures = {f"leaves/{i}.jpg": np.zeros((24, 40, 3)) for i in range(5)}
+    pictures |= {f"leaves/{i}_L.png": 255 * leaf for i in range(5)}
+    pictures |= {"flowers/a.png": np.zeros((24, 40, 3)), "colors/a.png": colors[rng.integers(0, 3, (24, 40))]}
+    for path, pixels in pictures.items():
+        pathlib.Path(path).parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
 @pytest.mark.parametrize("code", CODE, ids=range(len(CODE)))
@@ -52,7 +59,7 @@ def test_a_code_block_runs(code):
 
 
 def test_the_commands_run():
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 7
     for command in COMMANDS:
         command = command.replace("--train 80", "--train 1 --size 64x128").replace("ROOT packed", "streets packed2")
         result = typer.testing.CliRunner().invoke(cli.app, shlex.split(command)[1:])

@@ -10,10 +10,7 @@ from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data.files.parts import Part
-from keras_hrnet.picture_files.listing import described, is_folder, names_below
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""What counts as a picture. Only PNG and JPEG can be used: the others are found so that none is left out unsaid."""
+from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, described, is_folder, names_below
 
 
 class Match(NamedTuple):
@@ -176,7 +173,7 @@ def _pictures(place, argument, other):
     for path in sorted(names_below(folder, None if is_shared else other.folder.absolute())):
         below, name = os.path.split(path)
         shared = place.shared_of(name)
-        if shared is None or os.path.splitext(name)[1].lower() not in PICTURE_SUFFIXES:
+        if shared is None or not name.lower().endswith(PICTURE_ENDINGS):
             continue
         # In one folder, a name that fits both patterns belongs to the narrower one.
         if is_shared and len(place.start + place.end) < len(other.start + other.end) and other.shared_of(name):
@@ -184,7 +181,7 @@ def _pictures(place, argument, other):
         # A name is written in one way on macOS and in another elsewhere; both are one name.
         found[unicodedata.normalize("NFC", f"{below}/{shared}")].append(folder / path)
     if not found:
-        formats = {"images": "PNG or JPEG", "labels": "PNG"}
+        formats = {"images": "PNG, JPEG or other picture", "labels": "PNG, TIFF or BMP"}
         pattern = "" if str(place) == str(folder) else f" that is named {place.start}*{place.end}"
         raise FileNotFoundError(
             f"There is no picture{pattern} in {folder}, which {described(folder)}. Expected {formats[argument]} files. "

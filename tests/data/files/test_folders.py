@@ -68,10 +68,10 @@ class TestTwoFolders:
     def test_an_empty_folder_is_named(self, photos, tmp_path):
         (tmp_path / "empty").mkdir()
         with pytest.raises(
-            FileNotFoundError, match=message("no picture in", "empty, which is empty", "Expected PNG f")
+            FileNotFoundError, match=message("no picture in", "empty, which is empty", "Expected PNG, TIFF or BMP f")
         ):
             find_folder_pairs(photos, tmp_path / "empty")
-        with pytest.raises(FileNotFoundError, match=message("no picture in", "Expected PNG or JPEG files")):
+        with pytest.raises(FileNotFoundError, match=message("no picture in", "Expected PNG, JPEG or other")):
             find_folder_pairs(tmp_path / "empty", photos)
 
     def test_a_folder_that_may_not_be_read_is_named(self, photos, masks, forbidden):
