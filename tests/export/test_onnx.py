@@ -105,9 +105,9 @@ def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
 @pytest.mark.parametrize(
     ("options", "mode", "size"),
     [
-        ({}, HALF_PIXEL, (33, 50)),
+        pytest.param({}, HALF_PIXEL, (33, 50), marks=pytest.mark.heavy),
         ({"align_corners": True}, ALIGNED, (33, 50)),
-        ({"interpolation": "nearest"}, NEAREST, (33, 50)),
+        pytest.param({"interpolation": "nearest"}, NEAREST, (33, 50), marks=pytest.mark.heavy),
         ({"interpolation": "nearest"}, NEAREST, None),
     ],
 )

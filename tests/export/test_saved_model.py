@@ -103,7 +103,7 @@ def test_tensorflow_alone_loads_it(tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_head_that_fills_up_odd_maps_answers_as_keras(tmp_path):
     network = tiny_hrnet(head="isa", isa_channels=(16, 8))
     export_saved_model(network, tmp_path / "tiny")

@@ -66,7 +66,9 @@ def test_the_real_network_answers_as_in_keras_on_every_backend(real_network, tmp
 
 @on_tensorflow
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "quarter"), [((32, 64), (8, 16)), ((33, 50), (9, 13))])
+@pytest.mark.parametrize(
+    ("size", "quarter"), [pytest.param((32, 64), (8, 16), marks=pytest.mark.heavy), ((33, 50), (9, 13))]
+)
 def test_logits_at_stride_4_are_those_of_a_network_built_so(tmp_path, size, quarter):
     network = tiny_hrnet(data_format="channels_last")
     at_stride_4 = tiny_hrnet(data_format="channels_last", output_stride=4)
@@ -86,7 +88,7 @@ def test_a_network_built_at_stride_4_has_no_answer_for_each_pixel(tmp_path, outp
 
 
 @on_tensorflow
-@pytest.mark.parametrize("output", [pytest.param("logits", marks=pytest.mark.slow), "logits_stride4"])
+@pytest.mark.parametrize("output", [pytest.param("logits", marks=pytest.mark.heavy), "logits_stride4"])
 def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(tmp_path, output):
     path = tmp_path / "tiny.tflite"
     report = export_tflite(tiny_hrnet(data_format="channels_first"), path, image_size=(33, 50), output=output)
@@ -177,7 +179,7 @@ def test_precisions_go_with_outputs(tmp_path, precision, output):
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param({"head": "hierarchical", "scales": (0.5, 1.0)}, marks=pytest.mark.slow, id="hierarchical"),
+        pytest.param({"head": "hierarchical", "scales": (0.5, 1.0)}, marks=pytest.mark.heavy, id="hierarchical"),
         pytest.param({"head": "ocr", "align_corners": True}, marks=pytest.mark.slow, id="ocr with aligned corners"),
         pytest.param({"interpolation": "nearest"}, id="fcn by nearest"),
     ],
