@@ -105,8 +105,16 @@ def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
                 f"that it states",
                 expected="an undamaged PNG file",
             )
+        if kind == b"IHDR" and start > len(PNG_SIGNATURE):
+            raise UnusableFileError(
+                path, "damaged", found="is damaged: it has two headers", expected="an undamaged PNG file"
+            )
         kinds.add(_kind(bytes(data[start : start + 8 + NUM_KEYWORD_BYTES])))
         start = stop
+    if b"IDAT" not in kinds:
+        raise UnusableFileError(
+            path, "damaged", found="is damaged: it ends before any pixel", expected="an undamaged PNG file"
+        )
     return kinds
 
 

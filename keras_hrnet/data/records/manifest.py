@@ -5,8 +5,10 @@ While packing is under way, each finished shard has a manifest of its own (`reco
 which packing is resumed.
 """
 
+import functools
 import hashlib
 import json
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -82,7 +84,7 @@ def read_manifest(path: Path) -> list[Shard]:
         found_format, version = content["format"], content["version"]
         if found_format == FORMAT and version in (1, VERSION):
             return [_shard(**fields) for fields in content["shards"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no manifest of records ({type(error).__name__}: {error}). Expected the JSON that "
             f"`keras-hrnet data pack` writes. Restore the file, or remove its folder and pack the data set anew."
@@ -133,11 +135,25 @@ def sha256_of(path: Path) -> str:
 def _shard(name, size, sha256, samples, occurring=None):
     if occurring is not None:
         occurring = frozenset(tuple(value) if isinstance(value, list) else value for value in occurring)
-    return Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring)
+    return _typed(Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring))
 
 
 def _record(offset, length, **sample):
-    return Record(Sample(**sample), offset, length)
+    return _typed(Record(_typed(Sample(**sample)), offset, length))
+
+
+def _typed(row):
+    """The row itself, if all of its names, numbers and truth values are such: JSON may hold anything."""
+    for name, kind in _plain_fields(type(row)):
+        value = getattr(row, name)
+        if type(value) is not kind or (kind is int and value < 0):
+            raise TypeError(f"{name} is {value!r}")
+    return row
+
+
+@functools.cache
+def _plain_fields(kind_of_row):
+    return [(name, kind) for name, kind in typing.get_type_hints(kind_of_row).items() if kind in (str, int, bool)]
 
 
 def _fields(shard):

@@ -72,6 +72,20 @@ class TestPng:
         with pytest.raises(UnusableFileError, match="is not a PNG file: it begins with"):
             check_image(path, contents=False)
 
+    @pytest.mark.parametrize(
+        ("chunk", "found"), [(b"IHDR", "it has two headers"), (b"IEND", "it ends before any pixel")]
+    )
+    @pytest.mark.parametrize("reader", [check_image, check_any_label])
+    def test_a_chunk_in_the_wrong_place_is_found(self, tmp_path, write_image, chunk, found, reader):
+        path = write_image(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+        data = path.read_bytes()
+        length = int.from_bytes(data[8:12]) if chunk == b"IHDR" else 0
+        content = chunk + data[16 : 16 + length]
+        more = struct.pack(">I", length) + content + struct.pack(">I", zlib.crc32(content))
+        path.write_bytes(data[:33] + more + data[33:])
+        with pytest.raises(UnusableFileError, match=message(f"{path} is damaged: {found}")):
+            reader(path)
+
 
 class TestJpeg:
     def test_the_header_is_height_width_format_and_orientation(self, tmp_path, noise):

@@ -153,6 +153,16 @@ class TestBadFolders:
         old = Records(packed)
         assert (old.fingerprint, old.by_pillow, old.occurring) == (new.fingerprint, [(False, False)] * 7, None)
 
+    @pytest.mark.parametrize(
+        ("field", "value"), [("image", 3), ("height", "24"), ("width", -1), ("offset", None), ("label_by_pillow", 1)]
+    )
+    def test_a_field_of_another_kind_is_named(self, packed, field, value):
+        shards = json.loads((packed / "manifest.json").read_text())["shards"]
+        shards[1]["samples"][0][field] = value
+        change_manifest(packed, shards=shards)
+        with pytest.raises(ValueError, match=rf"is no manifest of records \(TypeError: {field} is {value!r}\)"):
+            Records(packed)
+
     def test_a_newer_manifest_asks_for_a_newer_package(self, packed):
         change_manifest(packed, version=3)
         with pytest.raises(
@@ -161,7 +171,9 @@ class TestBadFolders:
             Records(packed)
 
     @pytest.mark.parametrize(
-        "content", ["", "[]", "{}", '{"format": "keras_hrnet records", "version": 1, "shards": [{}]}']
+        "content",
+        ["", "[]", "{}", "[" * 100_000, '{"format": "keras_hrnet records", "version": 1, "shards": [{}]}'],
+        ids=range(5),
     )
     def test_what_is_no_manifest_is_named(self, packed, content):
         (packed / "manifest.json").write_text(content)
