@@ -1,5 +1,6 @@
 """Runs a network on images under a protocol: whole or in tiles, at one scale or several, flipped or not."""
 
+import math
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from keras_hrnet.evaluation.tiles import tiles, window_starts
 from keras_hrnet.layers import Rescale
 from keras_hrnet.layers.labels import argmax
 from keras_hrnet.layers.resize import resize
-from keras_hrnet.layers.stem import MIN_SIZE, Stem
+from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.models.interface import (
     ForeignNetwork,
     check_images,
@@ -24,6 +25,7 @@ from keras_hrnet.models.interface import (
     images_for,
     label_dtype,
     layers_of,
+    min_image_size,
     num_classes,
     resize_convention,
     takes_pixels,
@@ -69,15 +71,16 @@ class Segmenter:
         Raises:
             ValueError: if its height or width is too small.
         """
-        protocol = self.protocol
+        protocol, least = self.protocol, min_image_size(self.model)
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
-        scaled = [int(length * scale + 0.5) for scale in protocol.scales for length in seen]
-        smallest = min(int(length * scale) for length in scaled for scale in protocol.hierarchical_scales or (1,))
-        if smallest < MIN_SIZE and any(isinstance(layer, Stem) for layer in layers_of(self.model)):
+        smallest = min(int(length * scale + 0.5) for scale in protocol.scales for length in seen)
+        if smallest < least:
+            pixels = int(smallest * min(protocol.hierarchical_scales or (1,)))
+            enough = math.ceil(least / min(protocol.scales))
             raise ValueError(
-                f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see "
-                f"{smallest} pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the "
-                "image, leave out the smallest scale, or take larger tiles."
+                f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see {pixels} "
+                f"pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the image to "
+                f"{enough}x{enough} at least, leave out the smallest scale, or take larger tiles."
             )
 
     def labels(self, images: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 import keras
 
-from keras_hrnet.models.interface import channel_axis_of, data_format
+from keras_hrnet.models.interface import channel_axis_of, data_format, min_image_size
 
 INPUT_DTYPES = ("float32", "uint8")
 
@@ -78,7 +78,8 @@ class ExportOptions:
 
         Raises:
             TypeError: if `model` is not a functional model from one tensor to one.
-            ValueError: if it gives no logits, computes in half precision, or was built for another size.
+            ValueError: if it gives no logits, computes in half precision, was built for another size, or needs larger
+                images.
         """
         check_network(model)
         shape = tuple(model.inputs[0].shape)
@@ -94,6 +95,12 @@ class ExportOptions:
                     "model with input_shape=(None, None, 3)."
                 )
         size = tuple(wanted or length for wanted, length in zip(self.image_size, size, strict=True))
+        least = min_image_size(model)
+        if any(length is not None and length < least for length in size):
+            raise ValueError(
+                f"Received image_size={size} for the model {model.name!r}. Expected a height and width of at least "
+                f"{least}, as it halves images five times at its smallest scale. Pass a larger image_size."
+            )
         return dataclasses.replace(self, image_size=size, batch_size=self.batch_size or batch)
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from keras_hrnet.layers import Normalize
+from keras_hrnet.layers import Normalize, Rescale
+from keras_hrnet.layers.stem import MIN_SIZE, Stem
 
 if TYPE_CHECKING:
     from keras_hrnet.data_sets import Classes
@@ -192,6 +194,14 @@ def check_pixels(images: np.ndarray, argument: str = "images") -> None:
             f"Received {argument} with {images.dtype} values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: to "
             "the network, these are black. Multiply them by 255. If they are as dark as that, pass them as uint8."
         )
+
+
+def min_image_size(model: keras.Model | ForeignNetwork) -> int:
+    """Returns the least height and width of images for a network of this package, at its smallest scale; else 1."""
+    layers = list(layers_of(model))
+    if not any(isinstance(layer, Stem) for layer in layers):
+        return 1
+    return math.ceil(MIN_SIZE / min([1, *(layer.scale for layer in layers if isinstance(layer, Rescale))]))
 
 
 def check_weights(model: keras.Model | ForeignNetwork) -> None:

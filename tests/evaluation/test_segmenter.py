@@ -10,6 +10,8 @@ import keras_hrnet
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.evaluation import labels_model
 from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.export.options import ExportOptions
+from keras_hrnet.models.interface import min_image_size
 
 TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
@@ -210,6 +212,23 @@ def test_the_scales_of_a_hierarchical_network_are_noted_and_averaged_over():
     images = photos(1, 64, 64)
     expected = published(model, images, (1.0,), True, "official")
     np.testing.assert_allclose(segmenter.probabilities(images), expected, atol=1e-5)
+
+
+@pytest.mark.once
+def test_images_that_the_smallest_scale_cannot_take_are_refused_with_a_size_that_it_can():
+    model = network(head="hierarchical", ocr_channels=(8, 4))
+    assert min_image_size(model) == 34
+    assert min_image_size(keras_hrnet.with_scales(model, (0.25, 1.0))) == 68
+    assert min_image_size(network()) == 17
+    assert min_image_size(convolutions()) == 1
+    with pytest.raises(ValueError, match=r"would see 16 pixels of it.*hierarchical scales 0.5, 1.*to 34x34 at least"):
+        Segmenter(model).check_size((64, 33))
+    Segmenter(model).check_size((34, 34))
+    with pytest.raises(ValueError, match=r"would see 16 pixels of it.*to 68x68 at least"):
+        Segmenter(model, scales=(0.5, 1.0)).check_size((64, 66))
+    options = ExportOptions((33, 64))
+    with pytest.raises(ValueError, match=r"image_size=\(33, 64\) for the model 'Tiny'. Expected .* of at least 34"):
+        options.for_model(model)
 
 
 def test_a_labels_model_cannot_be_averaged():
