@@ -14,6 +14,7 @@ from keras_hrnet.data.label_coding import LabelCoding, coding_of, coding_of_data
 from keras_hrnet.data.records.layout import is_packed
 from keras_hrnet.data_sets import DATA_SETS, Classes, DataSet
 from keras_hrnet.models.network import standardize_classes
+from keras_hrnet.suggestion import suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -90,7 +91,7 @@ class DataOptions:
         if self.data_set is not None and (self.data_set not in DATA_SETS or self.data is None):
             raise ValueError(
                 f"Received --data-set {self.data_set} and --data {self.data}. Expected one of {', '.join(DATA_SETS)}, "
-                "and its root. Correct the name, or pass the root."
+                f"and its root. Correct the name, or pass the root.{suggestion(self.data_set, DATA_SETS)}"
             )
         if self.val_share is not None and self.val_images is not None:
             raise ValueError(

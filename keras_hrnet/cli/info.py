@@ -14,6 +14,7 @@ from keras_hrnet.checkpoints.published import PublishedWeights, published_weight
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models import cost
+from keras_hrnet.suggestion import suggestion
 
 LEGEND = (
     'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
@@ -49,7 +50,8 @@ def print_networks(
         ValueError: if there is no such head, or the numbers are not its own.
     """
     if head not in HEADS:
-        raise ValueError(f"Received --head {head!r}. Expected one of {', '.join(HEADS)}. Pass one of them.")
+        advice = suggestion(head, HEADS) or " Pass one of them."
+        raise ValueError(f"Received --head {head!r}. Expected one of {', '.join(HEADS)}.{advice}")
     if len(ocr_channels) != 2:
         raise ValueError(f"Received --ocr-channels {ocr_channels}. Expected two numbers. Write them like 512,256.")
     options = {"head": head, "image_size": parse_size(size), "ocr_channels": ocr_channels, "scales": scales}
@@ -85,7 +87,7 @@ def print_weights(dataset: str | None = None) -> None:
     if dataset is not None and dataset not in datasets:
         raise ValueError(
             f"Received --dataset {dataset!r}. Expected one that there are published weights of: "
-            f"{', '.join(datasets)}. Pass one of them, or leave it out."
+            f"{', '.join(datasets)}.{suggestion(dataset, datasets) or ' Pass one of them, or leave it out.'}"
         )
     console = rich.console.Console()
     for name in [dataset] if dataset else datasets:

@@ -7,7 +7,6 @@ Pass a head by its name or as an object: `HRNetW48(head="ocr", ocr_channels=(256
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from keras_hrnet.heads.head import Head, check_option
 from keras_hrnet.heads.hierarchical import Hierarchical
 from keras_hrnet.heads.isa import ISA
 from keras_hrnet.heads.ocr import OCR
+from keras_hrnet.suggestion import suggestion
 
 HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification)}
 """The heads, by their name."""
@@ -55,9 +55,8 @@ def standardize_head(
     """
     for name, value in options.items():
         if name not in ARGUMENTS:
-            close = difflib.get_close_matches(name, ARGUMENTS, n=1)
-            advice = f"Did you mean {close[0]!r}?" if close else "Leave it out."
-            raise TypeError(f"`{receiver}` received an unexpected argument {name!r}. {advice}")
+            advice = suggestion(repr(name), map(repr, ARGUMENTS)) or " Leave it out."
+            raise TypeError(f"`{receiver}` received an unexpected argument {name!r}.{advice}")
         if "check" in ARGUMENTS[name].metadata:
             check_option(f"`{receiver}`", name, value, ARGUMENTS[name].metadata["check"])
     if isinstance(head, Head):
@@ -71,8 +70,8 @@ def standardize_head(
         return None
     if head not in HEADS:
         raise ValueError(
-            f"`{receiver}` received head={head!r}. Expected one of {(*HEADS, None)}, or a `keras_hrnet.heads.Head`. "
-            "Pass one of them."
+            f"`{receiver}` received head={head!r}. Expected one of {(*HEADS, None)}, or a `keras_hrnet.heads.Head`."
+            f"{suggestion(str(head), HEADS) or ' Pass one of them.'}"
         )
     own = {field.metadata["argument"]: field.name for field in dataclasses.fields(HEADS[head])}
     options = {**(published or {}).get(head, {}), **options}

@@ -13,6 +13,7 @@ from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.layers.labels import Labels
 from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models import interface
+from keras_hrnet.suggestion import suggestion
 
 
 class ClassAware:
@@ -96,7 +97,7 @@ def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
         if classes not in DATA_SETS:
             raise ValueError(
                 f"Received the classes {classes!r}. Expected names, or a data set: {', '.join(DATA_SETS)}. Pass a "
-                "sequence of names, by train id."
+                f"sequence of names, by train id.{suggestion(classes, DATA_SETS)}"
             )
         return DATA_SETS[classes].classes
     if not isinstance(classes, Sequence):

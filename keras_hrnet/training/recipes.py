@@ -5,8 +5,9 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from keras_hrnet.suggestion import suggestion
 from keras_hrnet.training.recipe import Recipe
-from keras_hrnet.training.settings import parsed, suggestion
+from keras_hrnet.training.settings import parsed
 
 RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
     {

@@ -1,11 +1,9 @@
 """Values of settings: read from the command line, and brought to the type of their field."""
 
-import difflib
 import math
 import numbers
 import types
 import typing
-from collections.abc import Iterable
 from typing import Any
 
 
@@ -83,9 +81,3 @@ def require(condition: bool, name: str, value: Any, expected: str) -> None:
     """
     if not condition:
         raise ValueError(f"Received the setting {name}={value!r}. Expected {expected}. Correct it.")
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Returns a question about the known name that is closest to a name, or nothing."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""

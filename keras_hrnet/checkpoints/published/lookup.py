@@ -1,6 +1,5 @@
 """Finds a published weight file: for a network, by its name, or by a file on disk."""
 
-import difflib
 import functools
 import hashlib
 import importlib.resources
@@ -9,6 +8,7 @@ import pathlib
 
 from keras_hrnet.checkpoints.published.row import PublishedWeights
 from keras_hrnet.checkpoints.published.table import read_table
+from keras_hrnet.suggestion import suggestion
 
 TABLES = ("segmentation.toml", "mmsegmentation.toml", "imagenet.toml")
 
@@ -138,9 +138,8 @@ def _none_for(rows, weights, variant, head):
 def _unknown(rows, weights):
     datasets = sorted({row.dataset for row in rows})
     known = [*datasets, *(row.name for row in rows), *(row.file for row in rows)]
-    close = list(dict.fromkeys(difflib.get_close_matches(str(weights), known, n=3)))
-    advice = f"Did you mean {' or '.join(map(repr, close))}?" if close else "Pass one of them."
+    advice = suggestion(repr(str(weights)), map(repr, known), number=3) or " Pass one of them."
     return (
         f"Received weights={weights!r}. Expected a data set ({', '.join(datasets)}), the name of a published file (see "
-        f"`keras-hrnet info --weights`), or a path. {advice}"
+        f"`keras-hrnet info --weights`), or a path.{advice}"
     )

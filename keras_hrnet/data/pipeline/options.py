@@ -1,7 +1,6 @@
 """The arguments that all data sets share, checked before any file is read."""
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -9,6 +8,7 @@ from typing import Any
 
 from keras_hrnet.data.pipeline.shard import Shard, shard_of
 from keras_hrnet.data.transforms.augmentation import Augmentation
+from keras_hrnet.suggestion import suggestion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +89,8 @@ def _augmentation(fields):
     for name in fields:
         if name not in known:
             others = [field.name for field in dataclasses.fields(Options)]
-            near = difflib.get_close_matches(name, known + others, n=1)
-            cure = f"Did you mean {near[0]}?" if near else "Leave it out."
-            raise TypeError(f"Received an argument {name}. Expected one of {', '.join(known)}. {cure}")
+            cure = suggestion(name, known + others) or " Leave it out."
+            raise TypeError(f"Received an argument {name}. Expected one of {', '.join(known)}.{cure}")
     return Augmentation(**fields)
 
 

@@ -1,0 +1,23 @@
+"""What somebody meant who wrote a name that does not exist."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggestion(name: str, known: Iterable[str], number: int = 1) -> str:
+    """Returns a question about the known names that are closest to a name, with a space before it, or nothing.
+
+    Args:
+        name: what was written, in lower or upper case.
+        known: the names that exist.
+        number: of names to suggest at most.
+
+    Example:
+
+    >>> from keras_hrnet.suggestion import suggestion
+    >>> suggestion("hrnetw18smal", ["HRNetW18Small", "HRNetW48"])
+    ' Did you mean HRNetW18Small?'
+    """
+    by_lower = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=number)
+    return f" Did you mean {' or '.join(by_lower[other] for other in near)}?" if near else ""
