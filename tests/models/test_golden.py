@@ -33,9 +33,11 @@ def assert_equal_to_the_published(actual, expected):
     np.testing.assert_allclose(actual, expected, atol=1.2e-5 * abs(expected).max())
 
 
-@pytest.mark.parametrize(
-    "name", ["seg_w18_small_v2", *(pytest.param(x, marks=pytest.mark.slow) for x in CASES if x != "seg_w18_small_v2")]
-)
+# "ocr_w48" has the backbone of "seg_w48".
+MARKS = {"seg_w18_small_v2": (), "seg_w48": pytest.mark.heavy}
+
+
+@pytest.mark.parametrize("name", [pytest.param(x, marks=MARKS.get(x, pytest.mark.slow)) for x in CASES])
 def test_logits_equal_the_published_codes(name, golden_case, published_file):
     weights, arrays = golden_case(name)
     model = CASES[name]()

@@ -21,7 +21,7 @@ NUM_PIXELS = {"stage4.1.fuse_layers.3.2.0.1": 2 * 2 * 4, "last_layer.1": 2 * 16 
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.heavy] if "ohem" in name else []) for name in LOSSES]
+    "name", [pytest.param(name, marks=pytest.mark.heavy if "ohem" in name else pytest.mark.slow) for name in LOSSES]
 )
 def test_eight_steps_are_those_of_the_published_code(name, golden_case, published_file):
     first_weights, arrays = golden_case(name)
