@@ -21,7 +21,7 @@ LEGEND = (
     "and checked. Scores are at a single scale, not flipped, unless they say so. Resize: nearest, or bilinear with "
     "align_corners=False (half) or True (corners). Licence: * is that of the repository beside the weights; data sets "
     "have terms of their own. Checked: by SHA-256, or partly by its first 8 digits. †: no direct address, by hand. "
-    "‡: for BGR pixels. –: no source states it."
+    "‡: for BGR pixels. HRF-: HRFormer. –: no source states it."
 )
 
 
@@ -115,7 +115,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
         several = f" {row.num_classes}" if len(classes) > 1 else ""
         table.add_row(
             row.name + (" †" if row.url is None else " ‡" if row.channel_order == "BGR" else ""),
-            row.variant.removeprefix("HRNet"),
+            row.variant.removeprefix("HRNet").replace("HRFormer", "HRF-"),
             (row.head or "–") + several,
             row.score or "–",
             resizing(row),

@@ -154,6 +154,7 @@ def test_a_file_of_another_data_set_or_number_of_classes_has_none():
         ("official_w48_ocr_trainval", "HRNetW48", "ocr", 19, "official_w48_ocr_trainval"),
         ("hrnet_cs_8090_torch11.pth", "HRNetW48", "fcn", 19, "official_w48_cityscapes"),
         ("mmlab_w48", "HRNetW48", "isa", 19, "mmlab_w48"),
+        ("imagenet", "HRFormerTiny", "ocr", 19, "hrformer_tiny_imagenet"),
     ],
 )
 def test_a_network_finds_its_weights(weights, variant, head, num_classes, name):
@@ -161,11 +162,10 @@ def test_a_network_finds_its_weights(weights, variant, head, num_classes, name):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_network_finds_imagenet_weights_that_can_be_fetched_and_checked(variant):
+def test_every_network_finds_imagenet_weights_and_those_of_hrnet_can_be_fetched_and_checked(variant):
     for head, num_classes in (("fcn", 19), ("classification", 1000), (None, 19)):
         row = find("imagenet", variant, head, num_classes)
-        assert row.url
-        assert row.verification != "nothing"
+        assert (row.url is not None) == (row.verification != "nothing") == variant.startswith("HRNet")
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,12 @@ def test_every_network_finds_imagenet_weights_that_can_be_fetched_and_checked(va
         (
             ("cityscapes", "HRNetW30", "fcn", 19),
             r"for HRNetW30 with head='fcn'\. Expected a network that has such weights \(head='fcn': HRNetW18, "
-            r"HRNetW18Small, HRNetW18SmallV2, HRNetW48; head='hierarchical': HRNetW48; head='ocr': HRNetW18, "
+            r"HRNetW18Small, HRNetW18SmallV2, HRNetW48; head='hierarchical': HRNetW48; head='ocr': HRFormerBase, "
+            r"HRFormerSmall, HRNetW18, "
             r"HRNetW18SmallV2, HRNetW48\)\. Build one of those, or start from weights='imagenet'\.",
         ),
         (("cityscapes", "HRNetW48", "isa", 19), r"with head='isa'\. Expected a network that has such weights"),
-        (("imagenet", "Tiny", "fcn", 19), r"Expected one of HRNetW18, HRNetW18Small, .*\. Build one"),
+        (("imagenet", "Tiny", "fcn", 19), r"Expected one of .*, HRNetW18, HRNetW18Small, .*\. Build one"),
         (
             ("cityscapes", "HRNetW48", "fcn", 7),
             r"num_classes=7\. Expected num_classes=19, as in fcn_hr48_.*\. Pass num_classes=19, or build without "
