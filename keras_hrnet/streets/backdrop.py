@@ -17,8 +17,7 @@ class Surface(NamedTuple):
     Args:
         name: its label.
         color: red, green and blue, in [0, 255].
-        patches: contrast of stains and wear.
-        grain: contrast from pixel to pixel.
+        patches, grain: contrast of stains and wear, and from pixel to pixel.
         paving: side of its stones in metres; 0 has none.
     """
 
@@ -55,8 +54,7 @@ def sky(camera: Camera, light: Light, shift: float) -> np.ndarray:
     """The sky above the horizon.
 
     Args:
-        camera: where the picture is taken from.
-        light: the weather.
+        camera, light: where the picture is taken from, and the weather.
         shift: moves the clouds, in cells of noise.
 
     Returns:
@@ -89,8 +87,7 @@ def ground(
     """The ground below the horizon.
 
     Args:
-        camera: where the picture is taken from.
-        layout: a `Ground`.
+        camera, light, layout: where the picture is taken from, the weather, and what lies there.
         shadows: the two maps of `ShadowPlane.maps`.
         generator: a NumPy generator, for the grain.
         shift: moves the stains, in cells of noise.

@@ -29,13 +29,10 @@ class House:
 
     Args:
         x: metres; the plane of its front, left of the camera where negative.
-        start: metres ahead where it begins.
-        stop: metres ahead where it ends.
+        start, stop: metres ahead where it begins and ends.
         depth: metres from front to back.
         ridge: metres above the walls; 0 for a flat roof.
-        color: of its walls.
-        shop: colour of its ground floor.
-        roof: colour.
+        color, shop, roof: colours of its walls, ground floor and roof.
         pattern: `Facade` of its walls, of which only the place and the light are still missing.
     """
 
@@ -126,8 +123,7 @@ def _draw_roof(canvas, house, inwards):
     )
     for part in (0.25, 0.7):
         z, x = start + part * (stop - start), house.x - 0.55 * half * inwards
-        left, right, foot, top = x - 0.4, x + 0.4, house.eaves + 0.5 * house.ridge, high + 0.8
-        canvas.face([(left, foot, z), (right, foot, z), (right, top, z), (left, top, z)], CHIMNEY)
+        canvas.across(x - 0.4, house.eaves + 0.5 * house.ridge, x + 0.4, high + 0.8, z, CHIMNEY)
 
 
 def draw_end(canvas: Canvas, house: House, left: float, right: float) -> None:

@@ -37,11 +37,9 @@ class Camera:
     """A pinhole camera that looks along z; its image has one vanishing point.
 
     Args:
-        height: pixels.
-        width: pixels.
+        height, width: pixels.
         focal: focal length, pixels.
-        column: column of the vanishing point.
-        horizon: row of the vanishing point.
+        column, horizon: column and row of the vanishing point.
         eye: height above the ground, metres.
     """
 
@@ -95,6 +93,11 @@ class Light:
 TOWARDS_CAMERA = (0.0, 0.35, -0.937)
 
 
+def shaded(color: Color, factor: float) -> Color:
+    """A colour times a factor."""
+    return tuple(factor * c for c in color)
+
+
 class Canvas:
     """Draws shapes far to near. Each is drawn once, as a number that stands for its colour and for the thing that it
     belongs to: colours and labels have the same edges.
@@ -126,11 +129,7 @@ class Canvas:
     def begin(self, name: str, depth: float, owner: Hashable = None, facade: Facade | None = None) -> None:
         """Starts a thing: what is drawn from here on belongs to it.
 
-        Args:
-            name: its label.
-            depth: its distance in metres, which haze goes by.
-            owner: anything hashable; things with an equal name and owner are one instance.
-            facade: how its surface is patterned, a `Facade`.
+        Haze goes by its depth, in metres. Things with an equal name, which is their label, and owner are one instance.
         """
         label = LABEL_OF_NAME[name]
         thing = len(self.values)
@@ -204,6 +203,10 @@ class Canvas:
         """Fills a flat polygon of the world, corners `(x, y, z)`, lit by the way that it faces."""
         self.polygon([self.camera.project(*corner) for corner in corners], self.paint(color, normal))
 
+    def across(self, left: float, low: float, right: float, high: float, z: float, color: Color) -> None:
+        """Fills an upright rectangle across the street, in metres."""
+        self.face([(left, low, z), (right, low, z), (right, high, z), (left, high, z)], color)
+
     def board(self, x: float, z: float, stretch: float = 1.0) -> Board:
         """An upright plane across the street, to draw figures on in metres."""
         return Board(self, x, z, stretch)
@@ -212,11 +215,8 @@ class Canvas:
 class Board:
     """An upright plane at depth `z` that faces the camera; points on it are `(metres right of x, metres up)`.
 
-    Args:
-        canvas: what to draw on.
-        x: metres right of the camera.
-        z: metres ahead.
-        stretch: factor of everything sideways; a small one foreshortens, a negative one mirrors.
+    `x` and `z` are metres right and ahead of the camera. `stretch` is a factor of everything sideways: a small one
+    foreshortens, a negative one mirrors.
     """
 
     def __init__(self, canvas: Canvas, x: float, z: float, stretch: float):
@@ -230,15 +230,12 @@ class Board:
         return [(self.column + across * right, self.row - self.scale * up) for right, up in points]
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
-        """Fills a polygon."""
         self.canvas.polygon(self._pixels(points), self.canvas.paint(color))
 
     def box(self, left: float, low: float, right: float, high: float, color: Color) -> None:
-        """Fills a rectangle."""
         self.polygon([(left, low), (right, low), (right, high), (left, high)], color)
 
     def ellipse(self, right: float, up: float, radius_across: float, radius_up: float, color: Color) -> None:
-        """Fills an upright ellipse."""
         ((column, row),) = self._pixels([(right, up)])
         across = max(0.5, radius_across * self.scale * abs(self.stretch))
         self.canvas.ellipse(column, row, across, max(0.5, radius_up * self.scale), self.canvas.paint(color))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_hrnet.streets.canvas import Canvas, Color
+from keras_hrnet.streets.canvas import Canvas, Color, shaded
 from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 REAR_LAMP, REAR_LAMP_LIT = (150, 16, 18), (235, 40, 30)
@@ -20,12 +20,9 @@ class CarShape:
     """One build of car.
 
     Args:
-        length: metres.
-        width: metres.
-        height: metres.
+        length, width, height: metres.
         profile: `(along, up, part)` as `Solid` takes it, but in parts of the length and the height.
-        rear_pane: number of the edge of the profile that is the rear window.
-        windscreen: number of the edge that is the windscreen.
+        rear_pane, windscreen: numbers of the edges of the profile that are these.
     """
 
     length: float
@@ -85,8 +82,8 @@ def _side(solid, shape, color):
     middle = (roof_start + roof_stop) / 2 + 0.25
     rear = ((start + 0.22, low), (roof_start + 0.12, high), (middle - 0.05, high), (middle - 0.05, low))
     front = ((middle + 0.05, low), (middle + 0.05, high), (roof_stop - 0.05, high), (stop - 0.28, low))
-    darker, lighter = tuple(0.6 * c for c in color), tuple(min(255, 1.12 * c + 8) for c in color)
-    solid.on_side_box(0.01 * length, 0.2, 0.99 * length, 0.42 * height, tuple(0.86 * c for c in color))
+    darker, lighter = shaded(color, 0.6), tuple(min(255, 1.12 * c + 8) for c in color)
+    solid.on_side_box(0.01 * length, 0.2, 0.99 * length, 0.42 * height, shaded(color, 0.86))
     solid.on_side_box(0.05, 0.2, length - 0.05, 0.34, darker)
     solid.on_side_box(0.02 * length, low - 0.16, 0.66 * length, low - 0.09, lighter)
     for door in (middle, middle + 0.95):
@@ -99,7 +96,7 @@ def _side(solid, shape, color):
 def _end(canvas, solid, height, color):
     """Draws bumper, lamps and plate on the rear or the front, whichever is seen."""
     lit = canvas.light.evening
-    solid.on_end(-0.96, 0.24, 0.96, 0.25 * height, tuple(0.6 * c for c in color))
+    solid.on_end(-0.96, 0.24, 0.96, 0.25 * height, shaded(color, 0.6))
     if solid.rear:
         solid.pair_on_end(0.66, 0.97, 0.45 * height, 0.60 * height, REAR_LAMP_LIT if lit else REAR_LAMP, shining=lit)
         solid.on_end(-0.3, 0.34 * height, 0.3, 0.42 * height, PLATE)

@@ -23,18 +23,12 @@ class Facade(NamedTuple):
         shop: metres; where the ground floor ends; 0 for a wall without windows.
         floor: metres from floor to floor.
         period: metres from window to window.
-        window_width: part of a period.
-        window_height: part of a floor.
+        window_width, window_height: parts of a period and of a floor.
         frame: brightness of the frames, in [0, 255].
         curtain: part of the windows that are bright.
-        brick: contrast of brickwork.
-        stain: contrast of weathering.
-        red: of the wall, lit, in [0, 255].
-        green: likewise.
-        blue: likewise.
-        shop_red: of the ground floor, lit, in [0, 255].
-        shop_green: likewise.
-        shop_blue: likewise.
+        brick, stain: contrast of brickwork and of weathering.
+        red, green, blue: of the wall, lit, in [0, 255].
+        shop_red, shop_green, shop_blue: of the ground floor, likewise.
         brightness: the light on the surface; 1 shows a colour as it is.
         shift: moves the pattern, in metres, and tells one wall's windows from another's.
     """
@@ -78,11 +72,9 @@ def facade_pixels(
     """The colours of pixels that belong to facades.
 
     Args:
-        camera: where the picture is taken from.
-        light: what the windows mirror, and whether they are lit.
+        camera, light: where the picture is taken from, and what the windows mirror.
         facades: a `Facade` of arrays, one number a pixel.
-        rows: of the pixels, float32.
-        columns: of the pixels, float32.
+        rows, columns: of the pixels, float32.
 
     Returns:
         Colours, uint8 `(pixels, 3)`, and depths in metres, float32 `(pixels,)`.

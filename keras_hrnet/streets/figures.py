@@ -2,7 +2,7 @@
 
 import math
 
-from keras_hrnet.streets.canvas import Board, Canvas, Color
+from keras_hrnet.streets.canvas import Board, Canvas, Color, shaded
 
 NARROW = 0.3
 SKIN = ((236, 196, 170), (214, 168, 138), (172, 124, 92), (120, 82, 58), (84, 58, 44))
@@ -35,7 +35,7 @@ def person(canvas: Canvas, x: float, z: float, height: float, sideways: bool = F
     if skirt:
         outline = [(-0.24, 0.55), (0.24, 0.55), (0.15, 1.0), (-0.15, 1.0)]
         board.polygon([(right * scale, up * scale) for right, up in outline], trousers)
-    darker = tuple(0.78 * c for c in jacket)
+    darker = shaded(jacket, 0.78)
     swing = 0.7 * step
     for sign in (-1, 1):
         hand = (sign * (shoulder + 0.06) + sign * swing * sideways, 0.82)
@@ -72,21 +72,14 @@ def helmet(board: Board, right: float, up: float, skin: Color, color: Color) -> 
 def bicycle(board: Board, color: Color) -> None:
     """Draws a bicycle along the board; a board with little stretch shows it from behind."""
     narrow = abs(board.stretch) < NARROW
-    spokes = (96, 98, 100)
     for hub in (-0.52, 0.52):
         board.ellipse(hub, 0.34, 0.35 if not narrow else 0.30, 0.35, (28, 28, 30))
-        board.ellipse(hub, 0.34, 0.29 if not narrow else 0.14, 0.29, spokes)
+        board.ellipse(hub, 0.34, 0.29 if not narrow else 0.14, 0.29, (96, 98, 100))
         board.ellipse(hub, 0.34, 0.05, 0.05, (40, 40, 42))
-    saddle, bars, pedals = (-0.22, 0.86), (0.36, 0.92), (-0.08, 0.30)
-    for start, stop in (
-        ((-0.52, 0.34), pedals),
-        (pedals, saddle),
-        (pedals, bars),
-        (saddle, bars),
-        ((-0.52, 0.34), saddle),
-        (bars, (0.52, 0.34)),
-    ):
-        board.line([start, stop], 0.05, color)
+    rear, front, saddle, bars, pedals = (-0.52, 0.34), (0.52, 0.34), (-0.22, 0.86), (0.36, 0.92), (-0.08, 0.30)
+    frame = ((rear, pedals), (pedals, saddle), (pedals, bars), (saddle, bars), (rear, saddle), (bars, front))
+    for tube in frame:
+        board.line(tube, 0.05, color)
     board.line([(saddle[0] - 0.12, 0.92), (saddle[0] + 0.12, 0.92)], 0.08, (20, 20, 22))
     reach = 0.28 / abs(board.stretch) if narrow else 0.12
     board.line([(0.36 - reach, 1.02), (0.36 + reach, 1.02)], 0.05, (40, 40, 42))
@@ -102,17 +95,8 @@ def motorcycle(board: Board, color: Color) -> None:
         board.ellipse(hub * (0.4 if narrow else 1), 0.33, 0.33, 0.33, (24, 24, 26))
         board.ellipse(hub * (0.4 if narrow else 1), 0.33, 0.18, 0.18, (120, 122, 126))
     grow = 0.5 if narrow else 1.0
-    body = [
-        (-0.75, 0.62),
-        (-0.35, 0.38),
-        (0.35, 0.36),
-        (0.58, 0.7),
-        (0.38, 1.0),
-        (0.05, 0.95),
-        (-0.3, 0.78),
-        (-0.85, 0.82),
-    ]
-    board.polygon([(a * grow, y) for a, y in body], color)
+    body = (-0.75, 0.62, -0.35, 0.38, 0.35, 0.36, 0.58, 0.7, 0.38, 1.0, 0.05, 0.95, -0.3, 0.78, -0.85, 0.82)
+    board.polygon([(a * grow, y) for a, y in zip(body[::2], body[1::2], strict=True)], color)
     board.polygon([(-0.3 * grow, 0.34), (0.3 * grow, 0.34), (0.25 * grow, 0.62), (-0.25 * grow, 0.62)], (52, 54, 58))
     board.line([(-0.8 * grow, 0.84), (0.0, 0.84)], 0.12, (22, 22, 24))
     board.line([(0.68 * grow, 0.33), (0.45 * grow, 1.05)], 0.08, (130, 132, 136))
@@ -144,26 +128,14 @@ def rider(canvas: Canvas, x: float, z: float, stretch: float, kind: str) -> None
     shoulders = (seat[0] + lean, seat[1] + 0.50)
     narrow = abs(stretch) < NARROW
     flat = canvas.board(x + stretch * seat[0], z)
-    darker = tuple(0.78 * c for c in jacket)
+    darker = shaded(jacket, 0.78)
     if narrow:
-        for sign in (-1, 1):
-            flat.line(
-                [(sign * 0.09, seat[1]), (sign * 0.17, 0.62), (sign * 0.13, 0.22 if sign > 0 else 0.4)], 0.15, trousers
-            )
-            flat.line(
-                [(sign * 0.2, seat[1] + 0.46), (sign * 0.3, seat[1] + 0.2), (sign * 0.25, seat[1] + 0.06)], 0.11, darker
-            )
-        flat.polygon(
-            [
-                (-0.17, seat[1] - 0.06),
-                (0.17, seat[1] - 0.06),
-                (0.23, seat[1] + 0.42),
-                (0.14, seat[1] + 0.55),
-                (-0.14, seat[1] + 0.55),
-                (-0.23, seat[1] + 0.42),
-            ],
-            jacket,
-        )
+        y = seat[1]
+        for sign, foot in ((-1, 0.4), (1, 0.22)):
+            flat.line([(sign * 0.09, y), (sign * 0.17, 0.62), (sign * 0.13, foot)], 0.15, trousers)
+            flat.line([(sign * 0.2, y + 0.46), (sign * 0.3, y + 0.2), (sign * 0.25, y + 0.06)], 0.11, darker)
+        half = [(0.17, y - 0.06), (0.23, y + 0.42), (0.14, y + 0.55)]
+        flat.polygon([(-0.17, y - 0.06), *half, *((-right, up) for right, up in half[:0:-1])], jacket)
         crown = (flat, 0.0)
     else:
         hand = (0.34, 1.06)
@@ -174,17 +146,11 @@ def rider(canvas: Canvas, x: float, z: float, stretch: float, kind: str) -> None
         across, up = shoulders[0] - seat[0], shoulders[1] - seat[1]
         length = math.hypot(across, up)
         side = (0.13 * up / length, -0.13 * across / length)
-        torso = [
-            (seat[0] - side[0], seat[1] - side[1]),
-            (seat[0] + side[0], seat[1] + side[1]),
-            (shoulders[0] + side[0], shoulders[1] + side[1]),
-            (shoulders[0] - side[0], shoulders[1] - side[1]),
-        ]
-        board.polygon(torso, jacket)
+        corners = ((seat, -1), (seat, 1), (shoulders, 1), (shoulders, -1))
+        board.polygon([(x + sign * side[0], y + sign * side[1]) for (x, y), sign in corners], jacket)
         board.line([shoulders, (0.14, 1.16), hand], 0.10, darker)
         crown = (board, shoulders[0] + 0.1)
-    where, right = crown
-    up = seat[1] + 0.70
+    (where, right), up = crown, seat[1] + 0.70
     where.line([(right - 0.03, up - 0.22), (right, up - 0.08)], 0.11, skin)
     if helmeted:
         helmet(where, right, up, skin, color)

@@ -1,6 +1,6 @@
 """What stands along a street: poles, lamps, walls, fences, bridges, and the things that nobody names."""
 
-from keras_hrnet.streets.canvas import Canvas, Color
+from keras_hrnet.streets.canvas import Canvas, Color, shaded
 from keras_hrnet.streets.facade import Facade
 
 STEEL = ((96, 100, 102), (140, 144, 146), (62, 74, 66), (44, 46, 48), (120, 112, 100))
@@ -11,7 +11,7 @@ def pole(canvas: Canvas, x: float, z: float, height: float, color: Color, radius
     """Draws a pole."""
     board = canvas.board(x, z)
     board.box(-radius, 0, radius, height, color)
-    board.box(-1.4 * radius, 0, 1.4 * radius, min(0.4, 0.2 * height), tuple(0.8 * c for c in color))
+    board.box(-1.4 * radius, 0, 1.4 * radius, min(0.4, 0.2 * height), shaded(color, 0.8))
 
 
 def pole_group(canvas: Canvas, x: float, z: float, color: Color) -> None:
@@ -26,9 +26,7 @@ def street_lamp(canvas: Canvas, x: float, z: float, height: float, color: Color)
     reach = -1.8 if x > 0 else 1.8
     pole(canvas, x, z, height, color, 0.07)
     board.line([(0, height), (0.5 * reach, height + 0.35), (reach, height + 0.4)], 0.08, color)
-    board.box(
-        min(reach, 1.35 * reach), height + 0.3, max(reach, 1.35 * reach), height + 0.46, tuple(0.8 * c for c in color)
-    )
+    board.box(min(reach, 1.35 * reach), height + 0.3, max(reach, 1.35 * reach), height + 0.46, shaded(color, 0.8))
     if canvas.light.evening:
         board.lamp(1.2 * reach, height + 0.3, 0.12, (255, 236, 190))
 
@@ -47,7 +45,7 @@ def wall(canvas: Canvas, x: float, start: float, stop: float, high: float, color
     along(canvas, x, start, stop, 0, high, color)
     canvas.begin("wall", start)
     out = 0.12 if x < 0 else -0.12
-    canvas.face([(x + out, 0, start), (x - out, 0, start), (x - out, high, start), (x + out, high, start)], color)
+    canvas.across(x + out, 0, x - out, high, start, color)
     along(canvas, x + out, start, stop, high - 0.14, high + 0.06, tuple(min(255, 1.1 * c) for c in color))
 
 
@@ -63,11 +61,8 @@ def fence(canvas: Canvas, x: float, start: float, stop: float, high: float, colo
         place = stop - (i + 1) * (stop - start) / number
         along(canvas, x, place, place + width, low, high, color)
     for up in (0.18, 0.5 * high, high - 0.12):
-        along(canvas, x, start, stop, up, up + 0.07, tuple(0.85 * c for c in color))
-    canvas.face(
-        [(x - 0.05, 0, start), (x + 0.05, 0, start), (x + 0.05, high + 0.08, start), (x - 0.05, high + 0.08, start)],
-        tuple(0.7 * c for c in color),
-    )
+        along(canvas, x, start, stop, up, up + 0.07, shaded(color, 0.85))
+    canvas.across(x - 0.05, 0, x + 0.05, high + 0.08, start, shaded(color, 0.7))
 
 
 def guard_rail(canvas: Canvas, x: float, start: float, stop: float) -> None:
@@ -85,14 +80,13 @@ def box(canvas: Canvas, x: float, z: float, width: float, high: float, length: f
     left, right = x - width / 2, x + width / 2
     if high < canvas.camera.eye:
         canvas.face([(left, high, z), (right, high, z), (right, high, far), (left, high, far)], color, UPWARDS)
-    canvas.face([(left, 0, z), (right, 0, z), (right, high, z), (left, high, z)], color)
+    canvas.across(left, 0, right, high, z, color)
 
 
 def dustbin(canvas: Canvas, x: float, z: float, color: Color) -> None:
     """Draws a dustbin."""
     box(canvas, x, z, 0.55, 0.95, 0.6, color)
-    board = canvas.board(x, z)
-    board.box(-0.3, 0.88, 0.3, 1.02, tuple(0.7 * c for c in color))
+    canvas.board(x, z).box(-0.3, 0.88, 0.3, 1.02, shaded(color, 0.7))
 
 
 def column(canvas: Canvas, x: float, z: float, color: Color) -> None:
@@ -117,35 +111,19 @@ def bridge(canvas: Canvas, z: float, left: float, right: float, low: float, colo
     """Draws a bridge over the street, from one pier to the other and beyond."""
     high = low + 1.5
     for x in (left, right):
-        canvas.face(
-            [(x - 0.8, 0, z), (x + 0.8, 0, z), (x + 0.8, low, z), (x - 0.8, low, z)], tuple(0.85 * c for c in color)
-        )
-    span = 40.0
-    canvas.face(
-        [(left - span, low, z), (right + span, low, z), (right + span, low, z + 8), (left - span, low, z + 8)],
-        color,
-        (0.0, -1.0, 0.0),
-    )
-    canvas.face([(left - span, low, z), (right + span, low, z), (right + span, high, z), (left - span, high, z)], color)
-    canvas.face(
-        [
-            (left - span, high - 0.25, z),
-            (right + span, high - 0.25, z),
-            (right + span, high, z),
-            (left - span, high, z),
-        ],
-        tuple(0.75 * c for c in color),
-    )
+        canvas.across(x - 0.8, 0, x + 0.8, low, z, shaded(color, 0.85))
+    left, right = left - 40, right + 40
+    canvas.face([(left, low, z), (right, low, z), (right, low, z + 8), (left, low, z + 8)], color, (0.0, -1.0, 0.0))
+    canvas.across(left, low, right, high, z, color)
+    canvas.across(left, high - 0.25, right, high, z, shaded(color, 0.75))
 
 
 def tunnel(canvas: Canvas, z: float, left: float, right: float, color: Color) -> None:
     """Draws the mouth of a tunnel that the road ends in."""
     high = 5.6
-    wide_left, wide_right = left - 9, right + 9
-    canvas.face([(wide_left, 0, z), (wide_right, 0, z), (wide_right, high + 2.6, z), (wide_left, high + 2.6, z)], color)
+    canvas.across(left - 9, 0, right + 9, high + 2.6, z, color)
     rise = [((1 - t) * left + t * right, high - 1.6 * (2 * t - 1) ** 2) for t in (i / 10 for i in range(11))]
     mouth = [(left, 0.0), *rise, (right, 0.0)]
+    middle = (left + right) / 2
     for part, shade in ((1.0, 0.30), (0.86, 0.18)):
-        middle = (left + right) / 2
-        points = [(middle + part * (x - middle), part * y, z) for x, y in mouth]
-        canvas.face(points, tuple(shade * c for c in color))
+        canvas.face([(middle + part * (x - middle), part * y, z) for x, y in mouth], shaded(color, shade))

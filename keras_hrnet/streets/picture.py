@@ -54,20 +54,16 @@ class Painting:
         canvas = self.canvas
         pixels, things = canvas.finish()
         pixels = _expose(canvas, pixels, things, self.num_background, self.generator)
-        label_ids, instance_ids = (
-            np.array(table, np.int32).take(things) for table in (canvas.label_ids, canvas.values)
-        )
+        label_ids, instance_ids = (np.int32(table).take(things) for table in (canvas.label_ids, canvas.values))
         _add_rims(label_ids, instance_ids)
         return Picture(pixels, label_ids.astype(np.uint8), instance_ids)
 
 
 def draw_street(size: tuple[int, int], seed: str, number: int) -> Picture:
-    """Draws one street with its labels.
+    """Draws one street of `(height, width)` pixels with its labels.
 
-    Args:
-        size: pixels `(height, width)`.
-        seed: a string; equal ones give equal pictures, and the same street at any size.
-        number: the kind of street; any five in a row show all 19 classes.
+    Equal seeds give equal pictures, and the same street at any size. The number tells the kind of street: any five in a
+    row show all 19 classes.
     """
     return paint_street(size, seed, number).photograph()
 
@@ -154,9 +150,8 @@ def _expose(canvas, pixels, things, num_background, generator):
         channel = pixels[..., i] * (through * factor)
         channel += hazed * (factor * light.haze[i]) + 118 * (1 - contrast)
         pixels[..., i] = np.clip(channel, 0, 255, out=channel)
-    blurred = Image.fromarray(pixels).filter(
-        ImageFilter.BoxBlur(random.uniform(0.3, 0.5) * math.sqrt(camera.width / 512))
-    )
+    blur = ImageFilter.BoxBlur(random.uniform(0.3, 0.5) * math.sqrt(camera.width / 512))
+    blurred = Image.fromarray(pixels).filter(blur)
     noise = texture.speckle(generator, pixels.shape)
     noise *= random.uniform(1.0, 4.0)
     noise += np.asarray(blurred)
@@ -172,9 +167,7 @@ def _pattern_facades(canvas, things, pixels, clear):
     table = np.array(list(canvas.facades.values()), np.float32)
     facades = Facade(*table.T.take(which.ravel().take(places), axis=1))
     rows, columns = np.divmod(places.astype(np.int32), np.int32(things.shape[1]))
-    colors, depths = facade_pixels(
-        canvas.camera, canvas.light, facades, rows.astype(np.float32), columns.astype(np.float32)
-    )
+    colors, depths = facade_pixels(canvas.camera, canvas.light, facades, np.float32(rows), np.float32(columns))
     pixels.reshape(-1, 3)[places] = colors
     clear.reshape(-1)[places] = np.exp(-depths / canvas.light.visibility)
 

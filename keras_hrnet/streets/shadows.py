@@ -13,12 +13,7 @@ NEAREST_METRES = 1.0
 
 
 class ShadowPlane:
-    """Collects what lies in shadow on the ground: of the sun, and close under things.
-
-    Args:
-        camera: where the picture is taken from.
-        light: where the sun stands.
-    """
+    """Collects what lies in shadow on the ground: of the sun, and close under things."""
 
     def __init__(self, camera: Camera, light: Light):
         self._camera, self._light = camera, light
@@ -30,21 +25,20 @@ class ShadowPlane:
 
         Args:
             corners: its outline on the ground, `(x, z)` in metres.
-            low: metres above the ground at which it begins.
-            high: metres above the ground at which it ends.
+            low, high: metres above the ground at which it begins and ends.
             contact: whether it darkens the ground that it stands on, too.
         """
         right, up, ahead = self._light.direction
         if max(self._light.sun) > FAINT_SUN:
             moved = [(x - y * right / up, z - y * ahead / up) for y in (low, high) for x, z in corners]
-            self._fill(self._sun, _hull(moved), 255)
+            self._fill(self._sun, _hull(moved))
         if contact:
-            self._fill(self._contact, corners, 255)
+            self._fill(self._contact, corners)
 
-    def _fill(self, image, outline, value):
+    def _fill(self, image, outline):
         outline = _ahead_of_camera(outline)
         if len(outline) > 2:
-            ImageDraw.Draw(image).polygon([self._camera.project(x, 0.0, z) for x, z in outline], fill=value)
+            ImageDraw.Draw(image).polygon([self._camera.project(x, 0.0, z) for x, z in outline], fill=255)
 
     def maps(self) -> tuple[np.ndarray, np.ndarray]:
         """What the sun does not reach and what contact darkens: float32 `(height, width)` in [0, 1], each."""

@@ -40,9 +40,8 @@ def _plant(street, side):
         for _ in range(4):
             z = random.uniform(10, 60)
             if street.is_clear(z, 5.0):
-                add_hedge(
-                    street, street.front[side] - side * 0.4, z, random.uniform(1.0, 2.2), random.uniform(0.7, 1.5)
-                )
+                x = street.front[side] - side * 0.4
+                add_hedge(street, x, z, random.uniform(1.0, 2.2), random.uniform(0.7, 1.5))
 
 
 def _raise_poles(street, side):

@@ -32,8 +32,42 @@ def light_head(canvas: Canvas, x: float, z: float, up: float, burning: int) -> N
         board.lamp(0.0, up + 0.87 - 0.33 * i, 0.135, color)
 
 
-SMALL_SIGNS = ("give way", "danger", "stop", "priority", "limit", "no entry", "turn", "parking")
-SIGNS = (*SMALL_SIGNS, "directions", "motorway", "place")
+WHITE, RED, BLUE, BLACK = (236, 236, 232), (196, 26, 32), (24, 74, 160), (24, 24, 26)
+
+
+def _box(left, low, right, high):
+    return (left, low), (right, low), (right, high), (left, high)
+
+
+_OCTAGON = [(0.42 * math.sin((i + 0.5) * math.pi / 4), 0.42 * math.cos((i + 0.5) * math.pi / 4)) for i in range(8)]
+_ARROW = ((-0.06, -0.2), (0.06, -0.2), (0.06, 0.02), (0.2, 0.02), (0, 0.25), (-0.2, 0.02), (-0.06, 0.02))
+# By kind: how far above its lower edge a sign's origin is, and its polygons, or radii of discs, with their colours.
+_SMALL = {
+    "give way": (0, (RED, ((-0.45, 0.75), (0.45, 0.75), (0, 0))), (WHITE, ((-0.27, 0.64), (0.27, 0.64), (0, 0.2)))),
+    "danger": (
+        0,
+        (RED, ((-0.45, 0), (0.45, 0), (0, 0.78))),
+        (WHITE, ((-0.28, 0.1), (0.28, 0.1), (0, 0.56))),
+        (BLACK, _box(-0.04, 0.14, 0.04, 0.38)),
+    ),
+    "stop": (0.36, (RED, _OCTAGON), (WHITE, _box(-0.28, -0.09, 0.28, 0.09))),
+    "priority": (
+        0.36,
+        (WHITE, ((-0.44, 0), (0, -0.44), (0.44, 0), (0, 0.44))),
+        ((240, 190, 30), ((-0.28, 0), (0, -0.28), (0.28, 0), (0, 0.28))),
+    ),
+    "limit": (0.36, (RED, 0.36), (WHITE, 0.26), (BLACK, _box(-0.12, -0.1, 0.12, 0.1))),
+    "no entry": (0.36, (RED, 0.36), (WHITE, _box(-0.25, -0.07, 0.25, 0.07))),
+    "turn": (0.36, (BLUE, 0.36), (WHITE, _ARROW)),
+    "parking": (
+        0,
+        (BLUE, _box(-0.36, 0, 0.36, 0.72)),
+        (WHITE, _box(-0.16, 0.12, -0.04, 0.6)),
+        (WHITE, _box(-0.04, 0.34, 0.16, 0.6)),
+    ),
+}
+_LARGE = {"directions": ((228, 196, 40), BLACK), "motorway": (BLUE, WHITE), "place": (WHITE, BLACK)}
+SMALL_SIGNS, SIGNS = tuple(_SMALL), (*_SMALL, *_LARGE)
 
 
 def sign_on_pole(canvas: Canvas, x: float, z: float, low: float, color: Color, kind: str, second: str | None) -> None:
@@ -49,58 +83,15 @@ def sign_on_pole(canvas: Canvas, x: float, z: float, low: float, color: Color, k
 def sign(canvas: Canvas, x: float, z: float, kind: str, low: float) -> None:
     """Draws a traffic sign without its pole; `kind` is one of `SIGNS`."""
     board = canvas.board(x, z)
-    white, red, blue, black = (236, 236, 232), (196, 26, 32), (24, 74, 160), (24, 24, 26)
-    middle = low + 0.36
-    if kind == "give way":
-        board.polygon([(-0.45, low + 0.75), (0.45, low + 0.75), (0, low)], red)
-        board.polygon([(-0.27, low + 0.64), (0.27, low + 0.64), (0, low + 0.2)], white)
-    elif kind == "danger":
-        board.polygon([(-0.45, low), (0.45, low), (0, low + 0.78)], red)
-        board.polygon([(-0.28, low + 0.1), (0.28, low + 0.1), (0, low + 0.56)], white)
-        board.box(-0.04, low + 0.14, 0.04, low + 0.38, black)
-    elif kind == "stop":
-        points = [
-            (0.42 * math.sin((i + 0.5) * math.pi / 4), middle + 0.42 * math.cos((i + 0.5) * math.pi / 4))
-            for i in range(8)
-        ]
-        board.polygon(points, red)
-        board.box(-0.28, middle - 0.09, 0.28, middle + 0.09, white)
-    elif kind == "priority":
-        board.polygon([(-0.44, middle), (0, middle - 0.44), (0.44, middle), (0, middle + 0.44)], white)
-        board.polygon([(-0.28, middle), (0, middle - 0.28), (0.28, middle), (0, middle + 0.28)], (240, 190, 30))
-    elif kind == "limit":
-        board.ellipse(0, middle, 0.36, 0.36, red)
-        board.ellipse(0, middle, 0.26, 0.26, white)
-        board.box(-0.12, middle - 0.1, 0.12, middle + 0.1, black)
-    elif kind == "no entry":
-        board.ellipse(0, middle, 0.36, 0.36, red)
-        board.box(-0.25, middle - 0.07, 0.25, middle + 0.07, white)
-    elif kind == "turn":
-        board.ellipse(0, middle, 0.36, 0.36, blue)
-        board.polygon(
-            [
-                (-0.06, middle - 0.2),
-                (0.06, middle - 0.2),
-                (0.06, middle + 0.02),
-                (0.2, middle + 0.02),
-                (0, middle + 0.25),
-                (-0.2, middle + 0.02),
-                (-0.06, middle + 0.02),
-            ],
-            white,
-        )
-    elif kind == "parking":
-        board.box(-0.36, low, 0.36, low + 0.72, blue)
-        board.box(-0.16, low + 0.12, -0.04, low + 0.6, white)
-        board.box(-0.04, low + 0.34, 0.16, low + 0.6, white)
-    else:
-        back = {"directions": (228, 196, 40), "motorway": blue}.get(kind, white)
+    if kind in _LARGE:
+        back, text = _LARGE[kind]
         board.box(-0.95, low, 0.95, low + 0.95, back)
         for i in range(3):
-            board.box(
-                -0.75,
-                low + 0.16 + 0.27 * i,
-                0.2 + 0.2 * (i % 2),
-                low + 0.26 + 0.27 * i,
-                black if back != blue else white,
-            )
+            board.box(-0.75, low + 0.16 + 0.27 * i, 0.2 + 0.2 * (i % 2), low + 0.26 + 0.27 * i, text)
+        return
+    rise, *parts = _SMALL[kind]
+    for color, shape in parts:
+        if isinstance(shape, float):
+            board.ellipse(0, low + rise, shape, shape, color)
+        else:
+            board.polygon([(right, low + rise + up) for right, up in shape], color)

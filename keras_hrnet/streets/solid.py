@@ -20,11 +20,9 @@ class Pose:
     """Where a vehicle stands: the middle of its footprint, and which way it heads.
 
     Args:
-        x: metres right of the camera.
-        z: metres ahead.
+        x, z: metres right and ahead of the camera.
         yaw: radians; 0 heads away from the camera, π towards it, π/2 to the right.
-        length: metres.
-        width: metres.
+        length, width: metres.
     """
 
     x: float
@@ -48,11 +46,7 @@ class Pose:
 class Solid:
     """Draws one vehicle; its profile is a list of `(along, up, part)` from the rear to the front.
 
-    Args:
-        canvas: what to draw on.
-        pose: where it stands.
-        profile: `part` is the half width at that point, as a part of the vehicle's.
-        low: metres; the height of its underside.
+    `part` is the half width at that point, as a part of the vehicle's, and `low` the height of its underside in metres.
     """
 
     def __init__(self, canvas: Canvas, pose: Pose, profile: Sequence[Vector], low: float = 0.24):
@@ -71,10 +65,9 @@ class Solid:
         return -x * normal[0] + (self.canvas.camera.eye - y) * normal[1] - z * normal[2] > 0
 
     def _swept(self, edge, part=1.0, inset=0.0):
-        """The face between points `edge` and `edge + 1` of the profile: its corners and its normal.
+        """The corners and normal of the face from point `edge` of the profile to the next; None where it faces away.
 
-        `part` narrows it, `inset` shortens it from both ends, as parts of its width and its length. None where it
-        faces away.
+        `part` narrows it, `inset` shortens it from both ends, as parts of its width and its length.
         """
         start, stop = self.profile[edge : edge + 2]
         along, up = stop[0] - start[0], stop[1] - start[1]
@@ -101,14 +94,11 @@ class Solid:
         """Draws a polygon of `(along, up)` on the side that is seen; `parts` are parts of the half width at each."""
         if self.side and self.detailed:
             parts = parts or (1.0,) * len(points)
-            corners = [
-                self.pose.at(along, self.side * part * self.half, up)
-                for (along, up), part in zip(points, parts, strict=True)
-            ]
+            places = zip(points, parts, strict=True)
+            corners = [self.pose.at(along, self.side * part * self.half, up) for (along, up), part in places]
             self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
 
     def on_side_box(self, start: float, low: float, stop: float, high: float, color: Color) -> None:
-        """Draws a rectangle on the side that is seen."""
         self.on_side([(start, low), (stop, low), (stop, high), (start, high)], color)
 
     def on_slope(self, edge: int, color: Color) -> None:

@@ -69,12 +69,7 @@ class Item:
 
 
 class Street:
-    """An empty street of a `Theme`, seen from the middle of one of its lanes; sides are −1 (left) and 1.
-
-    Args:
-        random: a `random.Random` that decides.
-        theme: what kind of street.
-    """
+    """An empty street of a `Theme`, seen from the middle of one of its lanes; sides are −1 (left) and 1."""
 
     def __init__(self, random: Random, theme: Theme):
         self.random, self.theme, self.items = random, theme, []
@@ -89,8 +84,7 @@ class Street:
         if theme.crossing:
             start = random.uniform(24, 36)
             self.crossing = (start, start + random.uniform(8, 11))
-        self.kerb, self.walk, self.front = {}, {}, {}
-        self.walk_width = {}
+        self.kerb, self.walk, self.front, self.walk_width = {}, {}, {}, {}
         for side in (-1, 1):
             self._lay_out_side(side)
         self.ground = self._ground()
@@ -174,16 +168,9 @@ class Street:
         owner: Hashable = None,
         on_lot: bool = False,
     ) -> None:
-        """Adds something.
+        """Adds an `Item` that `draw` draws, called with the canvas and `arguments`.
 
-        Args:
-            label: its label, or None where `draw` begins its things itself.
-            depth: metres to its nearest point.
-            draw: called with the canvas and `arguments`.
-            *arguments: for `draw`.
-            shadow: arguments of `ShadowPlane.cast`, or None.
-            owner: as in `Canvas.begin`.
-            on_lot: as in `Item`.
+        Its label is None where `draw` begins its things itself; the owner is that of `Canvas.begin`.
         """
 
         def begin_and_draw(canvas):
@@ -195,12 +182,7 @@ class Street:
 
 
 def build_street(random: Random, number: int) -> Street:
-    """A street full of things, `items` in the order in which to draw them.
-
-    Args:
-        random: a `random.Random` that decides.
-        number: which of `THEMES`, modulo their number.
-    """
+    """A street full of things, `items` in the order in which to draw them; of `THEMES`, it takes one by its number."""
     street = Street(random, THEMES[number % len(THEMES)])
     lots.build(street)
     sidewalks.furnish(street)

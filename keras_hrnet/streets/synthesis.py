@@ -45,9 +45,7 @@ class SyntheticSet:
 
     Args:
         root: the folder that holds `leftImg8bit` and `gtFine`.
-        num_train: images of the train split.
-        num_val: images of the val split.
-        num_test: images of the test split.
+        num_train, num_val, num_test: images of each split.
         size: pixels `(height, width)`.
         seed: what the pictures were drawn from.
     """
@@ -81,9 +79,7 @@ def synthesize(
 
     Args:
         root: folder to write to; it is made where it is missing.
-        num_train: images of the train split.
-        num_val: images of the val split.
-        num_test: images of the test split.
+        num_train, num_val, num_test: images of each split.
         size: pixels `(height, width)`, from (64, 128) to (1024, 2048).
         seed: an integer; another one gives other streets.
         num_workers: threads that finish and write images while the next one is drawn; None takes one for each
@@ -144,9 +140,7 @@ def _check_size(size):
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ValueError(f"`size` must be two integers, (height, width). Received {size!r}.")
     size = tuple(_integer(pixels, "size") for pixels in size)
-    nearest = tuple(
-        min(max(pixels, low), high) for pixels, low, high in zip(size, SMALLEST_SIZE, LARGEST_SIZE, strict=True)
-    )
+    nearest = tuple(np.clip(size, SMALLEST_SIZE, LARGEST_SIZE).tolist())
     if size != nearest:
         raise ValueError(
             f"`size` must be (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Received {size}. "
@@ -161,7 +155,8 @@ def _claim(written):
     if root.exists() and not root.is_dir():
         raise FileExistsError(f"`root` must be a folder, or not exist yet. {root} is a file. Choose another place.")
     marker = root / MARKER
-    arguments = _arguments(written)
+    arguments = dataclasses.asdict(written) | {"size": list(written.size)}
+    del arguments["root"]
     if marker.exists():
         found = _read_marker(marker)
         if found != arguments:
@@ -178,12 +173,6 @@ def _claim(written):
             )
     with replacing(marker) as part:
         part.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
-
-
-def _arguments(written):
-    arguments = dataclasses.asdict(written)
-    del arguments["root"]
-    return arguments | {"size": list(written.size)}
 
 
 def _read_marker(marker):

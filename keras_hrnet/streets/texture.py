@@ -103,7 +103,7 @@ def foliage(
     """A piece of a crown.
 
     Args:
-        leaves: `Leaves` of the whole.
+        leaves: those of the whole.
         box: the piece: left, top, right and bottom in the unit square.
         size: pixels `(height, width)` of the piece.
         detail: cells of noise across the whole crown, at most 200.

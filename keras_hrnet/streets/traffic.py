@@ -34,16 +34,12 @@ class Traffic:
                 self._stand(name)
 
     def vehicle(self, kind: str, x: float, z: float, yaw: float) -> float:
-        """Adds a vehicle, `"car"`, `"truck"`, `"bus"`, `"caravan"` or `"trailer"`.
+        """Adds a vehicle, and returns how many metres of depth it takes.
 
         Args:
-            kind: which one; it is its label, too.
-            x: metres; its middle.
-            z: metres; its nearest point, about.
+            kind: its label: `"car"`, `"truck"`, `"bus"`, `"caravan"` or `"trailer"`.
+            x, z: metres: its middle, and about its nearest point.
             yaw: as in `Pose`.
-
-        Returns:
-            How many metres of depth it takes.
         """
         random = self.random
         bright, stripe = ([random.uniform(30, 230) for _ in range(3)] for _ in range(2))

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_hrnet.streets.canvas import Canvas, Color, Vector
+from keras_hrnet.streets.canvas import Canvas, Color, Vector, shaded
 from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 
@@ -19,9 +19,8 @@ def bus(canvas: Canvas, pose: Pose, color: Color, stripe: Color) -> None:
     solid.underside()
     solid.hull(color)
     solid.on_side_box(0.1, 0.35, length - 0.1, 0.75, stripe)
-    panes = 8
-    step = (length - 1.2) / panes
-    for i in range(panes):
+    step = (length - 1.2) / 8
+    for i in range(8):
         solid.on_side_box(0.6 + i * step, 1.25, 0.6 + (i + 0.92) * step, 2.45, GLASS)
     for door in (0.2, 0.55, 0.88):
         solid.on_side_box(door * length, 0.4, door * length + 1.1, 2.5, (70, 80, 88))
@@ -30,7 +29,7 @@ def bus(canvas: Canvas, pose: Pose, color: Color, stripe: Color) -> None:
     lit = canvas.light.evening
     if solid.rear:
         solid.on_end(-0.85, 1.5, 0.85, 2.45, GLASS)
-        solid.on_end(-0.7, 0.6, 0.7, 1.2, tuple(0.7 * c for c in color))
+        solid.on_end(-0.7, 0.6, 0.7, 1.2, shaded(color, 0.7))
     else:
         solid.on_end(-0.93, 1.0, 0.93, 2.55, (44, 54, 62))
         solid.on_end(-0.02, 1.0, 0.02, 2.55, DARK)
@@ -67,7 +66,7 @@ def _cargo(canvas, pose, color, written):
     high = 3.6
     solid = Solid(canvas, pose, box_profile(pose.length, 0.95, high), low=0.95)
     solid.hull(color)
-    light, dark = tuple(min(255, 1.15 * c + 12) for c in color), tuple(0.72 * c for c in color)
+    light, dark = tuple(min(255, 1.15 * c + 12) for c in color), shaded(color, 0.72)
     for i in range(1, int(pose.length)):
         solid.on_side_box(i, 1.0, i + 0.05, high - 0.1, dark)
     solid.on_side_box(0.2 * pose.length, 1.8, 0.8 * pose.length, 2.7, written)
@@ -87,7 +86,7 @@ def _cab(canvas, pose, color):
     solid = Solid(canvas, pose, box_profile(pose.length, 0.45, high, 0.25), low=0.45)
     solid.hull(color)
     solid.on_side_box(0.75, 1.55, 1.7, 2.35, GLASS)
-    solid.on_side_box(0.70, 0.6, 0.74, 2.4, tuple(0.6 * c for c in color))
+    solid.on_side_box(0.70, 0.6, 0.74, 2.4, shaded(color, 0.6))
     if solid.front:
         solid.on_end(-0.9, 1.5, 0.9, 2.4, (46, 56, 64))
         solid.on_end(-0.7, 0.75, 0.7, 1.3, DARK)
@@ -122,14 +121,8 @@ def tram(canvas: Canvas, pose: Pose, color: Color, stripe: Color, ends: bool) ->
 def caravan(canvas: Canvas, pose: Pose, stripe: Color) -> None:
     """Draws a caravan seen from outside, its draw bar to the front."""
     length, high = pose.length, 2.5
-    profile = [
-        (0.0, 0.45, 1),
-        (0.0, 1.7, 1),
-        (0.25, high, 0.96),
-        (length - 0.6, high, 0.96),
-        (length, 1.5, 1),
-        (length, 0.45, 1),
-    ]
+    roof = [(0.25, high, 0.96), (length - 0.6, high, 0.96)]
+    profile = [(0.0, 0.45, 1), (0.0, 1.7, 1), *roof, (length, 1.5, 1), (length, 0.45, 1)]
     solid = Solid(canvas, pose, profile, low=0.45)
     solid.underside()
     solid.hull((232, 230, 222))
@@ -146,14 +139,8 @@ def caravan(canvas: Canvas, pose: Pose, stripe: Color) -> None:
 def trailer(canvas: Canvas, pose: Pose, color: Color) -> None:
     """Draws a low trailer under a tarpaulin."""
     length = pose.length
-    profile = [
-        (0.0, 0.5, 1),
-        (0.0, 1.0, 1),
-        (0.1, 1.55, 0.9),
-        (length - 0.1, 1.55, 0.9),
-        (length, 1.0, 1),
-        (length, 0.5, 1),
-    ]
+    roof = [(0.1, 1.55, 0.9), (length - 0.1, 1.55, 0.9)]
+    profile = [(0.0, 0.5, 1), (0.0, 1.0, 1), *roof, (length, 1.0, 1), (length, 0.5, 1)]
     solid = Solid(canvas, pose, profile, low=0.5)
     solid.underside()
     solid.hull(color)
