@@ -1,7 +1,7 @@
 """`keras-hrnet train`: a network, a data set and a recipe become a trained network."""
 
 import pathlib
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import keras
 import rich.console
@@ -18,6 +18,9 @@ from keras_hrnet.evaluation import evaluate
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models import classes_of
 from keras_hrnet.training import RECIPES, Recipe, distributed, fitting, parse_setting, read_run, resolve_recipe
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
 COUNTED_WEIGHTS = ("enet", "median_frequency")
@@ -145,11 +148,11 @@ class DataSets:
             )
         self.made = made
 
-    def training(self, recipe: Recipe, seed: int) -> Any:
+    def training(self, recipe: Recipe, seed: int) -> "tf.data.Dataset":
         """Makes the training data of a recipe."""
         return self._dataset("train", seed=seed, cache=self.made["cache"], **recipe.data_arguments())
 
-    def validation(self) -> Any:
+    def validation(self) -> "tf.data.Dataset":
         """Makes the validation data: whole images, one for each device."""
         return self._dataset("val", augment=False, batch_size=num_devices())
 

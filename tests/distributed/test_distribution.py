@@ -1,11 +1,10 @@
 """`distributed`: which devices and processes it takes, and what it refuses."""
 
 import keras
-import numpy as np
 import pytest
 
 from keras_hrnet.distributed import replicas
-from keras_hrnet.training import SGD, distributed, sgd
+from keras_hrnet.training import distributed
 
 BACKEND = keras.config.backend()
 
@@ -53,14 +52,3 @@ def test_one_device_is_no_distribution():
     with distributed(1):
         assert replicas.num_replicas() == 1
         assert keras.distribution.distribution() is None
-
-
-def test_gradients_are_put_together_before_they_are_clipped(monkeypatch):
-    # Of two replicas, the other has the gradient (0, 4): the mean is (1.5, 2), and 2.5 long.
-    theirs = keras.ops.convert_to_tensor(np.array([0, 4], "float32"))
-    monkeypatch.setattr(sgd, "gradients_of_all", lambda gradients: [(ours + theirs) / 2 for ours in gradients])
-    variable = keras.Variable(np.zeros(2, "float32"))
-    optimizer = SGD(1.0, global_clipnorm=1.25)
-    optimizer.build([variable])
-    optimizer.apply([keras.ops.convert_to_tensor(np.array([3, 0], "float32"))])
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), [-0.75, -1.0], rtol=1e-6)

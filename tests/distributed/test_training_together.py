@@ -110,7 +110,8 @@ def start(way, *arguments):
         "PYTHONWARNINGS": "error::FutureWarning",
     }
     if way == "devices":
-        environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+        flags = (os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2")
+        environment["XLA_FLAGS"] = " ".join(flags).strip()
         options = [{"devices": 2}]
     else:
         hosts = two_hosts()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from keras_hrnet.training import SGD, AdamW
+from keras_hrnet.training import SGD, AdamW, whole_batch
 from keras_hrnet.training.whole_batch import WholeBatchOptimizer
 
 # What `WholeBatchOptimizer` overrides or reads of Keras's optimizer and Keras does not document: methods, with their
@@ -83,3 +83,14 @@ def test_a_factor_for_no_weight_is_refused(optimizer):
     made = optimizer(0.1, rate_factors={"^heads": 10.0})
     with pytest.raises(ValueError, match=r"'\^heads'.*Their paths begin with head"):
         made.build([keras.Variable(np.ones(3), name="head")])
+
+
+def test_gradients_are_put_together_before_they_are_clipped(monkeypatch):
+    # Of two replicas, the other has the gradient (0, 4): the mean is (1.5, 2), and 2.5 long.
+    theirs = keras.ops.convert_to_tensor(np.array([0, 4], "float32"))
+    monkeypatch.setattr(whole_batch, "gradients_of_all", lambda gradients: [(ours + theirs) / 2 for ours in gradients])
+    variable = keras.Variable(np.zeros(2, "float32"))
+    optimizer = SGD(1.0, global_clipnorm=1.25)
+    optimizer.build([variable])
+    optimizer.apply([keras.ops.convert_to_tensor(np.array([3, 0], "float32"))])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), [-0.75, -1.0], rtol=1e-6)

@@ -1,13 +1,18 @@
 """Writes the files that TensorBoard reads, without the package `tensorboard`, which `tf.summary` needs."""
 
+from __future__ import annotations
+
 import io
 import os
 import pathlib
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 # What TensorBoard's reader expects in the first record of a file.
 FILE_VERSION = "brain.Event:2"
@@ -33,8 +38,8 @@ class EventFile:
         """Adds a number to a curve, at a step."""
         self._add(step, tag=name, simple_value=float(value))
 
-    def add_picture(self, name: str, picture: Any, step: int) -> None:
-        """Adds a `PIL.Image.Image`, RGB, to a row of pictures, at a step."""
+    def add_picture(self, name: str, picture: PIL.Image.Image, step: int) -> None:
+        """Adds a picture, RGB, to a row of pictures, at a step."""
         file = io.BytesIO()
         picture.save(file, "PNG")
         summary = self.tensorflow.compat.v1.Summary
