@@ -9,15 +9,7 @@ from keras_hrnet.layers.resize import spatial_size
 
 
 def pixels_of(x: keras.KerasTensor, data_format: str) -> keras.KerasTensor:
-    """Flattens height and width of a batch of maps.
-
-    Args:
-        x: `(batch, height, width, channels)`, or channels first.
-        data_format: "channels_last" or "channels_first".
-
-    Returns:
-        `(batch, height * width, channels)`.
-    """
+    """Flattens height and width of a batch of maps: `(batch, height * width, channels)` in either data format."""
     if data_format == "channels_first":
         x = keras.ops.transpose(x, (0, 2, 3, 1))
     shape = keras.ops.shape(x)
@@ -25,16 +17,7 @@ def pixels_of(x: keras.KerasTensor, data_format: str) -> keras.KerasTensor:
 
 
 def map_of(pixels: keras.KerasTensor, size: Size, data_format: str) -> keras.KerasTensor:
-    """Restores height and width of a batch of maps: the inverse of `pixels_of`.
-
-    Args:
-        pixels: `(batch, height * width, channels)`.
-        size: (height, width).
-        data_format: "channels_last" or "channels_first".
-
-    Returns:
-        `(batch, height, width, channels)`, or channels first.
-    """
+    """Restores the (height, width) of a batch of maps: the inverse of `pixels_of`."""
     shape = keras.ops.shape(pixels)
     x = keras.ops.reshape(pixels, (shape[0], *size, shape[2]))
     return keras.ops.transpose(x, (0, 3, 1, 2)) if data_format == "channels_first" else x

@@ -49,11 +49,9 @@ class Branch(FoldableLayer):
         block: "basic", "bottleneck", "depthwise_bottleneck", or a layer class registered with Keras, or the name that
             it is registered by.
         remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, height, width, filters)`, or `expansion` times `filters`.

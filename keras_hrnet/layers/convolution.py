@@ -236,11 +236,9 @@ class ConvNorm(NormalizedConvolution):
         strides: step in both directions.
         activation: "relu", "gelu" or any other of Keras, or None for none.
         use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / strides), ceil(width / strides), filters)`.

@@ -11,7 +11,7 @@ from keras_hrnet.layers.data_format import Shape, Size
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
-from keras_hrnet.layers.resize import check_convention, resize, spatial_size
+from keras_hrnet.layers.resize import ResizingLayer, resize, spatial_size
 
 
 class Fusion(FoldableLayer):
@@ -66,33 +66,23 @@ class Fusion(FoldableLayer):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class FuseLayer(Fusion):
+class FuseLayer(ResizingLayer, Fusion):
     """Adds to each branch the features of all the others, brought to its resolution and width.
 
     A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer one passes
     through strided 3x3 convolutions, of which only the last changes the width and only the last has no ReLU.
 
-    Args:
-        interpolation: how coarser maps are upsampled, "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+    Its arguments are those of `ResizingLayer`, which tell how coarser maps are upsampled.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_fuse_layers`.
     """
-
-    def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_convention(interpolation, align_corners)
-        self.interpolation = interpolation
-        self.align_corners = align_corners
 
     def layers_between(self, i: int, j: int, widths: Sequence[int]) -> list[ConvNorm]:
         if j > i:
@@ -111,7 +101,7 @@ class FuseLayer(Fusion):
         ]
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
-        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+        return self.resized(x, size)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -121,18 +111,7 @@ class SeparableFuse(Fusion):
     A coarser branch is convolved 1x1 and enlarged by nearest neighbours, by the power of two that lies between the two;
     where the branch it is added to has an odd size, the result is resized to that size, with aligned corners. A finer
     branch passes through steps of a strided depthwise 3x3 convolution and a 1x1 convolution, of which only the last
-    changes the width and only the last has no ReLU.
-
-    Args:
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
-            the one before it (rounded up).
-        training: whether this is a training step.
-
-    Returns:
-        A list of the same shapes, not negative.
+    changes the width and only the last has no ReLU. It takes and returns what `FuseLayer` does.
 
     Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py, `HighResolutionTransformerModule`.
     """

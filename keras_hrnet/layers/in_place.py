@@ -10,15 +10,7 @@ import keras
 
 
 def add(total: keras.KerasTensor, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds a map to another, which may be overwritten.
-
-    Args:
-        total: a float tensor that only the caller holds.
-        x: a float tensor of the same shape and dtype.
-
-    Returns:
-        Their sum.
-    """
+    """Adds a float map to another of its shape and dtype, which only the caller holds, and which may be overwritten."""
     return total.add_(x) if is_writable(total) and not x.requires_grad else total + x
 
 

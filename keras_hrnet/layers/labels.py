@@ -38,7 +38,6 @@ class Labels(keras.layers.Layer):
     Args:
         axis: the axis of the classes.
         label_dtype: the dtype of the labels.
-        **kwargs: what every Keras layer takes.
 
     Call arguments:
         logits: float `(batch, height, width, num_classes)`, or channels first.

@@ -12,11 +12,11 @@ class MapLayer(keras.layers.Layer):
     """A layer that takes maps with their channels last or first.
 
     Its config holds every argument of its constructor, read from the attribute of the same name. A subclass that keeps
-    an argument otherwise overrides `get_config`, as with any Keras layer.
+    an argument otherwise overrides `get_config`, as with any Keras layer. The `**kwargs` of a subclass are arguments of
+    the classes that it extends, and of every Keras layer.
 
     Args:
         data_format: "channels_last", "channels_first", or None for Keras's setting.
-        **kwargs: what every Keras layer takes.
     """
 
     def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
@@ -29,9 +29,14 @@ class MapLayer(keras.layers.Layer):
         return channel_axis(self.data_format)
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The arguments that a layer hands to the layers it makes."""
+    def plain_options(self) -> dict[str, Any]:
+        """The arguments that a layer hands to the layers of Keras that it makes."""
         return {"data_format": self.data_format, "dtype": self.dtype_policy}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments that a layer hands to the layers of this package that it makes."""
+        return self.plain_options
 
     def get_config(self) -> dict[str, Any]:
         kinds = [kind for kind in type(self).__mro__ if issubclass(kind, MapLayer) and "get_config" not in vars(kind)]
@@ -50,7 +55,6 @@ class FoldableLayer(MapLayer):
     Args:
         folded: whether they are, as `optimize_for_inference` does: the convolutions inside then have a kernel and a
             bias only, and the layer is for inference.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
     """
 
     def __init__(self, *, folded: bool = False, **kwargs: Any) -> None:
@@ -59,4 +63,4 @@ class FoldableLayer(MapLayer):
 
     @property
     def options(self) -> dict[str, Any]:
-        return {**super().options, "folded": self.folded}
+        return {**self.plain_options, "folded": self.folded}

@@ -60,13 +60,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         x = tf.cast(inputs, tf.float32)  # As Keras does: sums of squares overflow half precision.
         none = tf.zeros([0])
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=self.gamma.value,
-            offset=self.beta.value,
-            mean=none,
-            variance=none,
-            epsilon=self.epsilon,
-            is_training=True,
+            x=x, scale=self.gamma.value, offset=self.beta.value, mean=none, variance=none, epsilon=self.epsilon
         )
         # The operation answers with the variance of the population, n / (n - 1) times that of the batch.
         if x.shape.is_fully_defined():

@@ -21,7 +21,6 @@ class Normalize(MapLayer):
     Args:
         divides: whether to divide by the standard deviation. `optimize_for_inference` sets it to False, and divides
             the kernel of the next convolution instead.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: any dtype `(batch, height, width, 3)`, RGB in [0, 255].

@@ -7,9 +7,10 @@ import keras
 
 from keras_hrnet.layers.attention import attend, map_of, pixels_of, softmax
 from keras_hrnet.layers.convolution import ConvNorm
-from keras_hrnet.layers.data_format import Shape, with_channels
+from keras_hrnet.layers.data_format import Shape, with_channels, with_spatial_size
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import spatial_size
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -17,9 +18,6 @@ class SpatialGather(MapLayer):
     """Averages the features of an image for each class, weighted by how likely each pixel is of that class.
 
     The weights are a softmax of the class's logits over the pixels, and not over the classes.
-
-    Args:
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the features; and
@@ -42,10 +40,7 @@ class SpatialGather(MapLayer):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         features, logits = input_shape
-        axis = self.channel_axis
-        if self.data_format == "channels_first":
-            return (features[0], features[axis], logits[axis], 1)
-        return (features[0], logits[axis], 1, features[axis])
+        return with_spatial_size(features, (logits[self.channel_axis], 1), self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -55,7 +50,6 @@ class ObjectAttention(FoldableLayer):
     Args:
         key_channels: channels of the queries and keys by which pixels and objects are compared.
         use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
@@ -84,13 +78,10 @@ class ObjectAttention(FoldableLayer):
     def build(self, input_shape: Sequence[Shape]) -> None:
         pixels, objects = input_shape
         self.f_up_0 = self.make_convolution(pixels[self.channel_axis], "f_up_0")
-        self.f_pixel_0.build(pixels)
-        narrow_pixels = self.f_pixel_0.compute_output_shape(pixels)
-        self.f_pixel_2.build(narrow_pixels)
-        self.f_object_0.build(objects)
-        self.f_object_2.build(self.f_object_0.compute_output_shape(objects))
+        # The mean of the objects has as many channels as the queries.
+        build_in_order((self.f_pixel_0, self.f_pixel_2, self.f_up_0), pixels)
+        build_in_order((self.f_object_0, self.f_object_2), objects)
         self.f_down_0.build(objects)
-        self.f_up_0.build(narrow_pixels)
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         pixels, objects = inputs
@@ -108,14 +99,9 @@ class ObjectContext(FoldableLayer):
 
     Args:
         filters: channels of the result.
-        key_channels: channels of the queries and keys by which pixels and objects are compared.
+        key_channels: those of `ObjectAttention`, which takes the same inputs.
         dropout: share of the channels that training sets to zero.
         use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
-            `(batch, num_objects, 1, channels)`, the objects.
 
     Returns:
         float `(batch, height, width, filters)`.
@@ -133,16 +119,13 @@ class ObjectContext(FoldableLayer):
         self.use_bias = use_bias
         self.object_context_block = ObjectAttention(key_channels, use_bias, name="object_context_block", **self.options)
         self.conv_bn_dropout = ConvNorm(filters, 1, use_bias=use_bias, name="conv_bn_dropout", **self.options)
-        self.drop = keras.layers.SpatialDropout2D(
-            dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
-        )
+        self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **self.plain_options)
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         self.object_context_block.build(input_shape)
         pixels, _ = input_shape
         shape = with_channels(pixels, 2 * pixels[self.channel_axis], self.data_format)
-        self.conv_bn_dropout.build(shape)
-        self.drop.build(self.conv_bn_dropout.compute_output_shape(shape))
+        build_in_order((self.conv_bn_dropout, self.drop), shape)
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         context = self.object_context_block(inputs)

@@ -7,13 +7,12 @@ import keras
 
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import Convolution
-from keras_hrnet.layers.data_format import Shape, Size, with_channels
-from keras_hrnet.layers.map_layer import MapLayer
-from keras_hrnet.layers.resize import check_convention, resize, spatial_size
+from keras_hrnet.layers.data_format import Shape, with_channels
+from keras_hrnet.layers.resize import ResizingLayer, spatial_size
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class PyramidConvolution(MapLayer):
+class PyramidConvolution(ResizingLayer):
     """Convolves maps 1x1 as if they had been upsampled to the size of the first and concatenated.
 
     Upsampling and a 1x1 convolution commute, as the weights of an interpolation sum to one and are the same for all
@@ -24,10 +23,8 @@ class PyramidConvolution(MapLayer):
     Args:
         filters: channels of the result.
         num_joined: number of the finest maps that are upsampled and concatenated before the convolution, at least 1.
-        interpolation: "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
+        interpolation, align_corners: those of `ResizingLayer`.
         activation: "relu", or None for none.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`.
@@ -51,8 +48,7 @@ class PyramidConvolution(MapLayer):
         activation: str | None = "relu",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        check_convention(interpolation, align_corners)
+        super().__init__(interpolation, align_corners, **kwargs)
         if num_joined < 1:
             raise ValueError(
                 f"`PyramidConvolution` received num_joined={num_joined}. Expected a whole number of at least 1: the "
@@ -60,8 +56,6 @@ class PyramidConvolution(MapLayer):
             )
         self.filters = filters
         self.num_joined = num_joined
-        self.interpolation = interpolation
-        self.align_corners = align_corners
         self.activation = activation
         self.joined = self.make_convolution("joined", use_bias=True)
         # One for each map that is not joined.
@@ -81,16 +75,13 @@ class PyramidConvolution(MapLayer):
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         size = spatial_size(inputs[0], self.data_format)
-        first = [inputs[0], *(self.upsampled(x, size) for x in inputs[1 : self.num_joined])]
+        first = [inputs[0], *(self.resized(x, size) for x in inputs[1 : self.num_joined])]
         x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=self.channel_axis)
         total = self.joined(x)
         # Each map is upsampled in one step: two doublings are not one quadrupling.
         for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
-            total = in_place.add(total, self.upsampled(convolution(x), size))
+            total = in_place.add(total, self.resized(convolution(x), size))
         return in_place.activate(total, self.activate)
-
-    def upsampled(self, x: keras.KerasTensor, size: Size) -> keras.KerasTensor:
-        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         return with_channels(input_shape[0], self.filters, self.data_format)

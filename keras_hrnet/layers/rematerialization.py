@@ -13,12 +13,7 @@ def rematerialize(layer: keras.layers.Layer, inputs: keras.KerasTensor | list[ke
     assigned here, once, so that moving statistics are those of a plain call. `keras.remat` of the layer itself would
     add every batch to them twice, and raise an error on JAX.
 
-    Args:
-        layer: a built layer without dropout: PyTorch would draw another mask the second time.
-        inputs: its inputs.
-
-    Returns:
-        The result of `layer(inputs, training=True)`.
+    It must be built, and without dropout: PyTorch would draw another mask the second time.
     """
     flat_inputs = keras.tree.flatten(inputs)
     learned, others = layer.trainable_variables, layer.non_trainable_variables

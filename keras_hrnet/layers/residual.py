@@ -10,6 +10,7 @@ from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 class _ResidualBlock(FoldableLayer):
@@ -20,10 +21,8 @@ class _ResidualBlock(FoldableLayer):
     def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.convolutions = [
-            self.make_convolution(*arguments, name=f"conv{i}")
-            for i, arguments in enumerate(self.convolution_table(), 1)
-        ]
+        table = enumerate(self.convolution_table(), 1)
+        self.convolutions = [self.make_convolution(*arguments, name=f"conv{i}") for i, arguments in table]
         self.downsample = None
 
     def make_convolution(self, filters: int, kernel_size: int, activation: str | None, name: str) -> ConvNorm:
@@ -33,9 +32,7 @@ class _ResidualBlock(FoldableLayer):
         if input_shape[self.channel_axis] != self.filters * self.expansion:
             self.downsample = self.make_convolution(self.filters * self.expansion, 1, None, name="downsample")
             self.downsample.build(input_shape)
-        for convolution in self.convolutions:
-            convolution.build(input_shape)
-            input_shape = convolution.compute_output_shape(input_shape)
+        build_in_order(self.convolutions, input_shape)
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         shortcut = x if self.downsample is None else call_inside(self.downsample, x, training=training)
@@ -53,11 +50,9 @@ class BasicBlock(_ResidualBlock):
 
     Args:
         filters: channels of the result.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, height, width, filters)`, not negative.
@@ -75,14 +70,9 @@ class Bottleneck(_ResidualBlock):
 
     Args:
         filters: channels of the inner convolutions.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
-        float `(batch, height, width, 4 * filters)`, not negative.
+        float `(batch, height, width, 4 * filters)`, not negative, from what a `BasicBlock` takes.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `Bottleneck`.
     """

@@ -17,11 +17,7 @@ INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def check_convention(interpolation: str, align_corners: bool) -> None:
-    """Checks that a resize convention exists.
-
-    Args:
-        interpolation: "bilinear" or "nearest".
-        align_corners: whether the centres of the corner pixels stay in place; bilinear only.
+    """Checks that a resize convention exists; `resize` says what the arguments mean.
 
     Raises:
         ValueError: if `interpolation` is neither of the two, or if it is "nearest" and `align_corners` is True.
@@ -71,12 +67,9 @@ def resize(
     size = tuple(size)
     if _are_equal(size, spatial_size(x, data_format)):
         return x
-    backend = keras.config.backend()
-    if backend == "tensorflow":
-        return _resize_on_tensorflow(x, size, interpolation, align_corners, data_format)
-    if backend == "torch":
-        return _resize_on_torch(x, size, interpolation, align_corners, data_format)
-    return _resize_by_matrices(x, size, interpolation, align_corners, data_format)
+    resizers = {"tensorflow": _resize_on_tensorflow, "torch": _resize_on_torch}
+    resizer = resizers.get(keras.config.backend(), _resize_by_matrices)
+    return resizer(x, size, interpolation, align_corners, data_format)
 
 
 def _are_equal(size: Size, other: Size) -> bool:
@@ -84,9 +77,7 @@ def _are_equal(size: Size, other: Size) -> bool:
     return all(isinstance(a, int) and isinstance(b, int) and a == b for a, b in zip(size, other, strict=True))
 
 
-def _resize_on_tensorflow(
-    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
-) -> keras.KerasTensor:
+def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
     import tensorflow as tf
 
     if data_format == "channels_first":
@@ -99,14 +90,10 @@ def _resize_on_tensorflow(
             images=tf.cast(x, tf.float32), size=size, align_corners=align_corners, half_pixel_centers=not align_corners
         )
     y = tf.cast(y, x.dtype)
-    if data_format == "channels_first":
-        y = tf.transpose(y, (0, 3, 1, 2))
-    return y
+    return tf.transpose(y, (0, 3, 1, 2)) if data_format == "channels_first" else y
 
 
-def _resize_on_torch(
-    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
-) -> keras.KerasTensor:
+def _resize_on_torch(x, size, interpolation, align_corners, data_format):
     from torch.nn import functional
 
     options = {"mode": interpolation}
@@ -117,9 +104,7 @@ def _resize_on_torch(
     return functional.interpolate(x.permute(0, 3, 1, 2), size, **options).permute(0, 2, 3, 1)
 
 
-def _resize_by_matrices(
-    x: keras.KerasTensor, size: Size, interpolation: str, align_corners: bool, data_format: str
-) -> keras.KerasTensor:
+def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
     vertical, horizontal = ("Hh,bhwc->bHwc", "Ww,bhwc->bhWc")
     if data_format == "channels_first":
         vertical, horizontal = ("Hh,bchw->bcHw", "Ww,bchw->bchW")
@@ -130,18 +115,9 @@ def _resize_by_matrices(
 
 
 def interpolation_matrix(source: Length, target: Length, interpolation: str, align_corners: bool) -> keras.KerasTensor:
-    """Returns the matrix that resizes a line of pixels.
+    """Returns the matrix that resizes a line of pixels: float32 `(target, source)`; each row sums to one.
 
     Lengths may be symbolic, as JAX has them where Keras traces a layer for an unknown size.
-
-    Args:
-        source: the line's length.
-        target: the length of the result.
-        interpolation: "bilinear" or "nearest".
-        align_corners: as in `resize`.
-
-    Returns:
-        float32 tensor `(target, source)`; each row sums to one.
     """
     pixels = keras.ops.arange(source, dtype="int32")[None, :]
     results = keras.ops.arange(target, dtype="int32")[:, None]
@@ -157,16 +133,33 @@ def interpolation_matrix(source: Length, target: Length, interpolation: str, ali
     return keras.ops.relu(1 - keras.ops.abs(positions - pixels))
 
 
-@keras.saving.register_keras_serializable(package="keras_hrnet")
-class Resize(MapLayer):
-    """Resizes a map to the height and width of another.
-
-    As there is no factor, odd sizes work, and so do sizes that are known at run time only.
+class ResizingLayer(MapLayer):
+    """A layer that resizes maps.
 
     Args:
         interpolation: "bilinear" or "nearest".
         align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
+
+    Raises:
+        ValueError: if there is no such resize convention; see `check_convention`.
+    """
+
+    def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_convention(interpolation, align_corners)
+        self.interpolation = interpolation
+        self.align_corners = align_corners
+
+    def resized(self, x: keras.KerasTensor, size: Size) -> keras.KerasTensor:
+        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Resize(ResizingLayer):
+    """Resizes a map to the height and width of another.
+
+    As there is no factor, odd sizes work, and so do sizes that are known at run time only. Its arguments are those of
+    `ResizingLayer`.
 
     Call arguments:
         inputs: a list of two: float `(batch, height, width, channels)`, the map; and
@@ -174,25 +167,14 @@ class Resize(MapLayer):
 
     Returns:
         float `(batch, target_height, target_width, channels)`, of the layer's compute dtype.
-
-    Raises:
-        ValueError: if there is no such resize convention; see `check_convention`.
     """
 
     def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)
-        check_convention(interpolation, align_corners)
-        self.interpolation = interpolation
-        self.align_corners = align_corners
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        pass
+        super().__init__(interpolation, align_corners, autocast=False, **kwargs)
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         x, reference = inputs
-        x = keras.ops.cast(x, self.compute_dtype)
-        size = spatial_size(reference, self.data_format)
-        return resize(x, size, self.interpolation, self.align_corners, self.data_format)
+        return self.resized(keras.ops.cast(x, self.compute_dtype), spatial_size(reference, self.data_format))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         shape, reference = input_shape
@@ -201,13 +183,10 @@ class Resize(MapLayer):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class ResizeConcatenate(MapLayer):
+class ResizeConcatenate(ResizingLayer):
     """Resizes the maps of all branches to the size of the first, and concatenates their channels.
 
-    Args:
-        interpolation: "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
+    Its arguments are those of `ResizingLayer`.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`.
@@ -218,18 +197,9 @@ class ResizeConcatenate(MapLayer):
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
     """
 
-    def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_convention(interpolation, align_corners)
-        self.interpolation = interpolation
-        self.align_corners = align_corners
-
-    def build(self, input_shape: Sequence[Shape]) -> None:
-        pass
-
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         size = spatial_size(inputs[0], self.data_format)
-        coarser = [resize(x, size, self.interpolation, self.align_corners, self.data_format) for x in inputs[1:]]
+        coarser = [self.resized(x, size) for x in inputs[1:]]
         return keras.ops.concatenate([inputs[0], *coarser], axis=self.channel_axis)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:

@@ -9,6 +9,7 @@ from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
 from keras_hrnet.layers.data_format import Length, Shape, spatial_axes, with_channels, with_spatial_size
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import resize, spatial_size
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -18,7 +19,6 @@ class Rescale(MapLayer):
     Args:
         scale: the factor.
         align_corners: whether the centres of the corner pixels stay where they are; see `resize`.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: any dtype `(batch, height, width, channels)`.
@@ -60,7 +60,6 @@ class ScaleAttention(FoldableLayer):
 
     Args:
         filters: channels of the two inner convolutions.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, features of the image at this scale.
@@ -77,21 +76,11 @@ class ScaleAttention(FoldableLayer):
         self.filters = filters
         self.conv0 = ConvNorm(filters, 3, name="conv0", **self.options)
         self.conv1 = ConvNorm(filters, 3, name="conv1", **self.options)
-        self.conv2 = Convolution(
-            1,
-            1,
-            use_bias=False,
-            activation="sigmoid",
-            kernel_initializer=HeNormalFanOut(),
-            data_format=self.data_format,
-            dtype=self.dtype_policy,
-            name="conv2",
-        )
+        of_last = {"use_bias": False, "activation": "sigmoid", "kernel_initializer": HeNormalFanOut()}
+        self.conv2 = Convolution(1, 1, **of_last, name="conv2", **self.plain_options)
 
     def build(self, input_shape: Shape) -> None:
-        for convolution in (self.conv0, self.conv1, self.conv2):
-            convolution.build(input_shape)
-            input_shape = convolution.compute_output_shape(input_shape)
+        build_in_order((self.conv0, self.conv1, self.conv2), input_shape)
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return self.conv2(self.conv1(self.conv0(x)))
@@ -111,7 +100,6 @@ class ScaleBlend(MapLayer):
     Args:
         enlarge: whether this scale is below the image's own.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels; see `resize`.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of three: float `(batch, larger_height, larger_width, num_classes)`, logits from the larger

@@ -9,6 +9,7 @@ from keras_hrnet.layers.convolution import ConvNorm, Convolution, HeNormalFanOut
 from keras_hrnet.layers.data_format import Length, Shape, with_channels
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import spatial_size
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -19,7 +20,6 @@ class SelfAttention(FoldableLayer):
         filters: channels of the result.
         key_channels: channels of the queries and keys by which pixels are compared.
         value_channels: channels of the values, which are averaged.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -39,24 +39,16 @@ class SelfAttention(FoldableLayer):
         self.f_query_2 = self.make_convolution(key_channels, "f_query_2")
         self.f_key_0 = self.make_convolution(key_channels, "f_key_0")
         self.f_key_2 = self.make_convolution(key_channels, "f_key_2")
-        self.f_value = Convolution(
-            value_channels,
-            1,
-            use_bias=False,
-            kernel_initializer=HeNormalFanOut(),
-            data_format=self.data_format,
-            dtype=self.dtype_policy,
-            name="f_value",
-        )
+        of_value = {"use_bias": False, "kernel_initializer": HeNormalFanOut()}
+        self.f_value = Convolution(value_channels, 1, **of_value, name="f_value", **self.plain_options)
         self.w_0 = self.make_convolution(filters, "w_0")
 
     def make_convolution(self, filters: int, name: str) -> ConvNorm:
         return ConvNorm(filters, 1, name=name, **self.options)
 
     def build(self, input_shape: Shape) -> None:
-        for first, second in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
-            first.build(input_shape)
-            second.build(first.compute_output_shape(input_shape))
+        for pair in ((self.f_query_0, self.f_query_2), (self.f_key_0, self.f_key_2), (self.f_value, self.w_0)):
+            build_in_order(pair, input_shape)
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         maps = self.f_query_2(self.f_query_0(x)), self.f_key_2(self.f_key_0(x)), self.f_value(x)
@@ -69,7 +61,7 @@ class SelfAttention(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InterlacedAttention(FoldableLayer):
-    """Lets every pixel attend to every other, first across blocks and then within its own.
+    """Lets every pixel attend to every other, first across blocks and then within its own: twice a `SelfAttention`.
 
     The map is divided into blocks. The first attention is among the pixels at the same place of every block, the second
     among those of one block. Together they connect all pixels, at a much lower cost than one attention over all. The
@@ -77,11 +69,8 @@ class InterlacedAttention(FoldableLayer):
     dimensions, the most that a phone's GPU supports.
 
     Args:
-        filters: channels of the result.
-        key_channels: channels of the queries and keys by which pixels are compared.
-        value_channels: channels of the values, which are averaged.
+        filters, key_channels, value_channels: those of `SelfAttention`.
         block_size: (height, width) of a block in pixels of the map.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -178,19 +167,11 @@ def _from_blocks(x: keras.KerasTensor, rows: Length, columns: Length, block_size
 class InterlacedContext(FoldableLayer):
     """Concatenates each pixel's features with its `InterlacedAttention`, and convolves both 1x1.
 
+    It takes and gives what that layer does.
+
     Args:
-        filters: channels of the result.
-        key_channels: channels of the queries and keys by which pixels are compared.
-        value_channels: channels of the values, which are averaged.
-        block_size: (height, width) of a block in pixels of the map.
+        filters, key_channels, value_channels, block_size: those of `InterlacedAttention`.
         dropout: share of the channels that training sets to zero.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        x: float `(batch, height, width, channels)`, of any height and width.
-
-    Returns:
-        float `(batch, height, width, filters)`.
 
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Module` with one block size.
     """
@@ -214,15 +195,12 @@ class InterlacedContext(FoldableLayer):
             filters, key_channels, value_channels, self.block_size, name="isa_block", **self.options
         )
         self.conv_bn = ConvNorm(filters, 1, name="conv_bn", **self.options)
-        self.drop = keras.layers.SpatialDropout2D(
-            dropout, data_format=self.data_format, dtype=self.dtype_policy, name="drop"
-        )
+        self.drop = keras.layers.SpatialDropout2D(dropout, name="drop", **self.plain_options)
 
     def build(self, input_shape: Shape) -> None:
         self.isa_block.build(input_shape)
         shape = with_channels(input_shape, input_shape[self.channel_axis] + self.filters, self.data_format)
-        self.conv_bn.build(shape)
-        self.drop.build(self.conv_bn.compute_output_shape(shape))
+        build_in_order((self.conv_bn, self.drop), shape)
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         context = self.isa_block(x)

@@ -11,6 +11,7 @@ from keras_hrnet.layers.fuse import FuseLayer
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
+from keras_hrnet.layers.resize import ResizingLayer
 
 
 class ParallelModule(FoldableLayer):
@@ -21,7 +22,6 @@ class ParallelModule(FoldableLayer):
     Args:
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             their inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
     """
 
     def __init__(self, *, remat: bool = False, **kwargs: Any) -> None:
@@ -63,22 +63,19 @@ class ModuleSequence(FoldableLayer):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class HighResolutionModule(ParallelModule):
+class HighResolutionModule(ResizingLayer, ParallelModule):
     """Runs each map through a branch of blocks, then fuses the branches.
 
     Args:
         num_blocks: blocks in each branch.
-        interpolation: how the fuse layer upsamples coarser maps, "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels.
+        interpolation, align_corners: those of `ResizingLayer`: how the fuse layer upsamples coarser maps.
         block: the kind of block, as `Branch` takes it.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             their inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -99,10 +96,8 @@ class HighResolutionModule(ParallelModule):
         remat: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(remat=remat, **kwargs)
+        super().__init__(interpolation, align_corners, remat=remat, **kwargs)
         self.num_blocks = num_blocks
-        self.interpolation = interpolation
-        self.align_corners = align_corners
         self.block, _ = find_block(block)
         self.fuse = FuseLayer(interpolation, align_corners, name="fuse", **self.options)
 
@@ -118,26 +113,12 @@ class HighResolutionModule(ParallelModule):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Stage(ModuleSequence):
+class Stage(ResizingLayer, ModuleSequence):
     """Runs the branches through high-resolution modules, one after another.
 
     Args:
-        num_modules: number of modules.
-        num_blocks: blocks in each branch of each module.
-        interpolation: how the fuse layers upsample coarser maps, "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels.
-        block: the kind of block, as `Branch` takes it.
-        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping their
-            inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
-            the one before it (rounded up).
-        training: whether this is a training step.
-
-    Returns:
-        A list of the same shapes, not negative.
+        num_modules: number of modules; the other arguments are those of `HighResolutionModule`, and so is what a call
+            takes and returns.
 
     Reference: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", section 3.
     """
@@ -153,11 +134,9 @@ class Stage(ModuleSequence):
         remat: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(interpolation, align_corners, **kwargs)
         self.num_modules = num_modules
         self.num_blocks = num_blocks
-        self.interpolation = interpolation
-        self.align_corners = align_corners
         self.block, _ = find_block(block)
         self.remat = remat
         self.modules_in_order = [

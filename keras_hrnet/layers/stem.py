@@ -8,6 +8,7 @@ from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.sublayers import build_in_order
 
 MIN_SIZE = 17
 """The smallest height and width, in pixels, that can be halved five times (rounded up) with each map smaller than the
@@ -20,11 +21,9 @@ class Stem(FoldableLayer):
 
     Args:
         filters: channels of both convolutions; 64 in every published network.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, normalised pixels.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
@@ -42,9 +41,7 @@ class Stem(FoldableLayer):
 
     def build(self, input_shape: Shape) -> None:
         self.check_size(input_shape)
-        for convolution in self.convolutions:
-            convolution.build(input_shape)
-            input_shape = convolution.compute_output_shape(input_shape)
+        build_in_order(self.convolutions, input_shape)
 
     def check_size(self, shape: Shape) -> None:
         height, width = (shape[axis] for axis in spatial_axes(self.data_format))

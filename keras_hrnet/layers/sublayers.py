@@ -1,8 +1,19 @@
 """The layers inside a layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+
+from keras_hrnet.layers.data_format import Shape
+
+
+def build_in_order(layers: Sequence[keras.layers.Layer], shape: Shape) -> Shape:
+    """Builds layers that are called one after another, and returns the shape of what the last gives."""
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
 
 
 def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

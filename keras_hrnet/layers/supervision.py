@@ -18,7 +18,6 @@ class Supervision(keras.layers.Layer):
     Args:
         loss_weights: for each tensor after the first, the factor of its loss. Zero means that it is not trained, and
             that the layers before it are only kept.
-        **kwargs: what every Keras layer takes.
 
     Call arguments:
         inputs: a list of tensors, one more than there are weights.

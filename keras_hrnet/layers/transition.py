@@ -19,11 +19,9 @@ class Transition(FoldableLayer):
 
     Args:
         filters: the widths of the next stage's branches, one more than there are inputs.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
-        training: whether this is a training step.
 
     Returns:
         A list of one map more: `(batch, height_i, width_i, filters[i])`, the last of them with half the height and
