@@ -96,11 +96,7 @@ class Classes:
 
 
 def checked_colors(colors: Sequence[Sequence[int]], count: int) -> tuple[Color, ...]:
-    """Returns colours as tuples of integers.
-
-    Args:
-        colors: red, green and blue of each class.
-        count: how many classes there are.
+    """Returns the colours of so many classes as tuples of integers.
 
     Raises:
         ValueError: if there is another number of them, or one is no colour.

@@ -38,24 +38,10 @@ class Published(collections.UserDict):
         return data_set_of(table, name=name, classes=classes, train_ids=train_ids)
 
 
-DATA_SETS = Published(
-    {
-        "cityscapes": CITYSCAPES,
-        **dict.fromkeys(
-            (
-                "camvid",
-                "camvid_32",
-                "bdd100k",
-                "mapillary",
-                "ade20k",
-                "coco_stuff",
-                "coco_stuff_10k",
-                "pascal_voc",
-                "pascal_context",
-                "pascal_context_60",
-                "lip",
-            )
-        ),
-    }
-)
+_IN_FILES = (
+    "camvid", "camvid_32", "bdd100k", "mapillary", "ade20k", "coco_stuff", "coco_stuff_10k", "pascal_voc",
+    "pascal_context", "pascal_context_60", "lip",
+)  # fmt: skip
+
+DATA_SETS = Published({"cityscapes": CITYSCAPES, **dict.fromkeys(_IN_FILES)})
 """The data sets by name; `keras_hrnet.data` has a function of that name for each."""

@@ -5,9 +5,8 @@ from collections.abc import Callable, Hashable
 from random import Random
 from typing import Any
 
-from keras_hrnet.streets import lots, sidewalks
+from keras_hrnet.streets import lots, sidewalks, traffic
 from keras_hrnet.streets.backdrop import Ground, Surface
-from keras_hrnet.streets.traffic import Traffic
 
 LANE_METRES = 3.3
 PARKING_METRES = 2.4
@@ -186,6 +185,6 @@ def build_street(random: Random, number: int) -> Street:
     street = Street(random, THEMES[number % len(THEMES)])
     lots.build(street)
     sidewalks.furnish(street)
-    Traffic(street).fill()
+    traffic.fill(street)
     street.items.sort(key=lambda item: (not item.on_lot, -item.depth))
     return street
