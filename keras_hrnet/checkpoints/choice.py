@@ -20,8 +20,7 @@ class ChosenWeights:
         path: the file.
         published: the published file that it is; None if it is not published.
         skip_head: whether its head is not loaded, as for ImageNet's weights under a head for segmentation.
-        interpolation: the network's, where its user did not choose; None for the default.
-        align_corners: likewise.
+        interpolation, align_corners: the network's, where its user did not choose; None for the default.
     """
 
     path: pathlib.Path
@@ -36,9 +35,7 @@ def choose_weights(weights: str | os.PathLike, variant: str, head: str | None, n
 
     Args:
         weights: a data set ("imagenet", "cityscapes", …), the name of a published file, or a path.
-        variant: the network, such as "HRNetW48".
-        head: the name of its head, if it has one.
-        num_classes: its number of classes.
+        variant, head, num_classes: as in `keras_hrnet.checkpoints.published.find`.
 
     Raises:
         TypeError: if `weights` is neither text nor a path.
@@ -58,9 +55,8 @@ def choose_weights(weights: str | os.PathLike, variant: str, head: str | None, n
     else:
         row = find(weights, variant, head, num_classes)
         path = download(row)
-    is_imagenet = row.dataset == "imagenet"
-    convention = (row.interpolation, row.align_corners) if _decides(is_imagenet, row.head, head) else (None, None)
-    return ChosenWeights(path, row, _is_under_segmentation(is_imagenet, head), *convention)
+    convention = row.interpolation, row.align_corners
+    return _chosen(path, row, row.dataset == "imagenet", row.head, head, convention)
 
 
 def _of_unknown_file(path, head):
@@ -68,14 +64,20 @@ def _of_unknown_file(path, head):
     contents = read_contents(path)
     _check_channel_order(path, contents.format.channel_order)
     own_head = describe_contents(contents).options["head"]
-    convention = convention_of_file(contents) if _decides(own_head == "classification", own_head, head) else None
-    return ChosenWeights(
-        path,
-        published=None,
-        skip_head=_is_under_segmentation(own_head == "classification", head),
-        interpolation=convention.interpolation if convention else None,
-        align_corners=convention.align_corners if convention else None,
-    )
+    known = convention_of_file(contents)
+    convention = (known.interpolation, known.align_corners) if known else (None, None)
+    return _chosen(path, None, own_head == "classification", own_head, head, convention)
+
+
+def _chosen(path, published, is_imagenet, own_head, head, convention):
+    """Decides what of a file counts for a network with this head.
+
+    ImageNet's weights decide the resize convention for classification alone: segmentation starts from them with
+    bilinear upsampling, in the published recipe too.
+    """
+    decides = head == "classification" if is_imagenet else head in (own_head, None)
+    skip_head = is_imagenet and head not in ("classification", None)
+    return ChosenWeights(path, published, skip_head, *(convention if decides else (None, None)))
 
 
 def _check_channel_order(path, channel_order):
@@ -97,16 +99,3 @@ def _is_path(weights):
     if weights in {row.file for row in rows}:
         return False
     return pathlib.PurePath(weights).name != weights or weights.endswith((*TORCH_ENDINGS, SAFETENSORS_ENDING))
-
-
-def _is_under_segmentation(is_imagenet, head):
-    return is_imagenet and head not in ("classification", None)
-
-
-def _decides(is_imagenet, own_head, head):
-    """Whether a file decides the resize convention.
-
-    ImageNet's weights do so for classification alone: segmentation starts from them with bilinear upsampling, in the
-    published recipe too.
-    """
-    return head == "classification" if is_imagenet else head in (own_head, None)

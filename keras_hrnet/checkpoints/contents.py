@@ -45,17 +45,16 @@ class Contents:
 
     def key_of(self, name: str | None) -> str | None:
         """Returns the file's key for an official name; None if there is no name, or no key for it in this format."""
-        key = None if name is None else self.format.key_of(name)
-        return None if key is None else self.prefix + key
+        return self._prefixed(name and self.format.key_of(name))
 
     def folded_key_of(self, name: str | None, held: Collection[str | None] = ()) -> str | None:
         """Returns the file's key of the bias that is folded into a moving mean, by its name; None if there is none.
 
-        Args:
-            name: the official name of the moving mean, or None.
-            held: the names of the model's weights, whose biases are not folded.
+        Biases are not folded that the model has as weights, whose names are `held`.
         """
-        key = None if name is None else self.format.folded_key_of(name, held)
+        return self._prefixed(name and self.format.folded_key_of(name, held))
+
+    def _prefixed(self, key):
         return None if key is None else self.prefix + key
 
     def shape_of(self, name: str) -> tuple[int, ...] | None:
@@ -84,10 +83,7 @@ class Contents:
 
 
 def read_contents(path: str | os.PathLike) -> Contents:
-    """Reads a weight file and recognises its format.
-
-    Args:
-        path: the file (see `read_checkpoint`).
+    """Reads a weight file, as `read_checkpoint` does, and recognises its format.
 
     Raises:
         ValueError: if it cannot be read, holds no HRNet in a supported format, or a weight is NaN or infinite.

@@ -68,8 +68,6 @@ def check_convention(
     """Refuses a model whose resize convention is not that of a weight file.
 
     Args:
-        contents: the file.
-        model: the model.
         described: the network that the file was made for.
         loads_head: whether the head is loaded too.
         skip_head: whether only the backbone was asked for; then the two may differ, as in the published recipes, which

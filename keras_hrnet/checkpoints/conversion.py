@@ -77,12 +77,7 @@ class Source:
 
 
 def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
-    """Finds where the value of each weight of a model comes from.
-
-    Args:
-        model: a network of this package.
-        contents: the file.
-    """
+    """Finds where the value of each weight of a network of this package comes from in a file."""
     named = [(weight, name_of(weight.path)) for weight in model.weights]
     held = {name for _, name in named}
     absent = [name for _, name in named if name and contents.format.lacks(name)]
@@ -101,11 +96,7 @@ def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
 
 
 def uses_inplace_abn(contents: Contents, asked: bool | None) -> tuple[bool, tuple[str, ...]]:
-    """Decides whether the normalisation of a file is InPlaceABN.
-
-    Args:
-        contents: the file.
-        asked: what the caller states; None to decide by the file.
+    """Decides whether the normalisation of a file is InPlaceABN: what the caller asked for, or else by the file.
 
     Returns:
         The decision, and the sentences that report it.
@@ -130,11 +121,7 @@ def conversion_notes(contents: Contents, sources: Sequence[Source]) -> list[str]
     """Reports the biases that were folded or set to zero, and the channel order that the weights expect.
 
     Args:
-        contents: the file.
         sources: one for each weight that is filled.
-
-    Returns:
-        A sentence for each.
     """
     folded = [source.folded_key for source in sources if source.folded_key]
     zeros = [source.weight.path for source in sources if source.bare_kernel_key]

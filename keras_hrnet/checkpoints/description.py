@@ -60,12 +60,6 @@ class Description:
 def describe_checkpoint(path: str | os.PathLike) -> Description:
     """Says which network a weight file was made for, without loading it into one.
 
-    Args:
-        path: the file (see `load_checkpoint`).
-
-    Returns:
-        A `Description`.
-
     Raises:
         ValueError: if it cannot be read, or holds no whole HRNet.
         FileNotFoundError, ImportError: as `load_checkpoint`.

@@ -61,7 +61,8 @@ def load_checkpoint(
 
     # === What fits ===
     wanted = sources if loads_head else backbone
-    report = _compare(contents, wanted, ignore_head=None if loads_head else _why_no_head(has_head))
+    why_no_head = "part of a head, and skip_head=True" if has_head else "the model has no head"
+    report = _compare(contents, wanted, ignore_head=None if loads_head else why_no_head)
     if skip_head:
         untouched = tuple(source.weight.path for source in sources if not is_backbone(source.name))
         report = dataclasses.replace(report, untouched=untouched)
@@ -87,24 +88,19 @@ def _adopt_classes(model, published):
         yield f"the network has the {len(known.names)} classes of {published.dataset}"
 
 
-def _why_no_head(has_head):
-    return "part of a head, and skip_head=True" if has_head else "the model has no head"
-
-
 def _compare(contents, wanted, ignore_head):
     """Compares the keys of a file with the weights that are to be filled."""
     arrays, ignored = contents.arrays, dict(contents.ignored)
     shapes = {key: source.shape for source in wanted for key in source.keys}
-    mismatched = {
-        key: (arrays[key].shape, shape) for key, shape in shapes.items() if key in arrays and arrays[key].shape != shape
-    }
+    both = {key: (arrays[key].shape, shape) for key, shape in shapes.items() if key in arrays}
+    mismatched = {key: (theirs, ours) for key, (theirs, ours) in both.items() if theirs != ours}
     unknown = [key for key in arrays if key not in shapes]
     if ignore_head:
         ignored |= {key: ignore_head for key in unknown if contents.is_head(key)}
     return CheckpointReport(
         path=contents.path,
         format=contents.format.title,
-        loaded=tuple(key for key in shapes if key in arrays and key not in mismatched),
+        loaded=tuple(key for key in both if key not in mismatched),
         ignored=ignored,
         missing=tuple(key for key in shapes if key not in arrays),
         unexpected=tuple(key for key in unknown if key not in ignored),

@@ -39,7 +39,6 @@ def check_fit(
 
     Args:
         report: the comparison of the two.
-        model: the model.
         sources: one for each weight of the model.
         described: the network that the file was made for.
         loads_head: whether the head is loaded too.

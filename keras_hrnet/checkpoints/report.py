@@ -45,19 +45,17 @@ class CheckpointReport:
         for reason in sorted(set(self.ignored.values())):
             keys = [key for key, value in self.ignored.items() if value == reason]
             lines.append(f"  ignored ({reason}): {listed(keys)}")
-        if self.missing:
-            lines.append(f"  missing in the file: {listed(self.missing)}")
-        if self.unexpected:
-            lines.append(f"  unknown to the model: {listed(self.unexpected)}")
-        if self.mismatched:
-            pairs = [f"{key} is {theirs}, model has {ours}" for key, (theirs, ours) in self.mismatched.items()]
-            lines.append(f"  of another shape: {listed(pairs)}")
-        if self.untouched:
-            lines.append(f"  head left as it was: {listed(self.untouched)}")
-        if self.convention:
-            lines.append(f"  resize convention: {self.convention}")
-        lines += [f"  {note}" for note in self.notes]
-        return "\n".join(lines)
+        pairs = [f"{key} is {theirs}, model has {ours}" for key, (theirs, ours) in self.mismatched.items()]
+        for what, items in (
+            ("missing in the file", self.missing),
+            ("unknown to the model", self.unexpected),
+            ("of another shape", pairs),
+            ("head left as it was", self.untouched),
+            ("resize convention", [self.convention] if self.convention else []),
+        ):
+            if items:
+                lines.append(f"  {what}: {listed(items)}")
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
 def listed(items: Iterable[str], limit: int = 5) -> str:

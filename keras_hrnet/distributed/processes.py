@@ -8,12 +8,7 @@ import numpy as np
 
 
 class Process(NamedTuple):
-    """One process among those that train together.
-
-    Args:
-        index: its number, from 0.
-        count: how many there are.
-    """
+    """One process among those that train together: its number, from 0, and how many there are."""
 
     index: int
     count: int

@@ -34,11 +34,7 @@ def num_replicas() -> int:
 
 
 def sum_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds up a tensor over the replicas; its derivative, likewise, is the sum of those on all replicas.
-
-    Args:
-        x: of one shape on all replicas.
-    """
+    """Adds up a tensor of one shape over the replicas; its derivative is the sum of those on all replicas, too."""
     if num_replicas() == 1:
         return x
     if keras.config.backend() == "torch":
@@ -47,11 +43,7 @@ def sum_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def mean_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Averages a float tensor over the replicas.
-
-    Args:
-        x: of one shape on all replicas.
-    """
+    """Averages a float tensor of one shape over the replicas."""
     count = num_replicas()
     return x if count == 1 else sum_over_replicas(x) / count
 
@@ -68,11 +60,8 @@ def gradients_of_all(gradients: Sequence[keras.KerasTensor | None]) -> Sequence[
     if num_replicas() == 1:
         return gradients
     known = [gradient for gradient in gradients if gradient is not None]
-    if keras.config.backend() == "torch":
-        reduced = _mean_on_torch(known)
-    else:
-        reduced = _context_of_tensorflow().all_reduce("SUM", known)
-    reduced = iter(reduced)
+    is_torch = keras.config.backend() == "torch"
+    reduced = iter(_mean_on_torch(known) if is_torch else _context_of_tensorflow().all_reduce("SUM", known))
     return [None if gradient is None else next(reduced) for gradient in gradients]
 
 

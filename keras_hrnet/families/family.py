@@ -125,10 +125,7 @@ class Family:
 
     @classmethod
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
-        """Reads from the shapes of weights which network they are of.
-
-        Args:
-            shapes: the shapes of its weights.
+        """Reads from the shapes of its weights which network they are of.
 
         Returns:
             The fields of a row, but for its name and for what shapes do not tell; 0 where the weights are missing.

@@ -92,14 +92,8 @@ class Variant(Family):
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
         """Makes the layer of stage 2, 3 or 4."""
-        return Stage(
-            self.modules[stage - 2],
-            self.blocks,
-            block=self.block,
-            remat=options.remat,
-            name=f"stage{stage}",
-            **options.of_resizing,
-        )
+        of_blocks = {"block": self.block, "remat": options.remat}
+        return Stage(self.modules[stage - 2], self.blocks, name=f"stage{stage}", **of_blocks, **options.of_resizing)
 
     def convolutions(self) -> Iterator[HasCost]:
         if self.block != "basic":
@@ -160,12 +154,6 @@ def _num_matching(shapes: Shapes, pattern: str) -> int:
 HRNETS = (
     Variant("HRNetW18Small", 16, stage1_blocks=1, stage1_filters=32, modules=(1, 1, 1), blocks=2),
     Variant("HRNetW18SmallV2", 18, stage1_blocks=2, modules=(1, 3, 2), blocks=2),
-    Variant("HRNetW18", 18),
-    Variant("HRNetW30", 30),
-    Variant("HRNetW32", 32),
-    Variant("HRNetW40", 40),
-    Variant("HRNetW44", 44),
-    Variant("HRNetW48", 48),
-    Variant("HRNetW64", 64),
+    *(Variant(f"HRNetW{width}", width) for width in (18, 30, 32, 40, 44, 48, 64)),
 )
 """The nine published networks."""

@@ -65,8 +65,8 @@ class Classification(Head):
             x = keras.layers.Add(dtype=options.dtype, name=f"add_{i}")([finer, x])
         x = ConvNorm(FEATURES, 1, use_bias=True, name="final_layer", **of_layer)(x)
         x = keras.layers.GlobalAveragePooling2D(name="pool", **of_layer)(x)
-        initializer = classifier_initializer()
-        dense = keras.layers.Dense(num_classes, kernel_initializer=initializer, dtype=options.dtype, name="classifier")
+        of_dense = {"kernel_initializer": classifier_initializer(), "dtype": options.dtype}
+        dense = keras.layers.Dense(num_classes, name="classifier", **of_dense)
         return {"logits": keras.layers.Activation("linear", dtype="float32", name="logits")(dense(x))}, ()
 
     def downsample(self, x: keras.KerasTensor, filters: int, name: str, options: LayerOptions) -> keras.KerasTensor:

@@ -103,8 +103,7 @@ class Head:
         Args:
             image: symbolic `(batch, height, width, 3)`, RGB in [0, 255].
             backbone: the function that makes four maps of an image.
-            num_classes: channels of the logits.
-            options: what all layers of the network share.
+            num_classes, options: as in `logits`.
             output_stride: one of `output_strides`.
 
         Returns:
@@ -134,13 +133,7 @@ class Head:
         )
 
     def cost(self, backbone: Family, num_classes: int, image_size: tuple[int, int]) -> Cost:
-        """Counts the parameters and multiplications of a whole network: of what inference computes.
-
-        Args:
-            backbone: the row of the network.
-            num_classes: channels of the logits.
-            image_size: (height, width) of the image, in pixels.
-        """
+        """Counts what inference computes of a whole network, for an image of (height, width) pixels."""
         convolutions = self.convolutions(backbone.widths, num_classes)
         return backbone.cost(image_size) + count(convolutions, image_size)
 
@@ -205,8 +198,6 @@ def upsample_logits(
         logits: symbolic `(batch, height / 4, width / 4, num_classes)`.
         image: symbolic `(batch, height, width, 3)`, of which only the size is used.
         output_stride: 1, or another to leave the size as it is.
-        options: what all layers of the network share.
-        name: what the layer that gives them is called.
     """
     if output_stride != 1:
         return keras.layers.Activation("linear", dtype="float32", name=name)(logits)

@@ -40,9 +40,7 @@ class Hierarchical(OCR):
     """Runs OCR at several scales of the image, and weighs the scales against each other at each pixel.
 
     Args:
-        channels: as in `OCR`.
-        dropout: as in `OCR`.
-        kernel_size: as in `OCR`.
+        channels, dropout, kernel_size: as in `OCR`.
         scales: factors of the image's height and width, with 1.0 among them; see also `keras_hrnet.with_scales`.
 
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR`; Tao et al., "Hierarchical Multi-Scale
@@ -73,9 +71,8 @@ class Hierarchical(OCR):
     ) -> tuple[dict[str, keras.KerasTensor], tuple[float, ...]]:
         check_image_size(image, self.scales)
         scaled = keras.Input((None, None, 3), name="scaled_image")
-        network = keras.Model(
-            scaled, list(self.logits_and_features(backbone(scaled), num_classes, options)), name="network"
-        )
+        outputs = list(self.logits_and_features(backbone(scaled), num_classes, options))
+        network = keras.Model(scaled, outputs, name="network")
         attention = ScaleAttention(ATTENTION_FILTERS, name="scale_attn", **options.of_layer)
         return blend_scales(image, network, attention, self.scales)
 

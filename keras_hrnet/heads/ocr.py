@@ -92,10 +92,8 @@ class OCR(Head):
         yield ConvolutionCost(sum(widths), middle, 3, 4, bias=True)
         yield ConvolutionCost(middle, key, 1, 4, bias=self.bias)
         yield ConvolutionCost(key, key, 1, 4, bias=self.bias)
-        # Objects are one pixel a class.
-        yield ConvolutionCost(middle, key, 1, None, bias=self.bias, num_pixels=num_classes)
-        yield ConvolutionCost(key, key, 1, None, bias=self.bias, num_pixels=num_classes)
-        yield ConvolutionCost(middle, key, 1, None, bias=self.bias, num_pixels=num_classes)
+        for inputs in (middle, key, middle):  # Objects are one pixel a class.
+            yield ConvolutionCost(inputs, key, 1, None, bias=self.bias, num_pixels=num_classes)
         yield ConvolutionCost(key, middle, 1, 4, bias=self.bias)
         yield ConvolutionCost(2 * middle, middle, 1, 4, bias=self.bias)
         yield ConvolutionCost(middle, num_classes, 1, 4, bias=True, norm=False)

@@ -28,11 +28,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
     file out; published ones by `HRNetBackbone.from_preset`.
 
     Args:
-        width: channels of the finest branch; each coarser one has twice as many.
-        stage1_blocks: bottlenecks of the first stage.
-        stage1_filters: inner channels of those.
-        modules: modules of stages 2, 3 and 4.
-        blocks: basic blocks in each branch of each of those modules.
+        width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; blocks are basic.
         interpolation: how maps are enlarged, "bilinear" or "nearest". It belongs to the weights.
         align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
         image_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
@@ -98,15 +94,12 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
 
     @classmethod
     def from_variant(cls, name: str, **kwargs: Any) -> HRNetBackbone:
-        """Builds the body of a published network.
+        """Builds the body of a published network, with random weights.
 
         Args:
             name: "HRNetW18Small", "HRNetW18SmallV2", "HRNetW18", "HRNetW30", "HRNetW32", "HRNetW40", "HRNetW44",
                 "HRNetW48" or "HRNetW64".
             **kwargs: the other arguments of the constructor.
-
-        Returns:
-            An `HRNetBackbone` with random weights.
 
         Raises:
             ValueError: if there is no such network.
@@ -133,9 +126,6 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
             load_weights: whether to load the weights, or to leave them random.
             **kwargs: arguments of the constructor, instead of the preset's. ImageNet's weights do not decide how maps
                 are enlarged: `interpolation="nearest"` gives the numbers of timm's network.
-
-        Returns:
-            An `HRNetBackbone`.
 
         Raises:
             ValueError, FileNotFoundError, ConnectionError: see `keras_hrnet.load_checkpoint` and

@@ -12,10 +12,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """Computes the cross-entropy of each pixel.
-
-    Args:
-        **kwargs: as `keras.losses.SparseCategoricalCrossentropy`, but for `axis`.
+    """Computes the cross-entropy of each pixel. Its arguments are those of the class it extends, but for `axis`.
 
     Call arguments:
         y_true: integer `(batch, height, width)`, train ids.
@@ -28,15 +25,7 @@ class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelsFirstMeanIoU(keras.metrics.MeanIoU):
-    """Computes the mean intersection over union of the classes.
-
-    Args:
-        **kwargs: as `keras.metrics.MeanIoU`, but for `axis`.
-
-    Call arguments:
-        y_true: integer `(batch, height, width)`, train ids.
-        y_pred: float `(batch, num_classes, height, width)`, logits or probabilities.
-    """
+    """Computes the mean intersection over union of the classes, from what `ChannelsFirstCrossentropy` takes."""
 
     def update_state(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None

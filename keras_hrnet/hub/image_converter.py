@@ -44,14 +44,7 @@ class HRNetImageConverter(keras_hub.layers.ImageConverter):
         data_format: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            image_size=image_size,
-            scale=scale,
-            offset=offset,
-            crop_to_aspect_ratio=crop_to_aspect_ratio,
-            data_format=data_format,
-            **kwargs,
-        )
+        super().__init__(image_size, scale, offset, crop_to_aspect_ratio, data_format=data_format, **kwargs)
         # KerasHub leaves Keras's 0.0, which TensorFlow does not put into bytes.
         self.resizing.fill_value = 0
 

@@ -113,9 +113,6 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             **kwargs: arguments of the constructor, instead of the preset's; `dtype` and `image_shape` of the backbone.
                 With `num_classes` the head is new, and only the backbone has the preset's weights.
 
-        Returns:
-            An `HRNetImageSegmenter`.
-
         Raises:
             TypeError: if the preset has no head for segmentation, and `num_classes` is not given.
             ValueError, FileNotFoundError, ConnectionError: as `HRNetBackbone.from_preset`.
@@ -132,7 +129,8 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             )
         path = download(row) if load_weights else None
         backbone = HRNetBackbone.from_preset(preset, load_weights=False, **backbone_options)
-        segmenter = cls(backbone, **{**(_head_options(row) if loads_head else {}), **kwargs})
+        own_head = {"num_classes": row.num_classes, "head": row.head, **row.head_options} if loads_head else {}
+        segmenter = cls(backbone, **{**own_head, **kwargs})
         if load_weights:
             load_checkpoint(segmenter, path, skip_head=not loads_head)
         return segmenter
@@ -193,11 +191,6 @@ def _trained_logits(backbone, num_classes, head, activation):
             for name, x in tensors.items()
         }
     return list(tensors.values()), loss_weights
-
-
-def _head_options(row):
-    """Returns the arguments of the constructor that build the head of a published file."""
-    return {"num_classes": row.num_classes, "head": row.head, **row.head_options}
 
 
 def _check_arguments(backbone, num_classes, head, activation):

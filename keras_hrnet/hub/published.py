@@ -11,14 +11,7 @@ _HUB_SCHEME, _HUB_PAGE = "hf://", "https://huggingface.co/"
 
 
 def find_published(preset: str) -> PublishedWeights | None:
-    """Finds the published weight file that a preset names.
-
-    Args:
-        preset: the name of a file in `keras_hrnet.published_weights()`, or `hf://timm/hrnet_…`.
-
-    Returns:
-        A `PublishedWeights`; None if it is another preset.
-    """
+    """Finds the published weight file that a preset names: its own name, or `hf://timm/hrnet_…`; None for another."""
     page = None
     if isinstance(preset, str) and preset.startswith(_HUB_SCHEME):
         page = _HUB_PAGE + preset.removeprefix(_HUB_SCHEME)
@@ -30,9 +23,6 @@ def convention_of(row: PublishedWeights) -> dict[str, Any]:
 
     ImageNet's weights do not say so: segmentation starts from them with bilinear enlarging, in the published recipe
     too, whatever their classifier did.
-
-    Args:
-        row: a `PublishedWeights`.
 
     Returns:
         Arguments of `HRNetBackbone`; none where the file does not say so.

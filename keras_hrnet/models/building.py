@@ -26,16 +26,12 @@ def connect(
     output_stride: int,
     name: str,
 ) -> keras.Model:
-    """Builds a functional model of a backbone and a head.
+    """Builds a functional model of a backbone and a head, or of four maps "P2" to "P5" without one.
 
     Args:
-        backbone: the row of the network.
-        head: its head, or None for the four maps "P2" to "P5".
-        num_classes: channels of the logits.
-        options: what all layers share.
+        backbone, head, num_classes, options, output_stride: what `Head.connect` takes.
         input_shape: of an image in `data_format`, without the batch.
         data_format: "channels_last" or "channels_first": of what goes in and comes out.
-        output_stride: of the logits.
         name: what the model is called.
     """
     image = keras.Input(input_shape, name="image")
@@ -45,10 +41,8 @@ def connect(
         return backbone.connect(pixels, options)
 
     if head is None:
-        outputs = {
-            f"P{i}": from_channels_last(x, data_format, f"P{i}") for i, x in enumerate(maps_of(channels_last), 2)
-        }
-        return Network(image, outputs, name=name)
+        maps = {f"P{i}": x for i, x in enumerate(maps_of(channels_last), 2)}
+        return Network(image, {key: from_channels_last(x, data_format, key) for key, x in maps.items()}, name=name)
     tensors, loss_weights = head.connect(channels_last, maps_of, num_classes, options, output_stride)
     return model_of(image, tensors, loss_weights, data_format, name)
 
@@ -63,16 +57,14 @@ def model_of(
     """Builds a model that gives the first of several symbolic tensors, and trains the others with it if there are any.
 
     Args:
-        image: symbolic input, in `data_format`.
+        image: symbolic input, in `data_format`, in which maps come out too.
         tensors: symbolic maps of one shape, channels last, or logits of images; by name.
         loss_weights: what the loss of each but the first is multiplied by.
-        data_format: what maps come out in.
-        name: what the model is called.
     """
     outputs = [in_format(x, data_format, key) for key, x in tensors.items()]
-    return (
-        supervised_model(image, outputs, loss_weights, name) if loss_weights else Network(image, outputs[0], name=name)
-    )
+    if loss_weights:
+        return supervised_model(image, outputs, loss_weights, name)
+    return Network(image, outputs[0], name=name)
 
 
 def in_format(x: keras.KerasTensor, data_format: str, name: str) -> keras.KerasTensor:
@@ -136,7 +128,6 @@ def image_shape(
     Args:
         backbone: the row of the network.
         input_shape: as the constructor takes it; `(None, None, 3)` means any size in either format.
-        data_format: "channels_last" or "channels_first".
         argument: what the shape is called where it is passed, for errors.
 
     Raises:

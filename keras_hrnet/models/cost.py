@@ -21,9 +21,8 @@ def cost(
     Args:
         variant: the row of the network, such as `keras_hrnet.models.VARIANTS["HRNetW48"]`.
         num_classes: classes that logits are given for.
-        head: as in `keras_hrnet.HRNet`.
+        head, **head_options: as in `keras_hrnet.HRNet`.
         image_size: (height, width) of the image, in pixels.
-        **head_options: as in `keras_hrnet.HRNet`.
 
     Returns:
         A `Cost`: of what inference computes. The auxiliary logits of "isa" are parameters and no work.

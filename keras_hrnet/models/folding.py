@@ -14,9 +14,6 @@ from keras_hrnet.layers.sublayers import children
 def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray]:
     """Computes the kernel and bias of a convolution that does what a convolution and its normalisation do.
 
-    Args:
-        layer: a built `ConvNorm` or `DepthwiseConvNorm`.
-
     Returns:
         A pair of float64 arrays: the kernel `(height, width, channels, filters)`, or `(height, width, channels, 1)` if
         it is depthwise, and the bias, one number for each channel of the result.
@@ -27,22 +24,18 @@ def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray
     kernel = _float64(layer.conv.kernel)
     is_depthwise = isinstance(layer, DepthwiseConvNorm)
     bias = _float64(layer.conv.bias) if layer.conv.use_bias else np.zeros(kernel.shape[2 if is_depthwise else 3])
-    if layer.norm is None:
+    if (norm := layer.norm) is None:
         return kernel, bias
-    gamma, beta, mean, variance = map(
-        _float64, (layer.norm.gamma, layer.norm.beta, layer.norm.moving_mean, layer.norm.moving_variance)
-    )
-    factor = gamma / np.sqrt(variance + layer.norm.epsilon)
+    gamma, beta, mean, variance = map(_float64, (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance))
+    factor = gamma / np.sqrt(variance + norm.epsilon)
     return kernel * (factor[:, None] if is_depthwise else factor), beta + (bias - mean) * factor
 
 
 def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     """Gives a layer the weights of another: the same ones, or folded where the target has no normalisation.
 
-    Args:
-        source: a built layer.
-        target: a built layer of the same class and arguments, but for `folded`; or a `PyramidConvolution` for a
-            `ConvNorm` of joined maps.
+    The two are built, and of the same class and arguments, but for `folded`; or a `ConvNorm` of joined maps and its
+    `PyramidConvolution`.
     """
     if isinstance(target, PyramidConvolution) and isinstance(source, ConvNorm):
         kernel, bias = folded_weights(source)
@@ -68,9 +61,6 @@ def divide_by_deviation(stem: Stem) -> None:
     """Lets a stem take pixels that were not divided by their deviation: the kernel of its first convolution divides.
 
     What a convolution fills the border with is 0 before the division and after it.
-
-    Args:
-        stem: a built `Stem` for images of three channels; its kernel is changed.
     """
     kernel = stem.convolutions[0].conv.kernel
     kernel.assign(_float64(kernel) / np.array(STD_RGB_255)[:, None])

@@ -121,16 +121,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     chosen = weights if weights is None else choose_weights(weights, variant.name, head and head.name, num_classes)
     options = LayerOptions(*resize_convention(variant, head, interpolation, align_corners, chosen), dtype, remat)
 
-    model = connect(
-        variant,
-        head,
-        num_classes,
-        options,
-        input_shape=input_shape,
-        data_format=data_format,
-        output_stride=output_stride,
-        name=name or variant.name,
-    )
+    of_model = {"input_shape": input_shape, "data_format": data_format, "output_stride": output_stride}
+    model = connect(variant, head, num_classes, options, **of_model, name=name or variant.name)
     if classes is not None:
         model.classes = classes
     if chosen:

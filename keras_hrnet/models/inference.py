@@ -134,16 +134,9 @@ class _Rewriting:
     def pyramid(self, layer, join):
         """Returns the layer that stands for a joining and the 1x1 convolution after it."""
         if id(layer) not in self.pyramids:
-            pyramid = PyramidConvolution(
-                layer.filters,
-                NUM_JOINED[keras.config.backend()],
-                join.interpolation,
-                join.align_corners,
-                layer.activation,
-                data_format=layer.data_format,
-                dtype=layer.dtype_policy,
-                name=layer.name,
-            )
+            convention = join.interpolation, join.align_corners
+            arguments = layer.filters, NUM_JOINED[keras.config.backend()], *convention, layer.activation
+            pyramid = PyramidConvolution(*arguments, name=layer.name, **layer.plain_options)
             self.pyramids[id(layer)] = pyramid
             self.pairs[id(layer)] = self.pairs[id(layer)][0], pyramid
         return self.pyramids[id(layer)]

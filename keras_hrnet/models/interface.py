@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_hrnet.checkpoints.convention import convention_of_model
 from keras_hrnet.layers import Normalize, Rescale
 from keras_hrnet.layers.stem import MIN_SIZE, Stem
 
@@ -228,16 +229,7 @@ def image_size(model: keras.Model, images: np.ndarray) -> tuple[int, int]:
 
 
 def check_size(model: keras.Model, labels: np.ndarray, size: tuple[int, int]) -> None:
-    """Refuses labels of another size than the pixels that they are for.
-
-    Args:
-        model: the model that gave them.
-        labels: `(batch, height, width)`.
-        size: (height, width) that they should have.
-
-    Raises:
-        ValueError: if they have another.
-    """
+    """Raises a `ValueError` for labels `(batch, height, width)` of a model whose (height, width) is not `size`."""
     if labels.shape[1:] != tuple(size):
         raise ValueError(
             f"Received logits of size {labels.shape[1:]} from the model {model.name!r} for images of size "
@@ -257,10 +249,8 @@ def resize_convention(model: keras.Model) -> dict[str, Any] | None:
     """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None where no layer says it."""
     if isinstance(model, ForeignNetwork):
         return model.convention
-    for layer in layers_of(model):
-        if hasattr(layer, "align_corners") and hasattr(layer, "interpolation"):
-            return {"interpolation": layer.interpolation, "align_corners": bool(layer.align_corners)}
-    return None
+    found = convention_of_model(model)
+    return found and {"interpolation": found.interpolation, "align_corners": bool(found.align_corners)}
 
 
 def channel_axis_of(model: keras.Model) -> int:

@@ -181,12 +181,7 @@ class Portable:
 class Network(ClassAware, Portable, keras.Model):
     """A functional `keras.Model` that knows its classes, and whose file trains on any backend.
 
-    See `ClassAware` and `Portable`.
-
-    Args:
-        inputs: as `keras.Model`.
-        outputs: as `keras.Model`.
-        name: as `keras.Model`.
+    See `ClassAware` and `Portable`. Its arguments are those of `keras.Model`.
     """
 
 
@@ -198,11 +193,6 @@ class InferenceNetwork(Network):
     lays out a constant kernel once, a variable at every call. They are taken from the weights when it first predicts,
     and again after `set_weights` and `load_weights`; who assigns to a weight by itself calls
     `make_predict_function(force=True)`.
-
-    Args:
-        inputs: as `keras.Model`.
-        outputs: as `keras.Model`.
-        name: as `keras.Model`.
     """
 
     def predict_step(self, *state_and_data: Any) -> Any:

@@ -60,18 +60,13 @@ def hierarchical_model(
     data_format: str,
     name: str,
 ) -> keras.Model:
-    """Builds a model that runs a network at several scales.
+    """Builds a `SupervisedModel` of a network at several scales, from images to logits of their height and width.
 
     Args:
-        network: as `blend_scales` takes it.
-        attention: likewise.
-        scales: factors of the image's height and width, 1 among them.
+        network, attention, scales: as `blend_scales` takes them.
         input_shape: of an image, without the batch; None where a size is not fixed.
         data_format: "channels_last" or "channels_first": of images and logits.
         name: what the model is called.
-
-    Returns:
-        A `SupervisedModel` from images to logits of their height and width.
 
     Raises:
         ValueError: if the scales are not positive numbers with 1 among them, or the image is too small for them.

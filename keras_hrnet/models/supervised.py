@@ -93,25 +93,15 @@ class Supervised:
 class SupervisedModel(ClassAware, Supervised, Portable, keras.Model):
     """A functional model that trains further logits on the same labels, and gives only the first: see `Supervised`.
 
-    Args:
-        inputs: as `keras.Model`.
-        outputs: as `keras.Model`; one tensor, from a `Supervision`.
-        name: as `keras.Model`.
+    Its arguments are those of `keras.Model`; its output is that of a `Supervision`.
     """
 
 
 def supervised_model(
     image: keras.KerasTensor, tensors: Sequence[keras.KerasTensor], loss_weights: Sequence[float], name: str
 ) -> SupervisedModel:
-    """Builds a model that gives the first of several symbolic tensors and trains the others with it.
+    """Builds a model that gives the first of several symbolic tensors of one shape, and trains the others with it.
 
-    Args:
-        image: symbolic input.
-        tensors: symbolic tensors of one shape.
-        loss_weights: what the loss of each but the first is multiplied by.
-        name: what the model is called.
-
-    Returns:
-        A `SupervisedModel`.
+    The loss of each but the first is multiplied by its weight.
     """
     return SupervisedModel(image, Supervision(loss_weights, dtype="float32", name="supervision")(tensors), name=name)

@@ -12,16 +12,7 @@ from keras_hrnet.checkpoints.naming.ssld import SSLD
 from keras_hrnet.families import is_backbone
 
 # The first that recognises the keys is used: a format with a head comes before the backbone that it shares with others.
-FORMATS = (
-    NVIDIA,
-    MMSEGMENTATION,
-    OPENSEG,
-    SSLD,
-    CLASSIFICATION,
-    SEGMENTATION,
-    PREFIXED_BACKBONE,
-    BARE_BACKBONE,
-)
+FORMATS = (NVIDIA, MMSEGMENTATION, OPENSEG, SSLD, CLASSIFICATION, SEGMENTATION, PREFIXED_BACKBONE, BARE_BACKBONE)
 
 __all__ = [
     "BARE_BACKBONE",
@@ -41,9 +32,5 @@ __all__ = [
 
 
 def recognize(keys: Collection[str]) -> Format | None:
-    """Returns the format of a weight file; None if it is not supported.
-
-    Args:
-        keys: the keys of the file, without a wrapper's prefix.
-    """
+    """Returns the format of a weight file by its keys without a wrapper's prefix; None if it is not supported."""
     return next((one for one in FORMATS if one.recognizes(keys)), None)

@@ -64,11 +64,7 @@ class Format:
 
 
 def first_replacement(table: Iterable[tuple[str, str]], text: str) -> str | None:
-    """Rewrites a text by the first pair (pattern, replacement) whose pattern matches, as `re.sub` does.
-
-    Returns:
-        The rewritten text; None if no pattern matches.
-    """
+    """Rewrites a text by the first pair (pattern, replacement) whose pattern matches, as `re.sub` does; else None."""
     for pattern, replacement in table:
         rewritten, found = re.subn(pattern, replacement, text, count=1)
         if found:

@@ -52,13 +52,9 @@ _LEAVES = {
 
 
 def name_of(path: str) -> str | None:
-    """Returns the name of a weight in the official files.
+    """Returns the name of a weight in the official files, by its path in the model; None if none holds that weight.
 
-    Args:
-        path: the weight's path in the model, such as "stage2/module_0/branch_1/block_3/conv1/conv/kernel".
-
-    Returns:
-        The name, such as "stage2.0.branches.1.3.conv1.weight"; None if no published file holds that weight.
+    That of "stage2/module_0/branch_1/block_3/conv1/conv/kernel" is "stage2.0.branches.1.3.conv1.weight".
     """
     module, _, leaf = path.rpartition("/")
     name = first_replacement((*families.WEIGHT_NAMES, *heads.WEIGHT_NAMES), f"{module}/")

@@ -25,32 +25,20 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
 
 
 def photo_uri(image: np.ndarray) -> str:
-    """Encodes a photo.
-
-    Args:
-        image: uint8 `(height, width, 3)`, RGB in [0, 255].
-
-    Returns:
-        The data URI of a JPEG of the shown size.
-    """
+    """Encodes a photo, uint8 `(height, width, 3)`, RGB in [0, 255], as the data URI of a JPEG of the shown size."""
     height, width = shown_size(*image.shape[:2])
     picture = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.LANCZOS)
     return _uri(picture, "jpeg", quality=JPEG_QUALITY, optimize=True)
 
 
 def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
-    """Encodes labels in the colours of their classes, ignored pixels black.
-
-    Args:
-        labels: integers `(height, width)`, train ids; 255 is ignored.
-        colors: `(red, green, blue)` of each class, in [0, 255].
+    """Encodes train ids `(height, width)` in the colours of their classes, ignored pixels black.
 
     Returns:
         The data URI of a PNG of the shown size, with the colours of the classes that occur.
 
     Raises:
-        TypeError: if the labels are not integers.
-        ValueError: if a label has no colour.
+        TypeError, ValueError: as `colorize`.
     """
     found, index = np.unique(_nearest(labels), return_inverse=True)
     palette = colorize(found[np.newaxis], colors)[0]
@@ -63,8 +51,7 @@ def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
     What is reduced in size shows in the strength of the orange how much of it is wrong, so that thin errors stay.
 
     Args:
-        truth: integers `(height, width)`, train ids; 255 is ignored.
-        prediction: integers `(height, width)`, train ids.
+        truth, prediction: integers `(height, width)`, train ids; true ones of 255 are ignored.
 
     Returns:
         The data URI of a PNG of the shown size.

@@ -139,13 +139,7 @@ def _template():
         f"default-src 'none'; img-src data:; style-src '{_checksum(style)}'; script-src '{_checksum(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    environment.globals |= {
-        "style": style,
-        "script": script,
-        "policy": policy,
-        "level": level,
-        "no_value": NO_VALUE,
-    }
+    environment.globals |= {"style": style, "script": script, "policy": policy, "level": level, "no_value": NO_VALUE}
     return environment.get_template("page.html")
 
 

@@ -16,13 +16,7 @@ INSTANCES_ENDING = "_gtFine_instanceIds.png"
 
 @dataclasses.dataclass(frozen=True)
 class PairFiles:
-    """The files of one pair.
-
-    Args:
-        truth: the true label ids.
-        prediction: the predicted ids.
-        instances: the true instances; None where they are not asked for.
-    """
+    """The files of one pair: true and predicted label ids, and the true instances where they are asked for."""
 
     truth: pathlib.Path
     prediction: pathlib.Path
@@ -32,15 +26,7 @@ class PairFiles:
 def find_pairs(
     predictions: str | os.PathLike, ground_truth: str | os.PathLike, *, split: str, instances: bool
 ) -> list[PairFiles]:
-    """Finds the prediction for each true label image.
-
-    Args:
-        predictions: a folder; the prediction for `aachen_000000_000019_gtFine_labelIds.png` is the one file in it or
-            below that is called `aachen_000000_000019*.png`.
-        ground_truth: the folder that holds `gtFine`, of which `split` is used; or any folder with files
-            `*_gtFine_labelIds.png` in it or below.
-        split: a folder of `gtFine`.
-        instances: whether `*_gtFine_instanceIds.png` beside each true label image is needed too.
+    """Finds the prediction for each true label image, with the arguments of `score_predictions`.
 
     Returns:
         The pairs, by the path of the truth.
@@ -79,13 +65,7 @@ def find_pairs(
 
 
 def read_label_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads a label image.
-
-    Args:
-        path: a PNG file of one channel of 8 bits, grey or with a palette; of a palette the indices count.
-
-    Returns:
-        uint8 `(height, width)`.
+    """Reads a label image, uint8 `(height, width)`, from a PNG file of 8 bits; of one with a palette, the indices.
 
     Raises:
         ValueError: if the file is none such, or cut off.
@@ -94,13 +74,7 @@ def read_label_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_instance_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads an instance image.
-
-    Args:
-        path: a PNG file of one channel of 16 bits.
-
-    Returns:
-        uint16 `(height, width)`.
+    """Reads an instance image, uint16 `(height, width)`, from a PNG file of one channel of 16 bits.
 
     Raises:
         ValueError: if the file is none such, or cut off.

@@ -41,10 +41,7 @@ class CityscapesScores:
         NaN for a class that is neither in the truth nor in the prediction. A class predicted where the truth is an
         ignored label costs nothing; an ignored label predicted where the truth is a class is a miss.
         """
-        return {
-            label.name: _ratio(self.confusion[label.id, label.id], self.confusion[label.id].sum(), self._wrong([label]))
-            for label in SCORED
-        }
+        return {label.name: self._score([label]) for label in SCORED}
 
     @property
     def class_instance_scores(self) -> dict[str, float]:
@@ -53,13 +50,7 @@ class CityscapesScores:
         Each true pixel is weighted by the mean size of its class's instances over the size of its own instance, so
         that small objects count as much as large ones. NaN as in `class_scores`, and where instances were left out.
         """
-        if self.instances is None:
-            return dict.fromkeys(_with_instances(), math.nan)
-        hits, misses = self.instances.class_hits, self.instances.class_misses
-        return {
-            name: _ratio(hits[label.id], hits[label.id] + misses[label.id], self._wrong([label]))
-            for name, label in _with_instances().items()
-        }
+        return {label.name: self._instance_score([label], "class") for label in _with_instances()}
 
     @property
     def category_scores(self) -> dict[str, float]:
@@ -67,13 +58,7 @@ class CityscapesScores:
 
         Taking one class of a category for another is no error here.
         """
-        scores = {}
-        for category in dict.fromkeys(label.category for label in SCORED):
-            labels = [label for label in SCORED if label.category == category]
-            ids = [label.id for label in labels]
-            hits = self.confusion[np.ix_(ids, ids)].sum()
-            scores[category] = _ratio(hits, self.confusion[ids].sum(), self._wrong(labels))
-        return scores
+        return {category: self._score(labels) for category, labels in _by_category(SCORED, SCORED).items()}
 
     @property
     def category_instance_scores(self) -> dict[str, float]:
@@ -82,17 +67,8 @@ class CityscapesScores:
         NaN as in `class_instance_scores`. A pixel predicted as caravan or trailer counts as vehicle here, though
         neither is scored as a class.
         """
-        scores = {}
-        for category in dict.fromkeys(label.category for label in _with_instances().values()):
-            labels = [label for label in IDENTIFIED if label.category == category]
-            ids = [label.id for label in labels]
-            if self.instances is None:
-                scores[category] = math.nan
-                continue
-            hits = self.instances.category_hits[ids].sum()
-            true = hits + self.instances.category_misses[ids].sum()
-            scores[category] = _ratio(hits, true, self._wrong(labels))
-        return scores
+        groups = _by_category(IDENTIFIED, _with_instances())
+        return {category: self._instance_score(labels, "category") for category, labels in groups.items()}
 
     @property
     def average_class_score(self) -> float:
@@ -157,15 +133,21 @@ class CityscapesScores:
 
     def __str__(self) -> str:
         images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
-        return "\n".join(
-            [
-                *_table("class", self.class_scores, self.class_instance_scores),
-                "",
-                *_table("category", self.category_scores, self.category_instance_scores),
-                "",
-                f"pixel accuracy {percent(self.pixel_accuracy)} %, {images}",
-            ]
-        )
+        classes = _table("class", self.class_scores, self.class_instance_scores)
+        categories = _table("category", self.category_scores, self.category_instance_scores)
+        accuracy = f"pixel accuracy {percent(self.pixel_accuracy)} %, {images}"
+        return "\n".join([*classes, "", *categories, "", accuracy])
+
+    def _score(self, labels):
+        ids = [label.id for label in labels]
+        return _ratio(self.confusion[np.ix_(ids, ids)].sum(), self.confusion[ids].sum(), self._wrong(labels))
+
+    def _instance_score(self, labels, kind):
+        if self.instances is None:
+            return math.nan
+        ids = [label.id for label in labels]
+        hits, misses = (getattr(self.instances, f"{kind}_{what}")[ids].sum() for what in ("hits", "misses"))
+        return _ratio(hits, hits + misses, self._wrong(labels))
 
     def _wrong(self, labels):
         """Returns the pixels that were predicted as one of the labels, while the truth is a class of another group."""
@@ -176,7 +158,13 @@ class CityscapesScores:
 
 
 def _with_instances():
-    return {label.name: label for label in SCORED if label.name in AVERAGE_INSTANCE_PIXELS}
+    return [label for label in SCORED if label.name in AVERAGE_INSTANCE_PIXELS]
+
+
+def _by_category(labels, some):
+    """Groups labels by those categories that some labels are of."""
+    categories = dict.fromkeys(label.category for label in some)
+    return {category: [label for label in labels if label.category == category] for category in categories}
 
 
 def _ratio(hits, true, wrong):

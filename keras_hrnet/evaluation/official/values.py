@@ -24,16 +24,12 @@ def mapping() -> np.ndarray:
 def check_values(
     values: np.ndarray, lengths: np.ndarray, name: str, kind: Literal["truth", "label ids", "train ids"]
 ) -> None:
-    """Refuses a label image that holds other values than it should.
+    """Raises a `ValueError` for a label image that holds other values than it should.
 
     Args:
-        values: uint8 `(num_runs,)`, the values of runs of equal pixels.
-        lengths: integers `(num_runs,)`, the pixels of each run.
+        values, lengths: integers `(num_runs,)`, the values of runs of equal pixels, and the pixels of each run.
         name: what the error calls the image.
         kind: what the image should hold: `"truth"` and `"label ids"` are 0 to 33, `"train ids"` 0 to 18 and 255.
-
-    Raises:
-        ValueError: if there is another value.
     """
     is_strange = values > (LAST_TRAIN_ID if kind == "train ids" else LAST_ID)
     if kind == "train ids":
