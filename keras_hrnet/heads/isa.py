@@ -47,10 +47,9 @@ class ISA(Head):
         x = joined(maps, options)
         auxiliary = two_convolutions(x, num_classes, "aux_head", self.kernel_size, options)
         pixels = ConvNorm(filters, 3, name="conv3x3_isa", **options.of_layer)(x)
-        context = InterlacedContext(
-            filters, key, filters, self.block_size, self.dropout, name="isa_head", **options.of_layer
-        )
-        return classifier(num_classes, "cls_head", options)(context(pixels)), auxiliary
+        of_context = filters, key, filters, self.block_size, self.dropout
+        context = InterlacedContext(*of_context, name="isa_head", **options.of_layer)(pixels)
+        return classifier(num_classes, "cls_head", options)(context), auxiliary
 
     def convolutions(self, widths: Sequence[int], num_classes: int) -> Iterator[ConvolutionCost]:
         filters, key = self.channels

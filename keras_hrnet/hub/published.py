@@ -19,13 +19,10 @@ def find_published(preset: str) -> PublishedWeights | None:
 
 
 def convention_of(row: PublishedWeights) -> dict[str, Any]:
-    """Says how a network that is given a published file's weights is to enlarge maps.
+    """Returns the arguments of `HRNetBackbone` by which it enlarges maps as a published file's weights need it.
 
     ImageNet's weights do not say so: segmentation starts from them with bilinear enlarging, in the published recipe
     too, whatever their classifier did.
-
-    Returns:
-        Arguments of `HRNetBackbone`; none where the file does not say so.
     """
     if row.dataset == "imagenet" or row.interpolation is None or row.align_corners is None:
         return {}

@@ -44,13 +44,6 @@ class Labels(keras.layers.Layer):
 
     Returns:
         Labels `(batch, height, width)` of `label_dtype`.
-
-    Example:
-
-    >>> import keras
-    >>> from keras_hrnet.layers.labels import Labels
-    >>> keras.ops.convert_to_numpy(Labels()(keras.ops.array([[[[0.5, 2.0, 1.0]]]]))).tolist()
-    [[[1]]]
     """
 
     def __init__(self, axis: int = -1, label_dtype: str = "uint8", **kwargs: Any) -> None:

@@ -172,6 +172,9 @@ class Resize(ResizingLayer):
     def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(interpolation, align_corners, autocast=False, **kwargs)
 
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        pass
+
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         x, reference = inputs
         return self.resized(keras.ops.cast(x, self.compute_dtype), spatial_size(reference, self.data_format))
@@ -196,6 +199,9 @@ class ResizeConcatenate(ResizingLayer):
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
     """
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        pass
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         size = spatial_size(inputs[0], self.data_format)

@@ -56,11 +56,9 @@ class Facade(NamedTuple):
 
     def lit(self, canvas: Canvas, color: Color, shop: Color, normal: Vector) -> Facade:
         """This facade in these colours, facing along `normal`, under the light of a canvas."""
-        red, green, blue = canvas.paint(color, normal)
-        shop_red, shop_green, shop_blue = canvas.paint(shop, normal)
-        brightness = sum(canvas.light.on(normal)) / 3
-        return self._replace(red=red, green=green, blue=blue, shop_red=shop_red, shop_green=shop_green,
-                             shop_blue=shop_blue, brightness=brightness)  # fmt: skip
+        colors = (*canvas.paint(color, normal), *canvas.paint(shop, normal))
+        lit = dict(zip(self._fields[WALL_RED:], colors, strict=False))
+        return self._replace(**lit, brightness=sum(canvas.light.on(normal)) / 3)
 
 
 WALL_RED, SHOP_RED = Facade._fields.index("red"), Facade._fields.index("shop_red")

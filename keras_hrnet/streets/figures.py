@@ -57,14 +57,12 @@ def person(canvas: Canvas, x: float, z: float, height: float, sideways: bool = F
 
 
 def head(board: Board, right: float, up: float, scale: float, skin: Color, hair: Color, from_behind: bool) -> None:
-    """Draws a head around a point."""
     board.ellipse(right, up + 0.02 * scale, 0.105 * scale, 0.135 * scale, hair)
     if not from_behind:
         board.ellipse(right, up - 0.02 * scale, 0.085 * scale, 0.105 * scale, skin)
 
 
 def helmet(board: Board, right: float, up: float, skin: Color, color: Color) -> None:
-    """Draws a head with a helmet."""
     board.ellipse(right, up - 0.02, 0.09, 0.12, skin)
     board.ellipse(right, up + 0.05, 0.13, 0.10, color)
 

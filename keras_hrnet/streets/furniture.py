@@ -8,7 +8,6 @@ LEFTWARDS, RIGHTWARDS, UPWARDS = (-1.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0
 
 
 def pole(canvas: Canvas, x: float, z: float, height: float, color: Color, radius: float = 0.06) -> None:
-    """Draws a pole."""
     board = canvas.board(x, z)
     board.box(-radius, 0, radius, height, color)
     board.box(-1.4 * radius, 0, 1.4 * radius, min(0.4, 0.2 * height), shaded(color, 0.8))
@@ -84,7 +83,6 @@ def box(canvas: Canvas, x: float, z: float, width: float, high: float, length: f
 
 
 def dustbin(canvas: Canvas, x: float, z: float, color: Color) -> None:
-    """Draws a dustbin."""
     box(canvas, x, z, 0.55, 0.95, 0.6, color)
     canvas.board(x, z).box(-0.3, 0.88, 0.3, 1.02, shaded(color, 0.7))
 
@@ -99,7 +97,6 @@ def column(canvas: Canvas, x: float, z: float, color: Color) -> None:
 
 
 def pram(canvas: Canvas, x: float, z: float, color: Color) -> None:
-    """Draws a pram."""
     board = canvas.board(x, z)
     for hub in (-0.3, 0.3):
         board.ellipse(hub, 0.14, 0.14, 0.14, (30, 30, 32))

@@ -13,7 +13,6 @@ def box_profile(length: float, low: float, high: float, slope: float = 0.0) -> l
 
 
 def bus(canvas: Canvas, pose: Pose, color: Color, stripe: Color) -> None:
-    """Draws a town bus."""
     high, length = 3.05, pose.length
     solid = Solid(canvas, pose, box_profile(length, 0.3, high, 0.15), low=0.3)
     solid.underside()

@@ -23,30 +23,11 @@ def read_table(text: str, title: str) -> tuple[PublishedWeights, ...]:
     what its files share, and the top of the table what all files share; a file may state otherwise. `{field}` in a text
     is replaced by the value of that field; a table may define further names for this purpose.
 
-    Args:
-        text: the table, in TOML.
-        title: what the table is called in errors.
+    Errors call the table by its title.
 
     Raises:
         ValueError: if a field is unknown or missing, a text has no value for a `{field}`, or the text is no such table.
         TypeError: if a value is of the wrong type.
-
-    Example:
-
-    >>> from keras_hrnet.checkpoints.published.table import read_table
-    >>> rows = read_table('''
-    ... dataset = "imagenet"
-    ... [[publisher]]
-    ... url = "https://example.org/{file}"
-    ... page = "https://example.org"
-    ... source = "README.md"
-    ... [[publisher.weights]]
-    ... name = "mine_w18"
-    ... variant = "HRNetW18"
-    ... file = "w18.pth"
-    ... ''', "mine.toml")
-    >>> rows[0].url
-    'https://example.org/w18.pth'
     """
     table = tomllib.loads(text)
     known = {*_TYPES, *re.findall(_PLACEHOLDER, text)}

@@ -167,9 +167,7 @@ def _count_instances(instances, prediction, lengths, name):
     def by_label(pixels):
         return np.bincount(labels, pixels * weights, NUM_IDS)
 
-    return InstanceCounts(
-        by_label(hits), by_label(sizes - hits), by_label(category_hits), by_label(sizes - category_hits)
-    )
+    return InstanceCounts(*map(by_label, (hits, sizes - hits, category_hits, sizes - category_hits)))
 
 
 def _check_instances(instances, labels, name):
