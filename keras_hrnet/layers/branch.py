@@ -38,44 +38,43 @@ def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
 class Branch(FoldableLayer):
     """Runs a map through blocks at one resolution.
 
-        The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
-        that argument, as a `FoldableLayer` does; any other block is not folded. A block makes its weights in `build`, and
-        keeps height and width. Its result has `kind.expansion` times `filters` channels, or `filters` if the class has no
-        such attribute.
+    The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
+    that argument, as a `FoldableLayer` does; any other block is not folded. A block makes its weights in `build`, and
+    keeps height and width. Its result has `kind.expansion` times `filters` channels, or `filters` if the class has no
+    such attribute.
 
-        Args:
-            filters: channels of the blocks; a bottleneck's result has four times as many.
-            num_blocks: number of blocks.
-                block: "basic", "bottleneck", "depthwise_bottleneck", or a layer class registered with Keras, or the name that
-                it is registered by.
-                remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
+    Args:
+        filters: channels of the blocks; a bottleneck's result has four times as many.
+        num_blocks: number of blocks.
+        block: the kind of block; see `Block`.
+        remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
 
-        Call arguments:
-            x: float `(batch, height, width, channels)`.
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
 
-        Returns:
-            float `(batch, height, width, filters)`, or `expansion` times `filters`.
+    Returns:
+        float `(batch, height, width, filters)`, or `expansion` times `filters`.
 
-        Raises:
-            ValueError: if there is no such block.
+    Raises:
+        ValueError: if there is no such block.
 
-        Example:
+    Example:
 
-        >>> import keras
-        >>> from keras_hrnet.layers import Branch, ConvNorm, FoldableLayer
-        >>> @keras.saving.register_keras_serializable(package="example")
-        ... class Plain(FoldableLayer):
-        ...     def __init__(self, filters, **kwargs):
-        ...         super().__init__(**kwargs)
-        ...         self.filters = filters
-        ...         self.convolution = ConvNorm(filters, 3, name="convolution", **self.options)
-        ...     def build(self, input_shape):
-        ...         self.convolution.build(input_shape)
-        ...     def call(self, x, training=None):
-        ...         return self.convolution(x, training=training)
-        >>> branch = Branch(16, 3, Plain, data_format="channels_last")
-        >>> branch.block, branch.compute_output_shape((None, 32, 32, 8))
-        ('example>Plain', (None, 32, 32, 16))
+    >>> import keras
+    >>> from keras_hrnet.layers import Branch, ConvNorm, FoldableLayer
+    >>> @keras.saving.register_keras_serializable(package="example")
+    ... class Plain(FoldableLayer):
+    ...     def __init__(self, filters, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.filters = filters
+    ...         self.convolution = ConvNorm(filters, 3, name="convolution", **self.options)
+    ...     def build(self, input_shape):
+    ...         self.convolution.build(input_shape)
+    ...     def call(self, x, training=None):
+    ...         return self.convolution(x, training=training)
+    >>> branch = Branch(16, 3, Plain, data_format="channels_last")
+    >>> branch.block, branch.compute_output_shape((None, 32, 32, 8))
+    ('example>Plain', (None, 32, 32, 16))
     """
 
     def __init__(

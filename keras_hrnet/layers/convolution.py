@@ -66,8 +66,43 @@ def classifier_initializer() -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(scale=1 / 3, mode="fan_in", distribution="uniform")
 
 
+class WithMargin:
+    """What convolutions of Keras gain here: zeros around a map, `margin` pixels wide, and PyTorch's own operation."""
+
+    def widened(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        if self.margin == 0:
+            return inputs
+        padding = [(0, 0)] * 4
+        for axis in spatial_axes(self.data_format):
+            padding[axis] = (self.margin, self.margin)
+        return keras.ops.pad(inputs, padding)
+
+    def convolve_on_torch(self, inputs: torch.Tensor, kernel_axes: tuple[int, ...], groups: int = 1) -> torch.Tensor:
+        from torch.nn import functional
+
+        y = functional.conv2d(
+            inputs.permute(0, 3, 1, 2),
+            keras.ops.convert_to_tensor(self.kernel).permute(kernel_axes),
+            keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
+            stride=self.strides,
+            padding=self.margin or self.padding,
+            dilation=self.dilation_rate,
+            groups=groups,
+        )
+        return in_place.activate(y.permute(0, 2, 3, 1), self.activation)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        shape = list(input_shape)
+        for axis in spatial_axes(self.data_format):
+            shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
+        return super().compute_output_shape(tuple(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin}
+
+
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Convolution(keras.layers.Conv2D):
+class Convolution(WithMargin, keras.layers.Conv2D):
     """Convolves a map as Keras does, with symmetric padding, and by the backend's own operation if that is faster.
 
     PyTorch convolves a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
@@ -107,31 +142,10 @@ class Convolution(keras.layers.Conv2D):
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
-            return in_place.activate(self.convolve_on_torch(inputs), self.activation)
+            return self.convolve_on_torch(inputs, (3, 2, 0, 1))
         if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
             return self.convolve_on_tensorflow(inputs)
         return super().call(self.widened(inputs))
-
-    def widened(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if self.margin == 0:
-            return inputs
-        padding = [(0, 0)] * 4
-        for axis in spatial_axes(self.data_format):
-            padding[axis] = (self.margin, self.margin)
-        return keras.ops.pad(inputs, padding)
-
-    def convolve_on_torch(self, inputs: torch.Tensor) -> torch.Tensor:
-        from torch.nn import functional
-
-        y = functional.conv2d(
-            inputs.permute(0, 3, 1, 2),
-            keras.ops.convert_to_tensor(self.kernel).permute(3, 2, 0, 1),
-            keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
-            stride=self.strides,
-            padding=self.margin or self.padding,
-            dilation=self.dilation_rate,
-        )
-        return y.permute(0, 2, 3, 1)
 
     def convolve_on_tensorflow(self, inputs: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
@@ -150,15 +164,6 @@ class Convolution(keras.layers.Conv2D):
         y = self.activation(y)
         return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape = list(input_shape)
-        for axis in spatial_axes(self.data_format):
-            shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
-        return super().compute_output_shape(tuple(shape))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin}
-
 
 class NormalizedConvolution(FoldableLayer):
     """What `ConvNorm` and `DepthwiseConvNorm` share: normalisation and activation after a convolution.
@@ -170,7 +175,6 @@ class NormalizedConvolution(FoldableLayer):
         strides: step in both directions.
         activation: "relu", "gelu" or any other of Keras, or None for none.
         use_bias: whether the convolution adds a bias before the normalisation.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
     """
 
     def __init__(
@@ -198,8 +202,7 @@ class NormalizedConvolution(FoldableLayer):
             "margin": 0 if self.strides == 1 else self.kernel_size // 2,
             "activation": self.activation if self.folded else None,
             "use_bias": self.use_bias or self.folded,
-            "data_format": self.data_format,
-            "dtype": self.dtype_policy,
+            **self.plain_options,
         }
 
     def make_norm(self) -> BatchNorm | None:

@@ -1,21 +1,14 @@
 """Depthwise convolution: each channel by a kernel of its own, then batch normalisation and an activation."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
-from keras_hrnet.layers import in_place
-from keras_hrnet.layers.convolution import HeNormalFanOut, NormalizedConvolution
-from keras_hrnet.layers.data_format import Shape, spatial_axes
-
-if TYPE_CHECKING:
-    import torch
+from keras_hrnet.layers.convolution import HeNormalFanOut, NormalizedConvolution, WithMargin
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class DepthwiseConvolution(keras.layers.DepthwiseConv2D):
+class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
     """Convolves each channel of a map by itself as Keras does, with symmetric padding.
 
     On PyTorch, a map whose channels lie last in memory is convolved as it is, as `Convolution` does it.
@@ -40,36 +33,8 @@ class DepthwiseConvolution(keras.layers.DepthwiseConv2D):
         # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
         plain = self.depth_multiplier == 1 and (self.padding == "valid" or self.strides == (1, 1))
         if keras.config.backend() == "torch" and self.data_format == "channels_last" and plain:
-            return in_place.activate(self.convolve_on_torch(inputs), self.activation)
-        if self.margin:
-            padding = [(0, 0)] * 4
-            for axis in spatial_axes(self.data_format):
-                padding[axis] = (self.margin, self.margin)
-            inputs = keras.ops.pad(inputs, padding)
-        return super().call(inputs)
-
-    def convolve_on_torch(self, inputs: torch.Tensor) -> torch.Tensor:
-        from torch.nn import functional
-
-        y = functional.conv2d(
-            inputs.permute(0, 3, 1, 2),
-            keras.ops.convert_to_tensor(self.kernel).permute(2, 3, 0, 1),
-            keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
-            stride=self.strides,
-            padding=self.margin or self.padding,
-            dilation=self.dilation_rate,
-            groups=inputs.shape[3],
-        )
-        return y.permute(0, 2, 3, 1)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape = list(input_shape)
-        for axis in spatial_axes(self.data_format):
-            shape[axis] = None if shape[axis] is None else shape[axis] + 2 * self.margin
-        return super().compute_output_shape(tuple(shape))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin}
+            return self.convolve_on_torch(inputs, (2, 3, 0, 1), groups=inputs.shape[3])
+        return super().call(self.widened(inputs))
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -77,15 +42,10 @@ class DepthwiseConvNorm(NormalizedConvolution):
     """Convolves each channel of a map by itself, normalises it over the batch, and applies an activation.
 
     Args:
-        kernel_size: height and width of the kernel, odd.
-        strides: step in both directions. A strided convolution pads both sides equally, as PyTorch does.
-        activation: "relu", "gelu" or any other of Keras, or None for none.
-        use_bias: whether the convolution adds a bias before the normalisation.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+        kernel_size, strides, activation, use_bias: as in `ConvNorm`.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / strides), ceil(width / strides), channels)`.

@@ -87,16 +87,7 @@ class Bottleneck(_ResidualBlock):
 class DepthwiseBottleneck(Bottleneck):
     """Adds to a map its 1x1, depthwise 3x3 and 1x1 convolutions, the last of which widens it four times.
 
-    Args:
-        filters: channels of the inner convolutions.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
-
-    Returns:
-        float `(batch, height, width, 4 * filters)`, not negative.
+    Its argument, inputs and results are those of `Bottleneck`.
 
     Reference: HRNet/HRFormer, cls/models/modules/bottleneck_block.py, `BottleneckDWP`.
     """

@@ -9,6 +9,7 @@ from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.window_attention import WindowAttention
 
 # HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/transformer_block.py, `GeneralTransformerBlock`.
@@ -28,7 +29,6 @@ class StochasticDepth(keras.layers.Dropout):
 
     Call arguments:
         inputs: float `(batch, height, width, channels)`, or channels first.
-        training: whether this is a training step.
 
     Returns:
         float, of the same shape.
@@ -49,11 +49,9 @@ class FeedForward(FoldableLayer):
 
     Args:
         expansion: channels inside, as a multiple of the map's.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float, of the same shape.
@@ -72,9 +70,7 @@ class FeedForward(FoldableLayer):
         options = {"activation": "gelu", "use_bias": True, **self.options}
         self.fc1 = ConvNorm(self.expansion * channels, 1, name="fc1", **options)
         self.fc2 = ConvNorm(channels, 1, name="fc2", **options)
-        for layer in (self.fc1, self.dw3x3, self.fc2):
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
+        build_in_order((self.fc1, self.dw3x3, self.fc2), input_shape)
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         for layer in (self.fc1, self.dw3x3, self.fc2):
@@ -93,11 +89,9 @@ class TransformerBlock(FoldableLayer):
         num_heads: heads of the attention.
         window_size: height and width of a window, in pixels of the map.
         drop_path: share of the samples for which training leaves each of the two parts out.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
-        training: whether this is a training step.
 
     Returns:
         float, of the same shape.

@@ -23,11 +23,9 @@ class TransformerBranch(FoldableLayer):
         window_size: height and width of a window, in pixels of the map.
         drop_paths: for each block, the share of the samples for which training leaves its parts out.
         remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
-        training: whether this is a training step.
 
     Returns:
         float, of the same shape.
@@ -70,17 +68,7 @@ class TransformerModule(ParallelModule):
         num_heads: for each branch, the heads of its attention.
         window_size: height and width of a window, in pixels of each map.
         drop_paths: for each block of a branch, the share of the samples for which training leaves its parts out.
-        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
-            their inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
-            the one before it (rounded up).
-        training: whether this is a training step.
-
-    Returns:
-        A list of the same shapes, not negative.
+        remat, and what a call takes and returns: as in `HighResolutionModule`.
 
     Raises:
         ValueError: as `WindowAttention`.
@@ -110,17 +98,7 @@ class TransformerStage(ModuleSequence):
         window_size: height and width of a window, in pixels of each map.
         drop_paths: for each module, a list of the shares of the samples for which training leaves out the parts of its
             blocks, one for each block of a branch.
-        remat: whether training computes branches and fuse layers again in the backward pass, instead of keeping their
-            inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
-    Call arguments:
-        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
-            the one before it (rounded up).
-        training: whether this is a training step.
-
-    Returns:
-        A list of the same shapes, not negative.
+        remat, and what a call takes and returns: as in `HighResolutionModule`.
 
     Raises:
         ValueError: as `WindowAttention`.

@@ -23,7 +23,6 @@ class WindowAttention(MapLayer):
     Args:
         num_heads: heads; the channels of the map must be a multiple of it.
         window_size: height and width of a window, in pixels of the map.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
