@@ -142,5 +142,5 @@ def test_a_block_may_be_named_as_it_is_registered():
 @pytest.mark.parametrize("block", ["dense", "tests>Dense", Unregistered, None])
 @pytest.mark.parametrize("make", [Branch, Stage, lambda n, m, block: HighResolutionModule(m, block=block)])
 def test_an_unknown_block_is_refused(make, block):
-    with pytest.raises(ValueError, match=r"Received block=.*\. Expected one of \['basic', 'bottleneck'\], or a layer"):
+    with pytest.raises(ValueError, match=r"Received block=.*\. Expected one of \['basic', .*\], or a layer"):
         make(4, 1, block=block)
