@@ -31,6 +31,11 @@ def convert(
 ) -> None:
     """Build the network that a published weight file was made for, load the file, and save it for Keras."""
     _check_output(output, overwrite)
+    if skip_head and classes is not None:
+        raise ValueError(
+            f"Received --classes {classes} and --skip-head. Expected one of them: a backbone has no classes. Leave one "
+            "out."
+        )
     network = describe_checkpoint(checkpoint)
     options = dict(network.options)
     if skip_head:

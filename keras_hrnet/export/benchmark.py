@@ -17,6 +17,7 @@ import numpy as np
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
 from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.export.pipeline import size_of
+from keras_hrnet.models.interface import check_pixels
 
 LAST_LINES = 10
 
@@ -87,8 +88,11 @@ def benchmark_files(
         on_run: called after each run of each file.
 
     Raises:
-        ValueError: if a file is none of these, cannot be run, or answers at another size than the first.
+        ValueError: if a file is none of these, cannot be run, or answers at another size than the first, or the images
+            are not in [0, 255].
     """
+    if images is not None:
+        check_pixels(np.asarray(images))
     options = {"image_size": image_size, "batch_size": batch_size, "num_threads": num_threads or os.cpu_count()}
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))

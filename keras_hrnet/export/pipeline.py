@@ -14,7 +14,7 @@ from keras_hrnet.export.format import Format
 from keras_hrnet.export.images import read_images
 from keras_hrnet.export.metadata import describe
 from keras_hrnet.export.options import ExportOptions
-from keras_hrnet.export.process import write_in_process
+from keras_hrnet.export.process import check_importable, write_in_process
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.models import optimize_for_inference
 
@@ -46,6 +46,8 @@ def export_network(
     """
     path = _checked_path(kind, path)
     options = options.for_model(model)
+    if keras.config.backend() != "tensorflow":
+        check_importable(model)
     verification, calibration = read_images(options, representative_data)
     expected = reference(model, options, verification)
     metadata = describe(model, options, class_names)

@@ -40,15 +40,30 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
         raise RuntimeError(
             f"The TensorFlow process that converts the model {network.name!r} ended with status {finished.returncode}. "
             "Expected 0. Read its last lines; layers of your own must be registered with "
-            "keras.saving.register_keras_serializable in a module that it can import, which the script that is run is "
-            f"not:\n{lines}"
+            f"keras.saving.register_keras_serializable in a module that it can import:\n{lines}"
+        )
+
+
+def check_importable(network: keras.Model) -> None:
+    """Refuses a network with layers that another process cannot import.
+
+    Raises:
+        ValueError: if the class of a layer is defined in the script or notebook that is run.
+    """
+    own = sorted({type(layer).__name__ for layer in sublayers(network) if type(layer).__module__ == "__main__"})
+    if own:
+        raise ValueError(
+            f"Received the model {network.name!r} with layers of {', '.join(own)}, defined in the script or notebook "
+            f"that is run. Expected classes in a module, as the {keras.config.backend()} backend exports by way of a "
+            "TensorFlow process, which imports them. Move them to a file beside the script, decorate them there with "
+            "keras.saving.register_keras_serializable, and import them from it."
         )
 
 
 def _modules(network):
     """Returns the modules of a network's layers, which register them with Keras, and their files."""
     names = {type(layer).__module__ for layer in sublayers(network)}
-    return {name: getattr(sys.modules[name], "__file__", None) for name in sorted(names - {"__main__"})}
+    return {name: getattr(sys.modules[name], "__file__", None) for name in sorted(names)}
 
 
 def _environment():

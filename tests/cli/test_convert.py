@@ -129,6 +129,16 @@ def test_the_backbone_alone_is_written_on_request(convert, file, tmp_path):
     assert set(model.output) == {"P2", "P3", "P4", "P5"}
 
 
+def test_the_classes_are_named_where_the_file_does_not_name_them(convert, build, run, published_file, tmp_path):
+    file = published_file(weights_of(build(num_classes=3, head="fcn")))
+    result = run(file, tmp_path / "other.keras", "--classes", "road,sky")
+    assert "Received 2 class names for 'Tiny', which has 3 classes" in str(result.exception)
+    model, _ = convert(file, tmp_path / "out.keras", "--classes", "road,sky,tree")
+    assert model.class_names == ("road", "sky", "tree")
+    result = run(file, tmp_path / "other.keras", "--classes", "road,sky", "--skip-head")
+    assert "a backbone has no classes. Leave one out" in str(result.exception)
+
+
 def test_what_is_there_is_replaced_on_request_only(run, file, tmp_path):
     (tmp_path / "out.keras").write_text("precious")
     result = run(file, tmp_path / "out.keras")

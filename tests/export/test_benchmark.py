@@ -33,6 +33,11 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
 
 
+def test_images_that_are_no_pixels_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(ValueError, match=r"float64 values in \[0.5, 0.5\]. Expected RGB in \[0, 255\]"):
+        benchmark_files([tmp_path / "a.tflite"], images=np.full((1, 32, 64, 3), 0.5))
+
+
 @pytest.mark.slow
 def test_each_runner_answers_as_the_network(network, files, images):
     expected = network.predict_on_batch(images)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet.export import run_tflite
+from keras_hrnet.export import export_tflite, run_tflite
 from keras_hrnet.export.conversion import TFLiteOptions
 from keras_hrnet.export.process import write_in_process
 
@@ -38,3 +38,12 @@ def test_a_process_that_fails_is_told_with_its_last_lines(tmp_path):
     with pytest.raises(RuntimeError, match=r"(?s)model 'strange' ended with status 1.*Could not .*Unregistered"):
         write_in_process("tflite", network, TFLiteOptions((16, 24)), tmp_path / "a.tflite")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(keras.config.backend() == "tensorflow", reason="exports in its own process")
+def test_layers_of_the_script_that_is_run_are_refused_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Twice, "__module__", "__main__")
+    image = keras.Input((None, None, 3))
+    network = keras.Model(image, keras.Sequential([Twice()])(image), name="mine")
+    with pytest.raises(ValueError, match=r"'mine' with layers of Twice, defined in the script.*Move them to a file"):
+        export_tflite(network, tmp_path / "a.tflite", image_size=(4, 5))
