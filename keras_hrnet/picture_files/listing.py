@@ -26,8 +26,11 @@ def names(folder: Path) -> list[str]:
 
     Raises:
         PermissionError: if the folder cannot be read.
+        FileNotFoundError: if it is a link to nothing.
     """
     if not is_folder(folder):
+        if _is_broken(folder):
+            raise _broken_link(folder)
         return []
     with _permitted(folder):
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
@@ -76,12 +79,20 @@ def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
             yield from (f"{entry.name}/{name}" for name in names_below(path, skipped))
 
 
+def _is_broken(path):
+    return path.is_symlink() and not os.path.exists(path)
+
+
+def _broken_link(link):
+    return FileNotFoundError(
+        f"{link} is a link to {os.readlink(link)}, which does not exist. Expected a folder or a file. Restore it, or "
+        "remove the link."
+    )
+
+
 def _check_link(link):
-    if not os.path.exists(link) and not link.suffix:
-        raise FileNotFoundError(
-            f"{link} is a link to {os.readlink(link)}, which does not exist. Expected a folder or a file. Restore it, "
-            "or remove the link."
-        )
+    if _is_broken(link) and not link.suffix:
+        raise _broken_link(link)
     if link.is_dir() and link.resolve() in (parent.resolve() for parent in link.absolute().parents):
         raise ValueError(
             f"{link} is a link to {link.resolve()}, a folder that it lies in: its files would be found without end. "

@@ -9,6 +9,7 @@ from PIL import Image
 
 import keras_hrnet.data
 from keras_hrnet.data import data_set
+from keras_hrnet.data.files.splits import list_split
 from keras_hrnet.data_sets import DATA_SETS, Classes, DataSet, LabelValues, Layout
 
 pytestmark = pytest.mark.once
@@ -122,6 +123,20 @@ def test_foreign_label_images_are_named(row, pixels, message, garden, tmp_path):
     write(tmp_path / "masks/train/bed0/2_mask.png", pixels)
     with pytest.raises(ValueError, match=f"2_mask.png {message}"):
         data_set(row, tmp_path, "train")
+
+
+def test_names_that_look_equal_are_matched_whatever_unicode_they_are_written_in(tmp_path):
+    write(tmp_path / "photos/train/bed/\u00e9.png", np.zeros((*SIZE, 3)))
+    write(tmp_path / "masks/train/bed/e\u0301_mask.png", np.full(SIZE, 255))
+    listing = list_split(tmp_path, BY_VALUE, "train")
+    assert ([len(found) for found in listing]) == [1, 0, 0]
+
+
+def test_a_folder_that_is_a_link_to_nothing_is_not_passed_over(garden, tmp_path):
+    garden(BY_VALUE)
+    (tmp_path / "photos/train/bed.2").symlink_to(tmp_path / "gone")
+    with pytest.raises(FileNotFoundError, match=r"bed.2 is a link to .*gone, which does not exist"):
+        data_set(BY_VALUE, tmp_path, "train")
 
 
 def test_what_is_missing_is_named_with_where_it_comes_from(garden, tmp_path):

@@ -1,6 +1,7 @@
 """The files of a known data set: which belong together, and where what is missing comes from."""
 
 import dataclasses
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -134,15 +135,19 @@ def _images(root, data_set, split):
             f"Get it from its source: {data_set.source}"
         )
     lines = path.read_text(encoding="utf-8").splitlines()
-    listed = {PurePosixPath(line.split()[0]).stem for line in lines if line.strip()}
-    images = {stars: image for stars, image in images.items() if image.stem in listed}
-    missing = sorted(listed - {image.stem for image in images.values()})
+    listed = {_name(PurePosixPath(line.split()[0])) for line in lines if line.strip()}
+    images = {stars: image for stars, image in images.items() if _name(image) in listed}
+    missing = sorted(listed - {_name(image) for image in images.values()})
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(listed)} images that {path} lists are not in {root / folder}. The first is "
             f"{missing[0]}. Unpack {data_set.archive_of(folder)} at {root}, or remove these lines."
         )
     return images
+
+
+def _name(path):
+    return unicodedata.normalize("NFC", path.stem)
 
 
 def _pairs(root, data_set, split):
@@ -166,7 +171,8 @@ def _matching(folder, pattern):
     found = {}
     for name in [head] if rest and not star else names(folder):
         if len(name) >= len(start + end) and name.startswith(start) and name.endswith(end):
-            stars = (name[len(start) : len(name) - len(end)],) if star else ()
+            # A name is written in one way on macOS and in another elsewhere; both are one name.
+            stars = (unicodedata.normalize("NFC", name[len(start) : len(name) - len(end)]),) if star else ()
             below = _matching(folder / name, rest) if rest else {(): folder / name}
             found |= {(*stars, *others): path for others, path in below.items()}
     return found
