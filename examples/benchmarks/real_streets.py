@@ -277,8 +277,8 @@ def score_of(result):
 
 RECIPE = Recipe(
     source="The comparison on real streets.",
-    learning_rate=0.01,
-    weight_decay=1e-4,
+    optimizer="adamw",
+    weight_decay=0.02,
     class_weights=None,
     scales=(0.75, 1.5),
     scale_step=None,

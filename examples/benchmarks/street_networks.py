@@ -56,7 +56,6 @@ def deeplab_v3_plus(num_classes):
         stackwise_num_blocks=[3, 4, 6, 3],
         stackwise_num_strides=[1, 2, 2, 2],
         block_type="bottleneck_block",
-        use_pre_activation=True,
     )
     backbone = keras_hub.models.DeepLabV3Backbone(
         encoder, "P5", upsampling_size=8, dilation_rates=[6, 12, 18], low_level_feature_key="P2"

@@ -1,6 +1,7 @@
 """Finds the value of each weight of a model in a weight file, and converts it exactly."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence, Set
 
 import keras
@@ -14,6 +15,10 @@ from keras_hrnet.checkpoints.report import listed
 # HRNet-Semantic-Segmentation, branch master, lib/models/sync_bn/inplace_abn/src/inplace_abn_cuda.cu, `forward_kernel`.
 INPLACE_ABN_EPSILON = np.float32(1e-5)
 
+# The path of the kernel that the image meets, in networks of all families.
+FIRST_KERNEL = r"stem/conv1/conv/kernel$"
+RGB_CHANNELS = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -25,6 +30,7 @@ class Source:
         key: the file's key for it; its path in the model if the format has none.
         folded_key: the key of the bias that is folded into it, if it is such a moving mean.
         bare_kernel_key: the key of the kernel of the same layer, if it is a bias that files of this format do not have.
+        is_adapted: whether it is the first kernel of a network for another number of channels than the file's RGB.
     """
 
     weight: keras.Variable
@@ -32,6 +38,7 @@ class Source:
     key: str
     folded_key: str | None = None
     bare_kernel_key: str | None = None
+    is_adapted: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -49,6 +56,7 @@ class Source:
         if len(shape) != 4:
             return shape[::-1]
         height, width, channels, filters = shape
+        channels = RGB_CHANNELS if self.is_adapted else channels
         return (channels, filters, height, width) if self.is_depthwise else (filters, channels, height, width)
 
     @property
@@ -70,10 +78,33 @@ class Source:
             array = array - arrays[self.folded_key]
         if inplace_abn and self.weight.path.endswith("/gamma"):
             array = np.abs(array) + INPLACE_ABN_EPSILON
+        if self.is_adapted:
+            array = adapted_kernel(array, self.weight.shape[2])
         # From PyTorch's (out, in, height, width) to (height, width, in, out), and from (out, in) to (in, out).
         if array.ndim == 4:
             return array.transpose((2, 3, 0, 1) if self.is_depthwise else (2, 3, 1, 0))
         return array.T
+
+
+def adapted_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Makes a kernel for images of another number of channels from one for RGB.
+
+    For one channel, it is the sum over the three: a grey image gives what the same image as RGB gave. For others, the
+    three are repeated in their order, and multiplied by 3 / `channels`: images whose channels are all alike give that
+    too.
+
+    Args:
+        kernel: `(filters, 3, height, width)`.
+        channels: the number of channels of the images.
+
+    Returns:
+        `(filters, channels, height, width)`, of the same dtype.
+
+    Reference: huggingface/pytorch-image-models, timm/models/_manipulate.py, `adapt_input_conv`.
+    """
+    if channels == 1:
+        return kernel.sum(axis=1, keepdims=True, dtype=kernel.dtype)
+    return kernel[:, np.arange(channels) % RGB_CHANNELS] * kernel.dtype.type(RGB_CHANNELS / channels)
 
 
 def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
@@ -90,9 +121,15 @@ def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
             key=contents.key_of(name) or weight.path,
             folded_key=contents.folded_key_of(name, held),
             bare_kernel_key=contents.key_of(name.removesuffix("bias") + "weight") if name in zeros else None,
+            is_adapted=_is_adapted(weight, contents.arrays.get(contents.key_of(name))),
         )
         for weight, name in named
     ]
+
+
+def _is_adapted(weight, array):
+    is_first = re.search(FIRST_KERNEL, weight.path) and array is not None and array.ndim == 4
+    return bool(is_first and array.shape[1] == RGB_CHANNELS != weight.shape[2])
 
 
 def uses_inplace_abn(contents: Contents, asked: bool | None) -> tuple[bool, tuple[str, ...]]:
@@ -128,6 +165,9 @@ def conversion_notes(contents: Contents, sources: Sequence[Source]) -> list[str]
     notes = [f"biases folded into the moving mean of the normalisation after them: {listed(folded)}"] if folded else []
     if zeros:
         notes.append(f"biases that such files do not have, set to zero: {listed(zeros)}")
+    for channels in (source.weight.shape[2] for source in sources if source.is_adapted):
+        how = "summed over the three" if channels == 1 else f"repeated in their order, times {RGB_CHANNELS}/{channels}"
+        notes.append(f"the first kernel, of RGB, was adapted to {channels} channel{'s' * (channels > 1)}: {how}")
     if contents.format.channel_order == "BGR":
         notes.append("trained on BGR pixels: pass images with reversed channels, images[..., ::-1]")
     return notes

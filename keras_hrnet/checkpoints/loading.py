@@ -30,7 +30,9 @@ def load_checkpoint(
     The format is recognised by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
     OCR and hierarchical networks, mmsegmentation, openseg.pytorch, or a backbone alone. Their differences are converted
     exactly, and reported: a bias before a normalisation is folded into its moving mean; a bias that such files do not
-    have is zero; the scale of InPlaceABN is |gamma| + 1e-5.
+    have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another number of channels than RGB's
+    three, the first kernel is adapted, as timm does: summed over the three for one channel, else repeated in their
+    order and multiplied by 3 / channels.
 
     Args:
         model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose

@@ -15,6 +15,7 @@ from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_networ
 from keras_hrnet.evaluation.photos import find_photos, read_image
 from keras_hrnet.export import export_onnx, export_saved_model, export_tflite
 from keras_hrnet.models import classes_of, optimize_for_inference
+from keras_hrnet.models.interface import num_channels
 from keras_hrnet.replacing import replacing
 
 # As many as `export_tflite` takes the ranges of values from.
@@ -88,7 +89,7 @@ def export(
             ignore_label=ignore_label, id_map=id_map, palette=palette,
             classes=None if images is None else classes_of(network),
         )  # fmt: skip
-    shared = {"image_size": image_size, "representative_data": _images(described, photos, image_size)}
+    shared = {"image_size": image_size, "representative_data": _images(network, described, photos, image_size)}
     if kind == ".tflite":
         options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
         report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
@@ -110,13 +111,14 @@ def _check_options(kind, **given):
         )
 
 
-def _images(described, photos, size):
+def _images(network, described, photos, size):
     if described is not None:
         return described.dataset("train", batch_size=1, crop_size=size)
     if photos is None:
         return None
-    paths = find_photos(photos)[:NUM_PHOTOS]
-    return np.stack([_fitted(read_image(path), size) for path in paths])
+    channels = num_channels(network)
+    paths = find_photos(photos, channels)[:NUM_PHOTOS]
+    return np.stack([_fitted(read_image(path, channels), size) for path in paths])
 
 
 def _fitted(image, size):
@@ -124,5 +126,7 @@ def _fitted(image, size):
     scale = min(length / wanted for length, wanted in zip(image.shape, size, strict=False))
     height, width = (min(length, round(wanted * scale)) for length, wanted in zip(image.shape, size, strict=False))
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    picture = PIL.Image.fromarray(image[top : top + height, left : left + width])
-    return np.asarray(picture.resize(size[::-1], PIL.Image.Resampling.BILINEAR))
+    middle = np.moveaxis(image[top : top + height, left : left + width], -1, 0)
+    # Pillow resizes each channel by itself, and knows pictures of up to four.
+    pictures = (PIL.Image.fromarray(channel).resize(size[::-1], PIL.Image.Resampling.BILINEAR) for channel in middle)
+    return np.stack([np.asarray(picture) for picture in pictures], axis=-1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from keras_hrnet.data.files.folders import find_folder_pairs
+from keras_hrnet.data.files.images import check_channels
 from keras_hrnet.data.files.parts import part_of
 from keras_hrnet.data.label_coding import coding_of
 from keras_hrnet.data.occurrence import warn_of_missing
@@ -33,6 +34,7 @@ def folders(
     batch_size: int = 1,
     crop_size: tuple[int, int] | None = None,
     augment: bool | None = None,
+    channels: int = 3,
     class_uniform: float = 0.0,
     verify: bool = True,
     damaged: Literal["error", "skip"] = "error",
@@ -72,6 +74,8 @@ def folders(
             can do where all have one. Evaluation has none.
         augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
             where `split` is "train", or without splits where a `crop_size` is given.
+        channels: 3 to read pictures as RGB, 1 as grey, or as many as all of them have, such as 4 for PNG in RGBA: those
+            are read as they are stored. Training leaves the colours of what is not RGB as they are.
         class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].
         verify: whether to read all files once, to find damaged ones and foreign values before training does.
         damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
@@ -85,10 +89,10 @@ def folders(
             images are changed as in the published Cityscapes recipe.
 
     Returns:
-        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`
-        has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for copies of the
-        same files; of whole images in order, `image_names` says what these are called.
+        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
+        in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute
+        `classes` has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for
+        copies of the same files; of whole images in order, `image_names` says what these are called.
 
     Raises:
         TypeError: if an argument is of the wrong kind.
@@ -118,6 +122,7 @@ def folders(
         augmentation=augmentation,
         batch_size=batch_size,
         crop_size=crop_size,
+        channels=channels,
         class_uniform=class_uniform,
         cache=cache,
         seed=seed,
@@ -125,7 +130,7 @@ def folders(
         deterministic=deterministic,
         num_parallel_calls=num_parallel_calls,
     )
-    source = _open(images, labels, part, known=coding.label_values, verify=verify, damaged=damaged)
+    source = _open(images, labels, part, channels, known=coding.label_values, verify=verify, damaged=damaged)
     description = str(images) if isinstance(images, str | os.PathLike) else f"{len(source.names)} files"
     dataset = make_dataset(source, coding, options, description=description)
     if options.augment:
@@ -133,9 +138,12 @@ def folders(
     return dataset
 
 
-def _open(images, labels, part, *, verify, **options):
+def _open(images, labels, part, channels, *, verify, **options):
     if labels is not None:
-        return open_files(find_folder_pairs(images, labels, part), verify=verify, **options)
+        pairs = find_folder_pairs(images, labels, part)
+        if channels not in (1, 3):
+            check_channels([pair.image for pair in pairs], channels)
+        return open_files(pairs, verify=verify, **options)
     if part is not None:
         raise ValueError(
             f"Received val_share={part.val_share} for the packed images in {images}. Expected images and masks. Pack "

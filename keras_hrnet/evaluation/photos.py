@@ -1,4 +1,4 @@
-"""Photos on disk: finds them, and reads them as RGB pixels, ahead of who uses them."""
+"""Photos on disk: finds them, and reads their pixels, ahead of who uses them."""
 
 import collections
 import concurrent.futures
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, names_below
-from keras_hrnet.picture_files.pixels import rgb_pixels
+from keras_hrnet.picture_files.pixels import pixels
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 NUM_READERS = 2
@@ -17,11 +17,12 @@ NUM_READERS = 2
 Photo = str | os.PathLike | np.ndarray
 
 
-def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
+def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Path]:
     """Lists the photos in a folder and in the folders below it.
 
     Args:
         folder: hidden files and folders in it are left out.
+        channels: of the images: arrays that `numpy.save` wrote are among them only where it is neither 3 nor 1.
 
     Returns:
         Their paths, sorted, at least one.
@@ -34,35 +35,37 @@ def find_photos(folder: str | os.PathLike) -> list[pathlib.Path]:
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected it to be there. Check the name.")
-    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(PICTURE_ENDINGS))
+    endings = PICTURE_ENDINGS if channels in (1, 3) else (*PICTURE_ENDINGS, ".npy")
+    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(endings))
     if not photos:
         raise FileNotFoundError(
             f"Received the folder {str(folder)!r}, which holds no photo. Expected files that end in "
-            f"{', '.join(PICTURE_ENDINGS)}. Check the name, or convert them."
+            f"{', '.join(endings)}. Check the name, or convert them."
         )
     return photos
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture file as RGB, the right way up, as training reads it.
+def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
+    """Reads a picture file as RGB, the right way up, as training reads it; or with another number of channels.
 
     Args:
         path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` says what
-            becomes of grey, palettes, CMYK, transparency and 16 bits a channel.
+            becomes of grey, palettes, CMYK, transparency and 16 bits a channel. Or an array that `numpy.save` wrote.
+        channels: 3 for RGB, 1 for grey, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
 
     Returns:
-        uint8 `(height, width, 3)`, RGB in [0, 255].
+        uint8 `(height, width, channels)`, RGB in [0, 255] or the channels as they are stored.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole picture, larger than `keras_hrnet.picture_files.opening.MAX_PIXELS`, or has more
-            than 16 bits a channel.
+        ValueError: if it is no whole picture, larger than `keras_hrnet.picture_files.opening.MAX_PIXELS`, has more than
+            16 bits a channel, or another number of channels.
     """
     path = pathlib.Path(path)
     if not path.is_file() and not path.is_symlink():
         raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a picture file. Check the name.")
     try:
-        return rgb_pixels(read_file(path), path)
+        return pixels(read_file(path), path, channels)
     except UnusableFileError as error:
         if error.kind not in ("damaged", "cut short", "no picture"):
             raise
@@ -72,12 +75,15 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         ) from error
 
 
-def read_ahead(photos: Iterable[Photo], num_ahead: int) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
+def read_ahead(
+    photos: Iterable[Photo], num_ahead: int, channels: int = 3
+) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
     """Reads photos on threads of its own, so that a network does not wait for files.
 
     Args:
         photos: paths; what is an array already is handed on.
         num_ahead: how many images may wait.
+        channels: of the images, as in `read_image`.
 
     Yields:
         Pairs in order: the photo, and its pixels as `read_image` gives them, or the error that it raised.
@@ -87,22 +93,22 @@ def read_ahead(photos: Iterable[Photo], num_ahead: int) -> Iterator[tuple[Photo,
         try:
             while True:
                 for photo in rest:
-                    waiting.append((photo, pool.submit(_pixels_or_error, photo)))
+                    waiting.append((photo, pool.submit(_pixels_or_error, photo, channels)))
                     if len(waiting) > num_ahead:
                         break
                 if not waiting:
                     return
-                photo, pixels = waiting.popleft()
-                yield photo, pixels.result()
+                photo, future = waiting.popleft()
+                yield photo, future.result()
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
-def _pixels_or_error(photo):
+def _pixels_or_error(photo, channels):
     if isinstance(photo, np.ndarray):
         return photo
     try:
-        return read_image(photo)
+        return read_image(photo, channels)
     except (OSError, ValueError) as error:
         return error

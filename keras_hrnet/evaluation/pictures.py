@@ -59,6 +59,25 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
     return colors[labels]
 
 
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Shows an image of any number of channels as RGB: its first three, or its first alone as grey.
+
+    Args:
+        image: `(height, width, channels)`. Values beyond [0, 255] are stretched from the least to the largest.
+
+    Returns:
+        uint8 `(height, width, 3)`, RGB in [0, 255].
+    """
+    image = image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
+    if image.dtype == np.uint8:
+        return image
+    image = image.astype(np.float64)
+    low, high = float(image.min()), float(image.max())
+    if low < -0.5 or high > 255.5:
+        image = (image - low) * 255 / max(high - low, np.finfo(np.float64).tiny)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
 def overlay(
     image: np.ndarray, labels: np.ndarray, alpha: float = 0.5, palette: Palette = None, *, legend: bool = False
 ) -> np.ndarray:

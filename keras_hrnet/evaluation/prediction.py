@@ -12,10 +12,10 @@ import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, ID_OF_TRAIN_ID
 from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_image
-from keras_hrnet.evaluation.pictures import Palette, colorize, overlay, painted_classes
+from keras_hrnet.evaluation.pictures import Palette, as_rgb, colorize, overlay, painted_classes
 from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.segmenter import Segmenter
-from keras_hrnet.models.interface import ForeignNetwork
+from keras_hrnet.models.interface import ForeignNetwork, has_own_unit, num_channels
 from keras_hrnet.models.network import checked_classes, classes_of
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
@@ -88,18 +88,18 @@ def predict(
     segmenter = Segmenter(model, for_many=not is_one and output != "probabilities", **options)
     painting = {"output": output, "palette": palette, "legend": legend}
     if is_one:
-        pixels = read_image(image) if _is_path(image) else image
-        _check_image(pixels)
+        pixels = read_image(image, num_channels(model)) if _is_path(image) else image
+        _check_image(pixels, model)
         is_batch = pixels.ndim == 4
         results = _results_of(segmenter, **painting)(pixels if is_batch else pixels[np.newaxis])
         return results if is_batch else results[0]
 
     is_folder = _is_path(image)
-    photos = find_photos(image) if is_folder else _checked_list(image)
+    photos = find_photos(image, num_channels(model)) if is_folder else _checked_list(image, model)
     if damaged not in ("error", "skip"):
         raise ValueError(f"Received damaged={damaged!r}. Expected 'error' or 'skip'. Pass one of them.")
     if damaged == "error":
-        for photo, pixels in read_ahead(photos, batch_size):
+        for photo, pixels in read_ahead(photos, batch_size, num_channels(model)):
             error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
             if error is not None:
                 raise error
@@ -129,7 +129,7 @@ def predictions(
 
     Args:
         segmenter: the network under a protocol.
-        photos: paths, and uint8 arrays `(height, width, 3)`.
+        photos: paths, and uint8 arrays `(height, width, channels)`.
         output: as in `predict`.
         palette: as in `predict`.
         legend: as in `predict`.
@@ -146,7 +146,7 @@ def predictions(
             yield from zip([photo for photo, _ in batch], results, strict=True)
             batch.clear()
 
-    for photo, pixels in read_ahead(photos, batch_size):
+    for photo, pixels in read_ahead(photos, batch_size, num_channels(segmenter.model)):
         error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
         if error is not None:
             yield from finish()
@@ -206,7 +206,7 @@ def _results_of(segmenter, output, palette, legend):
 
     def overlays(images):
         pairs = zip(images, segmenter.labels(images), strict=True)
-        return np.stack([overlay(*pair, palette=classes, legend=legend) for pair in pairs])
+        return np.stack([overlay(as_rgb(x), y, palette=classes, legend=legend) for x, y in pairs])
 
     return overlays
 
@@ -223,7 +223,7 @@ def _is_path(image):
     return isinstance(image, (str, os.PathLike))
 
 
-def _checked_list(images):
+def _checked_list(images, model):
     if not isinstance(images, (list, tuple)):
         raise TypeError(
             f"Received an image of type {type(images).__name__}. Expected a path or a numpy array, or a list of them. "
@@ -233,7 +233,7 @@ def _checked_list(images):
         raise ValueError("Received an empty list of images. Expected at least one. Check where it comes from.")
     for image in images:
         if not _is_path(image):
-            _check_image(image)
+            _check_image(image, model)
             _check_single(image)
         elif not os.path.isfile(image):
             raise FileNotFoundError(f"Received the path {str(image)!r}. Expected a picture file. Check the name.")
@@ -248,19 +248,21 @@ def _check_single(image):
         )
 
 
-def _check_image(image):
+def _check_image(image, model):
     if not isinstance(image, np.ndarray):
         raise TypeError(
             f"Received an image of type {type(image).__name__}. Expected a path or a numpy array. Convert it with "
             "`np.asarray(image)`."
         )
-    if image.dtype != np.uint8:
+    if image.dtype != np.uint8 and not has_own_unit(model):
         raise TypeError(
             f"Received an image of dtype {image.dtype}. Expected uint8 with values 0 to 255. If its values are in [0, "
             "1], multiply them by 255 first; then use `.astype('uint8')`."
         )
-    if image.ndim not in (3, 4) or image.shape[-1] != 3:
+    channels = num_channels(model)
+    if image.ndim not in (3, 4) or image.shape[-1] != channels:
+        advice = "Stack a grey image three times; leave out a channel of transparency." if channels == 3 else ""
         raise ValueError(
-            f"Received an image of shape {image.shape}. Expected (height, width, 3) or (batch, height, width, 3). "
-            "Stack a grey image three times; leave out a channel of transparency."
+            f"Received an image of shape {image.shape}. Expected (height, width, {channels}) or (batch, height, width, "
+            f"{channels}). {advice or f'The network is built for {channels} channels: pass as many.'}"
         )

@@ -26,6 +26,7 @@ from keras_hrnet.models.interface import (
     label_dtype,
     layers_of,
     min_image_size,
+    num_channels,
     num_classes,
     resize_convention,
     takes_pixels,
@@ -87,14 +88,15 @@ class Segmenter:
         """Predicts the class of every pixel.
 
         Args:
-            images: uint8 or float `(batch, height, width, 3)`, or channels first, RGB in [0, 255].
+            images: uint8 or float `(batch, height, width, channels)`, or channels first: RGB in [0, 255], or what the
+                network is built for.
 
         Returns:
             uint8 `(batch, height, width)`, or int32 if there are more than 255 classes: train ids.
 
         Raises:
-            ValueError: if they are no batch of RGB images in [0, 255] (a network without normalization takes any
-                values), or the model gives logits of another size.
+            ValueError: if they are no batch of such images (a network without normalization, or with a mean of its own,
+                takes any values), or the model gives logits of another size.
         """
         return self._by_tiles(images, self._labels_of_tile)
 
@@ -116,7 +118,7 @@ class Segmenter:
 
     def _by_tiles(self, images, answer):
         protocol = self.protocol
-        images = _channels_last(images)
+        images = _channels_last(images, num_channels(self.model))
         if self._takes_pixels:
             check_pixels(images)
         size = images.shape[1:3]
@@ -195,10 +197,10 @@ class Segmenter:
             )
 
 
-def _channels_last(images):
+def _channels_last(images, channels):
     images = np.asarray(images)
-    check_images(images)
-    return images if images.shape[-1] == 3 else np.moveaxis(images, 1, -1)
+    check_images(images, channels)
+    return images if images.shape[-1] == channels else np.moveaxis(images, 1, -1)
 
 
 def _hierarchical_scales(model):

@@ -7,6 +7,7 @@ import numpy as np
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
+from keras_hrnet.evaluation.pictures import as_rgb
 from keras_hrnet.evaluation.report import Example
 
 
@@ -36,7 +37,7 @@ class Tally:
         """Counts a batch.
 
         Args:
-            images: `(batch, height, width, 3)` or channels first, RGB in [0, 255].
+            images: `(batch, height, width, channels)` or channels first, RGB in [0, 255] or others.
             truths: integers `(batch, height, width)`, train ids; 255 is not counted.
             predictions: integers `(batch, height, width)`, train ids.
 
@@ -83,9 +84,8 @@ class Tally:
         """Keeps the worst and the best so far, in order of their scores, and forgets the one in the middle."""
         if self._num_examples <= 0:
             return
-        image = image if image.shape[-1] == 3 else np.moveaxis(image, 0, -1)
-        pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-        self.examples.append(Example(self.names[-1], self.scores[-1], pixels, truth.copy(), prediction.copy()))
+        image = image if image.shape[:2] == truth.shape else np.moveaxis(image, 0, -1)
+        self.examples.append(Example(self.names[-1], self.scores[-1], as_rgb(image), truth.copy(), prediction.copy()))
         self.examples.sort(key=lambda example: example.mean_iou)
         if len(self.examples) > 2 * self._num_examples:
             del self.examples[self._num_examples]

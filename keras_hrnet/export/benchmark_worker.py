@@ -27,7 +27,7 @@ def main(task: str) -> None:
     runner = open_runner(options["path"], options["num_threads"])
     opened = time.perf_counter()
     size = runner.image_size or tuple(options["image_size"])
-    images = np.random.default_rng(0).integers(0, 256, (options["batch_size"], *size, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (options["batch_size"], *size, runner.channels), dtype=np.uint8)
     runner(images)
     _answer(image_size=size, load=opened - start, first=time.perf_counter() - opened)
     for line in sys.stdin:

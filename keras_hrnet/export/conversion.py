@@ -9,7 +9,7 @@ from keras_hrnet.export.flatbuffer import add_signature
 from keras_hrnet.export.function import answer_function
 from keras_hrnet.export.options import ExportOptions, check_choice
 from keras_hrnet.export.quantization import CALIBRATED
-from keras_hrnet.models.interface import data_format
+from keras_hrnet.models.interface import data_format, num_channels
 
 SIGNATURE = "serving_default"
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
@@ -89,7 +89,8 @@ class TFLiteOptions(ExportOptions):
 
     def _stride(self, model):
         channels_last = data_format(model) == "channels_last"
-        shape = (1, *self.image_size, 3) if channels_last else (1, 3, *self.image_size)
+        size, channels = self.image_size, num_channels(model)
+        shape = (1, *size, channels) if channels_last else (1, channels, *size)
         output_shape = tuple(model.compute_output_shape(shape))
         if len(output_shape) == 2:
             return None

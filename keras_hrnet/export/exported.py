@@ -47,19 +47,21 @@ class ExportedNetwork(ForeignNetwork):
         if metadata and self._runner.image_size is None:
             size = tuple(metadata["input"]["shape"][1:3])
         asked = tuple(length or ASKED_SIZE for length in size)
-        answer = self._runner(np.zeros((1, *asked, 3), np.uint8))
+        channels = self._runner.channels
+        answer = self._runner(np.zeros((1, *asked, channels), np.uint8))
         if answer.ndim > 2 and answer.shape[1:3] != asked:
             raise ValueError(
                 f"Received the file {str(path)!r}, which answers for {answer.shape[1]}x{answer.shape[2]} pixels of an "
                 f"image of {asked[0]}x{asked[1]}. Expected an answer for each pixel. Export the network with "
                 "output='logits', or 'labels'."
             )
-        self.inputs = [keras.KerasTensor((None, *size, 3), self._runner.dtype)]
+        self.inputs = [keras.KerasTensor((None, *size, channels), self._runner.dtype)]
         self.outputs = [keras.KerasTensor((None, *size, *answer.shape[3:]), answer.dtype.name)]
         if answer.ndim == 2:  # A label of each image, which `check_model` refuses.
             self.outputs = [keras.KerasTensor((None, answer.shape[1]), answer.dtype.name)]
         self.classes = classes_in(metadata)
         self.convention = metadata and metadata["resize"]
+        self.takes_pixels = not metadata or "mean" not in metadata["input"]
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         answer = self._runner(images)

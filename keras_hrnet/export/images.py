@@ -17,7 +17,10 @@ NUM_VERIFICATION_IMAGES = 4
 
 
 class Batch(NamedTuple):
-    """Images, uint8 `(num_images, height, width, 3)`, and their train ids `(num_images, height, width)`, if known."""
+    """Images `(num_images, height, width, channels)`, and their train ids `(num_images, height, width)`, if known.
+
+    Pixels are uint8; images in a unit of their own have the dtype that they came in.
+    """
 
     images: np.ndarray
     labels: np.ndarray | None = None
@@ -44,9 +47,9 @@ def read_images(options: ExportOptions, data: Any = None) -> Images:
 
     Args:
         options: what the file shall be: no more than `num_images` are taken, and no more read than that needs.
-        data: an array of images `(num_images, height, width, 3)`, RGB in [0, 255], or an iterable of batches of such
-            or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd size where the size
-            may vary.
+        data: an array of images `(num_images, height, width, channels)` as the network takes them, or an iterable
+            of batches of such or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd
+            size where the size may vary.
 
     Raises:
         ValueError: if the images have another size than the options say, there are none, or too few to calibrate and
@@ -96,9 +99,10 @@ def _read(data, options):
         images, labels = (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
         images = np.asarray(images)
         _check_size(images, options)
-        check_pixels(images, "representative_data")
+        if options.takes_pixels:
+            check_pixels(images, "representative_data")
         if len(images):
-            pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+            pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8) if options.takes_pixels else images
             yield Batch(pixels, None if labels is None else np.asarray(labels))
 
 
@@ -117,13 +121,15 @@ def _made(options):
         tuple(length or other for length, other in zip(options.image_size, default, strict=True)) for default in SIZES
     ]
     # Two images of the one size, one of the other.
-    return [Batch(_noise_and_gradients(size, seed=i)[i:]) for i, size in enumerate(dict.fromkeys(sizes))]
+    return [
+        Batch(_noise_and_gradients(size, options.channels, seed=i)[i:]) for i, size in enumerate(dict.fromkeys(sizes))
+    ]
 
 
-def _noise_and_gradients(image_size, seed):
+def _noise_and_gradients(image_size, channels, seed):
     height, width = image_size
-    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
     down = np.broadcast_to(np.linspace(0, 255, height)[:, np.newaxis], image_size)
     right = np.broadcast_to(np.linspace(0, 255, width), image_size)
-    gradients = np.stack([down, right, 255 - right], axis=-1).astype(np.uint8)
+    gradients = np.stack([(down, right, 255 - right)[i % 3] for i in range(channels)], axis=-1).astype(np.uint8)
     return np.stack([noise, gradients])

@@ -24,8 +24,9 @@ def run_tflite(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
 
     Args:
         path: of the file.
-        images: `(num_images, height, width, 3)`, RGB in [0, 255], of the size that the file was made for; any number
-            of them, whatever its batch size. They are converted to its dtype: uint8 or float32.
+        images: `(num_images, height, width, channels)`, RGB in [0, 255] or what its network takes, of the size that the
+            file was made for; any number of them, whatever its batch size. They are converted to its dtype: uint8 or
+            float32.
 
     Returns:
         What the file answers, for example float32 logits `(num_images, height, width, num_classes)`.
@@ -74,16 +75,16 @@ class TFLiteModel(Runner):
         (self.input_details,) = self.interpreter.get_input_details()
         (self.output_details,) = self.interpreter.get_output_details()
         self.dtype = self.input_details["dtype"]
-        self.batch_size, *size, _ = self.input_details["shape"].tolist()
+        self.batch_size, *size, self.channels = self.input_details["shape"].tolist()
         self.image_size = tuple(size)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
-        if images.shape[1:] != (*self.image_size, 3) or len(images) == 0:
+        if images.shape[1:] != (*self.image_size, self.channels) or len(images) == 0:
             raise ValueError(
                 f"Received images of shape {images.shape} for {str(self.path)!r}. Expected (num_images, "
-                f"{', '.join(map(str, self.image_size))}, 3), which the file was made for. Resize them, or export "
-                "again with their image_size."
+                f"{', '.join(map(str, self.image_size))}, {self.channels}), which the file was made for. Resize them, "
+                "or export again with their image_size."
             )
         return super().__call__(images)
 

@@ -9,7 +9,7 @@ import keras
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models import classes_of
-from keras_hrnet.models.interface import data_format, resize_convention
+from keras_hrnet.models.interface import data_format, normalization_of, resize_convention
 from keras_hrnet.models.network import standardize_classes
 from keras_hrnet.models.weights_hash import weights_hash
 from keras_hrnet.version import __version__
@@ -36,7 +36,7 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
             "name": options.input_name,
             "shape": list(options.input_shape),
             "dtype": options.input_dtype,
-            "values": "RGB in [0, 255]; normalization is inside",
+            **_values(model, options),
         },
         "output": {"name": options.output_name, "kind": options.output},
         "precision": options.precision,
@@ -55,6 +55,15 @@ def classes_in(metadata: dict[str, Any] | None) -> Classes | None:
         return None
     mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
     return Classes(metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored)
+
+
+def _values(model, options):
+    if options.takes_pixels:
+        kind = "RGB" if options.channels == 3 else f"{options.channels} channel{'s' * (options.channels > 1)}"
+        return {"values": f"{kind} in [0, 255]; normalization is inside"}
+    mean, deviation = normalization_of(model).statistics
+    own = "in the unit of mean and deviation; normalization is inside"
+    return {"values": own, "mean": list(mean), "deviation": list(deviation)}
 
 
 def _classes(model, class_names):

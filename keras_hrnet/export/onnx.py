@@ -167,7 +167,7 @@ class OnnxRunner(Runner):
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         (self.input,) = self.session.get_inputs()
         self.dtype = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}[self.input.type]
-        batch, *size, _ = self.input.shape
+        batch, *size, self.channels = self.input.shape
         self.batch_size = batch if isinstance(batch, int) else None
         self.image_size = known_size(size)
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 import keras
 
-from keras_hrnet.models.interface import channel_axis_of, data_format, min_image_size
+from keras_hrnet.models.interface import channel_axis_of, data_format, has_own_unit, min_image_size, num_channels
 
 INPUT_DTYPES = ("float32", "uint8")
 
@@ -18,6 +18,8 @@ class ExportOptions:
         image_size: (height, width) of the images in pixels; None for any, as a whole or for one of the two.
         batch_size: how many images go in at once; None for any number.
         input_dtype: of the images: "float32" or "uint8".
+        channels: of the images; `for_model` sets it.
+        takes_pixels: whether they are in [0, 255], and not in a unit of the network's own; `for_model` sets it.
 
     Raises:
         ValueError: if one of them is something else.
@@ -26,6 +28,8 @@ class ExportOptions:
     image_size: tuple[int | None, int | None] | None = None
     batch_size: int | None = None
     input_dtype: str = "uint8"
+    channels: int = dataclasses.field(default=3, kw_only=True)
+    takes_pixels: bool = dataclasses.field(default=True, kw_only=True)
 
     has_fixed_shape: ClassVar[bool] = False
     """Whether the size and the number of the images must be given."""
@@ -65,8 +69,8 @@ class ExportOptions:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """The shape of what goes in: (batch, height, width, 3), with None for what may vary."""
-        return (self.batch_size, *self.image_size, 3)
+        """The shape of what goes in: (batch, height, width, channels), with None for what may vary."""
+        return (self.batch_size, *self.image_size, self.channels)
 
     @property
     def output_name(self) -> str:
@@ -92,7 +96,7 @@ class ExportOptions:
                 raise ValueError(
                     f"Received {name}={getattr(self, name)} for the model {model.name!r}. Expected "
                     f"{built_for if name == 'image_size' else batch}, which it was built for. Pass that, or build the "
-                    "model with input_shape=(None, None, 3)."
+                    f"model with input_shape=(None, None, {num_channels(model)})."
                 )
         size = tuple(wanted or length for wanted, length in zip(self.image_size, size, strict=True))
         least = min_image_size(model)
@@ -101,7 +105,13 @@ class ExportOptions:
                 f"Received image_size={size} for the model {model.name!r}. Expected a height and width of at least "
                 f"{least}, as it halves images five times at its smallest scale. Pass a larger image_size."
             )
-        return dataclasses.replace(self, image_size=size, batch_size=self.batch_size or batch)
+        return dataclasses.replace(
+            self,
+            image_size=size,
+            batch_size=self.batch_size or batch,
+            channels=num_channels(model),
+            takes_pixels=not has_own_unit(model),
+        )
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
         """Returns a network up to the logits that the file gives, and the axis of the classes in them, −1 or 1."""
@@ -116,7 +126,7 @@ def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def check_network(model: object) -> None:
-    """Refuses what is not a float32 network from RGB images to logits.
+    """Refuses what is not a float32 network from images to logits.
 
     Raises:
         TypeError: if `model` is not a functional model from one tensor to one.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from keras_hrnet.models.interface import channel_axis_of, images_for
+from keras_hrnet.models.interface import channel_axis_of, has_own_unit, images_for, num_channels
 
 
 class Runner(abc.ABC):
@@ -16,11 +16,13 @@ class Runner(abc.ABC):
         dtype: of the images that it takes.
         image_size: (height, width) that it was made for; None if it takes any.
         batch_size: how many images it takes at once; None for any number.
+        channels: of the images.
     """
 
     dtype: str = "uint8"
     image_size: tuple[int, int] | None = None
     batch_size: int | None = None
+    channels: int = 3
 
     @abc.abstractmethod
     def run(self, images: np.ndarray) -> np.ndarray:
@@ -30,7 +32,7 @@ class Runner(abc.ABC):
         """Answers for any number of images.
 
         Args:
-            images: `(num_images, height, width, 3)`, RGB in [0, 255].
+            images: `(num_images, height, width, channels)`, RGB in [0, 255] or what the network takes.
 
         Returns:
             Logits or probabilities `(num_images, ..., num_classes)`, channels last, or labels.
@@ -56,7 +58,9 @@ class KerasRunner(Runner):
     """
 
     def __init__(self, model: keras.Model, axis: int | None = None, batch_size: int | None = None) -> None:
-        self.model, self.batch_size = model, batch_size
+        self.model, self.batch_size, self.channels = model, batch_size, num_channels(model)
+        if has_own_unit(model):
+            self.dtype = "float32"
         self.axis = channel_axis_of(model) if axis is None else axis
         _, *shape = model.inputs[0].shape
         self.image_size = known_size(shape[:2] if channel_axis_of(model) == -1 else shape[1:])

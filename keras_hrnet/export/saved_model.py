@@ -15,6 +15,7 @@ from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.runner import Runner, known_size
+from keras_hrnet.models.interface import has_own_unit
 
 SIGNATURE = "serving_default"
 # TensorFlow keeps this folder for what others add.
@@ -31,10 +32,11 @@ def export_saved_model(
     """Writes a network as a SavedModel, loads it, and keeps it only if it answers as Keras does.
 
     Its signature "serving_default" goes from "images", uint8 `(batch, height, width, 3)`, RGB in [0, 255], to
-    "logits", float32: of every pixel or of the image, channels last also from a model that is channels first. Any
-    number of images of any size go in, unless the model or `image_size` fixes it. TensorFlow loads it without Keras
-    and without this package, on CPUs and GPUs. Weights are constants in it, normalisations are folded: it is for
-    inference only, loads in a third of the time that variables take, and cannot be larger than two gigabytes.
+    "logits", float32: of every pixel or of the image, channels last also from a model that is channels first; of a
+    network with a mean of its own, from float32 images. Any number of images of any size go in, unless the model or
+    `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs. Weights are
+    constants in it, normalisations are folded: it is for inference only, loads in a third of the time that variables
+    take, and cannot be larger than two gigabytes.
 
     The classes, their colours and where it came from are in its "assets.extra/keras_hrnet.json" (`read_metadata`). A
     report, as JSON, is written beside it: "w48.json" for the folder "w48". Under JAX and torch the weights go
@@ -72,7 +74,8 @@ def export_saved_model(
     logits = network(images=image[None])["logits"]
     ```
     """
-    return export_network(SAVED_MODEL, model, path, ExportOptions(image_size), representative_data)
+    dtype = "float32" if isinstance(model, keras.Model) and has_own_unit(model) else "uint8"
+    return export_network(SAVED_MODEL, model, path, ExportOptions(image_size, input_dtype=dtype), representative_data)
 
 
 class SavedModel(Format):
@@ -113,7 +116,7 @@ class SavedModelRunner(Runner):
         self.signature = self.loaded.signatures[SIGNATURE]
         ((self.input_name, spec),) = self.signature.structured_input_signature[1].items()
         self.dtype = spec.dtype.name
-        self.batch_size, *size, _ = spec.shape.as_list()
+        self.batch_size, *size, self.channels = spec.shape.as_list()
         self.image_size = known_size(size)
 
     def run(self, images: np.ndarray) -> np.ndarray:

@@ -27,12 +27,16 @@ class LayerOptions:
         align_corners: whether bilinear aligns the centres of the corner pixels.
         dtype: a dtype policy or its name; None for the global one.
         remat: whether training computes what is inside the modules again in the backward pass.
+        mean: of each channel of the images; None for the default of `Normalize`.
+        deviation: standard deviation of each channel, likewise.
     """
 
     interpolation: str = "bilinear"
     align_corners: bool = False
     dtype: Any = None
     remat: bool = False
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
     @property
     def of_layer(self) -> dict[str, Any]:
@@ -43,6 +47,11 @@ class LayerOptions:
     def of_resizing(self) -> dict[str, Any]:
         """The arguments of a layer that also resizes maps."""
         return {"interpolation": self.interpolation, "align_corners": self.align_corners, **self.of_layer}
+
+    @property
+    def of_normalization(self) -> dict[str, Any]:
+        """The arguments of the layer that normalises images."""
+        return {"mean": self.mean, "deviation": self.deviation, **self.of_layer}
 
 
 class Family:
@@ -94,7 +103,7 @@ class Family:
         """Connects the backbone.
 
         Args:
-            image: symbolic `(batch, height, width, 3)`, RGB in [0, 255].
+            image: symbolic `(batch, height, width, channels)`, RGB in [0, 255] or what the network is built for.
             options: what all layers share.
 
         Returns:

@@ -81,7 +81,7 @@ class Variant(Family):
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         # HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
         of_layer = options.of_layer
-        x = Normalize(name="normalize", **of_layer)(image)
+        x = Normalize(name="normalize", **options.of_normalization)(image)
         x = Stem(STEM_FILTERS, name="stem", **of_layer)(x)
         bottlenecks = self.stage1_filters, self.stage1_blocks, "bottleneck"
         maps = [Branch(*bottlenecks, remat=options.remat, name="layer1", **of_layer)(x)]

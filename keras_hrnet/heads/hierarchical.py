@@ -70,7 +70,7 @@ class Hierarchical(OCR):
         self, image: keras.KerasTensor, backbone: Backbone, num_classes: int, options: LayerOptions, output_stride: int
     ) -> tuple[dict[str, keras.KerasTensor], tuple[float, ...]]:
         check_image_size(image, self.scales)
-        scaled = keras.Input((None, None, 3), name="scaled_image")
+        scaled = keras.Input((None, None, image.shape[-1]), name="scaled_image")
         outputs = list(self.logits_and_features(backbone(scaled), num_classes, options))
         network = keras.Model(scaled, outputs, name="network")
         attention = ScaleAttention(ATTENTION_FILTERS, name="scale_attn", **options.of_layer)

@@ -14,6 +14,7 @@ from keras_hrnet.families.hrnet import HRNETS
 from keras_hrnet.hub.published import convention_of, find_published
 from keras_hrnet.layers.data_format import standardize_data_format
 from keras_hrnet.layers.resize import check_convention
+from keras_hrnet.models.building import given_statistics
 from keras_hrnet.models.building import image_shape as checked_image_shape
 
 
@@ -31,14 +32,16 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; blocks are basic.
         interpolation: how maps are enlarged, "bilinear" or "nearest". It belongs to the weights.
         align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
-        image_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
-            default means any size in either format.
+        image_shape: (height, width, channels), as the `input_shape` of `keras_hrnet.HRNet`.
+        mean: of each channel, as in `keras_hrnet.HRNet`.
+        deviation: the standard deviation of each channel, likewise.
         data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
         dtype: a dtype policy, its name, or a `keras.dtype_policies.DTypePolicyMap` with policies of single layers; None
             for the global one.
 
     Call arguments:
-        inputs: any dtype `(batch, height, width, 3)`, RGB in [0, 255], at least 17 high and wide.
+        inputs: any dtype `(batch, height, width, channels)`, RGB in [0, 255] or what `mean` is of, at least 17 high and
+            wide.
 
     Returns:
         A dict of float maps "P2" to "P5", `Pn` at stride 2 ** n with `width * 2 ** (n - 2)` channels, in the policy's
@@ -65,6 +68,8 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         interpolation: str = "bilinear",
         align_corners: bool = False,
         image_shape: Sequence[int | None] = (None, None, 3),
+        mean: Sequence[float] | None = None,
+        deviation: Sequence[float] | None = None,
         data_format: str | None = None,
         dtype: Any = None,
         **kwargs: Any,
@@ -73,13 +78,14 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         check_convention(interpolation, align_corners)
         data_format = standardize_data_format(data_format)
         image_shape = checked_image_shape(variant, image_shape, data_format, "image_shape")
+        statistics = given_statistics(variant.name, image_shape, data_format, mean, deviation)
 
         # === Functional model ===
         image = keras.Input(image_shape, name="image")
         # Operations and not layers: nothing is cast, and there is nothing that a dtype policy could miss.
         is_first = data_format == "channels_first"
         channels_last = keras.ops.transpose(image, (0, 2, 3, 1)) if is_first else image
-        maps = variant.connect(channels_last, LayerOptions(interpolation, align_corners, dtype))
+        maps = variant.connect(channels_last, LayerOptions(interpolation, align_corners, dtype, **statistics))
         maps = [keras.ops.transpose(x, (0, 3, 1, 2)) if is_first else x for x in maps]
         pyramid = {f"P{level}": x for level, x in enumerate(maps, 2)}
         super().__init__(inputs=image, outputs=pyramid, dtype=dtype, **kwargs)
@@ -89,6 +95,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         self.interpolation = interpolation
         self.align_corners = align_corners
         self.image_shape = image_shape
+        self.mean, self.deviation = statistics["mean"], statistics["deviation"]
         self.data_format = data_format
         self.pyramid_outputs = pyramid
 
@@ -147,6 +154,8 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
             "interpolation": self.interpolation,
             "align_corners": self.align_corners,
             "image_shape": self.image_shape,
+            "mean": self.mean,
+            "deviation": self.deviation,
             "data_format": self.data_format,
         }
 

@@ -22,6 +22,7 @@ from keras_hrnet.models.building import in_format
 from keras_hrnet.models.network import ClassAware
 from keras_hrnet.models.supervised import Supervised
 
+BACKBONE_OPTIONS = ("dtype", "image_shape", "mean", "deviation")
 # The heads that classify each pixel of the maps of one backbone, as KerasHub's tasks hold it.
 HUB_HEADS = tuple(name for name, head in HEADS.items() if head.segments and not issubclass(head, Hierarchical))
 
@@ -45,7 +46,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             uncompiled.
 
     Call arguments:
-        inputs: any dtype `(batch, height, width, 3)`, RGB in [0, 255], at least 17 high and wide.
+        inputs: images as the backbone takes them.
 
     Returns:
         float32 logits `(batch, height, width, num_classes)`, or probabilities of that shape in [0, 1]; channels first
@@ -110,7 +111,8 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
         Args:
             preset: as `HRNetBackbone.from_preset`.
             load_weights: whether to load the weights, or to leave them random.
-            **kwargs: arguments of the constructor, instead of the preset's; `dtype` and `image_shape` of the backbone.
+            **kwargs: arguments of the constructor, instead of the preset's; `dtype`, `image_shape`, `mean` and
+                `deviation` of the backbone.
                 With `num_classes` the head is new, and only the backbone has the preset's weights.
 
         Raises:
@@ -120,7 +122,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
         row = find_published(preset)
         if row is None:
             return super().from_preset(preset, load_weights=load_weights, **kwargs)
-        backbone_options = {name: kwargs.pop(name) for name in ("dtype", "image_shape") if name in kwargs}
+        backbone_options = {name: kwargs.pop(name) for name in BACKBONE_OPTIONS if name in kwargs}
         loads_head = row.head in HUB_HEADS and "num_classes" not in kwargs
         if not loads_head and "num_classes" not in kwargs:
             raise TypeError(

@@ -1,5 +1,8 @@
 """Normalisation of pixels, kept inside the network so that an exported file takes pixels."""
 
+import math
+import numbers
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -11,42 +14,112 @@ from keras_hrnet.layers.map_layer import MapLayer
 MEAN_RGB_255 = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 STD_RGB_255 = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
+DEFAULTS = {
+    3: (MEAN_RGB_255, STD_RGB_255),
+    1: ((sum(MEAN_RGB_255) / 3,), (sum(STD_RGB_255) / 3,)),
+}
+"""Mean and standard deviation by the number of channels, where none are given: ImageNet's, and for grey their means."""
+
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Normalize(MapLayer):
-    """Normalises pixels as in training: subtracts ImageNet's mean and divides by its standard deviation.
+    """Normalises pixels as in training: subtracts the mean of each channel and divides by its standard deviation.
 
     The arithmetic is float32 under every dtype policy: half precision holds a pixel, but not its fractions.
 
     Args:
         divides: whether to divide by the standard deviation. `optimize_for_inference` sets it to False, and divides
             the kernel of the next convolution instead.
+        mean: of each channel, in the unit of the pixels; None for ImageNet's of RGB in [0, 255], or the mean of the
+            three for a single channel.
+        deviation: the standard deviation of each channel, likewise.
 
     Call arguments:
-        x: any dtype `(batch, height, width, 3)`, RGB in [0, 255].
+        x: any dtype `(batch, height, width, channels)`: RGB in [0, 255], or what `mean` and `deviation` are of.
 
     Returns:
-        float `(batch, height, width, 3)`, about -2.2 to 2.7, of the layer's compute dtype; without the division, -124
-        to 152.
+        float `(batch, height, width, channels)`, about -2.2 to 2.7, of the layer's compute dtype; without the division,
+        -124 to 152.
+
+    Raises:
+        ValueError: if `mean` or `deviation` is not of as many channels, not finite or, for neither one nor three
+            channels, not given; or a deviation is not above 0.
     """
 
-    def __init__(self, *, divides: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        divides: bool = True,
+        mean: Sequence[float] | None = None,
+        deviation: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.divides = divides
+        self.mean = None if mean is None else tuple(map(float, mean))
+        self.deviation = None if deviation is None else tuple(map(float, deviation))
+        self.channels = None
+
+    @property
+    def is_of_pixels(self) -> bool:
+        """Whether it is for pixels in [0, 255], and not in a unit of the user's."""
+        return self.mean is None and self.deviation is None
 
     def build(self, input_shape: Shape) -> None:
-        pass
+        self.channels = input_shape[self.channel_axis]
+        self.statistics = normalization(self.channels, self.mean, self.deviation)
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        def of_channels(values: tuple[float, float, float]) -> keras.KerasTensor:
+        def of_channels(values: Sequence[float]) -> keras.KerasTensor:
             shape = [1, 1, 1, 1]
-            shape[self.channel_axis] = 3
+            shape[self.channel_axis] = self.channels
             return keras.ops.reshape(keras.ops.convert_to_tensor(values, dtype="float32"), shape)
 
-        x = keras.ops.cast(x, "float32") - of_channels(MEAN_RGB_255)
+        mean, deviation = self.statistics
+        x = keras.ops.cast(x, "float32") - of_channels(mean)
         if self.divides:
-            x = x / of_channels(STD_RGB_255)
+            x = x / of_channels(deviation)
         return keras.ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
+
+
+def normalization(
+    channels: int, mean: Sequence[float] | None, deviation: Sequence[float] | None, receiver: str = "Normalize"
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns mean and standard deviation of each channel, from what the user gives.
+
+    Args:
+        channels: how many there are.
+        mean: as `Normalize`.
+        deviation: as `Normalize`.
+        receiver: what received them, for errors.
+
+    Raises:
+        ValueError: as `Normalize`.
+    """
+    defaults = DEFAULTS.get(channels, (None, None))
+    found = []
+    for name, given, default in zip(("mean", "deviation"), (mean, deviation), defaults, strict=True):
+        values = default if given is None else given
+        if values is None:
+            raise ValueError(
+                f"`{receiver}` received images of {channels} channels without {name}. Expected the {name} of each "
+                "channel, in the unit of the pixels: it is known of RGB and grey images alone. Pass mean and deviation "
+                "of your training images, a number for each channel."
+            )
+        values = tuple(values) if isinstance(values, Iterable) else ()
+        if len(values) != channels or not all(_is_allowed(name, value) for value in values):
+            expected = "numbers above 0" if name == "deviation" else "finite numbers"
+            raise ValueError(
+                f"`{receiver}` received {name}={given!r} for images of {channels} channels. Expected a sequence of "
+                f"{channels} {expected}, one for each channel, in the unit of the pixels. Pass as many as the images "
+                "have channels."
+            )
+        found.append(tuple(float(value) for value in values))
+    return tuple(found)
+
+
+def _is_allowed(name, value):
+    return isinstance(value, numbers.Real) and math.isfinite(value) and (name == "mean" or value > 0)

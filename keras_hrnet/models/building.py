@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from keras_hrnet.checkpoints.choice import ChosenWeights
 from keras_hrnet.families import Family, LayerOptions
 from keras_hrnet.heads import Head
+from keras_hrnet.layers.normalize import normalization
 from keras_hrnet.layers.resize import check_convention
 from keras_hrnet.models.border import from_channels_last, to_channels_last
 from keras_hrnet.models.network import Network
@@ -127,26 +129,49 @@ def image_shape(
 
     Args:
         backbone: the row of the network.
-        input_shape: as the constructor takes it; `(None, None, 3)` means any size in either format.
+        input_shape: as the constructor takes it; `(None, None, channels)` means any size in either format.
         argument: what the shape is called where it is passed, for errors.
 
     Raises:
-        ValueError: if it is no shape of RGB images, or too small.
+        ValueError: if it is no shape of images of a known number of channels, or too small.
     """
     name, least = backbone.name, backbone.min_size
     shape = tuple(input_shape)
-    if data_format == "channels_first" and shape == (None, None, 3):
-        shape = (3, None, None)
+    if data_format == "channels_first" and shape[:2] == (None, None):
+        shape = (*shape[2:], None, None)
     channels, *size = shape if data_format == "channels_first" else (shape[-1:] + shape[:-1])
-    if len(shape) != 3 or channels != 3:
+    is_small = any(length is not None and length < least for length in size)
+    # So many channels of so small an image are an image of the other format.
+    if len(shape) != 3 or not isinstance(channels, int) or channels < 1 or (is_small and channels >= least):
         expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
         raise ValueError(
             f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}: RGB, "
-            "with None where a size is not fixed. Pass that."
+            "or another number of channels, with None where a size is not fixed. Pass that."
         )
-    if any(length is not None and length < least for length in size):
+    if is_small:
         raise ValueError(
             f"`{name}` needs a height and width of at least {least}. Received {argument}={input_shape}. Enlarge the "
             "image, or pad it."
         )
     return shape
+
+
+def given_statistics(
+    name: str, shape: Sequence[int | None], data_format: str, mean: Any, deviation: Any
+) -> dict[str, tuple[float, ...] | None]:
+    """Returns the mean and deviation that a constructor was given, as arguments of `LayerOptions`.
+
+    Args:
+        name: of the network, for errors.
+        shape: what `image_shape` returned.
+        data_format: "channels_last" or "channels_first".
+        mean: as the constructor takes it.
+        deviation: likewise.
+
+    Raises:
+        ValueError: as `keras_hrnet.layers.Normalize`.
+    """
+    channels = shape[-1 if data_format == "channels_last" else 0]
+    checked = normalization(channels, mean, deviation, name)
+    given = {"mean": mean, "deviation": deviation}
+    return {key: None if given[key] is None else x for key, x in zip(given, checked, strict=True)}

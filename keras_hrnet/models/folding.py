@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from keras_hrnet.layers import ConvNorm, DepthwiseConvNorm, PyramidConvolution, Stem
 from keras_hrnet.layers.convolution import NormalizedConvolution
-from keras_hrnet.layers.normalize import STD_RGB_255
 from keras_hrnet.layers.sublayers import children
 
 
@@ -57,13 +58,13 @@ def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> 
         target.set_weights(source.get_weights())
 
 
-def divide_by_deviation(stem: Stem) -> None:
+def divide_by_deviation(stem: Stem, deviation: Sequence[float]) -> None:
     """Lets a stem take pixels that were not divided by their deviation: the kernel of its first convolution divides.
 
     What a convolution fills the border with is 0 before the division and after it.
     """
     kernel = stem.convolutions[0].conv.kernel
-    kernel.assign(_float64(kernel) / np.array(STD_RGB_255)[:, None])
+    kernel.assign(_float64(kernel) / np.array(deviation)[:, None])
 
 
 def _own_weights(layer):

@@ -15,7 +15,7 @@ from keras_hrnet.data_sets import Classes
 from keras_hrnet.families import VARIANTS, Family, LayerOptions
 from keras_hrnet.heads import ARGUMENTS, Head, standardize_head
 from keras_hrnet.layers.data_format import standardize_data_format
-from keras_hrnet.models.building import check_arguments, connect, image_shape, resize_convention
+from keras_hrnet.models.building import check_arguments, connect, given_statistics, image_shape, resize_convention
 from keras_hrnet.models.network import standardize_classes
 
 
@@ -38,6 +38,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     *,
     head: str | Head | None = "fcn",
     input_shape: Sequence[int | None] = (None, None, 3),
+    mean: Sequence[float] | None = None,
+    deviation: Sequence[float] | None = None,
     weights: str | os.PathLike | None = None,
     align_corners: bool | None = None,
     interpolation: str | None = None,
@@ -58,12 +60,17 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             (by OCR at several scales), or "isa" (and by all other pixels); or "classification" (of the image), or None
             (a dict of maps "P2" to "P5", `Pn` at stride 2 ** n). Or an object of `keras_hrnet.heads`, with its options,
             or a head of your own: see `keras_hrnet.heads.Head`.
-        input_shape: (height, width, 3), each None where it is not fixed; (3, height, width) under "channels_first". The
-            default means any size in either format.
+        input_shape: (height, width, channels), height and width None where they are not fixed; (channels, height,
+            width) under "channels_first". The default means RGB of any size in either format, as does `(None, None,
+            4)` of four channels.
+        mean: of each channel of the images, in the unit of their pixels. None for ImageNet's of RGB in [0, 255], or for
+            one channel the mean of those three; any other number of channels needs it.
+        deviation: the standard deviation of each channel, likewise.
         weights: what to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
             `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
             random weights. ImageNet's are loaded without their head under a head for segmentation, and so are all under
-            a head of your own.
+            a head of your own. For another number of channels than the file's three, the first kernel is adapted: see
+            `load_checkpoint`.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels. It belongs to the weights.
             None: as in the network that `weights` are known to be of; else it does not, as in the published plain
             Cityscapes networks.
@@ -85,10 +92,11 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             mean.
 
     Returns:
-        A functional `keras.Model`. Input: any dtype `(batch, height, width, 3)`, RGB pixels in [0, 255], at least 17
-        high and wide; normalisation is inside. Output: float32 logits `(batch, height, width, num_classes)`, or
-        `(batch, num_classes)` for "classification", or the dict of maps for None. With "ocr", "hierarchical" and
-        "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the compiled loss.
+        A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or what
+        `mean` is of, at least 17 high and wide; normalisation is inside. Output: float32 logits `(batch, height, width,
+        num_classes)`, or `(batch, num_classes)` for "classification", or the dict of maps for None. With "ocr",
+        "hierarchical" and "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the
+        compiled loss.
 
     Raises:
         ValueError: if an argument is none of the above, the image is too small, or `weights` are of another network.
@@ -112,6 +120,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     head = standardize_head(head, head_options, variant.name, variant.head_options)
     check_arguments(variant.name, num_classes, head, output_stride)
     input_shape = image_shape(variant, input_shape, data_format)
+    statistics = given_statistics(variant.name, input_shape, data_format, mean, deviation)
     classes = None if class_names is None else standardize_classes(class_names)
     if classes is not None and len(classes.names) != num_classes:
         raise ValueError(
@@ -119,7 +128,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             f"name for each class. Pass num_classes={len(classes.names)}, or other names."
         )
     chosen = weights if weights is None else choose_weights(weights, variant.name, head and head.name, num_classes)
-    options = LayerOptions(*resize_convention(variant, head, interpolation, align_corners, chosen), dtype, remat)
+    convention = resize_convention(variant, head, interpolation, align_corners, chosen)
+    options = LayerOptions(*convention, dtype, remat, **statistics)
 
     of_model = {"input_shape": input_shape, "data_format": data_format, "output_stride": output_stride}
     model = connect(variant, head, num_classes, options, **of_model, name=name or variant.name)

@@ -99,7 +99,7 @@ class _Rewriting:
         self.joined = {}
         # Layers that normalise pixels, and the pixels, by the identity of the normalised tensor, kept likewise.
         self.normalized = {}
-        # Stems whose first kernel is to divide by the deviation of the pixels, by their identity.
+        # Stems whose first kernel is to divide by the deviation of the pixels, and that deviation, by their identity.
         self.stems = {}
 
     def copy(self, layer):
@@ -116,7 +116,8 @@ class _Rewriting:
             return self.pyramid(layer, join)(maps)
         if isinstance(layer, Stem) and id(args[0]) in self.normalized:
             normalize, pixels, _ = self.normalized[id(args[0])]
-            self.stems[id(layer)] = layer
+            _, deviation = normalize.statistics
+            self.stems[id(layer)] = layer, deviation
             # Another name, as by its name a layer is looked for that gives the same.
             name = f"{normalize.name}_mean"
             centered = Normalize.from_config({**normalize.get_config(), "divides": False, "name": name})
@@ -145,8 +146,8 @@ class _Rewriting:
         for source, target in self.pairs.values():
             if isinstance(target, keras.layers.Layer):
                 transfer_weights(source, target)
-        for stem in self.stems.values():
-            divide_by_deviation(stem)
+        for stem, deviation in self.stems.values():
+            divide_by_deviation(stem, deviation)
 
 
 def _predicting_part(model):

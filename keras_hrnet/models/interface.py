@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class ForeignNetwork(abc.ABC):
     """A network outside of Keras, such as an exported file, that is scored and predicts as a Keras model does.
 
-    It takes RGB in [0, 255], channels last, and gives logits or labels of each pixel, channels last.
+    It takes RGB in [0, 255] or what its network takes, channels last, and gives logits or labels of each pixel,
+    channels last.
 
     Attributes:
         name: what reports call it.
@@ -30,6 +31,7 @@ class ForeignNetwork(abc.ABC):
         layers: none that can be looked at.
         classes: the classes, where it knows them.
         convention: as `resize_convention` gives it.
+        takes_pixels: whether it takes pixels in [0, 255], and not values in a unit of their own.
     """
 
     name: str
@@ -38,18 +40,19 @@ class ForeignNetwork(abc.ABC):
     layers: Sequence[keras.layers.Layer] = ()
     classes: Classes | None = None
     convention: dict[str, Any] | None = None
+    takes_pixels: bool = True
 
     @abc.abstractmethod
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        """Gives logits or labels for images `(batch, height, width, 3)`."""
+        """Gives logits or labels for images `(batch, height, width, channels)`."""
 
 
 def check_model(model: keras.Model | ForeignNetwork) -> None:
-    """Refuses what is not a network from RGB images to maps of logits or labels.
+    """Refuses what is not a network from images to maps of logits or labels.
 
     Raises:
         TypeError: if `model` is not a built Keras model with one input and one output.
-        ValueError: if its input is not RGB images, or its output neither a map of logits nor of labels.
+        ValueError: if its input is not images, or its output neither a map of logits nor of labels.
     """
     if not isinstance(model, keras.Model | ForeignNetwork):
         raise TypeError(
@@ -76,17 +79,36 @@ def data_format(model: keras.Model) -> str:
     """Returns where the channels of a model's images are: "channels_last" or "channels_first".
 
     Raises:
-        ValueError: if neither the last nor the second axis of its input has three channels.
+        ValueError: if its input is no batch of images of a known number of channels.
+    """
+    return "channels_last" if tuple(model.inputs[0].shape)[-1] == num_channels(model) else "channels_first"
+
+
+def num_channels(model: keras.Model | ForeignNetwork) -> int:
+    """Returns how many channels the images of a model have: 3 for RGB.
+
+    Of a model whose layers do not say it, it is the smaller of the lengths of the last and the second axis.
+
+    Raises:
+        ValueError: if its input is no batch of images of a known number of channels.
     """
     shape = tuple(model.inputs[0].shape)
-    if len(shape) == 4 and shape[-1] == 3:
-        return "channels_last"
-    if len(shape) == 4 and shape[1] == 3:
-        return "channels_first"
-    raise ValueError(
-        f"Received the model {model.name!r} with an input of shape {shape}. Expected RGB images (batch, height, width, "
-        "3), or (batch, 3, height, width). Build it with input_shape=(None, None, 3)."
-    )
+    lengths = [shape[axis] for axis in (-1, 1) if len(shape) == 4 and shape[axis] is not None]
+    if not lengths:
+        raise ValueError(
+            f"Received the model {model.name!r} with an input of shape {shape}. Expected RGB images (batch, height, "
+            "width, 3), or (batch, 3, height, width), or another known number of channels. Build it with "
+            "input_shape=(None, None, 3)."
+        )
+    if 3 in lengths:
+        return 3
+    normalize = normalization_of(model)
+    return normalize.channels if normalize else min(lengths)
+
+
+def normalization_of(model: keras.Model | ForeignNetwork) -> Normalize | None:
+    """Returns the layer by which a network normalises its images; None where it has none."""
+    return next((layer for layer in layers_of(model) if isinstance(layer, Normalize)), None)
 
 
 def gives_labels(model: keras.Model) -> bool:
@@ -126,47 +148,60 @@ def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
     Args:
         model: a model that `check_model` accepts.
-        images: uint8 or float `(batch, height, width, 3)` or `(batch, 3, height, width)`, RGB in [0, 255].
+        images: uint8 or float `(batch, height, width, channels)` or `(batch, channels, height, width)`, RGB in [0, 255]
+            or what the network is built for.
 
     Returns:
         The same images, channels where the model has them.
 
     Raises:
-        ValueError: if they are no batch of RGB images, or not of the size that the model was built for.
+        ValueError: if they are no batch of such images, or not of the size that the model was built for.
     """
-    check_images(images)
-    layout, shape = data_format(model), images.shape
-    if layout == "channels_last" and shape[-1] != 3:
+    layout, channels = data_format(model), num_channels(model)
+    check_images(images, channels)
+    if layout == "channels_last" and images.shape[-1] != channels:
         images = np.moveaxis(images, 1, -1)
-    if layout == "channels_first" and shape[1] != 3:
+    if layout == "channels_first" and images.shape[1] != channels:
         images = np.moveaxis(images, -1, 1)
     built_for = tuple(model.inputs[0].shape)
     if any(expected not in (None, size) for expected, size in zip(built_for[1:], images.shape[1:], strict=True)):
         raise ValueError(
             f"Received images of shape {images.shape} for the model {model.name!r}. Expected shape {built_for}, which "
-            "the model was built for. Resize the images, build it with input_shape=(None, None, 3), or pass a tile of "
-            "that size."
+            f"the model was built for. Resize the images, build it with input_shape=(None, None, {channels}), or pass "
+            "a tile of that size."
         )
     return images
 
 
-def check_images(images: np.ndarray) -> None:
-    """Refuses what is no batch of RGB images, channels last or first.
+def check_images(images: np.ndarray, channels: int = 3) -> None:
+    """Refuses what is no batch of images of so many channels, channels last or first.
 
     Raises:
-        ValueError: if neither the last nor the second of four axes has three channels.
+        ValueError: if neither the last nor the second of four axes has that length.
     """
     shape = tuple(images.shape)
-    if len(shape) != 4 or 3 not in (shape[1], shape[-1]):
+    if len(shape) != 4 or channels not in (shape[1], shape[-1]):
+        kind = "RGB images" if channels == 3 else "images"
         raise ValueError(
-            f"Received images of shape {shape}. Expected RGB images (batch, height, width, 3). Batch them, for "
+            f"Received images of shape {shape}. Expected {kind} (batch, height, width, {channels}). Batch them, for "
             "example with `dataset.batch(1)`."
         )
 
 
-def takes_pixels(model: keras.Model) -> bool:
-    """Returns whether a network normalizes RGB in [0, 255] by itself, as all of this package do."""
-    return isinstance(model, ForeignNetwork) or any(isinstance(layer, Normalize) for layer in layers_of(model))
+def takes_pixels(model: keras.Model | ForeignNetwork) -> bool:
+    """Returns whether a network normalizes pixels in [0, 255] by itself, as all of this package do by default."""
+    if isinstance(model, ForeignNetwork):
+        return model.takes_pixels
+    normalize = normalization_of(model)
+    return normalize is not None and normalize.is_of_pixels
+
+
+def has_own_unit(model: keras.Model | ForeignNetwork) -> bool:
+    """Returns whether a network normalizes by a mean and deviation of its own: its images have any unit."""
+    if isinstance(model, ForeignNetwork):
+        return not model.takes_pixels
+    normalize = normalization_of(model)
+    return normalize is not None and not normalize.is_of_pixels
 
 
 def check_pixels(images: np.ndarray, argument: str = "images") -> None:

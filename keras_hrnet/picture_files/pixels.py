@@ -1,5 +1,6 @@
 """Pictures become RGB pixels, and label images the values that they store: the one way in which files are read."""
 
+import io
 import os
 from collections.abc import Sequence
 
@@ -7,7 +8,10 @@ import numpy as np
 from PIL import Image
 
 from keras_hrnet.picture_files.opening import load_upright, opened
-from keras_hrnet.picture_files.reading import UnusableFileError
+from keras_hrnet.picture_files.reading import UnusableFileError, read_file
+
+NUMPY_SIGNATURE = b"\x93NUMPY"
+"""What the files that `numpy.save` writes begin with."""
 
 GREY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
 """What Pillow multiplies the values of a grey PNG by, by its bits a channel; the two values of one bit stay 0 and 1."""
@@ -32,10 +36,72 @@ def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np
     with opened(source, path) as image:
         check_mode(image, path)
         image = load_upright(image)
-        if image.mode.startswith("I"):
-            grey = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(grey[..., None], 3, axis=-1)
-        return np.asarray(image.convert("RGB"))
+        return np.repeat(_grey(image)[..., None], 3, axis=-1) if _is_deep(image) else np.asarray(image.convert("RGB"))
+
+
+def _is_deep(image):
+    return image.mode.startswith("I")
+
+
+def _grey(image):
+    return (np.asarray(image) >> 8).astype(np.uint8) if _is_deep(image) else np.asarray(image.convert("L"))
+
+
+def pixels(source: str | os.PathLike | bytes, path: str | os.PathLike, channels: int = 3) -> np.ndarray:
+    """Reads the channels of an image: RGB as `rgb_pixels`, grey, or as many as the file holds.
+
+    One channel is the grey of a picture, of colours 0.299 red + 0.587 green + 0.114 blue; of 16 bits, the high byte.
+    Any other number must be that of the picture, as it stores them: 4 of a PNG in RGBA, without regard to what they
+    mean. More than four come in files of NumPy (`numpy.save`).
+
+    Args:
+        source: the path, or the whole contents.
+        path: names the file in errors.
+        channels: how many.
+
+    Returns:
+        `(height, width, channels)`: uint8 in [0, 255], or what a file of NumPy holds.
+
+    Raises:
+        UnusableFileError: as `rgb_pixels`, or if the file has another number of channels.
+    """
+    start = source[: len(NUMPY_SIGNATURE)] if isinstance(source, bytes) else read_file(source, len(NUMPY_SIGNATURE))
+    if start == NUMPY_SIGNATURE:
+        return _array(source, path, channels)
+    if channels == 3:
+        return rgb_pixels(source, path)
+    with opened(source, path) as image:
+        check_mode(image, path)
+        image = load_upright(image)
+        if channels == 1:
+            return _grey(image)[..., None]
+        if len(image.getbands()) != channels:
+            raise other_channels(path, len(image.getbands()), channels)
+        return np.asarray(image)
+
+
+def _array(source, path, channels):
+    try:
+        values = np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise UnusableFileError(
+            path, "damaged", found=f"cannot be read by NumPy ({error})", expected="an array that numpy.save wrote"
+        ) from error
+    if values.ndim != 3 or values.shape[-1] != channels:
+        raise other_channels(path, f"the shape {values.shape}", channels)
+    return values
+
+
+def other_channels(path: str | os.PathLike, found: int | str, channels: int) -> UnusableFileError:
+    """Says of a file that it has another number of channels than a network takes.
+
+    Args:
+        found: how many it has, or what else, to be read after "has".
+        channels: how many were expected.
+    """
+    has = found if isinstance(found, str) else f"{found} channel{'s' * (found > 1)}"
+    cure = "A PNG in RGBA has four, and an array that numpy.save wrote, (height, width, channels), any number."
+    return UnusableFileError(path, "channels", found=f"has {has}", expected=f"{channels} channels", cure=cure)
 
 
 def check_mode(image: Image.Image, path: str | os.PathLike) -> None:

@@ -10,7 +10,14 @@ from keras_hrnet.distributed.processes import num_devices, this_process
 from keras_hrnet.distributed.workers import in_strategy_of_workers
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.layers.sublayers import sublayers
-from keras_hrnet.models.interface import check_model, data_format, gives_labels, image_size
+from keras_hrnet.models.interface import (
+    channel_axis_of,
+    check_model,
+    gives_labels,
+    has_own_unit,
+    image_size,
+    num_channels,
+)
 from keras_hrnet.training.classes import common_classes
 
 MOST_LISTED = 5
@@ -43,6 +50,7 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
     _check_length(train)
     classes = common_classes(model, train, val)
     for name, dataset in (("train", train), ("val", val)):
+        _check_channels(name, dataset, model)
         if fingerprint_of(dataset) is None:
             _check_batch(name, _first_batch(name, dataset), model, classes)
     return classes
@@ -128,6 +136,17 @@ def check_devices(model: keras.Model, train: Any, val: Any, freezes_norm: bool) 
             )
 
 
+def _check_channels(name, dataset, model):
+    spec = getattr(dataset, "element_spec", None)
+    shape = spec[0].shape if isinstance(spec, tuple) else ()
+    channels, expected = shape[channel_axis_of(model)] if len(shape) == 4 else None, num_channels(model)
+    if channels not in (None, expected):
+        raise ValueError(
+            f"Received images of {channels} channels in `{name}` for the network {model.name!r}. Expected {expected}. "
+            f"Make the data with channels={expected}, or build the network for images of {channels}."
+        )
+
+
 def _check_length(train):
     try:
         length = len(train)
@@ -163,13 +182,12 @@ def _check_batch(name, batch, model, classes):
 
 
 def _check_images(name, images, model):
-    channels = -1 if data_format(model) == "channels_last" else 1
-    if images.ndim != 4 or images.shape[channels] != 3:
+    if images.ndim != 4 or images.shape[channel_axis_of(model)] != num_channels(model):
         raise ValueError(
             f"Received images of shape {images.shape} in `{name}`. Expected {tuple(model.inputs[0].shape)}. Batch "
             "them, and move their channels."
         )
-    if images.size and (images.min() < 0 or 0 < images.max() <= 1):
+    if images.size and not has_own_unit(model) and (images.min() < 0 or 0 < images.max() <= 1):
         raise ValueError(
             f"Received images from {images.min():.3g} to {images.max():.3g} in `{name}`. Expected RGB in [0, 255]: the "
             "network normalises them itself. Leave the pixels as they are in the files."

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_hrnet.distributed.processes import num_devices, this_process
 from keras_hrnet.models import classes_of
-from keras_hrnet.models.interface import data_format
+from keras_hrnet.models.interface import data_format, has_own_unit
 from keras_hrnet.training.callbacks import (
     AveragedWeights,
     Checkpoints,
@@ -66,7 +66,7 @@ def _pictures(folder, model, val):
     # There, no device has the network for itself: it predicts on all of them, in all processes, or not at all.
     if num_devices() > 1 and keras.config.backend() != "torch":
         return []
-    images, labels = _first_images(val, data_format(model))
+    images, labels = _first_images(val, model)
     return [PredictionImages(folder / "tensorboard", images, labels, palette=classes_of(model))]
 
 
@@ -78,12 +78,14 @@ def _step(saves, train, epoch, batch):
     return f"{name}, whose labels are {', '.join(train.files_of_step(epoch * saves.num_steps + step))}"
 
 
-def _first_images(dataset, layout):
+def _first_images(dataset, model):
     batches = itertools.chain.from_iterable(
         zip(*map(keras.ops.convert_to_numpy, batch), strict=True) for batch in dataset
     )
     images, labels = zip(*itertools.islice(batches, NUM_PICTURES), strict=True)
-    if layout == "channels_first":
+    if data_format(model) == "channels_first":
         images = [np.moveaxis(image, 0, -1) for image in images]
     labels = [label.reshape(label.shape[:2]) for label in labels]
+    if has_own_unit(model):
+        return images, labels
     return [np.clip(np.rint(image), 0, 255).astype("uint8") for image in images], labels

@@ -47,7 +47,9 @@ def test_an_error_comes_in_the_photos_place(files):
 
 def test_no_more_photos_wait_than_asked_for_and_none_is_read_after_the_last_one_wanted(files, monkeypatch):
     started = []
-    monkeypatch.setattr(photos, "read_image", lambda path: started.append(path) or np.zeros((1, 1, 3), np.uint8))
+    monkeypatch.setattr(
+        photos, "read_image", lambda path, channels: started.append(path) or np.zeros((1, 1, 3), np.uint8)
+    )
     reader = read_ahead(files, 2)
     next(reader)
     time.sleep(0.05)

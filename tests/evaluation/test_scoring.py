@@ -242,8 +242,10 @@ def test_what_is_no_keras_model_is_refused():
         evaluate(lambda image: image, [one_batch()])
 
 
-def test_a_network_of_grey_images_is_refused():
-    with pytest.raises(ValueError, match=r"input of shape \(None, None, None, 1\). Expected RGB"):
+def test_images_of_other_channels_than_the_networks_are_refused():
+    with pytest.raises(
+        ValueError, match=r"images of shape \(1, 2, 3, 3\). Expected images \(batch, height, width, 1\)"
+    ):
         evaluate(strongest_color(shape=(None, None, 1)), [one_batch()])
 
 

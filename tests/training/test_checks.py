@@ -84,3 +84,15 @@ def test_a_loss_of_probabilities_is_refused():
         check_loss(lambda truth, logits: 0)
     check_loss(keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
     check_loss(keras_hrnet.training.CrossEntropy())
+
+
+def test_images_of_other_channels_than_the_networks_are_refused():
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensors((np.zeros((1, 32, 32, 4), "uint8"), np.zeros((1, 32, 32), "uint8")))
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, data_format="channels_last")(image), name="rgb")
+    with pytest.raises(
+        ValueError, match=r"4 channels in `train` for the network 'rgb'. Expected 3. Make the data with"
+    ):
+        check_training(model, data, data)

@@ -1,6 +1,7 @@
 """Whether an image is one that a network can be trained on, and how the pipeline reads it."""
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from keras_hrnet.data.files.png import (
@@ -14,7 +15,7 @@ from keras_hrnet.data.files.png import (
     png_header,
 )
 from keras_hrnet.picture_files.opening import TURNS, check_num_pixels, load_upright, opened, orientation_of
-from keras_hrnet.picture_files.pixels import check_mode, rgb_pixels
+from keras_hrnet.picture_files.pixels import check_mode, other_channels, rgb_pixels
 from keras_hrnet.picture_files.reading import read_file
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -66,6 +67,18 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
                 image.load()
             return header
         return _header_by_pillow(path, source, image, orientation, contents)
+
+
+def check_channels(paths: Iterable[str | os.PathLike], channels: int) -> None:
+    """Refuses pictures that do not store so many channels; their headers are looked at.
+
+    Raises:
+        UnusableFileError: for the first of them, or the first that cannot be opened.
+    """
+    for path in paths:
+        with opened(path, path) as image:
+            if len(image.getbands()) != channels:
+                raise other_channels(path, len(image.getbands()), channels)
 
 
 def _check_png(path, data, contents):

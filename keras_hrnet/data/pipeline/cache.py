@@ -28,10 +28,11 @@ class DecodedCache:
     """All images and stored label values of a source, decoded once.
 
     Args:
-        decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, 3)`, and the stored
-            label values, uint8 `(height, width)`.
+        decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, channels)`, and the
+            stored label values, uint8 `(height, width)`.
         palette: the colour of stored value 0, 1, …, by which labels that are colour pictures are read; or None.
         place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
+        channels: of the images.
 
     Raises:
         ValueError: if the pixels do not fit there.
@@ -43,9 +44,10 @@ class DecodedCache:
         decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
         palette: Sequence[Color] | None,
         place: str | os.PathLike,
+        channels: int = 3,
     ):
-        self._sizes = source.sizes
-        self._starts = _starts(source.sizes)
+        self._sizes, self._channels = source.sizes, channels
+        self._starts = _starts(source.sizes, channels)
         num_bytes = self._starts[-1]
         if place == MEMORY:
             _require_memory(num_bytes)
@@ -61,18 +63,19 @@ class DecodedCache:
             index: an int64 scalar.
 
         Returns:
-            The image, uint8 `(height, width, 3)`, and the stored label values, uint8 `(height, width)`.
+            The image, uint8 `(height, width, channels)`, and the stored label values, uint8 `(height, width)`.
         """
         tf = host_tensorflow()
         image, label = tf.numpy_function(self._views, [index], (tf.uint8, tf.uint8), stateful=False)
-        return tf.ensure_shape(image, (None, None, 3)), tf.ensure_shape(label, (None, None))
+        return tf.ensure_shape(image, (None, None, self._channels)), tf.ensure_shape(label, (None, None))
 
     def _views(self, index, pixels=None):
         pixels = self._pixels if pixels is None else pixels
         height, width = self._sizes[index]
         start = self._starts[index]
-        middle = start + _padded(3 * height * width)
-        image = pixels[start : start + 3 * height * width].reshape(height, width, 3)
+        num_bytes = self._channels * height * width
+        middle = start + _padded(num_bytes)
+        image = pixels[start : start + num_bytes].reshape(height, width, self._channels)
         return image, pixels[middle : middle + height * width].reshape(height, width)
 
     def _fill(self, decode, pixels):
@@ -85,7 +88,8 @@ class DecodedCache:
 
     def _on_disk(self, source, decode, palette, folder, num_bytes):
         folder.mkdir(parents=True, exist_ok=True)
-        key = hashlib.sha256(f"2 {source.fingerprint} {self._sizes} {palette}".encode()).hexdigest()[:16]
+        channels = "" if self._channels == 3 else f" {self._channels} channels"
+        key = hashlib.sha256(f"2 {source.fingerprint} {self._sizes} {palette}{channels}".encode()).hexdigest()[:16]
         path = folder / f"decoded_{key}.bin"
         if not (path.is_file() and path.stat().st_size == num_bytes):
             _require_disk(folder, num_bytes)
@@ -96,8 +100,8 @@ class DecodedCache:
         return np.memmap(path, np.uint8, mode="r")
 
 
-def _starts(sizes):
-    lengths = [_padded(3 * height * width) + _padded(height * width) for height, width in sizes]
+def _starts(sizes, channels):
+    lengths = [_padded(channels * height * width) + _padded(height * width) for height, width in sizes]
     return [0, *np.cumsum(lengths, dtype=np.int64).tolist()]
 
 

@@ -33,18 +33,20 @@ class Reader:
     Args:
         coding: how its label images store the classes.
         cache: "memory", a folder, or `None`.
+        channels: of the images.
     """
 
-    def __init__(self, source: Source, coding: LabelCoding, cache: str | os.PathLike | None = None):
+    def __init__(self, source: Source, coding: LabelCoding, cache: str | os.PathLike | None = None, channels: int = 3):
         self.source = source
         self.coding = coding
+        self.channels = channels
         tf = host_tensorflow()
         self._names = tf.constant(source.names)
         self._by_pillow = tf.constant(source.by_pillow, tf.bool, (len(source.names), 2))
-        self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache)
+        self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache, channels)
 
     def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gives the image, uint8 `(height, width, 3)`, and the label's stored values, uint8 `(height, width)`."""
+        """Gives the image, uint8 `(height, width, channels)`, and the label's stored values, `(height, width)`."""
         return self._decode(index) if self._cache is None else self._cache.read(index)
 
     def read_train_ids(self, index: tf.Tensor) -> tf.Tensor:
@@ -60,7 +62,7 @@ class Reader:
         image, label, image_name, label_name = self.source.contents(index)
         by_pillow = self._by_pillow[index]
         return (
-            decode_image(image, image_name, by_pillow[0]),
+            decode_image(image, image_name, by_pillow[0], self.channels),
             decode_label(label, self.coding.palette, label_name, by_pillow[1]),
         )
 
@@ -105,7 +107,7 @@ def make_dataset(
         _require_one_size(source, options)
     if is_annotated:
         require_classes(source.occurring, coding, description)
-    reader = Reader(source, coding, options.cache)
+    reader = Reader(source, coding, options.cache, options.channels)
     if options.augment:
         dataset = _training_dataset(reader, options, num_coarse_images)
     else:
@@ -193,11 +195,11 @@ def _evaluation_dataset(reader, options):
         return image, reader.train_ids(label, index)
 
     def blank():
-        return tf.zeros((*sizes[0], 3), tf.uint8), tf.fill(sizes[0], tf.constant(IGNORE_LABEL, tf.uint8))
+        return tf.zeros((*sizes[0], reader.channels), tf.uint8), tf.fill(sizes[0], tf.constant(IGNORE_LABEL, tf.uint8))
 
     def sample(index):
         image, label = tf.cond(index < len(sizes), lambda: read(index), blank) if is_shared else read(index)
-        return tf.ensure_shape(image, (height, width, 3)), tf.ensure_shape(label, (height, width))
+        return tf.ensure_shape(image, (height, width, reader.channels)), tf.ensure_shape(label, (height, width))
 
     num_steps = -(-len(sizes) // options.batch_size)
     places = _places(num_steps, options) if is_shared else tf.data.Dataset.range(len(sizes))

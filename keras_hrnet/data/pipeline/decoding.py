@@ -13,7 +13,7 @@ from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.data_sets.label_values import in_words
-from keras_hrnet.picture_files.pixels import rgb_pixels, stored_values
+from keras_hrnet.picture_files.pixels import pixels, stored_values
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,16 +22,19 @@ GREY_8 = b"\x08\x00"
 """Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
 
 
-def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.Tensor | bool = False) -> tf.Tensor:
-    """Decodes a picture file, a string scalar: uint8 `(height, width, 3)`, RGB in [0, 255].
+def decode_image(
+    contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.Tensor | bool = False, channels: int = 3
+) -> tf.Tensor:
+    """Decodes a picture file, a string scalar: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
 
-    Its pixels are those of `rgb_pixels` and so of `keras_hrnet.evaluation.read_image`: training and prediction see the
-    same photo.
+    Its pixels are those of `keras_hrnet.picture_files.pixels.pixels` and so of `keras_hrnet.evaluation.read_image`:
+    training and prediction see the same photo.
 
     Args:
         name: the file, a string scalar, for errors.
         by_pillow: whether it is another picture than an upright PNG or JPEG in 8-bit grey or RGB; a truth value. Those
             are decoded by TensorFlow, on as many cores as there are; Pillow gives the same pixels.
+        channels: 3 for RGB; any other number is read by Pillow.
     """
     tf = host_tensorflow()
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
@@ -45,14 +48,13 @@ def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.
         )
 
     def read(data, path):
-        return rgb_pixels(_bytes(data), _bytes(path).decode())
+        return pixels(_bytes(data), _bytes(path).decode(), channels)
 
-    image = tf.cond(
-        by_pillow,
-        lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
-        by_tensorflow,
-    )
-    return tf.ensure_shape(image, (None, None, 3))
+    def read_by_pillow():
+        return tf.numpy_function(read, [contents, name], tf.uint8, stateful=False)
+
+    image = tf.cond(by_pillow, read_by_pillow, by_tensorflow) if channels == 3 else read_by_pillow()
+    return tf.ensure_shape(image, (None, None, channels))
 
 
 def decode_label(

@@ -30,12 +30,14 @@ class Options:
     deterministic: bool = True
     num_parallel_calls: int | None = None
     coarse: float = 0.0
+    channels: int = 3
 
     def __post_init__(self) -> None:
         _require_no_training_arguments(self)
         checked = {
             "augmentation": _augmentation(self.augmentation) if self.augment else None,
             "batch_size": _positive_integer("batch_size", self.batch_size),
+            "channels": _positive_integer("channels", self.channels),
             "crop_size": _crop_size(self.crop_size),
             "class_uniform": _share("class_uniform", self.class_uniform),
             "coarse": _share("coarse", self.coarse),

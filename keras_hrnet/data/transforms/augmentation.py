@@ -31,7 +31,7 @@ class Augmentation:
     The order is: scale and rotation, window, colours, blur, padding, mirroring. All amounts are drawn uniformly. The
     colours of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast is what
     is called brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`, `contrast`,
-    `saturation` and `hue`, in random order there.
+    `saturation` and `hue`, in random order there. Images of other than three channels keep their colours.
 
     Args:
         scales: the lower and the upper scale.
@@ -144,7 +144,7 @@ def augmented(
     label: at the bottom and on the right of an image that is smaller, before mirroring, and around a rotated one.
 
     Args:
-        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+        image: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
         label: uint8 `(height, width)`, stored values.
         crop_size: height and width of the crop, integers or int32 scalars.
         seed: int64 `(2,)`; the same seed gives the same crop.
@@ -155,7 +155,8 @@ def augmented(
         mirrored_ids: the train id that each class has in a mirrored image; `None` if all keep theirs.
 
     Returns:
-        The image, uint8 `(*crop_size, 3)`, and the label, uint8 `(*crop_size,)`, train ids with 255 for ignored pixels.
+        The image, uint8 `(*crop_size, channels)`, and the label, uint8 `(*crop_size,)`, train ids with 255 for ignored
+        pixels.
     """
     tf = host_tensorflow()
     image, label = tf.convert_to_tensor(image), tf.convert_to_tensor(label)
@@ -259,7 +260,7 @@ def _padded(image, label, crop_size, mirrored):
     image = tf.pad(image, [*paddings, [0, 0]])
     label = tf.pad(label, paddings, constant_values=IGNORE_LABEL)
     static_size = [size if isinstance(size, int) else None for size in crop_size]
-    return tf.ensure_shape(image, [*static_size, 3]), tf.ensure_shape(label, static_size)
+    return tf.ensure_shape(image, [*static_size, image.shape[-1]]), tf.ensure_shape(label, static_size)
 
 
 def _hundredths(value):

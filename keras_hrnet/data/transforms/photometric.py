@@ -23,19 +23,19 @@ REACH = 4.0
 def recoloured(
     image: tf.Tensor, augmentation: Augmentation, *, seed: tf.Tensor, inside: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Changes the colours of an image and blurs it at random.
+    """Changes the colours of an image and blurs it at random. What is not RGB is only blurred.
 
     Args:
-        image: uint8 `(height, width, 3)`, RGB in [0, 255].
+        image: uint8 `(height, width, channels)`, RGB in [0, 255] or others; its number of channels is known.
         seed: int64 `(2,)`.
         inside: bool `(height, width)`, which pixels show the image; `None` means all.
 
     Returns:
-        uint8 `(height, width, 3)`.
+        uint8 of the same shape.
     """
     import tensorflow as tf
 
-    changes = _changes(augmentation, inside)
+    changes = _changes(augmentation, inside, is_rgb=image.shape[-1] == 3)
     if not changes:
         return image
     image = tf.cast(image, tf.float32)
@@ -94,19 +94,19 @@ def blurred(image: tf.Tensor, sigma: tf.Tensor, *, largest_sigma: float) -> tf.T
     """Blurs with a Gaussian; beyond the edge, the outermost pixels are continued.
 
     Args:
-        image: float32 `(height, width, 3)`.
+        image: float32 `(height, width, channels)`.
         sigma: the deviation, in pixels.
         largest_sigma: the largest deviation ever given, in pixels, which decides how far the kernel reaches.
 
     Returns:
-        float32 `(height, width, 3)`.
+        float32 of the same shape.
     """
     import tensorflow as tf
 
     reach = math.ceil(REACH * largest_sigma)
     distances = tf.range(-reach, reach + 1, dtype=tf.float32)
     weights = tf.exp(-0.5 * tf.square(distances / sigma))
-    weights = tf.tile((weights / tf.reduce_sum(weights))[:, None], [1, 3])[:, :, None]
+    weights = tf.tile((weights / tf.reduce_sum(weights))[:, None], [1, image.shape[-1]])[:, :, None]
     for axis in range(2):
         length = tf.shape(image)[axis]
         places = tf.clip_by_value(tf.range(-reach, length + reach), 0, length - 1)
@@ -125,7 +125,7 @@ class _Change(NamedTuple):
     change: Callable
 
 
-def _changes(augmentation, inside):
+def _changes(augmentation, inside, is_rgb):
     """The changes that are asked for, in mmsegmentation's order."""
     chance = augmentation.color_probability
     contrast = functools.partial(contrasted, inside=inside)
@@ -137,7 +137,7 @@ def _changes(augmentation, inside):
         _Change(chance, 1 - augmentation.saturation, 1 + augmentation.saturation, saturated),
         _Change(chance, -augmentation.hue, augmentation.hue, hue_turned),
     ]
-    changes = [change for change in changes if chance > 0 and change.lower < change.upper]
+    changes = [change for change in changes if is_rgb and chance > 0 and change.lower < change.upper]
     return changes + ([_Change(augmentation.blur, *augmentation.blur_sigma, blur)] if augmentation.blur > 0 else [])
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.evaluation import comparison, predict
-from keras_hrnet.evaluation.pictures import Palette
+from keras_hrnet.evaluation.pictures import Palette, as_rgb
 from keras_hrnet.models import classes_of
 from keras_hrnet.training.callbacks.averaging import averaged_weights
 from keras_hrnet.training.callbacks.event_file import EventFile
@@ -51,7 +51,8 @@ class PredictionImages(keras.callbacks.Callback):
 
     Args:
         log_dir: the folder to write to, that of `Scalars`.
-        images: a few images, uint8 `(height, width, 3)` each, RGB in [0, 255]; those of one size compile once.
+        images: a few images `(height, width, channels)` as `predict` takes them, RGB in [0, 255] or what the network
+            is built for; those of one size compile once.
         labels: as many, integers `(height, width)`, train ids, ignored ones as in `keras_hrnet.evaluation.colorize`.
         class_names: what the classes are called, by train id. Without names and palette, they are the network's.
         palette: what to paint in, as in `keras_hrnet.evaluation.colorize`.
@@ -75,7 +76,8 @@ class PredictionImages(keras.callbacks.Callback):
         self.labels = [np.asarray(label) for label in labels]
         self.names_and_colors = {"class_names": class_names, "palette": palette}
         # Says what is wrong with them before the first epoch.
-        comparison(self.images, self.labels, self.labels, **self.names_and_colors)
+        self.pictures = [as_rgb(image) for image in self.images]
+        comparison(self.pictures, self.labels, self.labels, **self.names_and_colors)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.file = EventFile(self.log_dir / "validation")
@@ -86,7 +88,7 @@ class PredictionImages(keras.callbacks.Callback):
         painting = self.names_and_colors
         if painting == {"class_names": None, "palette": None}:
             painting = {"palette": classes_of(self.model)}
-        for i, sample in enumerate(zip(self.images, self.labels, predictions, strict=True)):
+        for i, sample in enumerate(zip(self.pictures, self.labels, predictions, strict=True)):
             self.file.add_picture(f"prediction/{i}", comparison(*sample, **painting), epoch)
 
     def on_train_end(self, logs: dict | None = None) -> None:
