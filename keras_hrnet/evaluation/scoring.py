@@ -49,9 +49,9 @@ def evaluate(
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
-            width, 3)`, RGB in [0, 255] (channels first works too); labels integers `(batch, height, width)`, train
-            ids; 255, and the ignore label of the classes, where a pixel is not counted. Batches may differ in number
-            and size of their images.
+            width, 3)`, RGB in [0, 255], or what the network is built for (channels first works too); labels integers
+            `(batch, height, width)`, train ids; 255, and the ignore label of the classes, where a pixel is not counted.
+            Batches may differ in number and size of their images.
         scales: factors of the image's height and width, whose predictions are averaged: test-time augmentation.
         flip: whether to average with the prediction for the mirrored image.
         tile: (height, width) in pixels of tiles that the network predicts one by one; None for whole images.

@@ -73,10 +73,10 @@ def train(
 
     Args:
         model: a network that gives logits, with the weights to start from.
-        train: batches `(image, label)` of known number: uint8 or float `(batch, height, width, 3)`, RGB in [0, 255],
-            and integers `(batch, height, width)`, train ids, or the network's ignore label (255) where a pixel is
-            ignored; a `tf.data.Dataset` such as `cityscapes` gives, a `keras.utils.PyDataset`, or a PyTorch
-            `DataLoader`.
+        train: batches `(image, label)` of known number: uint8 or float `(batch, height, width, 3)`, RGB in [0, 255], or
+            what the network is built for, and integers `(batch, height, width)`, train ids, or the network's ignore
+            label (255) where a pixel is ignored; a `tf.data.Dataset` such as `cityscapes` gives, a
+            `keras.utils.PyDataset`, or a PyTorch `DataLoader`.
         val: batches of the same kind.
         recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. Where the batches of `train` are of another size,
             that size is used; the learning rate does not change with it.
