@@ -20,6 +20,7 @@ SMALLER = {
 }
 
 
+@pytest.mark.once  # Other tests train and export on every backend.
 @pytest.mark.slow
 def test_the_first_code_block_runs_from_training_to_the_phone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,12 +1,10 @@
 """What the commands' tests share: running a command, and a small saved network of Cityscapes' classes."""
 
-import keras
 import pytest
 import typer.testing
 
 import keras_hrnet
 from keras_hrnet import cli
-from keras_hrnet.models.network import Network
 
 
 @pytest.fixture
@@ -27,24 +25,6 @@ def saved_network(tmp_path_factory):
     path = tmp_path_factory.mktemp("saved network") / "w18_small.keras"
     keras_hrnet.HRNet(tiny, name="HRNetW18Small").save(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def small_network():
-    """Returns a function that builds what stands for a network whose own layers a test does not ask about.
-
-    TensorFlow takes seconds to trace the hundred convolutions of the smallest HRNet, once for each command.
-    """
-
-    def build(num_classes=19, name="HRNetW18Small"):
-        image = keras.Input((None, None, 3))
-        options = {"padding": "same", "data_format": "channels_last"}
-        x = keras.layers.Conv2D(8, 3, activation="relu", **options)(keras.layers.Rescaling(1 / 255)(image))
-        x = keras.layers.BatchNormalization(axis=-1)(x)
-        # By the name of this layer, its head is HRNet's "fcn".
-        return Network(image, keras.layers.Conv2D(num_classes, 3, name="last_layer_0", **options)(x), name=name)
-
-    return build
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def test_every_command_of_readme_exists(invoke):
         assert invoke(*command.split(), "--help").exit_code == 0, command
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_the_demo_goes_from_streets_to_the_phone_file(invoke, small_network, tmp_path, monkeypatch):
     monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))

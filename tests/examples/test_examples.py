@@ -1,6 +1,5 @@
 """Each example is run as a script, on little data."""
 
-import functools
 import pathlib
 import re
 import runpy
@@ -25,9 +24,9 @@ TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(monkeypatch, small_network):
     # What a script does is tested here; that HRNetW18Small trains and exports is tested where README's code is run.
-    monkeypatch.setattr(keras_hrnet, "HRNetW18Small", functools.partial(keras_hrnet.HRNet, TINY))
+    monkeypatch.setattr(keras_hrnet, "HRNetW18Small", lambda num_classes=19, weights=None: small_network(num_classes))
 
     def run(name, *arguments):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
