@@ -53,7 +53,7 @@ class Description:
                 f"{x}={self.sizes[x]}" for x in row.arguments if self.sizes.get(x, getattr(row, x)) != getattr(row, x)
             ]
             return f"{row.name}({', '.join([arguments, *own])})"
-        row = ", ".join(f"{name}={value}" for name, value in self.sizes.items())
+        row = ", ".join(f"{name}={_quoted(value)}" for name, value in self.sizes.items())
         return f'{self.family.constructor}({self.family.__name__}("Own", {row}), {arguments})'
 
 

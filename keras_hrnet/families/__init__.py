@@ -6,11 +6,12 @@ from keras_hrnet.families.counting import ConvolutionCost, Cost
 from keras_hrnet.families.family import Family, LayerOptions
 from keras_hrnet.families.hrformer import HRFORMERS, HRFormerVariant
 from keras_hrnet.families.hrnet import HRNETS, Variant
+from keras_hrnet.families.lite_hrnet import LITE_HRNETS, LiteVariant
 
-FAMILIES: tuple[type[Family], ...] = (Variant, HRFormerVariant)
+FAMILIES: tuple[type[Family], ...] = (Variant, HRFormerVariant, LiteVariant)
 """The families; the class of the rows stands for each."""
 
-VARIANTS: dict[str, Family] = {row.name: row for row in (*HRNETS, *HRFORMERS)}
+VARIANTS: dict[str, Family] = {row.name: row for row in (*HRNETS, *HRFORMERS, *LITE_HRNETS)}
 """The published networks, by the name of their constructor."""
 
 WEIGHT_NAMES = tuple(dict.fromkeys(pair for family in FAMILIES for pair in family.weight_names))
@@ -23,9 +24,13 @@ BACKBONE_LAYERS = "|".join(f"(?:{family.layer_pattern})" for family in FAMILIES)
 """Regular expression of the paths of all weights of backbones; what it does not match belongs to a head."""
 
 
+WEIGHT_PATTERN = "|".join(f"(?:{family.weight_pattern})" for family in FAMILIES)
+"""Regular expression of the official names of all weights of backbones."""
+
+
 def is_backbone(name: str | None) -> bool:
     """Says whether the weight of an official name belongs to a backbone; a weight without a name does not."""
-    return name is not None and any(re.match(family.weight_pattern, name) for family in FAMILIES)
+    return name is not None and re.match(WEIGHT_PATTERN, name) is not None
 
 
 __all__ = [
@@ -34,11 +39,13 @@ __all__ = [
     "VARIANTS",
     "WEIGHT_NAMES",
     "WEIGHT_PARTS",
+    "WEIGHT_PATTERN",
     "ConvolutionCost",
     "Cost",
     "Family",
     "HRFormerVariant",
     "LayerOptions",
+    "LiteVariant",
     "Variant",
     "is_backbone",
 ]

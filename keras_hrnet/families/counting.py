@@ -84,3 +84,9 @@ def bottleneck(channels: int, filters: int, stride: int, is_depthwise: bool = Fa
     yield ConvolutionCost(channels, filters, 1, stride)
     yield depthwise(filters, stride) if is_depthwise else ConvolutionCost(filters, filters, 3, stride)
     yield ConvolutionCost(filters, 4 * filters, 1, stride)
+
+
+def separable(channels: int, filters: int, stride: int) -> Iterator[ConvolutionCost]:
+    """Lists the convolutions of a `keras_hrnet.layers.SeparableConvNorm`."""
+    yield depthwise(channels, stride)
+    yield ConvolutionCost(channels, filters, 1, stride)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -150,3 +151,9 @@ class Family:
 def first_size(shapes: Shapes, *names: str) -> int:
     """Returns the first length of the first of these weights that is there; 0 if none is."""
     return next((shapes[name][0] for name in names if name in shapes), 0)
+
+
+def num_matching(shapes: Shapes, pattern: str) -> int:
+    """Returns one more than the largest number that the group of a pattern matches in a name; 0 if none matches."""
+    numbers = [int(match.group(1)) for match in map(re.compile(pattern).match, shapes) if match]
+    return max(numbers, default=-1) + 1

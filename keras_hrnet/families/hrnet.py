@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import keras
 
 from keras_hrnet.families.counting import ConvolutionCost, HasCost, bottleneck
-from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
+from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size, num_matching
 from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
 
 STEM_FILTERS = 64
@@ -122,10 +121,10 @@ class Variant(Family):
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
         return {
             "width": first_size(shapes, "stage2.0.branches.0.0.conv1.weight", "stage2.0.branches.0.0.conv2.weight"),
-            "stage1_blocks": _num_matching(shapes, r"layer1\.(\d+)\."),
+            "stage1_blocks": num_matching(shapes, r"layer1\.(\d+)\."),
             "stage1_filters": first_size(shapes, "layer1.0.conv1.weight", "layer1.0.conv2.weight"),
-            "modules": tuple(_num_matching(shapes, rf"stage{stage}\.(\d+)\.") for stage in (2, 3, 4)),
-            "blocks": _num_matching(shapes, r"stage2\.0\.branches\.0\.(\d+)\."),
+            "modules": tuple(num_matching(shapes, rf"stage{stage}\.(\d+)\.") for stage in (2, 3, 4)),
+            "blocks": num_matching(shapes, r"stage2\.0\.branches\.0\.(\d+)\."),
         }
 
     @classmethod
@@ -142,11 +141,6 @@ def _module(widths: tuple[int, ...], num_blocks: int) -> Iterator[ConvolutionCos
                 yield ConvolutionCost(source, target, 1, 4 * 2**j)
             for step in range(j + 1, i + 1):
                 yield ConvolutionCost(source, target if step == i else source, 3, 4 * 2**step)
-
-
-def _num_matching(shapes: Shapes, pattern: str) -> int:
-    numbers = [int(match.group(1)) for match in map(re.compile(pattern).match, shapes) if match]
-    return max(numbers, default=-1) + 1
 
 
 # HRNet-Image-Classification, experiments/cls_hrnet_w*.yaml; HRNet-Semantic-Segmentation, branch pytorch-v1.1,

@@ -17,10 +17,11 @@ from keras_hrnet.heads.fcn import FCN
 from keras_hrnet.heads.head import Head, check_option
 from keras_hrnet.heads.hierarchical import Hierarchical
 from keras_hrnet.heads.isa import ISA
+from keras_hrnet.heads.iterative import Iterative
 from keras_hrnet.heads.ocr import OCR
 from keras_hrnet.suggestion import suggestion
 
-HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification)}
+HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification, Iterative)}
 """The heads, by their name."""
 
 WEIGHT_NAMES = tuple(dict.fromkeys(pair for head in HEADS.values() for pair in head.weight_names))
@@ -95,6 +96,7 @@ __all__ = [
     "Classification",
     "Head",
     "Hierarchical",
+    "Iterative",
     "head_of",
     "standardize_head",
 ]

@@ -1,9 +1,15 @@
-"""How one tensor becomes another: the layers that HRNet is made of, each usable alone."""
+"""How one tensor becomes another: the layers that the networks are made of, each usable alone."""
 
 from keras_hrnet.layers.branch import Branch
+from keras_hrnet.layers.channel_weighting import (
+    ConditionalChannelWeighting,
+    CrossResolutionWeighting,
+    SpatialWeighting,
+)
 from keras_hrnet.layers.convolution import ConvNorm, Convolution
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm, DepthwiseConvolution
 from keras_hrnet.layers.fuse import FuseLayer, SeparableFuse
+from keras_hrnet.layers.lite import IterativeUpsampling, LiteFuse, LiteModule, LiteStem, LiteTransition
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.normalization import BatchNorm
 from keras_hrnet.layers.normalize import Normalize
@@ -13,6 +19,8 @@ from keras_hrnet.layers.residual import BasicBlock, Bottleneck, DepthwiseBottlen
 from keras_hrnet.layers.resize import Resize, ResizeConcatenate, resize
 from keras_hrnet.layers.scales import Rescale, ScaleAttention, ScaleBlend
 from keras_hrnet.layers.self_attention import InterlacedAttention, InterlacedContext, SelfAttention
+from keras_hrnet.layers.separable import SeparableConvNorm
+from keras_hrnet.layers.shuffle import ChannelShuffle, ShuffleUnit
 from keras_hrnet.layers.stage import HighResolutionModule, Stage
 from keras_hrnet.layers.stem import Stem
 from keras_hrnet.layers.supervision import Supervision
@@ -26,8 +34,11 @@ __all__ = [
     "BatchNorm",
     "Bottleneck",
     "Branch",
+    "ChannelShuffle",
+    "ConditionalChannelWeighting",
     "ConvNorm",
     "Convolution",
+    "CrossResolutionWeighting",
     "DepthwiseBottleneck",
     "DepthwiseConvNorm",
     "DepthwiseConvolution",
@@ -37,6 +48,11 @@ __all__ = [
     "HighResolutionModule",
     "InterlacedAttention",
     "InterlacedContext",
+    "IterativeUpsampling",
+    "LiteFuse",
+    "LiteModule",
+    "LiteStem",
+    "LiteTransition",
     "MapLayer",
     "Normalize",
     "ObjectAttention",
@@ -48,8 +64,11 @@ __all__ = [
     "ScaleAttention",
     "ScaleBlend",
     "SelfAttention",
+    "SeparableConvNorm",
     "SeparableFuse",
+    "ShuffleUnit",
     "SpatialGather",
+    "SpatialWeighting",
     "Stage",
     "Stem",
     "StochasticDepth",

@@ -5,7 +5,8 @@ PyTorch, resizing is one operator of theirs (in TFLite, one RESIZE_* operator). 
 with small matrices, against which the tests compare the first two.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -67,9 +68,12 @@ def resize(
     size = tuple(size)
     if _are_equal(size, spatial_size(x, data_format)):
         return x
-    resizers = {"tensorflow": _resize_on_tensorflow, "torch": _resize_on_torch}
-    resizer = resizers.get(keras.config.backend(), _resize_by_matrices)
-    return resizer(x, size, interpolation, align_corners, data_format)
+    backend = keras.config.backend()
+    if backend in ("tensorflow", "torch"):
+        resizer = _resize_on_tensorflow if backend == "tensorflow" else _resize_on_torch
+        return resizer(x, size, interpolation, align_corners, data_format)
+    matrix_of = functools.partial(interpolation_matrix, interpolation=interpolation, align_corners=align_corners)
+    return by_matrices(x, size, matrix_of, data_format)
 
 
 def _are_equal(size: Size, other: Size) -> bool:
@@ -104,13 +108,22 @@ def _resize_on_torch(x, size, interpolation, align_corners, data_format):
     return functional.interpolate(x.permute(0, 3, 1, 2), size, **options).permute(0, 2, 3, 1)
 
 
-def _resize_by_matrices(x, size, interpolation, align_corners, data_format):
+def by_matrices(
+    x: keras.KerasTensor, size: Size, matrix_of: Callable[[Length, Length], keras.KerasTensor], data_format: str
+) -> keras.KerasTensor:
+    """Resizes a batch of maps by two products with matrices.
+
+    Args:
+        x: float `(batch, height, width, channels)`, or channels first.
+        size: (height, width) of the result.
+        matrix_of: makes the float32 matrix `(target, source)` that resizes a line of `source` pixels to `target`.
+        data_format: "channels_last" or "channels_first".
+    """
     vertical, horizontal = ("Hh,bhwc->bHwc", "Ww,bhwc->bhWc")
     if data_format == "channels_first":
         vertical, horizontal = ("Hh,bchw->bcHw", "Ww,bchw->bchW")
     for equation, source, target in zip((vertical, horizontal), spatial_size(x, data_format), size, strict=True):
-        matrix = interpolation_matrix(source, target, interpolation, align_corners)
-        x = keras.ops.einsum(equation, keras.ops.cast(matrix, x.dtype), x)
+        x = keras.ops.einsum(equation, keras.ops.cast(matrix_of(source, target), x.dtype), x)
     return x
 
 

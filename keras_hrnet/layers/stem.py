@@ -37,7 +37,10 @@ class Stem(FoldableLayer):
     def __init__(self, filters: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.convolutions = [ConvNorm(filters, 3, strides=2, name=f"conv{i}", **self.options) for i in (1, 2)]
+        self.convolutions = self.make_convolutions()
+
+    def make_convolutions(self) -> list[ConvNorm]:
+        return [ConvNorm(self.filters, 3, strides=2, name=f"conv{i}", **self.options) for i in (1, 2)]
 
     def build(self, input_shape: Shape) -> None:
         self.check_size(input_shape)

@@ -1,6 +1,6 @@
 """Which layers, in what order: the networks."""
 
-from keras_hrnet.families import VARIANTS, Cost, HRFormerVariant, Variant
+from keras_hrnet.families import VARIANTS, Cost, HRFormerVariant, LiteVariant, Variant
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.models.hrnet import (
@@ -17,6 +17,10 @@ from keras_hrnet.models.hrnet import (
     HRNetW44,
     HRNetW48,
     HRNetW64,
+    LiteHRNet18,
+    LiteHRNet30,
+    LiteHRNetNaive18,
+    LiteHRNetWiderNaive18,
 )
 from keras_hrnet.models.inference import optimize_for_inference
 from keras_hrnet.models.network import classes_of
@@ -41,6 +45,11 @@ __all__ = [
     "HRNetW44",
     "HRNetW48",
     "HRNetW64",
+    "LiteHRNet18",
+    "LiteHRNet30",
+    "LiteHRNetNaive18",
+    "LiteHRNetWiderNaive18",
+    "LiteVariant",
     "SupervisedModel",
     "Variant",
     "classes_of",

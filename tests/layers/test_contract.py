@@ -7,6 +7,7 @@ import pytest
 from keras_hrnet import layers
 
 PYRAMID = ((2, 9, 13, 4), (2, 5, 7, 8), (2, 3, 4, 16))
+LITE_PYRAMID = ((2, 8, 12, 16), (2, 4, 6, 32))  # Half of the channels are weighted, and a quarter of these is hidden.
 SINGLE = (2, 9, 13, 4)
 IMAGE = (2, 33, 49, 3)
 
@@ -80,6 +81,24 @@ CASES = {
         SINGLE,
     ),
     "ScaleAttention, folded": (lambda **k: layers.ScaleAttention(6, folded=True, **k), SINGLE),
+    "SeparableConvNorm": (lambda **k: layers.SeparableConvNorm(6, 2, **k), SINGLE),
+    "ChannelShuffle": (lambda **k: layers.ChannelShuffle(**k), (SINGLE, SINGLE, SINGLE)),
+    "ShuffleUnit": (lambda **k: layers.ShuffleUnit(16, **k), LITE_PYRAMID[0]),
+    "SpatialWeighting": (lambda **k: layers.SpatialWeighting(2, **k), SINGLE),
+    "CrossResolutionWeighting": (lambda **k: layers.CrossResolutionWeighting(4, **k), PYRAMID),
+    "ConditionalChannelWeighting": (lambda **k: layers.ConditionalChannelWeighting(4, **k), LITE_PYRAMID),
+    "LiteStem": (lambda **k: layers.LiteStem(8, **k), IMAGE),
+    "LiteTransition": (lambda **k: layers.LiteTransition((6, 8, 10), **k), PYRAMID[:2]),
+    "LiteFuse": (lambda **k: layers.LiteFuse(**k), PYRAMID),
+    "LiteModule": (lambda **k: layers.LiteModule(1, **k), LITE_PYRAMID),
+    "LiteModule of shuffle units": (lambda **k: layers.LiteModule(2, "shuffle", **k), LITE_PYRAMID),
+    "IterativeUpsampling": (lambda **k: layers.IterativeUpsampling(**k), PYRAMID),
+    "LiteStem, folded": (lambda **k: layers.LiteStem(8, folded=True, **k), IMAGE),
+    "LiteModule, folded": (lambda **k: layers.LiteModule(1, folded=True, **k), LITE_PYRAMID),
+    "LiteModule of shuffle units, folded": (
+        lambda **k: layers.LiteModule(2, "shuffle", folded=True, **k),
+        PYRAMID,
+    ),
     "PyramidConvolution": (lambda **k: layers.PyramidConvolution(6, 2, **k), PYRAMID),
 }
 

@@ -13,6 +13,8 @@ CASES = {
     "ocr_w48": lambda: keras_hrnet.HRNetW48(head="ocr", align_corners=True, output_stride=4),
     "hrformer_small_ocr": keras_hrnet.HRFormerSmall,
     "hrformer_tiny_cls": lambda: keras_hrnet.HRFormerTiny(1000, head="classification"),
+    "lite_hrnet_18": lambda: keras_hrnet.LiteHRNet18(output_stride=4),
+    "naive_lite_hrnet_18": lambda: keras_hrnet.LiteHRNetNaive18(output_stride=4),
 }
 # What the published code writes before the names, and beside the weights.
 FILES = {
@@ -22,6 +24,8 @@ FILES = {
     "ocr_w48": {"name": "checkpoint.pth.tar", "prefix": "model.", "extra": {"loss.criterion.weight": [1.0] * 19}},
     "hrformer_small_ocr": {"name": "checkpoint.pth.tar", "prefix": "module."},
     "hrformer_tiny_cls": {},
+    "lite_hrnet_18": {"name": "checkpoint.pth.tar"},
+    "naive_lite_hrnet_18": {},
 }
 # How far apart the pixels are of which a case keeps the logits, in both directions.
 STEPS = {"hrformer_small_ocr": 4}

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from keras_hrnet.checkpoints.naming.format import Format
+from keras_hrnet.checkpoints.naming.lite_hrnet import LITE_HRNET
 from keras_hrnet.checkpoints.naming.mmsegmentation import MMSEGMENTATION
 from keras_hrnet.checkpoints.naming.nvidia import NVIDIA
 from keras_hrnet.checkpoints.naming.official import BARE_BACKBONE, CLASSIFICATION, SEGMENTATION, name_of
@@ -12,12 +13,23 @@ from keras_hrnet.checkpoints.naming.ssld import SSLD
 from keras_hrnet.families import is_backbone
 
 # The first that recognises the keys is used: a format with a head comes before the backbone that it shares with others.
-FORMATS = (NVIDIA, MMSEGMENTATION, OPENSEG, SSLD, CLASSIFICATION, SEGMENTATION, PREFIXED_BACKBONE, BARE_BACKBONE)
+FORMATS = (
+    NVIDIA,
+    MMSEGMENTATION,
+    OPENSEG,
+    SSLD,
+    CLASSIFICATION,
+    SEGMENTATION,
+    LITE_HRNET,
+    PREFIXED_BACKBONE,
+    BARE_BACKBONE,
+)
 
 __all__ = [
     "BARE_BACKBONE",
     "CLASSIFICATION",
     "FORMATS",
+    "LITE_HRNET",
     "MMSEGMENTATION",
     "NVIDIA",
     "OPENSEG",

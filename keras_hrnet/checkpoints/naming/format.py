@@ -24,6 +24,7 @@ class Format:
         folded: pairs (pattern of the name of a moving mean, replacement that makes it the name of the bias of the
             convolution before), where such files have a bias and our convolutions have none.
         channel_order: the channel order of the pixels that such files were trained on, "RGB" or "BGR".
+        task: what the head of such files was trained for, where it is not the classes of pixels or images.
         activated_norm: matches a key of files whose head was trained with the leaky ReLU of InPlaceABN, and no other.
     """
 
@@ -36,6 +37,7 @@ class Format:
     bias_free: str | None = None
     folded: tuple[tuple[str, str], ...] = ()
     channel_order: str = "RGB"
+    task: str | None = None
     activated_norm: str | None = None
 
     def recognizes(self, keys: Collection[str]) -> bool:

@@ -7,11 +7,11 @@ import re
 
 from keras_hrnet import families, heads
 from keras_hrnet.checkpoints.naming.format import Format, first_replacement
-from keras_hrnet.families import Variant
+from keras_hrnet.families import WEIGHT_PATTERN
 
 CLASSIFICATION_HEAD = r"^(incre_modules|downsamp_modules|final_layer|classifier)\."
 SEGMENTATION_HEAD = r"^(last_layer|aux_head|conv3x3_ocr|ocr_distri_head|cls_head)\."
-_ANY_HEAD = f"{CLASSIFICATION_HEAD}|{SEGMENTATION_HEAD}"
+_ANY_HEAD = rf"{CLASSIFICATION_HEAD}|{SEGMENTATION_HEAD}|^head_layer\."
 
 AS_THEY_ARE = ((r"^", ""),)
 
@@ -27,7 +27,7 @@ CLASSIFICATION = Format(
     convention=("nearest", False),
 )
 
-BARE_BACKBONE = Format("backbone alone", signature=Variant.weight_pattern, head=_ANY_HEAD, keys=AS_THEY_ARE)
+BARE_BACKBONE = Format("backbone alone", signature=WEIGHT_PATTERN, head=_ANY_HEAD, keys=AS_THEY_ARE)
 
 # Inside the module: a numbered convolution has a normalisation of the same number, any other is a sequence.
 _PARTS = (

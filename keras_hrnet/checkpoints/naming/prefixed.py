@@ -1,9 +1,9 @@
 """Names of a backbone inside another network: the official ones behind `backbone.`."""
 
 from keras_hrnet.checkpoints.naming.format import Format
-from keras_hrnet.families import Variant
+from keras_hrnet.families import WEIGHT_PATTERN
 
-BACKBONE_KEYS = (f"(?={Variant.weight_pattern})", "backbone.")
+BACKBONE_KEYS = (f"(?={WEIGHT_PATTERN})", "backbone.")
 OUTSIDE_BACKBONE = r"^(?!backbone\.)"
 
 # What is outside differs from project to project; only the backbone can be loaded.

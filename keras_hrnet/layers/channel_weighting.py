@@ -1,0 +1,184 @@
+"""Conditional channel weighting: what Lite-HRNet has in the place of 1x1 convolutions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_hrnet.layers.adaptive_mean import adaptive_mean
+from keras_hrnet.layers.convolution import ConvNorm, Convolution
+from keras_hrnet.layers.data_format import Shape, spatial_axes, with_channels
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
+from keras_hrnet.layers.resize import resize, spatial_size
+from keras_hrnet.layers.shuffle import half_of, halves, shuffle
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SpatialWeighting(MapLayer):
+    """Multiplies each channel of a map by a weight in (0, 1), computed from the means of all channels.
+
+    Args:
+        ratio: how many times fewer channels than the map the hidden layer has.
+        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+
+    Returns:
+        float of the same shape.
+
+    Raises:
+        ValueError: if the map has fewer channels than `ratio`.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `SpatialWeighting`.
+    """
+
+    def __init__(self, ratio: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.convolutions = []
+
+    def build(self, input_shape: Shape) -> None:
+        channels = input_shape[self.channel_axis]
+        shape = (*input_shape[:1], *with_channels((1, 1, 1, 1), channels, self.data_format)[1:])
+        self.convolutions = [
+            Convolution(_reduced(channels, self.ratio), 1, activation="relu", name="conv1", **self.options),
+            Convolution(channels, 1, activation="sigmoid", name="conv2", **self.options),
+        ]
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        # A sum of many pixels is larger than half precision holds.
+        means = keras.ops.mean(keras.ops.cast(x, "float32"), axis=spatial_axes(self.data_format), keepdims=True)
+        weights = keras.ops.cast(means, x.dtype)
+        for convolution in self.convolutions:
+            weights = call_inside(convolution, weights)
+        return x * weights
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class CrossResolutionWeighting(FoldableLayer):
+    """Multiplies each map by weights in (0, 1), computed from all maps at the size of the coarsest.
+
+    Args:
+        ratio: how many times fewer channels than all maps together the hidden layer has.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes.
+
+    Raises:
+        ValueError: if the maps have fewer channels than `ratio` together.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `CrossResolutionWeighting`.
+    """
+
+    def __init__(self, ratio: int = 8, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.widths = []
+        self.convolutions = []
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        self.widths = [shape[self.channel_axis] for shape in input_shape]
+        total = sum(self.widths)
+        self.convolutions = [
+            ConvNorm(_reduced(total, self.ratio), 1, name="conv1", **self.options),
+            ConvNorm(total, 1, activation="sigmoid", name="conv2", **self.options),
+        ]
+        shape = with_channels(input_shape[-1], total, self.data_format)
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        size = spatial_size(inputs[-1], self.data_format)
+        means = [*(adaptive_mean(x, size, self.data_format) for x in inputs[:-1]), inputs[-1]]
+        x = keras.ops.concatenate(means, axis=self.channel_axis)
+        for convolution in self.convolutions:
+            x = call_inside(convolution, x, training=training)
+        ends = [sum(self.widths[:i]) for i in range(1, len(self.widths))]
+        weights = keras.ops.split(x, ends, axis=self.channel_axis)
+        return [
+            x * resize(weight, spatial_size(x, self.data_format), "nearest", data_format=self.data_format)
+            for x, weight in zip(inputs, weights, strict=True)
+        ]
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return [tuple(shape) for shape in input_shape]
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class ConditionalChannelWeighting(FoldableLayer):
+    """Weights half of the channels of each map by all maps, convolves them depthwise, weights them by their means.
+
+    The other halves pass through; the channels of both are shuffled. It takes the maps of all branches at once, as
+    their weights depend on each other.
+
+    Args:
+        ratio: how many times fewer channels the hidden layer of the weighting across resolutions has.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, with even numbers of channels.
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes.
+
+    Raises:
+        ValueError: if a number of channels is odd, or too small for the ratios.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `ConditionalChannelWeighting`.
+    """
+
+    def __init__(self, ratio: int = 8, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.weighting = CrossResolutionWeighting(ratio, name="cross_resolution_weighting", **self.options)
+        # One of each for every branch.
+        self.convolutions = []
+        self.spatial_weightings = []
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        shapes = [half_of(shape, self.data_format) for shape in input_shape]
+        self.weighting.build(shapes)
+        for i, shape in enumerate(shapes):
+            self.convolutions.append(DepthwiseConvNorm(3, activation=None, name=f"depthwise_convs_{i}", **self.options))
+            self.spatial_weightings.append(
+                SpatialWeighting(name=f"spatial_weighting_{i}", data_format=self.data_format, dtype=self.dtype_policy)
+            )
+            self.convolutions[i].build(shape)
+            self.spatial_weightings[i].build(shape)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        kept, weighted = zip(*(halves(x, self.data_format) for x in inputs), strict=True)
+        weighted = call_inside(self.weighting, list(weighted), training=training)
+        outputs = []
+        for i, x in enumerate(weighted):
+            x = call_inside(self.convolutions[i], x, training=training)
+            outputs.append(shuffle([kept[i], call_inside(self.spatial_weightings[i], x)], self.data_format))
+        return outputs
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return [tuple(shape) for shape in input_shape]
+
+
+def _reduced(channels: int, ratio: int) -> int:
+    if channels < ratio:
+        raise ValueError(
+            f"Received maps of {channels} channels with a ratio of {ratio}. Expected at least {ratio} channels, which "
+            "leave one to the hidden layer. Widen the branches, or lower the ratio."
+        )
+    return channels // ratio

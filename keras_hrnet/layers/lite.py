@@ -1,0 +1,260 @@
+"""The parts of Lite-HRNet around its blocks: stem, transition, fuse layer, module and iterative upsampling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_hrnet.layers import in_place
+from keras_hrnet.layers.branch import Branch
+from keras_hrnet.layers.channel_weighting import ConditionalChannelWeighting
+from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
+from keras_hrnet.layers.data_format import Shape, Size, with_channels
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
+from keras_hrnet.layers.fuse import SeparableFuse
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.rematerialization import rematerialize
+from keras_hrnet.layers.resize import resize, spatial_size
+from keras_hrnet.layers.separable import SeparableConvNorm
+from keras_hrnet.layers.shuffle import ShuffleUnit, half_of, halves, shuffle
+from keras_hrnet.layers.stem import Stem
+from keras_hrnet.layers.transition import Transition
+
+LITE_BLOCKS = ("weighting", "shuffle")
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class LiteStem(Stem):
+    """Reduces an image to stride 4 by a 3x3 convolution, and by two light paths on a half of its channels each.
+
+    Args:
+        filters: channels of the convolution and of the result, an even number; 32 in every published network.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`, normalised pixels.
+        training: whether this is a training step.
+
+    Returns:
+        float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
+
+    Raises:
+        ValueError: if the height or the width is below `MIN_SIZE`, or `filters` is odd.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `Stem`.
+    """
+
+    def __init__(self, filters: int = 32, **kwargs: Any) -> None:
+        super().__init__(filters, **kwargs)
+        self.narrow = SeparableConvNorm(filters // 2, strides=2, name="branch1", **self.options)
+        self.wide = [
+            ConvNorm(filters, 1, name="expand_conv", **self.options),
+            DepthwiseConvNorm(3, strides=2, activation=None, name="depthwise_conv", **self.options),
+            ConvNorm(filters // 2, 1, name="linear_conv", **self.options),
+        ]
+
+    def make_convolutions(self) -> list[ConvNorm]:
+        return [ConvNorm(self.filters, 3, strides=2, name="conv1", **self.options)]
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        shape = half_of(super().compute_output_shape(input_shape), self.data_format)
+        self.narrow.build(shape)
+        for convolution in self.wide:
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        narrow, wide = halves(super().call(x, training=training), self.data_format)
+        for convolution in self.wide:
+            wide = call_inside(convolution, wide, training=training)
+        return shuffle([call_inside(self.narrow, narrow, training=training), wide], self.data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        shape = half_of(super().compute_output_shape(input_shape), self.data_format)
+        return with_channels(self.narrow.compute_output_shape(shape), self.filters, self.data_format)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class LiteTransition(Transition):
+    """Brings each branch to the width it has in the next stage, and adds a branch, by separable convolutions.
+
+    Args:
+        filters: the widths of the next stage's branches, one more than there are inputs.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
+        training: whether this is a training step.
+
+    Returns:
+        As `Transition`.
+
+    Raises:
+        ValueError: as `Transition`.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRNet._make_transition_layer`.
+    """
+
+    def make_convolution(self, i: int, shape: Shape, strides: int = 1) -> SeparableConvNorm | None:
+        if strides == 1 and shape[self.channel_axis] == self.filters[i]:
+            return None
+        return SeparableConvNorm(
+            self.filters[i], strides, name=f"{'new' if strides > 1 else 'branch'}_{i}", **self.options
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class LiteFuse(SeparableFuse):
+    """Adds to each branch the features of all the others, as the published code does, not as the paper draws it.
+
+    The published loop adds in place: the finest branch is counted twice in its own sum; the others are given that sum
+    instead of the branch itself, and it twice. Published weights need it. What is computed twice there, with one
+    result, is computed once and added twice here; the moving statistics of its normalisations then move twice as well.
+
+    Args:
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up).
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRModule.forward`.
+    """
+
+    def layers_between(self, i: int, j: int, widths: Sequence[int]) -> list[NormalizedConvolution]:
+        layers = super().layers_between(i, j, widths)
+        for layer in layers if j == 0 and not self.folded else ():
+            layer.norm.momentum **= 2
+        return layers
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        finest, *others = inputs
+        sums = [self.fuse(0, [finest + finest, *others], training)]
+        sums += [self.fuse(i, [sums[0], *others], training) for i in range(1, len(inputs))]
+        return [in_place.relu(x) for x in sums]
+
+    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
+        x = super().bring(i, j, x, training)
+        return x + x if j == 0 < i else x
+
+    def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
+        # Unlike the published code, which enlarges by a factor: any size of image fits.
+        return resize(x, size, "nearest", data_format=self.data_format)
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class LiteModule(FoldableLayer):
+    """Runs all maps through blocks of Lite-HRNet, then fuses the branches.
+
+    Args:
+        num_blocks: number of blocks.
+        block: "weighting" (`ConditionalChannelWeighting` of all branches) or "shuffle" (a `ShuffleUnit` in each branch,
+            as in the naive networks).
+        remat: whether training computes each block and the fuse layer again in the backward pass, instead of keeping
+            their inner results.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
+            the one before it (rounded up), with even numbers of channels.
+        training: whether this is a training step.
+
+    Returns:
+        A list of the same shapes, not negative.
+
+    Raises:
+        ValueError: if there is no such block, or it takes no maps of these channels.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRModule`.
+    """
+
+    def __init__(self, num_blocks: int, block: str = "weighting", *, remat: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if block not in LITE_BLOCKS:
+            raise ValueError(f"`LiteModule` received block={block!r}. Expected one of {LITE_BLOCKS}. Pass one of them.")
+        self.num_blocks = num_blocks
+        self.block = block
+        self.remat = remat
+        # Of all branches, one after another; or one for each branch, side by side.
+        self.blocks = []
+        self.branches = []
+        self.fuse = LiteFuse(name="fuse", **self.options)
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        if self.block == "weighting":
+            self.blocks = [
+                ConditionalChannelWeighting(name=f"block_{i}", **self.options) for i in range(self.num_blocks)
+            ]
+            for block in self.blocks:
+                block.build(input_shape)
+        else:
+            self.branches = [
+                Branch(shape[self.channel_axis], self.num_blocks, ShuffleUnit, name=f"branch_{i}", **self.options)
+                for i, shape in enumerate(input_shape)
+            ]
+            for branch, shape in zip(self.branches, input_shape, strict=True):
+                branch.build(shape)
+        self.fuse.build(input_shape)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
+        maps = list(inputs)
+        for block in self.blocks:
+            maps = self.run(block, maps, training)
+        if self.branches:
+            maps = [self.run(branch, x, training) for branch, x in zip(self.branches, maps, strict=True)]
+        return self.run(self.fuse, maps, training)
+
+    def run(self, layer: keras.layers.Layer, x: Any, training: bool | None) -> Any:
+        return rematerialize(layer, x) if self.remat and training else call_inside(layer, x, training=training)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
+        return [tuple(shape) for shape in input_shape]
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class IterativeUpsampling(FoldableLayer):
+    """Adds maps up from coarse to fine: each sum is convolved to the next width and upsampled with aligned corners.
+
+    Args:
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
+        training: whether this is a training step.
+
+    Returns:
+        float of the shape of the first, not negative.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `IterativeHead`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # One for each map, coarsest first.
+        self.convolutions = []
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        widths = [shape[self.channel_axis] for shape in input_shape]
+        for i, shape in enumerate(reversed(input_shape)):
+            next_width = widths[max(len(widths) - i - 2, 0)]
+            convolution = SeparableConvNorm(next_width, name=f"project_{i}", **self.options)
+            convolution.build(shape)
+            self.convolutions.append(convolution)
+
+    def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> keras.KerasTensor:
+        total = None
+        for convolution, x in zip(self.convolutions, reversed(inputs), strict=True):
+            if total is not None:
+                size = spatial_size(x, self.data_format)
+                x = x + resize(total, size, "bilinear", True, self.data_format)
+            total = call_inside(convolution, x, training=training)
+        return total
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        return tuple(input_shape[0])

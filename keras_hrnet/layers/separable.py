@@ -1,0 +1,48 @@
+"""Separable convolution: over space in each channel alone, then over channels."""
+
+from typing import Any
+
+import keras
+
+from keras_hrnet.layers.convolution import ConvNorm
+from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.depthwise import DepthwiseConvNorm
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.map_layer import FoldableLayer
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class SeparableConvNorm(FoldableLayer):
+    """Convolves each channel of a map 3x3 by itself and the result 1x1, with a normalisation after each.
+
+    Args:
+        filters: channels of the result.
+        strides: step in both directions.
+        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
+
+    Call arguments:
+        x: float `(batch, height, width, channels)`.
+        training: whether this is a training step.
+
+    Returns:
+        float `(batch, ceil(height / strides), ceil(width / strides), filters)`, not negative.
+
+    Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRNet._make_transition_layer`.
+    """
+
+    def __init__(self, filters: int, strides: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.spatial = DepthwiseConvNorm(3, strides=strides, activation=None, name="spatial", **self.options)
+        self.pointwise = ConvNorm(filters, 1, name="pointwise", **self.options)
+
+    def build(self, input_shape: Shape) -> None:
+        self.spatial.build(input_shape)
+        self.pointwise.build(self.spatial.compute_output_shape(input_shape))
+
+    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        return call_inside(self.pointwise, call_inside(self.spatial, x, training=training), training=training)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return self.pointwise.compute_output_shape(self.spatial.compute_output_shape(input_shape))
