@@ -9,7 +9,7 @@ from keras_hrnet.checkpoints.convention import convention_of_file
 from keras_hrnet.checkpoints.description import describe_contents
 from keras_hrnet.checkpoints.download import download
 from keras_hrnet.checkpoints.published import PublishedWeights, find, identify, published_weights
-from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING, TORCH_ENDINGS
+from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING, TORCH_ENDINGS, has_ending
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,4 +98,4 @@ def _is_path(weights):
         return True
     if weights in {row.file for row in rows}:
         return False
-    return pathlib.PurePath(weights).name != weights or weights.endswith((*TORCH_ENDINGS, SAFETENSORS_ENDING))
+    return pathlib.PurePath(weights).name != weights or has_ending(weights, *TORCH_ENDINGS, SAFETENSORS_ENDING)

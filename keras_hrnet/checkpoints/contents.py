@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+import pathlib
 import re
 from collections.abc import Collection
 
@@ -13,7 +14,12 @@ from keras_hrnet.checkpoints.published import PublishedWeights, identify
 from keras_hrnet.checkpoints.reading import read_checkpoint
 
 # The prefix of the keys of a file that was saved from a wrapped model.
-_WRAPPERS = r"(?:(?:module|model)\.)*"
+_WRAPPERS = r"(?:(?:module|model|_orig_mod|net|hrnet|encoder\.model)\.)*"
+# Those of a part of a network; what is beside it is another part.
+_OF_PARTS = ("hrnet.", "encoder.model.")
+
+# CSAILVision/semantic-segmentation-pytorch, train.py, `checkpoint`: two files, such as encoder_epoch_30.pth.
+_PART_NAMES = r"^(encoder|decoder)(?=_)"
 
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
@@ -64,6 +70,8 @@ class Contents:
 
     def is_head(self, key: str) -> bool:
         """Whether a key belongs to the file's head."""
+        if self.prefix.endswith(_OF_PARTS) and not key.startswith(self.prefix):
+            return True
         return re.match(self.format.head, self.bare(key)) is not None
 
     def bare(self, key: str) -> str:
@@ -82,14 +90,19 @@ class Contents:
         return any(key.endswith("num_batches_tracked") for key in self.ignored)
 
 
-def read_contents(path: str | os.PathLike) -> Contents:
-    """Reads a weight file, as `read_checkpoint` does, and recognises its format.
+def read_contents(path: str | os.PathLike, averaged: bool = False) -> Contents:
+    """Reads a weight file and recognises its format.
+
+    Args:
+        path: the file (see `read_checkpoint`). Of an encoder and a decoder in two files, either: the other is read
+            too, if it lies beside it.
+        averaged: whether to read averaged weights (see `read_checkpoint`).
 
     Raises:
         ValueError: if it cannot be read, holds no HRNet in a supported format, or a weight is NaN or infinite.
         FileNotFoundError, ImportError: as `read_checkpoint`.
     """
-    arrays, ignored = read_checkpoint(path)
+    arrays, ignored = _read_parts(path, averaged)
     weights = {}
     for key, array in arrays.items():
         reason = next((why for pattern, why in _NOT_WEIGHTS if re.search(pattern, key)), None)
@@ -117,6 +130,19 @@ def _check_finite(path, arrays):
                 "infinite. Expected numbers. Take a checkpoint of before that training diverged, or download the file "
                 "again."
             )
+
+
+def _read_parts(path, averaged):
+    """Reads a file; if it is the encoder or the decoder of CSAILVision, with the other."""
+    path = pathlib.Path(path)
+    parts = {name: path.with_name(re.sub(_PART_NAMES, name, path.name)) for name in ("encoder", "decoder")}
+    if not re.match(_PART_NAMES, path.name) or not all(part.is_file() for part in parts.values()):
+        return read_checkpoint(path, averaged)
+    arrays, ignored = {}, {}
+    for name, part in parts.items():
+        for target, found in zip((arrays, ignored), read_checkpoint(part, averaged), strict=True):
+            target |= {f"{name}.{key}": value for key, value in found.items()}
+    return arrays, ignored
 
 
 def _prefix_of(keys):

@@ -22,6 +22,7 @@ class Description:
         sizes: widths and depths, arguments of `family`; 0 where the weights do not tell.
         options: arguments of the constructor: "head", and, where they apply, "num_classes", options of the head,
             "align_corners", "interpolation".
+        task: what the head was trained for, where it is not the classes of pixels or images.
         obstacle: what the head has that no network of this package has; None if there is nothing of the kind.
     """
 
@@ -29,6 +30,7 @@ class Description:
     sizes: dict[str, Any]
     options: dict[str, Any]
     obstacle: str | None = None
+    task: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -97,7 +99,7 @@ def describe_contents(contents: Contents) -> Description:
     for name in TELLING_WEIGHTS:
         if (shape := contents.shape_of(name)) is not None:
             shapes[name] = shape
-    described = describe(shapes)
+    described = dataclasses.replace(describe(shapes), task=contents.format.task)
     if contents.has_activated_norm:
         return dataclasses.replace(described, obstacle="a head of InPlaceABN with leaky ReLU inside")
     convention = convention_of_file(contents)

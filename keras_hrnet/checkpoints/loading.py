@@ -21,6 +21,7 @@ def load_checkpoint(
     strict: bool = True,
     skip_head: bool = False,
     inplace_abn: bool | None = None,
+    averaged: bool = False,
 ) -> CheckpointReport:
     """Loads a published weight file into a model.
 
@@ -28,7 +29,8 @@ def load_checkpoint(
     used or ignored for a known reason. For a model with `head=None`, the keys of a head are ignored and reported.
 
     The format is recognised by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
-    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, or a backbone alone. Their differences are converted
+    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, CSAILVision's HRNetV2 with C1, Lite-HRNet for key
+    points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`. Their differences are converted
     exactly, and reported: a bias before a normalisation is folded into its moving mean; a bias that such files do not
     have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another number of channels than RGB's
     three, the first kernel is adapted, as timm does: summed over the three for one channel, else repeated in their
@@ -37,12 +39,14 @@ def load_checkpoint(
     Args:
         model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
             classes are known, it gets their names and colours with the head.
-        path: `.pth`, `.pth.tar`, `.pt` or `.bin` (read without running any code it holds; needs PyTorch), or
-            `.safetensors`.
+        path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without running any code it holds; needs PyTorch), or
+            `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other beside it.
         strict: whether everything must fit. False loads what fits and reports the rest.
         skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
         inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
             segmentation file of PyTorch 0.4, which has no `num_batches_tracked`.
+        averaged: whether to load the weights averaged over training (EMA), from a file that has these beside plain ones.
+            The report says so where a file has both.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -52,7 +56,7 @@ def load_checkpoint(
 
     Reference: the files of `keras_hrnet.checkpoints.naming` name the code behind each format.
     """
-    contents = read_contents(path)
+    contents = read_contents(path, averaged)
     described = describe_contents(contents)
     sources = sources_of(model, contents)
     backbone = [source for source in sources if is_backbone(source.name)]
@@ -63,8 +67,7 @@ def load_checkpoint(
 
     # === What fits ===
     wanted = sources if loads_head else backbone
-    why_no_head = "part of a head, and skip_head=True" if has_head else "the model has no head"
-    report = _compare(contents, wanted, ignore_head=None if loads_head else why_no_head)
+    report = _compare(contents, wanted, ignore_head=None if loads_head else _why_no_head(contents, has_head))
     if skip_head:
         untouched = tuple(source.weight.path for source in sources if not is_backbone(source.name))
         report = dataclasses.replace(report, untouched=untouched)
@@ -78,6 +81,7 @@ def load_checkpoint(
         source.weight.assign(value)
     if loads_head:
         notes = (*notes, *_adopt_classes(model, contents.published))
+        notes += (f"the head was trained for {contents.format.task}",) if contents.format.task else ()
     return dataclasses.replace(report, convention=convention, notes=(*notes, *conversion_notes(contents, fitting)))
 
 
@@ -88,6 +92,11 @@ def _adopt_classes(model, published):
     if classes and known and not classes.are_named and len(classes.names) == len(known.names):
         model.classes = known
         yield f"the network has the {len(known.names)} classes of {published.dataset}"
+
+
+def _why_no_head(contents, has_head):
+    head = f"a head for {contents.format.task}" if contents.format.task else "a head"
+    return f"part of {head}, and {'skip_head=True' if has_head else 'the model has no head'}"
 
 
 def _compare(contents, wanted, ignore_head):

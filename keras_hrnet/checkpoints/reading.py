@@ -10,38 +10,52 @@ import numpy as np
 
 from keras_hrnet.mistaken import check_not_mistaken
 
-TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin")
+TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin", ".ckpt")
 SAFETENSORS_ENDING = ".safetensors"
 
 # The keys under which training code saves the weights, beside its epoch and optimizer.
-_LEVELS = ("state_dict", "model")
+_LEVELS = ("state_dict", "model", "model_state_dict", "net", "params")
+# Those of the weights averaged over training: timm, utils/checkpoint_saver.py; timm before 0.5; BasicSR, models/.
+_AVERAGED_LEVELS = ("state_dict_ema", "model_ema", "params_ema")
 
 
-def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def has_ending(path: str | os.PathLike, *endings: str) -> bool:
+    """Whether the name of a file has one of these endings, in letters of either case."""
+    return pathlib.PurePath(path).name.lower().endswith(endings)
+
+
+def read_checkpoint(
+    path: str | os.PathLike, averaged: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads the tensors of a weight file.
 
     A `.pth` is a pickle, which can run code: it is read with `weights_only=True`, which refuses to do so.
 
     Args:
-        path: a file ending in `.pth`, `.pth.tar`, `.pt` or `.bin` (needs PyTorch) or in `.safetensors`.
+        path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (needs PyTorch) or in `.safetensors`, in
+            letters of either case.
+        averaged: whether to read the weights averaged over training, where the file has both these and plain ones.
 
     Returns:
         The arrays by key, float32 where the file has any other floating type; and, by key, the reason why what the file
-        holds beside its weights (an optimizer, an epoch) is not loaded.
+        holds beside its weights (an optimizer, an epoch, weights of the other kind) is not loaded.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is of another type, is damaged, holds no tensors, or is a web page or a Git LFS pointer.
+        ValueError: if the file is of another type, is damaged, holds no tensors, or none that are averaged; or is a web
+            page or a Git LFS pointer.
         ImportError: if the library that reads it is not installed.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Received the checkpoint {str(path)!r}. Expected a file there. Check the path.")
     check_not_mistaken(path)
-    if path.name.endswith(SAFETENSORS_ENDING):
+    if has_ending(path, SAFETENSORS_ENDING):
+        if averaged:
+            raise _not_averaged(path)
         return _read_safetensors(path), {}
-    if path.name.endswith(TORCH_ENDINGS):
-        return _read_torch(path)
+    if has_ending(path, *TORCH_ENDINGS):
+        return _read_torch(path, averaged)
     raise ValueError(
         f"Received the checkpoint {str(path)!r}. Expected a name that ends in one of "
         f"{(*TORCH_ENDINGS, SAFETENSORS_ENDING)}. A `.keras` or `.weights.h5` file is loaded by Keras itself."
@@ -50,7 +64,7 @@ def read_checkpoint(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dic
 
 def is_pickle(path: str | os.PathLike) -> bool:
     """Whether a weight file was pickled by PyTorch."""
-    return pathlib.Path(path).name.endswith(TORCH_ENDINGS)
+    return has_ending(path, *TORCH_ENDINGS)
 
 
 def _read_safetensors(path):
@@ -71,7 +85,7 @@ def _read_safetensors(path):
     return {key: x if x.dtype.kind in whole else x.astype(np.float32, copy=False) for key, x in arrays.items()}
 
 
-def _read_torch(path):
+def _read_torch(path, averaged):
     try:
         import torch
     except ImportError as error:
@@ -87,7 +101,7 @@ def _read_torch(path):
         raise _damaged(path, _reason_of_refusal(str(error))) from error
     except (RuntimeError, EOFError, ValueError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    state, extras = _unwrap(content)
+    state, extras = _unwrap(path, content, averaged)
     if not isinstance(state, dict):
         raise ValueError(
             f"{str(path)!r} holds a {type(state).__name__}. Expected a dict of tensors, or one under "
@@ -103,15 +117,38 @@ def _read_torch(path):
     return arrays, extras
 
 
-def _unwrap(content):
-    extras = {}
+def _unwrap(path, content, averaged):
+    """Finds the weights in what a file holds, and says of what is beside them why it is not loaded."""
+    extras, has_averaged = {}, False
     while isinstance(content, dict):
-        level = next((name for name in _LEVELS if isinstance(content.get(name), dict)), None)
+        plain, mean = (_level(content, names) for names in (_LEVELS, _AVERAGED_LEVELS))
+        has_averaged = has_averaged or mean is not None
+        level = mean if plain is None or (averaged and mean) else plain
         if level is None:
             break
         extras.update({key: "not a weight" for key in content if key != level})
+        if plain and mean:
+            kinds = {plain: ("plain", False), mean: ("averaged", True)}
+            left = mean if level == plain else plain
+            extras[left] = (
+                f"{kinds[left][0]} weights: the {kinds[level][0]} ones under {level!r} were taken; pass "
+                f"averaged={kinds[left][1]} for these"
+            )
         content = content[level]
+    if averaged and not has_averaged:
+        raise _not_averaged(path)
     return content, extras
+
+
+def _level(content, names):
+    return next((name for name in names if isinstance(content.get(name), dict)), None)
+
+
+def _not_averaged(path):
+    return ValueError(
+        f"Received averaged=True for {str(path)!r}, which holds one kind of weights. Expected a file with averaged "
+        f"weights under {' or '.join(map(repr, _AVERAGED_LEVELS))}. Leave averaged out."
+    )
 
 
 class _NumberStandIn:

@@ -75,6 +75,8 @@ def _advice(sources, described, loads_head):
     differing = [name for name in names if own.options.get(name) != described.options.get(name)]
     if not differing:
         return f"{holds}, which the model is, but it is damaged or altered: download it again, or pass strict=False."
+    if described.task:
+        return f"{holds}, whose head was trained for {described.task}: {BACKBONE_ALONE}."
     if differing == ["num_classes"]:
         return f"{holds}: build with num_classes={described.options['num_classes']}, or {BACKBONE_ALONE}."
     return f"{holds}: build that, or {BACKBONE_ALONE}."

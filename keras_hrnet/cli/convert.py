@@ -15,7 +15,7 @@ from keras_hrnet.replacing import replacing
 
 def convert(
     checkpoint: Annotated[
-        pathlib.Path, typer.Argument(help="A published weight file: .pth, .pth.tar, .pt, .bin or .safetensors.")
+        pathlib.Path, typer.Argument(help="A published weight file: .pth, .pth.tar, .pt, .bin, .ckpt or .safetensors.")
     ],
     output: Annotated[pathlib.Path, typer.Argument(help="The network to write, `.keras`.")],
     align_corners: Annotated[
@@ -27,6 +27,9 @@ def convert(
     ] = None,
     classes: ClassNames = None,
     skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
+    averaged: Annotated[
+        bool, typer.Option("--averaged", help="Take the weights averaged over training, where the file has both.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
 ) -> None:
     """Build the network that a published weight file was made for, load the file, and save it for Keras."""
@@ -46,7 +49,7 @@ def convert(
     options |= {name: value for name, value in asked.items() if value is not None}
 
     model = HRNet(network.variant, **options)
-    report = load_checkpoint(model, checkpoint)
+    report = load_checkpoint(model, checkpoint, averaged=averaged)
     if classes is not None:
         name_classes(model, parse_classes(classes))
     with replacing(output) as part:

@@ -10,7 +10,7 @@ import keras
 
 from keras_hrnet.families.counting import ConvolutionCost
 from keras_hrnet.families.family import LayerOptions, Shapes, first_size
-from keras_hrnet.heads.head import Head, head_kernel_size, option
+from keras_hrnet.heads.head import Head, at_least_one, head_kernel_size, option
 from keras_hrnet.layers import ConvNorm, Convolution, ResizeConcatenate
 from keras_hrnet.layers.convolution import classifier_initializer
 
@@ -23,9 +23,11 @@ class FCN(Head):
 
     Args:
         kernel_size: side of the first convolution's kernel, 1 or 3; the second's is 1.
+        channels: filters of the first convolution; None for as many as the joined maps have channels.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `last_layer`; openseg.pytorch,
-    lib/models/nets/hrnet.py, `HRNet_W48`, for a kernel of 3.
+    lib/models/nets/hrnet.py, `HRNet_W48`, for a kernel of 3; CSAILVision/semantic-segmentation-pytorch, `C1`, for a
+    quarter of the channels.
     """
 
     name: ClassVar[str] = "fcn"
@@ -38,21 +40,24 @@ class FCN(Head):
     telling_weights: ClassVar[tuple[str, ...]] = (_FIRST, _LAST)
 
     kernel_size: int = option(1, "head_kernel_size", head_kernel_size)
+    channels: int | None = option(None, "head_channels", at_least_one)
 
     def logits(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> Sequence[keras.KerasTensor]:
-        return [two_convolutions(joined(maps, options), num_classes, "last_layer", self.kernel_size, options)]
+        x = joined(maps, options)
+        return [two_convolutions(x, num_classes, "last_layer", self.kernel_size, options, self.channels)]
 
     def convolutions(self, widths: Sequence[int], num_classes: int) -> Iterator[ConvolutionCost]:
-        return two_convolution_costs(widths, num_classes, self.kernel_size)
+        return two_convolution_costs(widths, num_classes, self.kernel_size, self.channels)
 
     @classmethod
     def options_in(cls, shapes: Shapes, joined: int) -> tuple[dict[str, Any], str | None] | None:
         if not shapes.keys() & set(cls.telling_weights):
             return None
         options = {"num_classes": first_size(shapes, _LAST), "head": cls.name, **kernel_size_in(shapes, _FIRST)}
-        return options, None
+        channels = first_size(shapes, _FIRST)
+        return options if channels in (0, joined) else {**options, "head_channels": channels}, None
 
 
 def joined(maps: Sequence[keras.KerasTensor], options: LayerOptions) -> keras.KerasTensor:

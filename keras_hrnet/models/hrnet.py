@@ -87,7 +87,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: what the model is called; None for the variant's name.
         **head_options: options of a head that `head` names, where no object holds them: `head_kernel_size` (of all for
-            segmentation), `ocr_channels` and `ocr_dropout` ("ocr", "hierarchical"), `scales` ("hierarchical"),
+            segmentation), `head_channels` ("fcn"), `ocr_channels` and `ocr_dropout` ("ocr", "hierarchical"), `scales` ("hierarchical"),
             `isa_channels`, `isa_block_size` and `isa_dropout` ("isa"). The classes in `keras_hrnet.heads` say what they
             mean.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from keras_hrnet.checkpoints.naming.csailvision import CSAILVISION
 from keras_hrnet.checkpoints.naming.format import Format
 from keras_hrnet.checkpoints.naming.lite_hrnet import LITE_HRNET
 from keras_hrnet.checkpoints.naming.mmsegmentation import MMSEGMENTATION
@@ -17,6 +18,7 @@ FORMATS = (
     NVIDIA,
     MMSEGMENTATION,
     OPENSEG,
+    CSAILVISION,
     SSLD,
     CLASSIFICATION,
     SEGMENTATION,
@@ -28,6 +30,7 @@ FORMATS = (
 __all__ = [
     "BARE_BACKBONE",
     "CLASSIFICATION",
+    "CSAILVISION",
     "FORMATS",
     "LITE_HRNET",
     "MMSEGMENTATION",
