@@ -137,7 +137,13 @@ def _read_parts(path, averaged):
     path = pathlib.Path(path)
     parts = {name: path.with_name(re.sub(_PART_NAMES, name, path.name)) for name in ("encoder", "decoder")}
     if not re.match(_PART_NAMES, path.name) or not all(part.is_file() for part in parts.values()):
-        return read_checkpoint(path, averaged)
+        arrays, ignored = read_checkpoint(path, averaged)
+        if all(re.match(naming.CSAILVISION.signature, key) for key in arrays):
+            raise ValueError(
+                f"{str(path)!r} holds the decoder alone. Expected {parts['encoder'].name} beside it. Put it there, or "
+                "load the encoder with skip_head=True."
+            )
+        return arrays, ignored
     arrays, ignored = {}, {}
     for name, part in parts.items():
         for target, found in zip((arrays, ignored), read_checkpoint(part, averaged), strict=True):

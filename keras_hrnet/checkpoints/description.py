@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,7 +95,7 @@ def describe(shapes: Mapping[str, tuple[int, ...]]) -> Description:
 
 def describe_contents(contents: Contents) -> Description:
     """Describes the network that a weight file was made for."""
-    shapes = {contents.bare(key).removeprefix("backbone."): array.shape for key, array in contents.arrays.items()}
+    shapes = {re.sub(r"^(backbone|encoder)\.", "", contents.bare(key)): x.shape for key, x in contents.arrays.items()}
     shapes = {name: shape for name, shape in shapes.items() if is_backbone(name)}
     for name in TELLING_WEIGHTS:
         if (shape := contents.shape_of(name)) is not None:

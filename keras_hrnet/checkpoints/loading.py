@@ -95,8 +95,10 @@ def _adopt_classes(model, published):
 
 
 def _why_no_head(contents, has_head):
-    head = f"a head for {contents.format.task}" if contents.format.task else "a head"
-    return f"part of {head}, and {'skip_head=True' if has_head else 'the model has no head'}"
+    reason = "skip_head=True" if has_head else "the model has no head"
+    if contents.format.task:
+        return f"part of a head for {contents.format.task}, and {reason}"
+    return f"part of a head, and {reason}" if has_head else reason
 
 
 def _compare(contents, wanted, ignore_head):

@@ -24,9 +24,7 @@ def has_ending(path: str | os.PathLike, *endings: str) -> bool:
     return pathlib.PurePath(path).name.lower().endswith(endings)
 
 
-def read_checkpoint(
-    path: str | os.PathLike, averaged: bool = False
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads the tensors of a weight file.
 
     A `.pth` is a pickle, which can run code: it is read with `weights_only=True`, which refuses to do so.

@@ -181,7 +181,7 @@ def two_channels(value: Any) -> str | None:
 
 def at_least_one(value: Any) -> str | None:
     """Checks a number of channels that None leaves to the maps."""
-    return None if value is None or isinstance(value, int) and value > 0 else "Expected a whole number of at least 1."
+    return None if value is None or (isinstance(value, int) and value > 0) else "Expected a whole number of at least 1."
 
 
 def head_kernel_size(value: Any) -> str | None:

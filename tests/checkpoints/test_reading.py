@@ -198,3 +198,39 @@ def test_safetensors_are_read_without_pytorch(published_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     arrays, _ = read_checkpoint(path)
     assert set(arrays) == set(WEIGHTS)
+
+
+@pytest.mark.parametrize("name", ["a.ckpt", "A.PTH", "Model.Pth.Tar"])
+def test_endings_are_read_in_letters_of_either_case(name, save):
+    assert_weights(read_checkpoint(save(tensors(), name))[0])
+
+
+@pytest.mark.parametrize("level", ["model_state_dict", "net", "params", "state_dict_ema", "params_ema"])
+def test_weights_are_found_under_further_names(level, save):
+    arrays, extras = read_checkpoint(save({level: tensors(), "epoch": 3}))
+    assert_weights(arrays)
+    assert extras == {"epoch": "not a weight"}
+
+
+@pytest.mark.parametrize(
+    ("plain", "mean"), [("state_dict", "state_dict_ema"), ("model", "model_ema"), ("params", "params_ema")]
+)
+def test_of_plain_and_averaged_weights_the_report_says_which_were_taken_and_how_to_take_the_others(plain, mean, save):
+    averages = {key: value + 1 for key, value in WEIGHTS.items()}
+    path = save({plain: tensors(), mean: tensors(averages)})
+    arrays, extras = read_checkpoint(path)
+    assert_weights(arrays)
+    assert extras == {
+        mean: f"averaged weights: the plain ones under {plain!r} were taken; pass averaged=True for these"
+    }
+    arrays, extras = read_checkpoint(path, averaged=True)
+    np.testing.assert_array_equal(arrays["bn1.bias"], averages["bn1.bias"])
+    assert extras == {
+        plain: f"plain weights: the averaged ones under {mean!r} were taken; pass averaged=False for these"
+    }
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_averaged_weights_that_are_not_there_are_named(name, published_file):
+    with pytest.raises(ValueError, match=r"holds one kind of weights. Expected a file with averaged"):
+        read_checkpoint(published_file(WEIGHTS, name), averaged=True)
