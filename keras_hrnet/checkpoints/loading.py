@@ -29,12 +29,12 @@ def load_checkpoint(
     used or ignored for a known reason. For a model with `head=None`, the keys of a head are ignored and reported.
 
     The format is recognised by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
-    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, CSAILVision's HRNetV2 with C1, Lite-HRNet for key
-    points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`. Their differences are converted
-    exactly, and reported: a bias before a normalisation is folded into its moving mean; a bias that such files do not
-    have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another number of channels than RGB's
-    three, the first kernel is adapted, as timm does: summed over the three for one channel, else repeated in their
-    order and multiplied by 3 / channels.
+    OCR and hierarchical networks, mmsegmentation, openseg.pytorch, CSAILVision's HRNetV2 with C1, HRFormer, Lite-HRNet
+    for key points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`.
+    Their differences are converted exactly, and reported: a bias before a normalisation is folded into its moving mean;
+    a bias that such files do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another number of
+    channels than RGB's three, the first kernel is adapted, as timm does: summed over the three for one channel, else
+    repeated in their order and multiplied by 3 / channels.
 
     Args:
         model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
@@ -45,8 +45,8 @@ def load_checkpoint(
         skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
         inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
             segmentation file of PyTorch 0.4, which has no `num_batches_tracked`.
-        averaged: whether to load the weights averaged over training (EMA), from a file that has these beside plain ones.
-            The report says so where a file has both.
+        averaged: whether to load the weights averaged over training (EMA), from a file that has these beside plain
+            ones. The report says where a file has both.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -57,9 +57,10 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         variant: the widths and depths.
         num_classes: classes that logits are given for. Not used by `head=None`.
         head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), "hierarchical"
-            (by OCR at several scales), or "isa" (and by all other pixels); or "classification" (of the image), or None
-            (a dict of maps "P2" to "P5", `Pn` at stride 2 ** n). Or an object of `keras_hrnet.heads`, with its options,
-            or a head of your own: see `keras_hrnet.heads.Head`.
+            (by OCR at several scales), "isa" (and by all other pixels), or "iterative" (by itself, from maps added up
+            from coarse to fine); or "classification" (of the image), or None (a dict of maps "P2" to "P5", `Pn` at
+            stride 2 ** n). Or an object of `keras_hrnet.heads`, with its options, or a head of your own: see
+            `keras_hrnet.heads.Head`.
         input_shape: (height, width, channels), height and width None where they are not fixed; (channels, height,
             width) under "channels_first". The default means RGB of any size in either format, as does `(None, None,
             4)` of four channels.
@@ -87,9 +88,9 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: what the model is called; None for the variant's name.
         **head_options: options of a head that `head` names, where no object holds them: `head_kernel_size` (of all for
-            segmentation), `head_channels` ("fcn"), `ocr_channels` and `ocr_dropout` ("ocr", "hierarchical"), `scales` ("hierarchical"),
-            `isa_channels`, `isa_block_size` and `isa_dropout` ("isa"). The classes in `keras_hrnet.heads` say what they
-            mean.
+            segmentation), `head_channels` ("fcn"), `ocr_channels` and `ocr_dropout` ("ocr", "hierarchical"), `scales`
+            ("hierarchical"), `isa_channels`, `isa_block_size` and `isa_dropout` ("isa"). The classes in
+            `keras_hrnet.heads` say what they mean.
 
     Returns:
         A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or what

@@ -14,13 +14,13 @@ GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_published_network_is_called_by_its_constructor(name):
-    sizes = {name: size for name, size in VARIANTS[name].sizes().items() if name != "block"}
+    row = VARIANTS[name]
     options = {"num_classes": 60, "head": "ocr", "ocr_channels": (512, 256), "align_corners": True}
-    assert Description(Variant, sizes, options).call == (
+    assert Description(type(row), row.sizes(), options).call == (
         f'{name}(num_classes=60, head="ocr", ocr_channels=(512, 256), align_corners=True)'
     )
-    assert Description(Variant, sizes, options).variant is VARIANTS[name]
-    assert Description(Variant, {**sizes, "width": 20}, options).variant.name == "HRNet"
+    assert Description(type(row), row.sizes(), options).variant == row
+    assert Description(type(row), {**row.sizes(), "width": 20}, options).variant.name == "HRNet"
 
 
 @pytest.mark.parametrize(
