@@ -92,7 +92,7 @@ class LiteVariant(Family):
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         of_layer = options.of_layer
-        x = Normalize(name="normalize", **of_layer)(image)
+        x = Normalize(name="normalize", **options.of_normalization)(image)
         maps = [LiteStem(STEM_FILTERS, name="lite_stem", **of_layer)(x)]
         for stage, num_modules in enumerate(self.modules):
             maps = LiteTransition(self.widths[: stage + 2], name=f"lite_transition{stage}", **of_layer)(maps)

@@ -108,12 +108,15 @@ class CrossResolutionWeighting(FoldableLayer):
         x = keras.ops.concatenate(means, axis=self.channel_axis)
         for convolution in self.convolutions:
             x = call_inside(convolution, x, training=training)
-        ends = [sum(self.widths[:i]) for i in range(1, len(self.widths))]
-        weights = keras.ops.split(x, ends, axis=self.channel_axis)
+        # Slices and not `split`: parts of different sizes are one operation that TFLite's delegates do not have.
+        weights = [self.channels_of(x, sum(self.widths[:i]), width) for i, width in enumerate(self.widths)]
         return [
             x * resize(weight, spatial_size(x, self.data_format), "nearest", data_format=self.data_format)
             for x, weight in zip(inputs, weights, strict=True)
         ]
+
+    def channels_of(self, x: keras.KerasTensor, start: int, width: int) -> keras.KerasTensor:
+        return x[..., start : start + width] if self.channel_axis == -1 else x[:, start : start + width]
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return [tuple(shape) for shape in input_shape]
