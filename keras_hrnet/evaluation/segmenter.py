@@ -64,13 +64,13 @@ class Segmenter:
         self._labeler = labels_model(model) if finds_labels and not averages else None
 
     def check_size(self, size: tuple[int, int]) -> None:
-        """Refuses an image that is too small for the network at one of the scales.
+        """Refuses an image that is too small for the network at one of the scales, or not of its one size.
 
         Args:
             size: (height, width) of the image, in pixels.
 
         Raises:
-            ValueError: if its height or width is too small.
+            ValueError: if its height or width is too small, or another than the network was built for.
         """
         protocol, least = self.protocol, min_image_size(self.model)
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
@@ -83,6 +83,8 @@ class Segmenter:
                 f"pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the image to "
                 f"{enough}x{enough} at least, leave out the smallest scale, or take larger tiles."
             )
+        if protocol.tile is None and protocol.scales == (1.0,):
+            images_for(self.model, np.empty((1, *size, 3), np.uint8))
 
     def labels(self, images: np.ndarray) -> np.ndarray:
         """Predicts the class of every pixel.

@@ -184,6 +184,19 @@ def test_a_missing_or_broken_model_is_named(invoke, photo):
 
 
 @pytest.mark.once
+def test_a_photo_of_another_size_than_the_networks_stops_no_other(invoke, tmp_path):
+    image = keras.Input((37, 51, 3))
+    keras.Model(image, keras.layers.Conv2D(3, 1)(image), name="fixed").save(tmp_path / "fixed.keras")
+    (tmp_path / "album").mkdir()
+    for name, size in (("a", (40, 51, 3)), ("b", (37, 51, 3))):
+        Image.fromarray(np.zeros(size, "uint8")).save(tmp_path / "album" / f"{name}.png")
+    error = str(invoke("predict", tmp_path / "fixed.keras", tmp_path / "album", "--show", "color").exception)
+    assert "1 of 2 photos could not be segmented" in error
+    assert "a.png: Received images of shape (1, 40, 51, 3) for the model 'fixed'" in error
+    assert [path.name for path in (tmp_path / "album_segmented").iterdir()] == ["b.png"]
+
+
+@pytest.mark.once
 def test_a_network_whose_training_diverged_is_named(invoke, small_network, photo):
     network = small_network(3)
     network.layers[-1].bias.assign([0.0, np.nan, np.inf])
