@@ -84,7 +84,7 @@ class Segmenter:
                 f"{enough}x{enough} at least, leave out the smallest scale, or take larger tiles."
             )
         if protocol.tile is None and protocol.scales == (1.0,):
-            images_for(self.model, np.empty((1, *size, 3), np.uint8))
+            images_for(self.model, np.empty((1, *size, num_channels(self.model)), np.uint8))
 
     def labels(self, images: np.ndarray) -> np.ndarray:
         """Predicts the class of every pixel.
