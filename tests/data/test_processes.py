@@ -25,7 +25,7 @@ print(json.dumps([[image.numpy().tolist() for image, _ in dataset] for dataset i
 """
 
 
-@pytest.mark.slow
+@pytest.mark.heavy  # tests/distributed trains so.
 def test_two_processes_read_the_halves_of_each_batch(street_root):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

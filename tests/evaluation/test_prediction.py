@@ -47,6 +47,7 @@ def test_more_than_255_classes_give_int32():
     assert np.unique(labels).tolist() == [299]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_the_real_network_predicts_images_of_odd_and_of_changing_size():
     network = keras_hrnet.HRNetW18Small(num_classes=4, data_format="channels_last")

@@ -172,6 +172,7 @@ def test_tiles_without_overlap_differ_only_where_a_seam_is_in_reach():
     assert np.flatnonzero(differs).tolist() == [62, 63, 64, 65]
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_the_real_network_in_tiles_gives_what_it_gives_of_the_whole_out_of_the_seams_reach():
     model, image = network(), photos(1, 64, 1024)

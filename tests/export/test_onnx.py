@@ -128,7 +128,7 @@ def test_each_resize_is_one_operator_of_the_networks_convention(tmp_path, option
 @pytest.mark.parametrize(
     ("options", "size"),
     [
-        ({"head": "ocr", "ocr_channels": (16, 8)}, (33, 50)),
+        pytest.param({"head": "ocr", "ocr_channels": (16, 8)}, (33, 50), marks=pytest.mark.heavy),
         ({"head": "isa", "isa_channels": (16, 8)}, None),
         pytest.param({"head": "hierarchical", "ocr_channels": (16, 8)}, (65, 50), marks=pytest.mark.heavy),
         pytest.param({"head": "classification"}, (33, 50), marks=pytest.mark.heavy),

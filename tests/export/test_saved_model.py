@@ -111,7 +111,7 @@ def test_a_head_that_fills_up_odd_maps_answers_as_keras(tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_network_that_is_channels_first_becomes_a_signature_that_is_channels_last(tmp_path):
     network = tiny_hrnet(data_format="channels_first", output_stride=4)
     export_saved_model(network, tmp_path / "tiny")

@@ -92,6 +92,7 @@ def test_it_predicts_from_arrays_and_from_tf_data_with_and_without_its_preproces
     np.testing.assert_allclose(arrays_of(segmenter(images)), expected, atol=1e-4)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_every_weight_moves_in_one_training_step_with_the_default_loss(sizes, images, labels):
     segmenter = HRNetImageSegmenter(HRNetBackbone(**sizes), 5, preprocessor((33, 49)))

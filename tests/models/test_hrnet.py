@@ -13,7 +13,12 @@ from keras_hrnet.checkpoints.naming import name_of
 
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 HEADS = ("fcn", "ocr", "isa", "hierarchical", "classification", None)
-MOSTLY_SLOW_HEADS = ("fcn", *(pytest.param(head, marks=pytest.mark.slow) for head in HEADS[1:]))
+# tests/layers tests the layers of all heads on every backend.
+SLOW_HEADS = tuple(
+    pytest.param(head, marks=[pytest.mark.slow, pytest.mark.once]) for head in ("isa", "hierarchical", "classification")
+)
+# "hierarchical" holds "ocr", and "fcn" what has no head.
+MOSTLY_SLOW_HEADS = ("fcn", *SLOW_HEADS, *(pytest.param(head, marks=pytest.mark.heavy) for head in ("ocr", None)))
 NARROW = {"ocr_channels": (16, 8), "isa_channels": (16, 8)}
 
 
@@ -62,7 +67,11 @@ def trainable(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-BUILT = ("HRNetW18Small", *(pytest.param(name, marks=pytest.mark.slow) for name in ("HRNetW18SmallV2", "HRNetW48")))
+BUILT = (
+    "HRNetW18Small",
+    pytest.param("HRNetW18SmallV2", marks=pytest.mark.slow),
+    pytest.param("HRNetW48", marks=pytest.mark.heavy),
+)
 
 
 @pytest.mark.once
@@ -238,7 +247,11 @@ def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_pa
     ("head", "policy"),
     [
         *(("fcn", policy) for policy in ("mixed_float16", "mixed_bfloat16", "float32")),
-        *(pytest.param(head, "mixed_bfloat16", marks=pytest.mark.slow) for head in HEADS[1:]),
+        *(
+            pytest.param(head, "mixed_bfloat16", marks=[pytest.mark.slow, pytest.mark.once])
+            for head in HEADS
+            if head != "fcn"
+        ),
     ],
 )
 def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(head, policy, sublayers):
@@ -250,7 +263,7 @@ def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(head, policy, su
             assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
 
 
-@pytest.mark.parametrize("head", [MOSTLY_SLOW_HEADS[0], *MOSTLY_SLOW_HEADS[2:]])  # hierarchical holds ocr
+@pytest.mark.parametrize("head", [*MOSTLY_SLOW_HEADS[:-2], None])
 def test_logits_stay_float32_where_half_precision_computes(head):
     for x in arrays_of(build(head, dtype="mixed_float16")(images(64, 64))).values():
         assert str(x.dtype) == ("float16" if head is None else "float32")

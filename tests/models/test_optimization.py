@@ -46,6 +46,8 @@ HEAVY = {
     "maps, channels first",
 }
 FAST = ("fcn", "ocr")
+# The fast cases are folded on every backend.
+SLOW = [pytest.mark.slow, pytest.mark.once]
 
 
 def network(num_classes=3, **arguments):
@@ -86,7 +88,7 @@ def assert_equal_but_for_rounding(actual, expected):
     "name",
     [
         *FAST,
-        *(pytest.param(x, marks=pytest.mark.heavy if x in HEAVY else pytest.mark.slow) for x in CASES if x not in FAST),
+        *(pytest.param(x, marks=pytest.mark.heavy if x in HEAVY else SLOW) for x in CASES if x not in FAST),
     ],
 )
 def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, sublayers):
@@ -131,7 +133,7 @@ def test_each_convolution_keeps_a_kernel_and_a_bias():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_joined", [1, 2, 3, 4])
+@pytest.mark.parametrize("num_joined", [1, *(pytest.param(n, marks=pytest.mark.heavy) for n in (2, 3)), 4])
 def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined, monkeypatch):
     model = network(align_corners=True)
     monkeypatch.setitem(keras_hrnet.models.inference.NUM_JOINED, keras.config.backend(), num_joined)
@@ -191,6 +193,7 @@ def test_a_half_precision_network_gives_float32_logits_that_are_near():
     np.testing.assert_allclose(actual, expected, atol=0.2 * abs(expected).max())  # measured 1.9e-2 of it
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_an_optimized_hierarchical_network_runs_at_other_scales():
     model = network(**CASES["hierarchical"])

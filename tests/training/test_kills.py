@@ -12,6 +12,7 @@ import pytest
 SCRIPT = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks" / "kills.py"
 
 
+@pytest.mark.once  # tests/training/test_resuming.py ends trainings between their steps on every backend.
 @pytest.mark.slow
 def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one():
     environment = {**os.environ, "KERAS_BACKEND": keras.config.backend()}
