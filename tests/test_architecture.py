@@ -51,6 +51,7 @@ ARROWS = {
     "suggestion": set(),
     "training": {
         "backends",
+        "data",
         "data_sets",
         "distributed",
         "evaluation",

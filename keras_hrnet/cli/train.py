@@ -1,5 +1,6 @@
 """`keras-hrnet train`: a network, a data set and a recipe become a trained network."""
 
+import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,12 +8,9 @@ import keras
 import rich.console
 import typer
 
-from keras_hrnet import models
-from keras_hrnet.cli.data_options import parse_classes
-from keras_hrnet.cli.info import parse_numbers
-from keras_hrnet.cli.protocol import load_network
-from keras_hrnet.data import cityscapes, class_shares, class_weights, folders
-from keras_hrnet.data_sets import DATA_SETS
+from keras_hrnet.cli import data_options
+from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.starting import check_network, starting_network
 from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.evaluation import evaluate
 from keras_hrnet.heads import HEADS
@@ -23,24 +21,27 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
-COUNTED_WEIGHTS = ("enet", "median_frequency")
 
 
 def train(
-    data: Annotated[pathlib.Path | None, typer.Option(help="Root of Cityscapes, or of what `data pack` wrote.")] = None,
-    images: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of your own images.")] = None,
-    masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks, matched by name.")] = None,
-    val_images: Annotated[pathlib.Path | None, typer.Option(help="Images to validate on.")] = None,
-    val_masks: Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks.")] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help=f"Names of their classes, separated by commas, or a data set: {', '.join(DATA_SETS)}."),
-    ] = None,
+    data: data_options.Root = None,
+    data_set: data_options.DataSetName = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    val_images: data_options.ValImages = None,
+    val_masks: data_options.ValMasks = None,
+    val_share: data_options.ValShare = None,
+    classes: data_options.ClassNames = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
     cache: Annotated[str | None, typer.Option(help="Keep decoded training pixels: in 'memory' or a folder.")] = None,
     network: Annotated[str, typer.Option(help="HRNetW18Small to HRNetW64, or a `.keras` file.")] = "HRNetW48",
     head: Annotated[str, typer.Option(help=f"One of {HEAD_NAMES}.")] = "fcn",
     ocr_channels: Annotated[str, typer.Option(help="Widths of ocr and hierarchical.")] = "512,256",
-    weights: Annotated[str | None, typer.Option(help="imagenet, cityscapes, or a file to start from.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="imagenet, cityscapes, or a file to start from; of other classes, its backbone.")
+    ] = None,
     align_corners: Annotated[
         bool | None, typer.Option(help="How maps are upsampled; by default as the weights need.")
     ] = None,
@@ -78,32 +79,27 @@ def train(
             "data": data, "images": images, "masks": masks, "val_images": val_images, "val_masks": val_masks,
             "classes": classes, "cache": cache, "network": network, "head": head, "ocr_channels": ocr_channels,
             "weights": weights, "align_corners": align_corners, "remat": remat, "dtype": dtype,
+            "data_set": data_set, "val_share": val_share, "ignore_label": ignore_label, "id_map": id_map,
+            "palette": palette,
         }  # fmt: skip
         made = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in made.items()}
     else:
         run = _repeatable(repeat)
         made, recipe, seed = run["notes"], run["settings"], run["seed"]
 
-    counted = settings.get("class_weights")
-    if counted in COUNTED_WEIGHTS:
-        settings["class_weights"] = None
     chosen = resolve_recipe(recipe, settings)
     if show:
         console.print(str(chosen), soft_wrap=True, highlight=False)
         return
-    if not made["network"].endswith(".keras") and made["network"] not in models.VARIANTS:
-        raise ValueError(
-            f"Received --network {made['network']!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}."
-        )
+    check_network(made["network"])
     data_sets = DataSets(made)
     together = {"hosts": hosts.split(","), "process": process} if hosts else {"devices": devices, "process": process}
     with distributed(**together):
         keras.utils.set_random_seed(seed)
-        # Not before: TensorFlow's processes meet before anything else is computed.
-        if counted in COUNTED_WEIGHTS:
-            settings["class_weights"] = data_sets.class_weights(counted)
         training, validation = data_sets.training(chosen, seed), data_sets.validation()
-        model = _network(made, len(validation.class_names))
+        model, said = starting_network(made, validation.classes)
+        if said:
+            console.print(said, highlight=False, markup=False)
         if repeat is not None:
             _check_same(run, training, validation)
         model = fitting.train(
@@ -123,7 +119,7 @@ def train(
         return
     if hosts or devices != 1:
         # The network and the data of before belong to devices and processes that are gone.
-        model, validation = _network(made, len(validation.class_names)), data_sets.validation()
+        (model, _), validation = starting_network(made, validation.classes), data_sets.validation()
         model.set_weights(weights)
         model.classes = trained_classes
     console.print(str(evaluate(model, validation)), highlight=False)
@@ -136,52 +132,30 @@ class DataSets:
         made: the options of the command.
 
     Raises:
-        ValueError: if they name no data, or two.
+        ValueError: if they name no data, or two, or none to validate on.
     """
 
     def __init__(self, made: dict[str, Any]):
-        own = [made[name] for name in ("images", "masks", "val_images", "val_masks", "classes")]
-        if (made["data"] is None) == (None in own) or (made["data"] and any(own)):
+        names = {field.name for field in dataclasses.fields(DataOptions)}
+        self.options = DataOptions(**{name: value for name, value in made.items() if name in names})
+        self.cache = made["cache"]
+        if not self.options.has_validation:
             raise ValueError(
-                f"Received --data {made['data']} and --images {own[0]}, --masks {own[1]}, --val-images {own[2]}, "
-                f"--val-masks {own[3]}, --classes {own[4]}. Expected either --data, or all of the others."
+                f"Received --images {self.options.images} without images to validate on. Expected some, by which the "
+                "best network is chosen. Pass --val-images and --val-masks, or --val-share 0.2."
             )
-        self.made = made
 
     def training(self, recipe: Recipe, seed: int) -> "tf.data.Dataset":
-        """Makes the training data of a recipe."""
-        return self._dataset("train", seed=seed, cache=self.made["cache"], **recipe.data_arguments())
+        """Makes the training data of a recipe, with the crop and the batch that fit the images if it leaves them."""
+        arguments = {"seed": seed, "cache": self.cache}
+        if None in (recipe.crop_size, recipe.batch_size):
+            whole = self.options.dataset("train", augment=False, shard=(0, 1))
+            return self.options.dataset("train", **arguments, verify=False, **recipe.data_arguments(whole.image_sizes))
+        return self.options.dataset("train", **arguments, **recipe.data_arguments())
 
     def validation(self) -> "tf.data.Dataset":
         """Makes the validation data: whole images, one for each device."""
-        return self._dataset("val", augment=False, batch_size=num_devices())
-
-    def class_weights(self, method: str) -> tuple[float, ...]:
-        """Counts the classes of the training labels, and weighs them: see `keras_hrnet.data.class_weights`."""
-        dataset = self._dataset("train", augment=False, shard=(0, 1))
-        return tuple(float(w) for w in class_weights(class_shares(dataset, len(dataset.class_names)), method))
-
-    def _dataset(self, split, **arguments):
-        if self.made["data"] is not None:
-            return cityscapes(self.made["data"], split, **arguments)
-        prefix = "val_" if split == "val" else ""
-        names = parse_classes(self.made["classes"]).names
-        return folders(self.made[f"{prefix}images"], self.made[f"{prefix}masks"], names, **arguments)
-
-
-def _network(made, num_classes):
-    if made["network"].endswith(".keras"):
-        return load_network(pathlib.Path(made["network"]))
-    return models.HRNet(
-        models.VARIANTS[made["network"]],
-        num_classes,
-        head=made["head"],
-        ocr_channels=tuple(parse_numbers(made["ocr_channels"])),
-        weights=made["weights"],
-        align_corners=made["align_corners"],
-        remat=made["remat"],
-        dtype=made["dtype"],
-    )
+        return self.options.dataset("val", augment=False, batch_size=num_devices())
 
 
 def _repeatable(path):

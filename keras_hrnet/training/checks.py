@@ -10,15 +10,18 @@ from keras_hrnet.distributed.processes import num_devices, this_process
 from keras_hrnet.distributed.workers import in_strategy_of_workers
 from keras_hrnet.layers import BatchNorm
 from keras_hrnet.layers.sublayers import sublayers
+from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import (
     channel_axis_of,
     check_model,
+    data_format,
     gives_labels,
     has_own_unit,
     image_size,
     num_channels,
 )
 from keras_hrnet.training.classes import common_classes
+from keras_hrnet.training.remaining import remaining
 
 MOST_LISTED = 5
 
@@ -42,6 +45,12 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
         ValueError: if images, labels or classes are not what the network takes.
     """
     check_model(model)
+    if val is None:
+        raise ValueError(
+            "Received val=None. Expected validation data, by which the best network is chosen. Keep some images back: "
+            "`folders(..., val_share=0.2, split='val')` gives every fifth of one's own; or pass `train` without "
+            "augmentation, and believe no score."
+        )
     if gives_labels(model):
         raise ValueError(
             f"Received the model {model.name!r}, which gives labels. Expected logits: labels have no gradient. Pass "
@@ -82,11 +91,45 @@ def fingerprint_of(dataset: Any) -> str | None:
     return fingerprint if isinstance(fingerprint, str) else None
 
 
+def fault_of(dataset: Any, epoch: int, step: int, model: keras.Model) -> str | None:
+    """Says what in the data makes the loss of a step NaN; None where that is not seen.
+
+    Args:
+        dataset: the training data.
+        epoch: number of complete epochs.
+        step: of the next one, from 0.
+        model: the network.
+    """
+    is_indexed = isinstance(dataset, keras.utils.PyDataset)
+    batch = dataset[step] if is_indexed else next(iter(remaining(dataset, epoch, step)[0]), None)
+    if batch is None:
+        return None
+    images, labels = (keras.ops.convert_to_numpy(part) for part in batch[:2])
+    classes = classes_of(model)
+    num_classes, ignore_label = len(classes.names), classes.ignore_label
+    if not np.isfinite(images).all():
+        return "its images have NaN or infinite pixels"
+    foreign = labels[(labels != ignore_label) & ((labels < 0) | (labels >= num_classes))]
+    if foreign.size:
+        return f"its labels have {foreign.flat[0]}, which is none of {num_classes} classes"
+    return None
+
+
 def batch_size_of(dataset: Any) -> int | None:
     """Returns the number of images in a batch of a `tf.data.Dataset`, in all processes together; None if unknown."""
     spec = getattr(dataset, "element_spec", None)
     size = spec[0].shape[0] if isinstance(spec, tuple) else None
     return None if size is None else size * this_process().count
+
+
+def batch_shape_of(model: keras.Model, dataset: Any) -> tuple[int, int, int]:
+    """Returns how many images a batch has, in all processes together, and their height and width."""
+    spec = getattr(dataset, "element_spec", None)
+    shape = tuple(spec[0].shape) if isinstance(spec, tuple) else (None,)
+    if None in shape:
+        shape = tuple(_first_batch("train", dataset)[0].shape)
+    height, width = shape[1:3] if data_format(model) == "channels_last" else shape[2:4]
+    return shape[0] * this_process().count, height, width
 
 
 def check_devices(model: keras.Model, train: Any, val: Any, freezes_norm: bool) -> None:
@@ -158,7 +201,8 @@ def _check_length(train):
         ) from error
     if length < 1:
         raise ValueError(
-            "Received training data without a batch. Expected at least one. Look at its files and batch_size."
+            "Received training data without a batch. Expected at least one full batch. Make it with a batch_size of at "
+            "most as many images as there are, and look at its files."
         )
 
 
@@ -187,6 +231,11 @@ def _check_images(name, images, model):
             f"Received images of shape {images.shape} in `{name}`. Expected {tuple(model.inputs[0].shape)}. Batch "
             "them, and move their channels."
         )
+    if not np.isfinite(images).all():
+        raise ValueError(
+            f"Received images with NaN or infinite pixels in `{name}`. Expected RGB in [0, 255]. Look at how they are "
+            "read and changed: a division by 0, for example."
+        )
     if images.size and not has_own_unit(model) and (images.min() < 0 or 0 < images.max() <= 1):
         raise ValueError(
             f"Received images from {images.min():.3g} to {images.max():.3g} in `{name}`. Expected RGB in [0, 255]: the "
@@ -213,6 +262,16 @@ def _check_labels(name, labels, size, classes):
         listed = ", ".join(map(str, foreign[:MOST_LISTED])) + (", …" if len(foreign) > MOST_LISTED else "")
         raise ValueError(
             f"Received label {listed} in `{name}` for a network with {count} classes. Expected 0 to {count - 1}, or "
-            f"{ignored} where a pixel is ignored. Map label ids to train ids, or build the network with "
-            f"num_classes={max(foreign) + 1}."
+            f"{ignored} where a pixel is ignored. {_remedy(foreign, count, ignored)}"
         )
+
+
+def _remedy(foreign, count, ignored):
+    if min(foreign) < 0:
+        return f"If {min(foreign)} marks ignored pixels, replace it: np.where(label < 0, {ignored}, label)."
+    if len(foreign) == 1 and foreign[0] > count:
+        return (
+            f"If {foreign[0]} marks ignored pixels, say so: model.classes = keras_hrnet.data_sets.Classes(names, "
+            f"ignore_label={foreign[0]}). Else map label ids to train ids."
+        )
+    return f"Map label ids to train ids, or build the network with num_classes={max(foreign) + 1}."

@@ -17,7 +17,8 @@ from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import data_format, image_size
 from keras_hrnet.training.callbacks import Saves, TrainingProgress
-from keras_hrnet.training.checks import batch_size_of, check_devices, check_loss, check_training
+from keras_hrnet.training.checks import batch_shape_of, check_devices, check_loss, check_training
+from keras_hrnet.training.choices import choose
 from keras_hrnet.training.folder import open_folder_together
 from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
@@ -25,7 +26,7 @@ from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
 from keras_hrnet.training.run import describe_run, result_of, write_run
 from keras_hrnet.training.run_callbacks import run_callbacks
 from keras_hrnet.training.state import TrainingState
-from keras_hrnet.training.termination import EXIT_STATUS, noting_termination
+from keras_hrnet.training.termination import noting_termination, stop
 
 # What belongs to no backbone has a learning rate of its own.
 HEAD_PATTERN = f"^(?!{BACKBONE_LAYERS})"
@@ -66,10 +67,11 @@ def train(
     A network whose classes have no names yet takes `train.classes`, or `val.classes`, and keeps them in its files.
 
     An interrupted run resumes from its last save when `train` is called again with the same arguments, and ends with
-    the same weights: on one CPU, bit for bit. SIGTERM saves first, and ends the process with status 143. Data sets of
-    `cityscapes` and `folders` continue with the next images. So does a `PyDataset` whose batches depend on their index
-    alone, or whose `on_epoch_end` shuffles with a generator of its own. Other data must come in the same order in each
-    epoch. Your own callbacks start anew, and see two trainings where an epoch was interrupted.
+    the same weights: see `deterministic`. Ctrl-C and SIGTERM save first, a second Ctrl-C does not; SIGTERM ends the
+    process with status 143. Data sets of `cityscapes` and `folders` continue with the next images. So does a
+    `PyDataset` whose batches depend on their index alone, or whose `on_epoch_end` shuffles with a generator of its own.
+    Other data must come in the same order in each epoch. Your own callbacks start anew, and see two trainings where an
+    epoch was interrupted.
 
     Args:
         model: a network that gives logits, with the weights to start from.
@@ -78,8 +80,9 @@ def train(
             label (255) where a pixel is ignored; a `tf.data.Dataset` such as `cityscapes` gives, a
             `keras.utils.PyDataset`, or a PyTorch `DataLoader`.
         val: batches of the same kind.
-        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. Where the batches of `train` are of another size,
-            that size is used; the learning rate does not change with it.
+        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. Where the batches of `train` or their images are
+            of another size, that size counts; the learning rate does not change with it. What a recipe leaves to the
+            data is chosen, printed, and written into `run.json`.
         run_dir: folder to write to, or of the run to resume; None for the first `runs/<network>-<recipe>-<number>` that
             is free, or holds this very run unfinished.
         loss: a name as in recipes, or a loss of logits; None for the recipe's.
@@ -101,6 +104,7 @@ def train(
         OSError: if something cannot be written, and the disk is not full, or `stop_on_full_disk` is set.
         RuntimeError: if the loss becomes NaN or infinite.
         SystemExit: after SIGTERM.
+        KeyboardInterrupt: after Ctrl-C.
 
     Example:
 
@@ -119,18 +123,25 @@ def train(
     if loss is not None:
         check_loss(loss)
     check_devices(model, train, val, recipe.freeze_norm)
-    recipe = recipe.with_images_at_once(batch_size_of(train))
+    left_open = recipe
+    count, *size = batch_shape_of(model, train)
+    recipe = choose(recipe.with_images_at_once(count), train, size, len(classes.names))
+    chosen = recipe.changes_from(left_open)
     loss_function = loss or recipe.loss_function(classes, data_format(model))
-    optimizer = recipe.make_optimizer(len(train), HEAD_PATTERN)
+    optimizer = recipe.make_optimizer(len(train) * recipe.repeats, HEAD_PATTERN)
     metric = MeanIoU(len(classes.names), classes.ignore_label, data_format(model))
     if not save_minutes >= 0:
         raise ValueError(f"Received save_minutes={save_minutes}. Expected at least 0, which saves after each step.")
 
     if classes != classes_of(model):
         model.classes = classes
-    run = describe_run(model, train, val, recipe, name=name, given=settings, seed=seed, loss=loss, notes=notes)
+    run = describe_run(
+        model, train, val, recipe, name=name, given=settings, chosen=chosen, seed=seed, loss=loss, notes=notes
+    )
     is_first = this_process().is_first
     with open_folder_together(run_dir, run) as (folder, run):
+        if chosen:
+            _say(f"Chosen from the data: {', '.join(f'{name}={_short(value)}' for name, value in chosen.items())}.")
         keras.utils.set_random_seed(seed)
         if recipe.freeze_norm:
             freeze_norm(model)
@@ -145,7 +156,7 @@ def train(
             saves = Saves(
                 folder / RESUME_FILE,
                 TrainingState(model, [metric]),
-                len(train),
+                len(train) * recipe.repeats,
                 recipe.epochs,
                 minutes=save_minutes if is_first else math.inf,
                 validate_every=recipe.validate_every,
@@ -156,8 +167,8 @@ def train(
                 write_run(folder, {**run, "result": result_of(folder, saves.position.seconds)})
                 saves.path.unlink(missing_ok=True)
             gather_texts("written")
-            if saves.is_terminated:
-                raise SystemExit(EXIT_STATUS)
+            if saves.terminated_by:
+                stop(saves.terminated_by)
         if (folder / "best.keras").exists():
             model.load_weights(folder / "best.keras")
     return model
@@ -206,9 +217,9 @@ def _fit(
         repeat_epoch_ends(train, position.epoch, position.step)
     own = run_callbacks(folder, model, val, train, saves)
     # The others must not end before the first has saved, and have nothing to save.
-    with noting_termination(saves.terminate if this_process().is_first else lambda: None):
+    with noting_termination(saves.terminate if this_process().is_first else lambda _: None):
         while saves.continues:
-            data, steps = remaining(train, saves.position.epoch, saves.position.step)
+            data, steps = remaining(train, saves.position.epoch, saves.position.step, recipe.repeats)
             saves.keeps_iterator = steps is not None
             try:
                 model.fit(
@@ -236,6 +247,12 @@ def _check_same_position(position, path):
                 f"Received {str(path)!r}, where process {i} reads {text}, and the first {texts[0]} (None: no file). "
                 "Expected one folder for all processes. Pass a run_dir on a disk that they share."
             )
+
+
+def _short(value):
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _say(text):

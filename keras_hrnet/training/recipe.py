@@ -2,11 +2,13 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import keras
 
 from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.training.adamw import AdamW
+from keras_hrnet.training.choices import batch_for, crop_for
 from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.settings import require, typed
@@ -14,6 +16,8 @@ from keras_hrnet.training.sgd import SGD
 
 OPTIMIZERS = ("sgd", "adamw")
 LOSSES = ("cross_entropy", "ohem", "rmi")
+LEFT_TO_DATA = ("epochs", "repeats", "batch_size", "validate_every", "crop_size")
+COUNTED = ("enet", "median_frequency")
 # The data sets whose published recipe weighs the classes.
 WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
 
@@ -26,9 +30,14 @@ WARMUP_START = 1e-6
 class Recipe:
     """The numbers of a training. The defaults are those of the published training of HRNetW48 on Cityscapes.
 
+    Where `epochs`, `repeats`, `batch_size`, `validate_every` or `crop_size` is None, and where class weights are to be
+    counted, the training data decides.
+
     Args:
         source: where the numbers come from, and which result was published with them.
-        epochs: number of passes over the training images.
+        epochs: number of epochs; None for those that `updates` takes.
+        updates: number of updates of the weights, where `epochs` is None.
+        repeats: number of passes over the training images that make an epoch; more than one where the images are few.
         batch_size: number of images for an update of the weights, in all accumulated batches together.
         gradient_accumulation: number of batches whose gradients are added up for an update, each of
             `batch_size / gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
@@ -44,8 +53,9 @@ class Recipe:
         weight_decay: of the optimizer.
         clip_norm: largest norm of the gradient of all weights together; None for no limit.
         loss: "cross_entropy", "ohem" (hard pixels alone) or "rmi" (region mutual information).
-        class_weights: "cityscapes" for the published ones of its 19 classes, a number for each class, or None. "rmi"
-            has none.
+        class_weights: "cityscapes" for the published ones of its 19 classes, "enet" or "median_frequency" for what
+            `keras_hrnet.data.class_weights` makes of the shares in the training labels, a number for each class, or
+            None. "rmi" has none.
         ohem_threshold: with "ohem", the pixels are hard whose true class has a lower probability.
         ohem_min_kept: with "ohem", the least number of pixels of a batch to keep. The published run had 3 images in
             each batch.
@@ -70,8 +80,10 @@ class Recipe:
     """
 
     source: str
-    epochs: int = 484
-    batch_size: int = 12
+    epochs: int | None = 484
+    updates: int | None = None
+    repeats: int | None = 1
+    batch_size: int | None = 12
     gradient_accumulation: int = 1
     optimizer: str = "sgd"
     learning_rate: float = 0.01
@@ -89,8 +101,8 @@ class Recipe:
     ohem_min_kept: int = 131072
     ema: float | None = None
     freeze_norm: bool = False
-    validate_every: int = 1
-    crop_size: tuple[int, int] = (512, 1024)
+    validate_every: int | None = 1
+    crop_size: tuple[int, int] | None = (512, 1024)
     scales: tuple[float, float] = (0.5, 2.1)
     scale_step: float | None = 0.1
     flip: float = 0.5
@@ -103,14 +115,12 @@ class Recipe:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
-        for name, least in (
-            *((name, 1) for name in ("epochs", "batch_size", "gradient_accumulation", "validate_every")),
-            *(
-                (name, 0)
-                for name in ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum")
-            ),
-        ):
-            require(getattr(self, name) >= least, name, getattr(self, name), f"at least {least}")
+        counts = ("epochs", "updates", "repeats", "batch_size", "gradient_accumulation", "validate_every")
+        shares = ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum")
+        for name, least in (*((name, 1) for name in counts), *((name, 0) for name in shares)):
+            value = getattr(self, name)
+            require(value is None or value >= least, name, value, f"at least {least}")
+        require(bool(self.epochs or self.updates), "epochs", self.epochs, "a number, unless `updates` has one")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
         require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {OPTIMIZERS}")
         if self.nesterov and self.optimizer != "sgd":
@@ -121,19 +131,19 @@ class Recipe:
         require(self.loss in LOSSES, "loss", self.loss, f"one of {LOSSES}")
         require(self.ema is None or 0 < self.ema < 1, "ema", self.ema, "None, or a number between 0 and 1")
         require(
-            not isinstance(self.class_weights, str) or self.class_weights in WEIGHED,
+            not isinstance(self.class_weights, str) or self.class_weights in (*WEIGHED, *COUNTED),
             "class_weights",
             self.class_weights,
-            f"{' or '.join(map(repr, WEIGHED))}, a number for each class, or None",
+            f"{' or '.join(map(repr, (*WEIGHED, *COUNTED)))}, a number for each class, or None",
         )
-        if self.batch_size % self.gradient_accumulation:
+        if self.batch_size and self.batch_size % self.gradient_accumulation:
             raise ValueError(
                 f"Received batch_size={self.batch_size} with gradient_accumulation={self.gradient_accumulation}. "
                 f"Expected a multiple of it. Pass one of {_divisors(self.batch_size)} for gradient_accumulation."
             )
-        within = self.validate_every <= self.epochs
+        within = not self.epochs or not self.validate_every or self.validate_every <= self.epochs
         require(within, "validate_every", self.validate_every, f"at most {self.epochs}, the number of epochs")
-        if self.warmup_epochs >= self.epochs:
+        if self.epochs and self.warmup_epochs >= self.epochs:
             raise ValueError(
                 f"Received warmup_epochs={self.warmup_epochs} with epochs={self.epochs}. Expected less. Train longer, "
                 "or pass warmup_epochs=0."
@@ -146,9 +156,9 @@ class Recipe:
             )
 
     @property
-    def images_at_once(self) -> int:
-        """Number of images in a batch, over all processes."""
-        return self.batch_size // self.gradient_accumulation
+    def images_at_once(self) -> int | None:
+        """Number of images in a batch, over all processes; None where it is left to the data."""
+        return self.batch_size and self.batch_size // self.gradient_accumulation
 
     def with_images_at_once(self, count: int | None) -> "Recipe":
         """Returns the recipe with batches of so many images, accumulating as many batches; None for its own."""
@@ -156,14 +166,33 @@ class Recipe:
             return self
         return dataclasses.replace(self, batch_size=count * self.gradient_accumulation)
 
-    def data_arguments(self) -> dict[str, object]:
-        """Returns what `cityscapes` or `folders` take for the training data of the recipe: keyword arguments."""
-        names = ("crop_size", "scales", "scale_step", "flip", "brightness", "contrast", "saturation", "hue")
+    def data_arguments(self, image_sizes: Sequence[tuple[int, int]] = ()) -> dict[str, object]:
+        """Returns what `cityscapes` or `folders` take for the training data of the recipe: keyword arguments.
+
+        Args:
+            image_sizes: (height, width) of each training image, for a recipe that leaves crop or batch to them: the
+                `image_sizes` of the data set of whole images.
+
+        Raises:
+            ValueError: if the recipe leaves them to the images, and no size is given.
+        """
+        if None in (self.crop_size, self.batch_size) and not image_sizes:
+            raise ValueError(
+                f"Received no image sizes for a recipe with crop_size={self.crop_size} and batch_size={self.batch_size}"
+                ". Expected those of the training images, from which None is chosen. Pass `image_sizes` of the data "
+                "set of whole images, or a recipe with crop_size and batch_size."
+            )
+        names = ("class_uniform", "scales", "scale_step", "flip", "brightness", "contrast", "saturation", "hue")
         return {
-            "batch_size": self.images_at_once,
-            "class_uniform": self.class_uniform,
+            "batch_size": self.images_at_once or batch_for(len(image_sizes), self.gradient_accumulation),
+            "crop_size": self.crop_size or crop_for(image_sizes),
             **{name: getattr(self, name) for name in names},
         }
+
+    def changes_from(self, other: "Recipe") -> dict[str, object]:
+        """Returns the settings, by name, in which this recipe differs from another."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(other, name)}
 
     def make_optimizer(self, num_batches: int, head_pattern: str) -> SGD | AdamW:
         """Makes the optimizer, under a `Poly` schedule.
@@ -218,8 +247,8 @@ class Recipe:
         data_set = WEIGHED.get(self.class_weights)
         weights = data_set.class_weights if data_set else self.class_weights
         remedy = (
-            "Pass class_weights=None, or what `keras_hrnet.data.class_weights` computes; on the command line, "
-            "--set class_weights=none, or enet."
+            "Pass class_weights=None, or 'enet', which counts them; on the command line, --set class_weights=none, or "
+            "enet."
         )
         if weights is not None and len(weights) != len(classes.names):
             raise ValueError(
@@ -245,8 +274,9 @@ class Recipe:
 
     def __str__(self) -> str:
         width = max(len(field.name) for field in dataclasses.fields(self))
-        rows = [f"{f.name:<{width}}  {getattr(self, f.name)}" for f in dataclasses.fields(self) if f.name != "source"]
-        return "\n".join([self.source, *rows])
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "source"}
+        left = {name: "chosen from the data" for name in LEFT_TO_DATA if values[name] is None}
+        return "\n".join([self.source, *(f"{name:<{width}}  {value}" for name, value in {**values, **left}.items())])
 
 
 def _divisors(number):

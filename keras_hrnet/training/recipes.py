@@ -75,8 +75,10 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             "times faster head and the weight decay: HRNet-Semantic-Segmentation, experiments/pascal_ctx/seg_hrnet_ocr_"
             "w48_cls59_520x520_sgd_lr1e-3_wd1e-4_bs_16_epoch200.yaml. Ours, without a published result: 100 epochs, "
             "batches of 8 in two halves, the warm-up, the average of the weights and any number of classes.",
-            epochs=100,
-            batch_size=8,
+            epochs=None,
+            updates=2500,
+            repeats=None,
+            batch_size=None,
             gradient_accumulation=2,
             learning_rate=1e-3,
             head_rate=10.0,
@@ -84,7 +86,29 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             warmup_epochs=1.0,
             class_weights=None,
             ema=0.99,
-            crop_size=(512, 512),
+            validate_every=None,
+            crop_size=None,
+        ),
+        "from_scratch": Recipe(
+            source="For your own images and random weights. Ours, without a published result: AdamW; continuous scales "
+            "and colour changes of 0.25 as in NVIDIA semantic-segmentation, train.py; class weights of ENet.",
+            epochs=None,
+            updates=10000,
+            repeats=None,
+            batch_size=None,
+            optimizer="adamw",
+            learning_rate=2e-3,
+            weight_decay=0.02,
+            warmup_epochs=1.0,
+            class_weights="enet",
+            validate_every=None,
+            crop_size=None,
+            scales=(0.5, 2.0),
+            scale_step=None,
+            brightness=0.25,
+            contrast=0.25,
+            saturation=0.25,
+            hue=0.25,
         ),
     }
 )

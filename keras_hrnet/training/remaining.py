@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def remaining(dataset: Any, epoch: int, step: int) -> tuple[Any, int | None]:
+def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[Any, int | None]:
     """Returns the batches of a training from a step on, the same as in the whole training.
 
     Data sets of `cityscapes` and `folders` know the batches of every step, and continue through all epochs. A
@@ -22,11 +22,12 @@ def remaining(dataset: Any, epoch: int, step: int) -> tuple[Any, int | None]:
         dataset: the training data, of known length.
         epoch: number of epochs that are complete.
         step: number of steps of the next one that are done.
+        repeats: number of passes over the data that make an epoch; more than one only where the data has `from_step`.
 
     Returns:
         What `fit` takes, and its `steps_per_epoch`: the rest of one epoch, or None where the data says it.
     """
-    length = len(dataset)
+    length = len(dataset) * repeats
     if hasattr(dataset, "from_step"):
         return dataset.from_step(epoch * length + step), length - step
     if not step:

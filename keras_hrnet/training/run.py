@@ -39,6 +39,7 @@ def describe_run(
     *,
     name: str,
     given: Iterable[str],
+    chosen: dict[str, Any],
     seed: int,
     loss: keras.losses.Loss | None,
     notes: dict[str, Any] | None,
@@ -52,6 +53,7 @@ def describe_run(
         recipe: the recipe as it is trained by.
         name: what the recipe is called.
         given: names of the settings that differ from it.
+        chosen: settings that the data decided.
         seed: that of all random numbers.
         loss: what replaces the recipe's, or None.
         notes: of the caller, on how network and data were made: what JSON holds, or None.
@@ -60,6 +62,7 @@ def describe_run(
         "recipe": name,
         "settings": dataclasses.asdict(recipe),
         "given": sorted(given),
+        "chosen": chosen,
         "loss": None if loss is None else keras.losses.serialize(loss),
         "seed": seed,
         "network": {

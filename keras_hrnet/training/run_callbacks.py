@@ -23,6 +23,7 @@ from keras_hrnet.training.callbacks import (
     StopAtNaN,
     TrainingProgress,
 )
+from keras_hrnet.training.checks import fault_of
 
 NUM_PICTURES = 3
 
@@ -42,7 +43,11 @@ def run_callbacks(
     always = [
         AveragedWeights(),
         LearningRate(),
-        StopAtNaN(saves.path, lambda epoch, batch: _step(saves, train, epoch, batch)),
+        StopAtNaN(
+            saves.path,
+            lambda epoch, batch: _step(saves, train, epoch, batch),
+            lambda epoch, batch: fault_of(train, epoch, saves.position.step + batch, model),
+        ),
     ]
     checkpoints = Checkpoints(folder, minutes=saves.minutes)
     if not this_process().is_first:
@@ -58,7 +63,7 @@ def run_callbacks(
     return [
         *always,
         *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
-        TrainingProgress(f"Training {model.name}"),
+        TrainingProgress(f"Training {model.name}", num_steps=saves.num_steps, num_done=lambda: saves.position.step),
     ]
 
 

@@ -43,9 +43,12 @@ def _number(text):
     return int(text) if text.strip().lstrip("-").isdigit() else float(text)
 
 
+def _parts(annotation):
+    return typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+
+
 def _kinds(annotation):
-    parts = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return [typing.get_origin(part) or part for part in parts]
+    return [typing.get_origin(part) or part for part in _parts(annotation)]
 
 
 def typed(name: str, value: Any, annotation: Any) -> Any:
@@ -57,8 +60,8 @@ def typed(name: str, value: Any, annotation: Any) -> Any:
     """
     kinds = _kinds(annotation)
     if isinstance(value, list | tuple) and tuple in kinds and all(map(_is_number, value)):
-        pair = (tuple[int, int], tuple[float, float])
-        require(annotation not in pair or len(value) == 2, name, value, "two numbers")
+        is_pair = any(part in (tuple[int, int], tuple[float, float]) for part in _parts(annotation))
+        require(not is_pair or len(value) == 2, name, value, "two numbers")
         return tuple(value)
     if _is_number(value) and float in kinds:
         return float(value)

@@ -1,28 +1,55 @@
-"""A SIGTERM that waits until a training has saved."""
+"""A SIGTERM or a Ctrl-C that waits until a training has saved."""
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
-# What shells report of a process that SIGTERM ended.
-EXIT_STATUS = 128 + signal.SIGTERM
+NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 
 
 @contextlib.contextmanager
-def noting_termination(note: Callable[[], None]) -> Iterator[None]:
-    """Calls a function when SIGTERM arrives, instead of ending the process.
+def noting_termination(note: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Calls a function when SIGTERM or Ctrl-C arrives, instead of ending the process; a second Ctrl-C ends it.
 
-    Outside of the main thread, where Python cannot handle signals, SIGTERM ends the process as before.
+    Outside of the main thread, where Python cannot handle signals, they end the process as before; one that the process
+    ignores, as in the background of a shell, stays ignored.
 
     Args:
-        note: a function that returns at once.
+        note: a function of the signal that returns at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: note())
+    before = {}
+
+    def handle(number, _):
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, _or_default(before[signal.SIGINT]))
+        note(signal.Signals(number))
+
+    for each in NAMES:
+        if signal.getsignal(each) != signal.SIG_IGN:
+            before[each] = signal.signal(each, handle)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        for each, handler in before.items():
+            signal.signal(each, _or_default(handler))
+
+
+def stop(received: signal.Signals) -> None:
+    """Ends the process as the signal would have.
+
+    Raises:
+        SystemExit: after SIGTERM, with status 143, as shells report it.
+        KeyboardInterrupt: after Ctrl-C.
+    """
+    if received == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + received)
+
+
+def _or_default(handler):
+    return signal.SIG_DFL if handler is None else handler

@@ -78,6 +78,30 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
     assert "The val data are not the files of the run to repeat" in str(changed.exception)
 
 
+def test_a_recipe_of_ones_own_data_chooses_crop_batch_and_steps(run, own, tmp_path):
+    del own[4:8]  # The images to validate on.
+    command = [
+        *own,
+        "--val-share",
+        "0.25",
+        "--network",
+        "Tiny",
+        "--recipe",
+        "from_scratch",
+        "--run-dir",
+        tmp_path / "a",
+    ]
+    result = run(*command, "--set", "updates=2", "--set", "repeats=1")
+    assert result.exit_code == 0, result.output
+    noted = read_run(tmp_path / "a")
+    settings = noted["settings"]
+    assert (settings.crop_size, settings.batch_size, settings.epochs) == ((32, 32), 3, 2)
+    assert settings.class_weights[0] < 1 < settings.class_weights[1]
+    assert noted["chosen"].keys() >= {"crop_size", "batch_size", "epochs", "validate_every", "class_weights"}
+    assert "Chosen from the data: epochs=2, batch_size=3" in result.output.replace("\n", "")
+    assert (noted["train"]["batches"], noted["val"]["batches"]) == (1, 1)
+
+
 def test_a_recipe_is_shown_with_its_settings(run):
     shown = run("--recipe", "hierarchical", "--set", "epochs=3", "--show")
     assert shown.exit_code == 0
@@ -89,13 +113,14 @@ def test_a_recipe_is_shown_with_its_settings(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Expected either --data, or all of the others"),
-        (["--data", "x", "--classes", "a"], "Expected either --data, or all of the others"),
+        ([], "Received no data. Expected either --data"),
+        (["--data", "x", "--classes", "a"], "Received --data x, --classes a. Expected either --data"),
+        (["--images", "x", "--masks", "y", "--classes", "2"], "without images to validate on.*Pass --val-images"),
         (["--data", "x", "--set", "epoch=3"], "Did you mean epochs"),
         (["--data", "x", "--recipe", "ocr"], "recipe='ocr'. Expected one of"),
         (["--repeat", "nowhere"], r"Expected a run\.json there"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_what_cannot_be_is_refused(arguments, message, run):
     result = run(*arguments)

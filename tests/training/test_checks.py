@@ -8,7 +8,7 @@ import keras_hrnet
 from keras_hrnet import Variant
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.models.network import Network, labels_model
-from keras_hrnet.training.checks import check_loss, check_training
+from keras_hrnet.training.checks import batch_shape_of, check_loss, check_training, fault_of
 
 pytestmark = pytest.mark.once
 
@@ -34,7 +34,17 @@ def test_good_data_pass(model):
     ("batch", "error", "message"),
     [
         ((IMAGES, LABELS + (LABELS == 2)), ValueError, "label 3 in `train`.*0 to 2.*num_classes=4"),
-        ((IMAGES, LABELS.astype("int32") - 1), ValueError, "label -1, 254 in `train`"),
+        (
+            (IMAGES, LABELS.astype("int32") - 1),
+            ValueError,
+            r"label -1, 254 in `train`.*np\.where\(label < 0, 255",
+        ),
+        (
+            (IMAGES, np.where(LABELS == 2, np.uint8(99), LABELS)),
+            ValueError,
+            "label 99.*ignore_label=99",
+        ),
+        ((np.where(IMAGES > 0, np.nan, 0), LABELS), ValueError, "images with NaN or infinite pixels in `train`"),
         ((IMAGES, LABELS.astype("float32")), TypeError, "labels of dtype float32.*nearest neighbour"),
         ((IMAGES / 255.0, LABELS), ValueError, r"images from 0.392 to 0.392.*\[0, 255\]: the network normalises"),
         ((IMAGES / 50.0 - 3, LABELS), ValueError, "images from -1 to -1"),
@@ -42,7 +52,7 @@ def test_good_data_pass(model):
         ((IMAGES[..., :1], LABELS), ValueError, r"images of shape \(2, 32, 48, 1\)"),
         ((IMAGES, LABELS, LABELS), ValueError, "is not a pair"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_a_batch_that_does_not_fit_is_refused(batch, error, message, model):
     with pytest.raises(error, match=message):
@@ -68,6 +78,42 @@ def test_data_of_unknown_or_no_length_are_refused(model):
         check_training(model, [], GOOD)
     with pytest.raises(ValueError, match=r"`val` without a batch"):
         check_training(model, GOOD, [])
+
+
+def test_data_without_validation_is_refused(model):
+    with pytest.raises(ValueError, match=r"val=None. Expected validation data.*val_share=0\.2"):
+        check_training(model, GOOD, None)
+
+
+class Indexed(keras.utils.PyDataset):
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return self.batch if index == 1 else GOOD[0]
+
+
+@pytest.mark.parametrize(
+    ("batch", "fault"),
+    [
+        ((np.where(IMAGES > 0, np.nan, 0), LABELS), "its images have NaN or infinite pixels"),
+        ((IMAGES, LABELS + (LABELS == 2)), "its labels have 3, which is none of 3 classes"),
+        (GOOD[0], None),
+    ],
+    ids=range(3),
+)
+def test_the_fault_of_a_batch_is_found(batch, fault, model):
+    for data in (Indexed(batch), [GOOD[0], batch, GOOD[0]]):
+        assert fault_of(data, 0, 1, model) == fault
+        assert fault_of(data, 0, 2, model) is None
+
+
+def test_the_shape_of_the_batches_is_that_of_the_data(model):
+    assert batch_shape_of(model, Indexed(GOOD[0])) == (2, 32, 48)
 
 
 def test_what_is_no_network_of_logits_is_refused(model):

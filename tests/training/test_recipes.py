@@ -1,6 +1,7 @@
 """Recipes: the published numbers, other values, and what is made of them."""
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -30,7 +31,7 @@ def test_the_published_numbers_of_cityscapes():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_data_arguments_of_a_recipe_are_those_of_a_data_set(name):
-    arguments = RECIPES[name].data_arguments()
+    arguments = RECIPES[name].data_arguments([(360, 480)])
     known = {field.name for field in dataclasses.fields(Augmentation)}
     assert arguments.keys() - known == {"batch_size", "crop_size", "class_uniform"}
     Augmentation(**{key: value for key, value in arguments.items() if key in known})
@@ -40,6 +41,8 @@ def test_the_data_arguments_of_a_recipe_are_those_of_a_data_set(name):
 def test_every_recipe_names_its_source_and_prints_every_setting(name):
     printed = str(RECIPES[name])
     assert any(source in printed for source in ("HRNet-Semantic-Segmentation", "HRFormer", "NVIDIA", "The same"))
+    is_open = bool(re.search("batch_size +chosen from the data", printed))
+    assert is_open == (name in ("fine_tuning", "from_scratch"))
     assert all(field.name in printed for field in dataclasses.fields(Recipe) if field.name != "source")
 
 
@@ -50,13 +53,14 @@ def test_the_hierarchical_recipe_has_region_mutual_information():
 
 
 def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
-    optimizer = RECIPES["fine_tuning"].make_optimizer(num_batches=50, head_pattern="^head")
+    recipe = resolve_recipe("fine_tuning", {"epochs": 100})
+    optimizer = recipe.make_optimizer(num_batches=50, head_pattern="^head")
     assert optimizer.gradient_accumulation_steps == 2
     assert optimizer.use_ema
     assert optimizer.rate_factors == {"^head": 10.0}
     schedule = optimizer.get_config()["learning_rate"]["config"]
     assert (schedule["num_steps"], schedule["warmup_steps"]) == (100 * 50 // 2, 25)
-    assert RECIPES["fine_tuning"].data_arguments()["batch_size"] == 4
+    assert recipe.data_arguments([(360, 480)] * 9)["batch_size"] == 4
 
 
 def test_hrformer_trains_with_adamw_whose_rate_falls_after_its_warm_up():
@@ -79,7 +83,7 @@ def test_settings_change_a_recipe():
 
 
 def test_the_batches_of_the_data_count_and_not_the_recipes():
-    recipe = RECIPES["fine_tuning"]
+    recipe = resolve_recipe("fine_tuning", {"batch_size": 8})
     assert recipe.with_images_at_once(3).batch_size == 6
     assert recipe.with_images_at_once(4) is recipe
     assert recipe.with_images_at_once(None) is recipe
@@ -128,7 +132,8 @@ def test_a_setting_that_cannot_be_is_refused(text, message):
         ({"learning_rate": 0}, ValueError, "a number above 0"),
         ({"learning_rate": float("nan")}, TypeError, "learning_rate=nan"),
         ({"loss": "dice"}, ValueError, "loss='dice'. Expected one of"),
-        ({"class_weights": "enet"}, ValueError, "a number for each class"),
+        ({"class_weights": "camvid"}, ValueError, "a number for each class"),
+        ({"epochs": None}, ValueError, "epochs=None. Expected a number, unless `updates` has one"),
         ({"crop_size": (1, 2, 3)}, ValueError, "two numbers"),
         ({"gradient_accumulation": 5}, ValueError, "Pass one of 1, 2, 3, 4, 6, 12"),
         ({"warmup_epochs": 484}, ValueError, "Expected less"),
@@ -175,7 +180,7 @@ def test_a_training_without_an_update_is_refused():
 
 
 def test_adamw_is_made_by_the_same_settings():
-    recipe = resolve_recipe("fine_tuning", {"optimizer": "adamw", "clip_norm": 2.0, "momentum": 0.8})
+    recipe = resolve_recipe("fine_tuning", {"epochs": 9, "optimizer": "adamw", "clip_norm": 2.0, "momentum": 0.8})
     optimizer = recipe.make_optimizer(num_batches=50, head_pattern="^head")
     assert isinstance(optimizer, AdamW)
     sgd = dataclasses.replace(recipe, optimizer="sgd").make_optimizer(num_batches=50, head_pattern="^head").get_config()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import keras
 import numpy as np
@@ -104,6 +105,10 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def outcome(model, folder):
     """Returns all that two runs must have in common."""
     last = keras.models.load_model(folder / "last.keras")
@@ -172,6 +177,41 @@ def test_sigterm_saves_first(step, moment, saved, undisturbed, tmp_path, capsys)
     message = f"Stopped by SIGTERM. Step {saved[1]} of epoch {saved[0] + 1} is saved in"
     assert message in capsys.readouterr().err
     assert outcome(train(tmp_path), tmp_path) == undisturbed
+
+
+@pytest.fixture
+def _foreground():
+    """In the background of a shell, processes ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_foreground")
+def test_ctrl_c_saves_first_and_the_bar_counts_on(undisturbed, tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, At(interrupt, 3), save_minutes=10)
+    assert signal.getsignal(signal.SIGINT) is before
+    said = capsys.readouterr().err
+    assert "Saving after this step. Press Ctrl-C again to stop without." in said
+    assert "Stopped by Ctrl-C. Step 3 of epoch 1 is saved in" in said
+    assert "The same command resumes from there." in said
+    assert outcome(train(tmp_path), tmp_path) == undisturbed
+    assert "epoch 1/3  step 5/15" in capsys.readouterr().out
+
+
+@pytest.mark.once
+@pytest.mark.usefixtures("_foreground")
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    def twice():
+        interrupt()
+        time.sleep(0.2)  # Two signals that come at once are one.
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, At(twice, 3), save_minutes=10)
+    assert not (tmp_path / "resume.npz").exists()
 
 
 def test_a_complete_run_is_not_trained_again(undisturbed, tmp_path, capsys):

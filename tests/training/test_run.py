@@ -21,7 +21,13 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     model = keras_hrnet.HRNet(TINY, 3)
     model.classes = Classes(("a", "b", "c"), ignore_label=254)
     recipe = RECIPES["fine_tuning"]
-    common = {"name": "fine_tuning", "given": ["epochs"], "seed": 3, "notes": {"network": "Tiny"}}
+    common = {
+        "name": "fine_tuning",
+        "given": ["epochs"],
+        "chosen": {"batch_size": 2},
+        "seed": 3,
+        "notes": {"network": "Tiny"},
+    }
     run = describe_run(model, BATCHES, BATCHES, recipe, loss=CrossEntropy(), **common)
     write_run(tmp_path, run)
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
@@ -29,6 +35,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert again == read_run(tmp_path)
     assert again["settings"] == recipe
     assert (again["seed"], again["notes"], again["given"]) == (3, {"network": "Tiny"}, ["epochs"])
+    assert again["chosen"] == {"batch_size": 2}
     assert again["train"]["batches"] == 1
     assert again["network"]["first_weights"] == weights_hash(model)
     assert again["loss"]["class_name"] == "CrossEntropy"

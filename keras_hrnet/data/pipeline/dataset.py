@@ -88,8 +88,9 @@ def make_dataset(
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
         [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
         `classes` (in short `class_names`) and `fingerprint` say which classes it has, and which files it reads wherever
-        they lie; of whole images in order, `image_names` what these are called. `missing_classes` are the names of
-        those that no pixel of the labels has, and None where the labels have not been looked at. Of training data,
+        they lie; `image_sizes` the height and width of each image, and `labels()` gives the labels alone, in pairs
+        `(index, label)`; of whole images in order, `image_names` what these are called. `missing_classes` are the names
+        of those that no pixel of the labels has, and None where the labels have not been looked at. Of training data,
         `from_step(step)` gives the batches from a step on, counted over all epochs, epoch after epoch without end, and
         `files_of_step(step)` the label files of a batch.
 
@@ -115,10 +116,21 @@ def make_dataset(
     dataset.classes = coding.classes
     dataset.class_names = coding.classes.names
     dataset.missing_classes = None if source.occurring is None else missing_classes(source.occurring, coding)
+    dataset.image_sizes = tuple(source.sizes[:num_images])
+    dataset.labels = lambda: _labels(reader, num_images)
     if not options.augment and num_devices() == options.shard.count == 1:
         dataset.image_names = tuple(source.image_names)
     dataset.fingerprint = hashlib.sha256(f"{source.identity} {coding.reading}".encode()).hexdigest()
     return dataset
+
+
+def _labels(reader, num_images):
+    """Pairs of index and label of the finely annotated images, for what counts pixels."""
+    tf = host_tensorflow()
+    labels = tf.data.Dataset.range(num_images).map(
+        lambda index: (index, reader.read_train_ids(index)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return labels.prefetch(1)
 
 
 def _require_one_size(source, options):

@@ -23,13 +23,21 @@ class StopAtNaN(keras.callbacks.Callback):
         checkpoint: the file that `Checkpoints` or `Saves` writes, for the message. None means that there is none.
         describe: a function that says which step it was, given the number of the epoch and that of the batch in it,
             both from 0. None means that epochs begin with their first step.
+        fault: a function of the same that says what in the data makes the loss NaN, or None if nothing is seen there.
 
     Raises:
         RuntimeError: out of `fit`, if the loss is not finite.
+        ValueError: out of `fit`, if no pixel of all training or validation data counted: `mean_iou` is NaN.
     """
 
-    def __init__(self, checkpoint: str | os.PathLike | None = None, describe: Callable[[int, int], str] | None = None):
+    def __init__(
+        self,
+        checkpoint: str | os.PathLike | None = None,
+        describe: Callable[[int, int], str] | None = None,
+        fault: Callable[[int, int], str | None] = lambda epoch, batch: None,
+    ):
         super().__init__()
+        self.fault = fault
         self.checkpoint = None if checkpoint is None else pathlib.Path(checkpoint)
         self.describe = describe or (lambda epoch, batch: f"step {batch + 1} of epoch {epoch + 1}")
         self.epoch = 0
@@ -40,14 +48,25 @@ class StopAtNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # The mean since the start of the epoch: once it is NaN, it stays NaN.
         if not math.isfinite(logs["loss"]):
-            self._raise("loss", logs["loss"], self.describe(self.epoch, batch))
+            fault = self.fault(self.epoch, batch)
+            self._raise(
+                "loss", logs["loss"], self.describe(self.epoch, batch), fault and f"In the data, {fault}: mend it."
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        for name, data in (("mean_iou", "training"), ("val_mean_iou", "validation")):
+            if math.isnan(logs.get(name, 0)):
+                raise ValueError(
+                    f"Received {name}=nan in epoch {epoch + 1}: all pixels of the {data} data are ignored. Expected "
+                    "labels that are classes. Look at the masks, and at ignore_label and id_map."
+                )
         if not math.isfinite(logs.get("val_loss", 0)):
             self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")
 
-    def _raise(self, name, value, moment):
-        raise RuntimeError(f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}{ADVICE}")
+    def _raise(self, name, value, moment, advice=None):
+        raise RuntimeError(
+            f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}{advice or ADVICE}"
+        )
 
     def _way_back(self):
         if self.checkpoint is None or not self.checkpoint.is_file():

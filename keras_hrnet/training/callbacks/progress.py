@@ -3,7 +3,7 @@
 import datetime
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import rich.console
@@ -18,7 +18,9 @@ VALUES = ("loss", "mean_iou", "val_loss", SCORE)
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Shows one bar over all steps of a `fit`: epoch, step, time left, loss, mean IoU, last and best validation.
+    """Shows one bar over all steps of a run: epoch, step, time left, loss, mean IoU, last and best validation.
+
+    Steps that were done before the run was resumed count.
 
     The time left is that of the whole run, with its validations. Where the output is not a terminal, it writes one line
     for each epoch. Use it with `fit(verbose=0)`.
@@ -28,6 +30,8 @@ class TrainingProgress(keras.callbacks.Callback):
     Args:
         description: what the bar is called.
         console: where to write. None means standard output.
+        num_steps: of an epoch; None to find out.
+        num_done: a function that says how many steps of the first epoch an earlier `fit` has made.
 
     Example:
 
@@ -36,8 +40,15 @@ class TrainingProgress(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, description: str = "Training", console: rich.console.Console | None = None):
+    def __init__(
+        self,
+        description: str = "Training",
+        console: rich.console.Console | None = None,
+        num_steps: int | None = None,
+        num_done: Callable[[], int] = int,
+    ):
         super().__init__()
+        self.num_steps, self.num_done = num_steps, num_done
         self.description = description
         self.console = console or rich.console.Console()
         self.progress = None
@@ -52,22 +63,21 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.close()
         self.time_left = TimeLeft()
-        self.steps_of_epoch = self.params.get("steps")
-        self.first_epoch, self.epoch, self.step, self.epochs_left = None, 0, 0, 0
+        self.steps_of_epoch = self.num_steps or self.params.get("steps")
+        self.before, self.epoch, self.step, self.epochs_left = self.num_done(), 0, 0, 0
         self.logs, self.best = {}, None
         if self.console.is_terminal or self.console.is_jupyter:
             self._open()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        if self.first_epoch is None:
-            self.first_epoch = epoch
-        self.epoch, self.step, self.epochs_left = epoch, 0, self.params["epochs"] - epoch
+        self.epoch, self.step, self.epochs_left = epoch, self.before, self.params["epochs"] - epoch
         self.time_left.begin_epoch()
         self._show()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.time_left.end_steps(batch + 1 - self.step)
-        self.step = batch + 1
+        step = self.before + batch + 1
+        self.time_left.end_steps(step - self.step)
+        self.step = step
         self.logs.update(logs)
         self._show()
 
@@ -85,7 +95,7 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.time_left.end_epoch()
         self.epochs_left -= 1
-        self.steps_of_epoch = self.step
+        self.steps_of_epoch, self.before = self.step, 0
         self.logs.update(logs)
         score = self.logs.get(SCORE, math.nan)
         if not math.isnan(score) and (self.best is None or score > self.best[0]):
@@ -137,14 +147,10 @@ class TrainingProgress(keras.callbacks.Callback):
         return f"epoch {self.epoch + 1}/{self.params['epochs']}"
 
     def _steps(self):
-        """How many steps of this `fit` are done, and how many it has, or None where that is not known yet."""
+        """How many steps of the run are done, and how many it has, or None where that is not known yet."""
         if self.steps_of_epoch is None:
             return self.step, None
-        first = self.first_epoch or 0
-        return (
-            (self.epoch - first) * self.steps_of_epoch + self.step,
-            (self.params["epochs"] - first) * self.steps_of_epoch,
-        )
+        return self.epoch * self.steps_of_epoch + self.step, self.params["epochs"] * self.steps_of_epoch
 
     def _left(self):
         done, total = self._steps()

@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+import signal
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import rich.console
 from keras_hrnet.training.callbacks.divergence import ADVICE
 from keras_hrnet.training.callbacks.full_disk import reporting_full_disk
 from keras_hrnet.training.state import TrainingState, read_state, set_generators, write_state
-from keras_hrnet.training.termination import EXIT_STATUS
+from keras_hrnet.training.termination import NAMES, stop
 
 
 class Position(NamedTuple):
@@ -54,7 +55,8 @@ class Saves(keras.callbacks.Callback):
     Raises:
         OSError: out of `fit`, if the disk is full and `stop_on_full_disk` is set, or for another reason.
         RuntimeError: out of `fit`, if a weight to save is NaN or infinite.
-        SystemExit: out of `fit`, with status 143, after `terminate`.
+        SystemExit: out of `fit`, with status 143, after `terminate` by SIGTERM.
+        KeyboardInterrupt: out of `fit`, after `terminate` by Ctrl-C.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Saves(keras.callbacks.Callback):
         self.before_last_step = None
         self.continues = True
         self.keeps_iterator = False
-        self.is_terminated = False
+        self.terminated_by = None
 
     def read(self) -> Position | None:
         """Reads the last save, if there is one, for the `fit` to come.
@@ -99,9 +101,11 @@ class Saves(keras.callbacks.Callback):
         self.state.check(self.arrays)
         return self.position
 
-    def terminate(self) -> None:
+    def terminate(self, received: signal.Signals) -> None:
         """Asks for a save and the end of the process, after the current step."""
-        self.is_terminated = True
+        self.terminated_by = received
+        if received == signal.SIGINT:
+            self._say("Saving after this step. Press Ctrl-C again to stop without.")
 
     @property
     def seconds(self) -> float:
@@ -131,7 +135,7 @@ class Saves(keras.callbacks.Callback):
         step = self.position.step + batch + 1
         if step == self.num_steps:
             self._stop_before_validation()
-        elif self.is_terminated or self._is_due():
+        elif self.terminated_by or self._is_due():
             self._save(self.state.take(), self.position.epoch, step)
 
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -144,7 +148,7 @@ class Saves(keras.callbacks.Callback):
         self.started = self.clock()
         if epoch + 1 == self.num_epochs or self.model.stop_training:
             return
-        if self.is_terminated or self._is_due():
+        if self.terminated_by or self._is_due():
             self._save(self.state.take(), epoch + 1, 0)
         if is_rest:
             # Averaged weights would be all that the end of a `fit` leaves.
@@ -161,7 +165,7 @@ class Saves(keras.callbacks.Callback):
         return self.clock() - self.saved >= 60 * self.minutes
 
     def _stop_before_validation(self):
-        if self.is_terminated and self.before_last_step is not None:
+        if self.terminated_by and self.before_last_step is not None:
             self._save(self.before_last_step, self.position.epoch, self.num_steps - 1)
 
     def _save(self, arrays, epoch, step):
@@ -176,10 +180,13 @@ class Saves(keras.callbacks.Callback):
             write_state(self.path, arrays, position._asdict())
             self.last = position
         self.saved = self.clock()
-        if self.is_terminated:
-            message = f"Stopped by SIGTERM. {self._last_save()} The same command resumes from there."
-            rich.console.Console(stderr=True).print(message, soft_wrap=True, markup=False, highlight=False)
-            raise SystemExit(EXIT_STATUS)
+        if self.terminated_by:
+            name = NAMES[self.terminated_by]
+            self._say(f"Stopped by {name}. {self._last_save()} The same command resumes from there.")
+            stop(self.terminated_by)
+
+    def _say(self, text):
+        rich.console.Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)
 
     def _last_save(self):
         return (

@@ -51,12 +51,19 @@ def test_nan_is_shown_and_is_not_the_best():
 
 
 @pytest.mark.parametrize("steps", [3, None])
-def test_a_continued_run_counts_its_own_steps_and_the_epochs_of_all(steps):
+def test_a_continued_run_counts_on(steps):
     console = shown(False)
     drive(TrainingProgress(console=console), epochs=range(4, 6), steps=steps)
     first, second = console.file.getvalue().splitlines()
-    assert first.startswith("epoch 5/6  step 3/6  ")
-    assert second.startswith("epoch 6/6  step 6/6  ")
+    assert first.startswith("epoch 5/6  step 15/18  ")
+    assert second.startswith("epoch 6/6  step 18/18  ")
+
+
+def test_an_epoch_that_was_begun_before_counts_on():
+    console = shown(False)
+    progress = TrainingProgress(console=console, num_steps=5, num_done=lambda: 2)
+    drive(progress, scores=(0.5,), epochs=range(1, 2), steps=None)
+    assert console.file.getvalue().startswith("epoch 2/2  step 10/10  ")
 
 
 def test_on_a_terminal_there_is_one_bar_with_the_values_below():

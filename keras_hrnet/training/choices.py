@@ -1,0 +1,82 @@
+"""What follows from the training data where a recipe leaves it open: crop, batch, epochs, class weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_hrnet.data import class_shares, class_weights
+from keras_hrnet.distributed.processes import num_devices
+
+if TYPE_CHECKING:
+    from keras_hrnet.training.recipe import Recipe
+
+# Crops have at most the pixels of those of the published training on Cityscapes, in multiples of the coarsest stride.
+MOST_PIXELS = 512 * 1024
+STRIDE = 32
+MOST_IMAGES = 8
+# Writing the logs of shorter epochs would take longer than the epochs.
+LEAST_STEPS = 20
+NUM_VALIDATIONS = 50
+
+
+def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Returns the crop of training images: their median size in multiples of 32, reduced to at most 512 * 1024 pixels.
+
+    Args:
+        image_sizes: (height, width) of each image, in pixels.
+
+    Example:
+
+    >>> crop_for([(360, 480)]), crop_for([(3000, 4000)])
+    ((352, 480), (608, 832))
+    """
+    size = [statistics.median(sizes) for sizes in zip(*image_sizes, strict=True)]
+    factor = min(1.0, math.sqrt(MOST_PIXELS / math.prod(size)))
+    return tuple(max(1, int(factor * length) // STRIDE) * STRIDE for length in size)
+
+
+def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:
+    """Returns the images in a batch, a multiple of the devices: eight for an update, or all where there are fewer."""
+    at_once = min(max(1, MOST_IMAGES // gradient_accumulation), num_images)
+    return max(1, at_once // num_devices()) * num_devices()
+
+
+def choose(recipe: Recipe, train: Any, size: tuple[int, int], num_classes: int) -> Recipe:
+    """Returns a recipe in which nothing is left open.
+
+    The crop is that of the training data. An epoch is as many passes as give 20 steps, if the data knows the batches of
+    any step; the epochs are as many as the updates take; there are 50 validations.
+
+    Args:
+        recipe: the recipe, with the batch size of the data.
+        train: the training data.
+        size: (height, width) of its images.
+        num_classes: number of classes.
+
+    Raises:
+        ValueError: if the recipe repeats data that does not know the batches of any step.
+    """
+    if recipe.repeats not in (None, 1) and not hasattr(train, "from_step"):
+        raise ValueError(
+            f"Received repeats={recipe.repeats} for training data of type {type(train).__name__}. Expected data of "
+            "`folders` or `cityscapes`, which know the batches of any step. Pass repeats=1."
+        )
+    repeats = recipe.repeats or (-(-LEAST_STEPS // len(train)) if hasattr(train, "from_step") else 1)
+    epochs = recipe.epochs or -(-recipe.updates * recipe.gradient_accumulation // (len(train) * repeats))
+    weights = recipe.class_weights
+    if weights in ("enet", "median_frequency"):
+        shares = class_shares(train.labels() if hasattr(train, "labels") else train, num_classes)
+        weights = tuple(float(weight) for weight in class_weights(shares, weights))
+    return dataclasses.replace(
+        recipe,
+        crop_size=tuple(size),
+        repeats=repeats,
+        epochs=epochs,
+        warmup_epochs=recipe.warmup_epochs if recipe.epochs else min(recipe.warmup_epochs, epochs / 10),
+        validate_every=recipe.validate_every or max(1, epochs // NUM_VALIDATIONS),
+        class_weights=weights,
+    )
