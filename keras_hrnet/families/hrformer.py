@@ -20,6 +20,8 @@ from keras_hrnet.layers.transformer import EXPANSION
 _BLOCK = "stage2.0.branches.0.0."
 _TABLE = f"{_BLOCK}attn.attn.relative_position_bias_table"
 _PROJECTION = f"{_BLOCK}attn.attn.out_proj.weight"
+_DOWN = r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)"
+_THEIR_DOWN = r"stage\1.\2.fuse_layers.\3.\4.\5."
 
 # Scripts run_hrt_*_ocr_v2_ohem.sh; seg/lib/models/nets/hrt.py, `HRT_SMALL_OCR_V2`: a 3x3 auxiliary head of 512.
 _OCR = {"head_kernel_size": 3, "ocr_auxiliary_channels": 512, "ocr_bias": True}
@@ -55,18 +57,9 @@ class HRFormerVariant(Family):
     # HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py: a step of the fuse is 3x3, norm, 1x1, norm.
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         *Variant.weight_names,
-        (
-            r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)_spatial/",
-            r"stage\1.\2.fuse_layers.\3.\4.\5.",
-        ),
-        (
-            r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)_pointwise/conv/",
-            r"stage\1.\2.fuse_layers.\3.\4.\5.2.",
-        ),
-        (
-            r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)_pointwise/norm/",
-            r"stage\1.\2.fuse_layers.\3.\4.\5.3.",
-        ),
+        (f"{_DOWN}_spatial/", _THEIR_DOWN),
+        (f"{_DOWN}_pointwise/conv/", f"{_THEIR_DOWN}2."),
+        (f"{_DOWN}_pointwise/norm/", f"{_THEIR_DOWN}3."),
     )
     weight_parts: ClassVar[tuple[tuple[str, str], ...]] = (
         (r"attn/(?:([a-z]+_proj)/)?$", lambda match: f"attn.attn.{match[1]}." if match[1] else "attn.attn."),
@@ -107,15 +100,8 @@ class HRFormerVariant(Family):
 
     def __post_init__(self):
         object.__setattr__(self, "modules", tuple(self.modules))
-        counts = (
-            self.width,
-            self.num_heads,
-            self.stage1_blocks,
-            self.stage1_filters,
-            *self.modules,
-            self.blocks,
-            self.window_size,
-        )
+        depths = self.stage1_blocks, self.stage1_filters, *self.modules, self.blocks
+        counts = self.width, self.num_heads, *depths, self.window_size
         if len(self.modules) != 3 or any(not isinstance(count, int) or count < 1 for count in counts):
             raise ValueError(
                 f"Received {self}. Expected whole numbers of at least 1 for widths, heads, depths and window, and "
@@ -146,14 +132,8 @@ class HRFormerVariant(Family):
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
         """Makes the layer of stage 2, 3 or 4."""
-        return TransformerStage(
-            self.heads[:stage],
-            self.window_size,
-            self.drop_paths[stage - 2],
-            remat=options.remat,
-            name=f"stage{stage}",
-            **options.of_layer,
-        )
+        of_blocks = self.heads[:stage], self.window_size, self.drop_paths[stage - 2]
+        return TransformerStage(*of_blocks, remat=options.remat, name=f"stage{stage}", **options.of_layer)
 
     @property
     def drop_paths(self) -> list[list[list[float]]]:

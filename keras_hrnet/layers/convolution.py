@@ -168,13 +168,8 @@ class Convolution(WithMargin, keras.layers.Conv2D):
 class NormalizedConvolution(FoldableLayer):
     """What `ConvNorm` and `DepthwiseConvNorm` share: normalisation and activation after a convolution.
 
-    A subclass makes `self.conv` of `self.convolution_options`, then `self.norm` by `make_norm`.
-
-    Args:
-        kernel_size: height and width of the kernel, odd.
-        strides: step in both directions.
-        activation: "relu", "gelu" or any other of Keras, or None for none.
-        use_bias: whether the convolution adds a bias before the normalisation.
+    A subclass makes `self.conv` of `self.convolution_options`, then `self.norm` by `make_norm`. The arguments are those
+    of `ConvNorm`, but for its filters.
     """
 
     def __init__(

@@ -58,15 +58,8 @@ class DepthwiseConvNorm(NormalizedConvolution):
     (1, 3, 3, 4)
     """
 
-    def __init__(
-        self,
-        kernel_size: int,
-        strides: int = 1,
-        activation: str | None = "relu",
-        use_bias: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(kernel_size, strides, activation, use_bias, **kwargs)
+    def __init__(self, kernel_size: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(kernel_size, *args, **kwargs)
         initializer = HeNormalFanOut(depthwise=True)
         # By this name, weight files of other code bases are recognised to hold the kernel transposed.
         options = {**self.convolution_options, "depthwise_initializer": initializer, "name": "depthwise"}
