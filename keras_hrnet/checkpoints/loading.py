@@ -32,8 +32,8 @@ def load_checkpoint(
     OCR and hierarchical networks, mmsegmentation, openseg.pytorch, CSAILVision's HRNetV2 with C1, HRFormer, Lite-HRNet
     for key points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`.
     Their differences are converted exactly, and reported: a bias before a normalisation is folded into its moving mean;
-    a bias that such files do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another number of
-    channels than RGB's three, the first kernel is adapted, as timm does: summed over the three for one channel, else
+    a bias that such files do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another
+    number of channels than RGB's three, the first kernel is adapted, as timm does: summed for one channel, else
     repeated in their order and multiplied by 3 / channels.
 
     Args:
