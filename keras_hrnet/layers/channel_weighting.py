@@ -21,7 +21,6 @@ class SpatialWeighting(MapLayer):
 
     Args:
         ratio: how many times fewer channels than the map the hidden layer has.
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -69,11 +68,9 @@ class CrossResolutionWeighting(FoldableLayer):
 
     Args:
         ratio: how many times fewer channels than all maps together the hidden layer has.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes.
@@ -131,11 +128,9 @@ class ConditionalChannelWeighting(FoldableLayer):
 
     Args:
         ratio: how many times fewer channels the hidden layer of the weighting across resolutions has.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, with even numbers of channels.
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes.

@@ -30,11 +30,9 @@ class LiteStem(Stem):
 
     Args:
         filters: channels of the convolution and of the result, an even number; 32 in every published network.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, normalised pixels.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
@@ -82,11 +80,9 @@ class LiteTransition(Transition):
 
     Args:
         filters: the widths of the next stage's branches, one more than there are inputs.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
-        training: whether this is a training step.
 
     Returns:
         As `Transition`.
@@ -113,13 +109,9 @@ class LiteFuse(SeparableFuse):
     instead of the branch itself, and it twice. Published weights need it. What is computed twice there, with one
     result, is computed once and added twice here; the moving statistics of its normalisations then move twice as well.
 
-    Args:
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up).
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -158,12 +150,10 @@ class LiteModule(FoldableLayer):
             as in the naive networks).
         remat: whether training computes each block and the fuse layer again in the backward pass, instead of keeping
             their inner results.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
             the one before it (rounded up), with even numbers of channels.
-        training: whether this is a training step.
 
     Returns:
         A list of the same shapes, not negative.
@@ -221,12 +211,8 @@ class LiteModule(FoldableLayer):
 class IterativeUpsampling(FoldableLayer):
     """Adds maps up from coarse to fine: each sum is convolved to the next width and upsampled with aligned corners.
 
-    Args:
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
-
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
-        training: whether this is a training step.
 
     Returns:
         float of the shape of the first, not negative.

@@ -18,11 +18,9 @@ class SeparableConvNorm(FoldableLayer):
     Args:
         filters: channels of the result.
         strides: step in both directions.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
-        training: whether this is a training step.
 
     Returns:
         float `(batch, ceil(height / strides), ceil(width / strides), filters)`, not negative.

@@ -52,9 +52,6 @@ class ChannelShuffle(MapLayer):
 
     It is the concatenation of the maps, shuffled in as many groups as there are maps.
 
-    Args:
-        **kwargs: `data_format` of `MapLayer`, and what every Keras layer takes.
-
     Call arguments:
         inputs: a list of maps `(batch, height, width, channels)` of one shape.
 
@@ -94,11 +91,9 @@ class ShuffleUnit(FoldableLayer):
 
     Args:
         filters: channels of the map, an even number.
-        **kwargs: `data_format` and `folded` of `FoldableLayer`, and what every Keras layer takes.
 
     Call arguments:
         x: float `(batch, height, width, filters)`.
-        training: whether this is a training step.
 
     Returns:
         float of the same shape.
