@@ -40,10 +40,20 @@ def test_the_data_arguments_of_a_recipe_are_those_of_a_data_set(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_names_its_source_and_prints_every_setting(name):
     printed = str(RECIPES[name])
-    assert any(source in printed for source in ("HRNet-Semantic-Segmentation", "HRFormer", "NVIDIA", "The same"))
+    sources = "HRNet-Semantic-Segmentation", "HRFormer", "PaddleSeg", "NVIDIA", "The same"
+    assert any(source in printed for source in sources)
     is_open = bool(re.search("batch_size +chosen from the data", printed))
     assert is_open == (name in ("fine_tuning", "from_scratch"))
     assert all(field.name in printed for field in dataclasses.fields(Recipe) if field.name != "source")
+
+
+def test_the_published_numbers_of_lite_hrnet():
+    recipe = RECIPES["lite_hrnet"]
+    assert (recipe.learning_rate, recipe.warmup_steps, recipe.weight_decay, recipe.power) == (5e-3, 1000, 5e-4, 0.9)
+    assert abs(recipe.epochs * 2975 / recipe.batch_size - 80_000) < 100
+    loss = recipe.loss_function(Classes(CLASS_NAMES), "channels_last")
+    assert isinstance(loss, OhemCrossEntropy)
+    assert (loss.threshold, loss.min_kept, loss.class_weights) == (0.7, 130_000, None)
 
 
 def test_the_hierarchical_recipe_has_region_mutual_information():

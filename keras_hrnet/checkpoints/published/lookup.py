@@ -10,7 +10,7 @@ from keras_hrnet.checkpoints.published.row import PublishedWeights
 from keras_hrnet.checkpoints.published.table import read_table
 from keras_hrnet.suggestion import suggestion
 
-TABLES = ("segmentation.toml", "mmsegmentation.toml", "hrformer.toml", "imagenet.toml")
+TABLES = ("segmentation.toml", "mmsegmentation.toml", "hrformer.toml", "lite_hrnet.toml", "imagenet.toml")
 
 
 @functools.cache
