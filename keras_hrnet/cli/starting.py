@@ -1,6 +1,5 @@
 """The network that a training starts from: new, saved, or of the backbone of weights of other classes."""
 
-import difflib
 import pathlib
 import re
 from collections.abc import Mapping
@@ -17,16 +16,16 @@ from keras_hrnet.families import BACKBONE_LAYERS
 from keras_hrnet.heads import head_of
 from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import resize_convention
+from keras_hrnet.suggestion import suggestion
 
 
 def check_network(name: str) -> None:
     """Refuses a name that is neither of a `.keras` file nor of a published network."""
     if name.endswith(".keras") or name in models.VARIANTS:
         return
-    near = difflib.get_close_matches(name.lower(), map(str.lower, models.VARIANTS), n=1)
-    meant = "".join(f" Did you mean {known}?" for known in models.VARIANTS if known.lower() in near)
     raise ValueError(
-        f"Received --network {name!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}.{meant}"
+        f"Received --network {name!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}."
+        f"{suggestion(name, models.VARIANTS)}"
     )
 
 
