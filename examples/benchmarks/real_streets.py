@@ -2,12 +2,12 @@
 
 Command:  python examples/benchmarks/real_streets.py data/camvid comparison
           python examples/benchmarks/real_streets.py data/camvid comparison --seeds 3 --minutes 60
-Hardware: any; on two CPU cores, a step of eight crops takes from one second (HRNetW18Small) to fifteen (UNet-31M).
+Hardware: any; where time is short, `--networks` leaves out UNet-31M, which multiplies the most.
 Result:   results.md, results.json and results.png in the folder; see README.md beside it.
 
-Every network sees the same crops in the same order for a seed, by the same recipe, for equally many steps; with
-`--minutes` there is a second table, of equally many minutes: the number of steps follows from what a step took. Of two
-learning rates, each network has the one that scored better on the validation photos after a short training.
+Every network sees the same crops in the same order for a seed, by the recipe `from_scratch`, for equally many steps;
+with `--minutes` there is a second table, of equally many minutes: the number of steps follows from what a step took. Of
+two learning rates, each network has the one that scored better on the validation photos after a short training.
 
 All is kept in the folder: called again, the command resumes an interrupted training from its last save, and does not
 repeat a finished one. The tables are written again whenever a network is finished.
@@ -30,7 +30,7 @@ import keras_hrnet
 from keras_hrnet.data import camvid
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.replacing import replacing
-from keras_hrnet.training import Recipe, read_run
+from keras_hrnet.training import RECIPES, read_run
 
 THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
 # What cannot change within a folder: its rows would not be of one comparison.
@@ -143,11 +143,13 @@ class Comparison:
         """Trains for whole epochs; returns the network with its best weights, and the number of steps."""
         keras.utils.set_random_seed(seed)
         crop, batch = tuple(self.options.crop), self.options.batch
-        recipe = dataclasses.replace(RECIPE, learning_rate=rate, batch_size=batch, crop_size=crop)
+        sizes = {"learning_rate": rate, "batch_size": batch, "crop_size": crop, "repeats": 1}
+        recipe = dataclasses.replace(RECIPES["from_scratch"], **sizes)
         train = camvid(self.options.data, "train", verify=False, cache="memory", seed=seed, **recipe.data_arguments())
         val = camvid(self.options.data, "val", verify=False)
         epochs = max(1, round(steps / len(train)))
-        recipe = dataclasses.replace(recipe, epochs=epochs, validate_every=max(1, epochs // num_validations))
+        length = {"epochs": epochs, "warmup_epochs": epochs / 20}
+        recipe = dataclasses.replace(recipe, **length, validate_every=max(1, epochs // num_validations))
         model = NETWORKS[network](len(val.classes.names))
         options = {"run_dir": run_dir, "seed": seed, "callbacks": callbacks, "notes": {"network": network}}
         model = keras_hrnet.train(model, train, val, recipe=recipe, **options)
@@ -274,18 +276,6 @@ def plot(results, path):
 def score_of(result):
     return 100 * statistics.mean(run["mean_iou"] for run in result["runs"])
 
-
-RECIPE = Recipe(
-    source="The comparison on real streets.",
-    optimizer="adamw",
-    weight_decay=0.02,
-    class_weights=None,
-    scales=(0.75, 1.5),
-    scale_step=None,
-    brightness=0.2,
-    contrast=0.2,
-    saturation=0.2,
-)
 
 if __name__ == "__main__":
     main()

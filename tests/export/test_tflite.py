@@ -289,7 +289,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_images_below_the_least_size_of_the_network_are_refused(real_network, tmp_path):
-    with pytest.raises(ValueError, match=r"height 16 and width 96. Expected at least 17"):
+    with pytest.raises(ValueError, match=r"image_size=\(16, 96\) for .*Expected a height and width of at least 17"):
         export_tflite(real_network, tmp_path / "w18.tflite", image_size=(16, 96))
 
 
