@@ -1,4 +1,4 @@
-"""What tf2onnx 1.17 translates wrongly, translated right."""
+"""What tf2onnx 1.17 translates wrongly or not at all, translated right."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,19 @@ def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
 
     Each changes a `tf2onnx.graph.Graph` at one of its nodes, of this name.
     """
-    return {"FloorMod": (floor_mod, []), "ResizeBilinear": (resize, []), "ResizeNearestNeighbor": (resize, [])}
+    translations = {"Erfc": erfc, "FloorMod": floor_mod, "ResizeBilinear": resize, "ResizeNearestNeighbor": resize}
+    return {operation: (translate, []) for operation, translate in translations.items()}
+
+
+def erfc(graph: Any, node: Any, name: str, args: list) -> None:
+    """Makes 1 - Erf, which exact GELU is of; tf2onnx has none."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    (x,), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    one = _constant(graph, 1, map_onnx_to_numpy_type(dtypes[0]))
+    inputs = [one, graph.make_node("Erf", [x]).output[0]]
+    graph.make_node("Sub", inputs, name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
 def floor_mod(graph: Any, node: Any, name: str, args: list) -> None:

@@ -47,6 +47,17 @@ class Remainder(keras.layers.Layer):
         return x * keras.ops.cast(-keras.ops.shape(x)[1] % 8, "float32")
 
 
+@on_tensorflow
+def test_exact_gelu_is_translated(tmp_path):
+    image = keras.Input((16, 24, 3))
+    x = keras.layers.Rescaling(1 / 64, offset=-2)(image)
+    x = keras.layers.Conv2D(4, 1, activation="gelu", name="gelu")(x)
+    network = keras.Model(image, x)
+    export_onnx(network, tmp_path / "gelu.onnx")
+    assert_answers_alike(tmp_path / "gelu.onnx", network, [(1, 16, 24)])
+    assert collections.Counter(node.op_type for node in onnx.load(tmp_path / "gelu.onnx").graph.node)["Erf"] == 1
+
+
 def images(number, size=(16, 24)):
     return np.random.default_rng(1).integers(0, 256, (number, *size, 3), dtype=np.uint8)
 
