@@ -2,6 +2,8 @@
 
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy
 from keras_hrnet.training.losses.ohem_cross_entropy import OhemCrossEntropy
+from keras_hrnet.training.losses.overlap import Dice, LovaszSoftmax
 from keras_hrnet.training.losses.region_mutual_information import RegionMutualInformation
+from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
 
-__all__ = ["CrossEntropy", "OhemCrossEntropy", "RegionMutualInformation"]
+__all__ = ["CrossEntropy", "Dice", "LovaszSoftmax", "OhemCrossEntropy", "RegionMutualInformation", "SumOfLosses"]
