@@ -15,6 +15,7 @@ from keras_hrnet.training.callbacks import (
     Checkpoints,
     Curves,
     DespiteFullDisk,
+    EarlyStop,
     LearningRate,
     Log,
     PredictionImages,
@@ -24,12 +25,16 @@ from keras_hrnet.training.callbacks import (
     TrainingProgress,
 )
 from keras_hrnet.training.checks import fault_of
+from keras_hrnet.training.remaining import remaining
+from keras_hrnet.training.state import generators, set_generators
 
 NUM_PICTURES = 3
+# For the statistics of batch normalisation under averaged weights: about as much time as a third of as many steps.
+NUM_NORM_BATCHES = 20
 
 
 def run_callbacks(
-    folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves
+    folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves, patience: int | None = None
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a run, in the order in which they need one another.
 
@@ -39,9 +44,12 @@ def run_callbacks(
         val: validation data, whose first images become pictures.
         train: training data, which may know the files of its batches.
         saves: those of the run.
+        patience: number of validations without a better one after which it ends; None for no such end.
     """
+    # Elsewhere, no process could compute the network by itself.
+    averages = AveragedWeights((lambda: _some_images(train)) if num_devices() == 1 else None)
     always = [
-        AveragedWeights(),
+        averages,
         LearningRate(),
         StopAtNaN(
             saves.path,
@@ -49,7 +57,9 @@ def run_callbacks(
             lambda epoch, batch: fault_of(train, epoch, saves.position.step + batch, model),
         ),
     ]
-    checkpoints = Checkpoints(folder, minutes=saves.minutes)
+    if patience is not None:
+        always.append(EarlyStop(patience, folder / "log.csv"))
+    checkpoints = Checkpoints(folder, minutes=saves.minutes, averaged=averages.in_model)
     if not this_process().is_first:
         # On JAX, all processes put averaged weights into the network, or none.
         return [*always, checkpoints]
@@ -65,6 +75,18 @@ def run_callbacks(
         *(DespiteFullDisk(callback, saves.stop_on_full_disk) for callback in writers),
         TrainingProgress(f"Training {model.name}", num_steps=saves.num_steps, num_done=lambda: saves.position.step),
     ]
+
+
+def _some_images(train):
+    """The images of the first batches of the training data; the random generators stay as they are."""
+    kept = generators()
+    if isinstance(train, keras.utils.PyDataset):
+        batches = (train[i] for i in range(min(len(train), NUM_NORM_BATCHES)))
+    else:
+        batches = itertools.islice(iter(remaining(train, 0, 0)[0]), NUM_NORM_BATCHES)
+    for images, _ in batches:
+        yield keras.ops.convert_to_numpy(images)
+    set_generators(kept)
 
 
 def _pictures(folder, model, val):

@@ -41,7 +41,7 @@ class TrainingState:
             # Within an epoch, JAX's trainer keeps the values to itself.
             self.model.jax_state_sync()
         values = {name: _host_value(variable) for name, variable in self._variables().items()}
-        return {**values, **_generators()}
+        return {**values, **generators()}
 
     def check(self, arrays: Arrays) -> None:
         """Refuses a state that was taken from another model.
@@ -160,7 +160,8 @@ def _is_shared_out(variable):
     return variable.aggregation == "sum" and keras.config.backend() == "tensorflow" and this_process().count > 1
 
 
-def _generators():
+def generators() -> Arrays:
+    """Returns a copy of the random generators of Python, NumPy and PyTorch, for `set_generators`."""
     name, keys, *rest = np.random.get_state()
     states = {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}
     arrays = {"generators": np.array(json.dumps(states))}

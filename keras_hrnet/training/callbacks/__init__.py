@@ -4,6 +4,7 @@ from keras_hrnet.training.callbacks.averaging import AveragedWeights, averaged_w
 from keras_hrnet.training.callbacks.checkpoints import Checkpoints
 from keras_hrnet.training.callbacks.curves import Curves
 from keras_hrnet.training.callbacks.divergence import StopAtNaN
+from keras_hrnet.training.callbacks.early_stop import EarlyStop
 from keras_hrnet.training.callbacks.full_disk import DespiteFullDisk
 from keras_hrnet.training.callbacks.learning_rate import LearningRate
 from keras_hrnet.training.callbacks.log import Log
@@ -16,6 +17,7 @@ __all__ = [
     "Checkpoints",
     "Curves",
     "DespiteFullDisk",
+    "EarlyStop",
     "LearningRate",
     "Log",
     "PredictionImages",

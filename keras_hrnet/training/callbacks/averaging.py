@@ -1,10 +1,12 @@
 """Averaged weights where a network is scored, and its own where it is trained."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
+
+from keras_hrnet.training.callbacks.norm_statistics import NormStatistics
 
 
 @contextlib.contextmanager
@@ -13,18 +15,14 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 
     Without an optimizer of `use_ema=True`, or before its first step, nothing changes. Batch normalisation keeps its
     moving statistics, those of the weights as trained: Keras averages trained weights only. While weights move fast,
-    the two do not match, and the averages score lower than what they average; at the end of a schedule, when weights
-    hardly move, they match.
+    the two do not match, and the averages score lower than what they average; see `AveragedWeights`.
     """
     if not _has_averages(model):
         yield
         return
-    own = _host_values(model)
-    _assign_averages(model)
-    try:
+    with _restored(model.trainable_variables):
+        _assign_averages(model)
         yield
-    finally:
-        _assign(model, own)
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -36,24 +34,43 @@ class AveragedWeights(keras.callbacks.Callback):
 
     It comes before the callbacks that use the model, and does nothing without an optimizer of `use_ema=True`.
 
-    With `gradient_accumulation_steps`, Keras's optimizers average after every batch, `keras_hrnet.training.SGD` after
-    every update. Batch normalisation's statistics are those of the latest steps: see `averaged_weights`.
+    With `gradient_accumulation_steps`, Keras's optimizers average after every batch, those of `keras_hrnet.training`
+    after every update. Without `batches`, batch normalisation has the statistics of the latest steps, which do not
+    match while weights move fast.
+
+    Args:
+        batches: a function that gives training images, batch by batch, over which the statistics of batch normalisation
+            are estimated anew for the averages, before each validation: a forward pass for each.
 
     Example:
 
     ```python
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True, ema_momentum=0.999)
     model.compile(optimizer, loss)
-    model.fit(train, validation_data=val, callbacks=[AveragedWeights(), Checkpoints("runs/first")])
+    averages = AveragedWeights()
+    model.fit(train, validation_data=val, callbacks=[averages, Checkpoints("runs/first", averaged=averages.in_model)])
     ```
     """
 
-    def __init__(self):
+    def __init__(self, batches: Callable[[], Iterable[np.ndarray]] | None = None):
         super().__init__()
+        self.batches = batches
+        self.norm = None
+        self.statistics = None
         self.averaged = contextlib.ExitStack()
 
+    @contextlib.contextmanager
+    def in_model(self) -> Iterator[None]:
+        """Puts the averages, with the statistics of the last validation, into the model for a while."""
+        with averaged_weights(self.model), _restored(self._norm_variables()):
+            self._assign_statistics()
+            yield
+
     def on_test_begin(self, logs: dict | None = None) -> None:
-        self.averaged.enter_context(averaged_weights(self.model))
+        self.statistics = None
+        self.averaged.enter_context(self.in_model())
+        if self._norm_variables():
+            self.statistics = self.norm.estimate(self.batches())
 
     def on_test_end(self, logs: dict | None = None) -> None:
         self.averaged.close()
@@ -63,6 +80,18 @@ class AveragedWeights(keras.callbacks.Callback):
         # "Attempt to donate the same buffer twice".
         if _has_averages(self.model):
             _assign_averages(self.model)
+            self._assign_statistics()
+
+    def _norm_variables(self):
+        if self.batches is None or not _has_averages(self.model):
+            return []
+        if self.norm is None:
+            self.norm = NormStatistics(self.model)
+        return self.norm.variables
+
+    def _assign_statistics(self):
+        if self.statistics is not None:
+            _assign(self.norm.variables, self.statistics)
 
 
 def _has_averages(model):
@@ -74,14 +103,23 @@ def _has_averages(model):
 
 def _assign_averages(model):
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    _assign(model, _host_values(model))
+    _assign(model.trainable_variables, _host_values(model.trainable_variables))
 
 
-def _host_values(model):
+@contextlib.contextmanager
+def _restored(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    own = _host_values(variables)
+    try:
+        yield
+    finally:
+        _assign(variables, own)
+
+
+def _host_values(variables):
     # A copy: what `convert_to_numpy` gives may share memory with the variable.
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def _assign(model, values):
-    for variable, value in zip(model.trainable_variables, values, strict=True):
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,5 +1,6 @@
 """The best and the last network of a run, as files that are always whole."""
 
+import contextlib
 import json
 import math
 import os
@@ -30,6 +31,8 @@ class Checkpoints(keras.callbacks.Callback):
         monitor: the name in the logs of a score where higher is better. NaN is never best.
         minutes: least time from one `last.keras` to the next; the last epoch has one in any case. With 0, all have one.
         clock: a function that returns a time in seconds.
+        averaged: what puts averaged weights into the model for a while, such as `AveragedWeights.in_model`; None for
+            `averaged_weights`.
 
     Raises:
         ValueError: if `monitor` is a loss, if `folder` holds a best network by another score, or, after an epoch, if
@@ -49,6 +52,7 @@ class Checkpoints(keras.callbacks.Callback):
         monitor: str = "val_mean_iou",
         minutes: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        averaged: Callable[[], contextlib.AbstractContextManager] | None = None,
     ):
         super().__init__()
         if "loss" in monitor:
@@ -62,6 +66,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.minutes = minutes
         self.clock = clock
         self.saved = clock()
+        self.averaged = averaged or (lambda: averaged_weights(self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         score = self._score(logs or {})
@@ -69,7 +74,7 @@ class Checkpoints(keras.callbacks.Callback):
             self._save("last.keras")
             self.saved = self.clock()
         if score is not None and score > self.best:
-            with averaged_weights(self.model):
+            with self.averaged():
                 self._save("best.keras")
             if this_process().is_first:
                 with replacing(self.folder / "best.json") as part:

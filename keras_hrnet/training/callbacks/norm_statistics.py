@@ -1,0 +1,99 @@
+"""The statistics of batch normalisation for weights that were not trained as they are, such as averages of weights."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_hrnet.layers.sublayers import sublayers
+
+
+class NormStatistics:
+    """Estimates the moving statistics of a network's batch normalisation over batches, with the weights that it has.
+
+    They are the means, over the batches, of what each batch has: `torch.optim.swa_utils.update_bn` takes the same. It
+    is a forward pass for each batch, and changes no other variable.
+
+    Args:
+        model: a built network.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        norms = [layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)]
+        self.layers = [layer for layer in norms if layer.trainable]
+        self.variables = [each for layer in self.layers for each in (layer.moving_mean, layer.moving_variance)]
+        self._forward = None
+
+    def estimate(self, batches: Iterable[np.ndarray]) -> list[np.ndarray]:
+        """Returns the values of `variables` for the images of some batches, which the network then has.
+
+        Args:
+            batches: images, as the network takes them; at least one batch.
+        """
+        own = [np.array(keras.ops.convert_to_numpy(each)) for each in self.model.non_trainable_variables]
+        sums, count = 0.0, 0
+        with self._of_each_batch():
+            self._forward = self._forward or _forward(self.model)
+            for images in batches:
+                self._forward(images)
+                sums = sums + _flat(self.variables)
+                count += 1
+        for variable, value in zip(self.model.non_trainable_variables, own, strict=True):
+            variable.assign(value)
+        ends = np.cumsum([int(np.prod(each.shape)) for each in self.variables])[:-1]
+        parts = np.split((sums / count).astype("float32"), ends)
+        values = [part.reshape(each.shape) for part, each in zip(parts, self.variables, strict=True)]
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+        return values
+
+    @contextlib.contextmanager
+    def _of_each_batch(self) -> Iterator[None]:
+        momenta = [layer.momentum for layer in self.layers]
+        for layer in self.layers:
+            layer.momentum = 0.0
+        try:
+            yield
+        finally:
+            for layer, momentum in zip(self.layers, momenta, strict=True):
+                layer.momentum = momentum
+
+
+def _flat(variables):
+    values = [np.ravel(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    return np.concatenate(values).astype("float64")
+
+
+def _forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
+    """Returns a function that computes a batch as in training, and compiles once where the backend does."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda images: model(images, training=True), reduce_retracing=True)
+    if keras.config.backend() == "jax":
+        return _forward_of_jax(model)
+    import torch
+
+    def run(images: np.ndarray) -> None:
+        with torch.no_grad():
+            model(images, training=True)
+
+    return run
+
+
+def _forward_of_jax(model):
+    import jax
+
+    @jax.jit
+    def compute(trained, others, images):
+        return model.stateless_call(trained, others, images, training=True)[1]
+
+    def run(images):
+        values = [[each.value for each in part] for part in (model.trainable_variables, model.non_trainable_variables)]
+        for variable, value in zip(model.non_trainable_variables, compute(*values, images), strict=True):
+            variable.assign(value)
+
+    return run
