@@ -56,6 +56,9 @@ def train(
         pathlib.Path | None, typer.Option(help="Folder to write to, or of the run to resume; by default one in runs/.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, crops and dropout.")] = 0,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Deterministic operations: equal runs give equal weights.")
+    ] = False,
     save_minutes: Annotated[float, typer.Option(help="Time between saves; 0 saves after each step.")] = 10.0,
     stop_on_full_disk: Annotated[
         bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, rather than warn.")
@@ -109,6 +112,7 @@ def train(
             recipe=recipe,
             run_dir=run_dir,
             seed=seed,
+            deterministic=deterministic,
             notes=made,
             save_minutes=save_minutes,
             stop_on_full_disk=stop_on_full_disk,

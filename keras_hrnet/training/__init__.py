@@ -3,7 +3,14 @@
 from keras_hrnet.distributed.distribution import distributed
 from keras_hrnet.training.adamw import AdamW
 from keras_hrnet.training.fitting import freeze_norm, train
-from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
+from keras_hrnet.training.losses import (
+    CrossEntropy,
+    Dice,
+    LovaszSoftmax,
+    OhemCrossEntropy,
+    RegionMutualInformation,
+    SumOfLosses,
+)
 from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.recipes import RECIPES, parse_setting, resolve_recipe
 from keras_hrnet.training.run import read_run
@@ -15,10 +22,13 @@ __all__ = [
     "SGD",
     "AdamW",
     "CrossEntropy",
+    "Dice",
+    "LovaszSoftmax",
     "OhemCrossEntropy",
     "Poly",
     "Recipe",
     "RegionMutualInformation",
+    "SumOfLosses",
     "distributed",
     "freeze_norm",
     "parse_setting",

@@ -19,6 +19,7 @@ from keras_hrnet.models.interface import data_format, image_size
 from keras_hrnet.training.callbacks import Saves, TrainingProgress
 from keras_hrnet.training.checks import batch_shape_of, check_devices, check_loss, check_training
 from keras_hrnet.training.choices import choose
+from keras_hrnet.training.determinism import be_deterministic
 from keras_hrnet.training.folder import open_folder_together
 from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
@@ -44,6 +45,7 @@ def train(
     run_dir: str | os.PathLike | None = None,
     loss: str | keras.losses.Loss | None = None,
     seed: int = 0,
+    deterministic: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     notes: dict[str, Any] | None = None,
     save_minutes: float = 10.0,
@@ -87,6 +89,9 @@ def train(
             is free, or holds this very run unfinished.
         loss: a name as in recipes, or a loss of logits; None for the recipe's.
         seed: seed of dropout.
+        deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
+            one end with the same weights bit for bit, on the same device and number of cores. Without, that holds on
+            one core of a CPU; on several, TensorFlow adds up in the order in which its threads are ready.
         callbacks: further callbacks.
         notes: what to write into `run.json` about how the network and the data were made, in types that JSON has.
         save_minutes: time between saves; 0 saves after each step.
@@ -143,6 +148,8 @@ def train(
         if chosen:
             _say(f"Chosen from the data: {', '.join(f'{name}={_short(value)}' for name, value in chosen.items())}.")
         keras.utils.set_random_seed(seed)
+        if deterministic:
+            be_deterministic()
         if recipe.freeze_norm:
             freeze_norm(model)
         model.compile(optimizer, loss_function, metrics=[metric])
@@ -215,7 +222,7 @@ def _fit(
     if position is not None:
         _say(f"Resuming the run in {folder} after {position}.")
         repeat_epoch_ends(train, position.epoch, position.step)
-    own = run_callbacks(folder, model, val, train, saves)
+    own = run_callbacks(folder, model, val, train, saves, recipe.patience)
     # The others must not end before the first has saved, and have nothing to save.
     with noting_termination(saves.terminate if this_process().is_first else lambda _: None):
         while saves.continues:

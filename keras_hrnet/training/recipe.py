@@ -9,13 +9,21 @@ import keras
 from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.training.adamw import AdamW
 from keras_hrnet.training.choices import batch_for, crop_for
-from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
+from keras_hrnet.training.losses import (
+    CrossEntropy,
+    Dice,
+    LovaszSoftmax,
+    OhemCrossEntropy,
+    RegionMutualInformation,
+    SumOfLosses,
+)
 from keras_hrnet.training.schedule import Poly
 from keras_hrnet.training.settings import require, typed
 from keras_hrnet.training.sgd import SGD
 
 OPTIMIZERS = ("sgd", "adamw")
-LOSSES = ("cross_entropy", "ohem", "rmi")
+OVERLAP_LOSSES = {"lovasz": LovaszSoftmax, "dice": Dice}
+LOSSES = ("cross_entropy", "ohem", "rmi", *OVERLAP_LOSSES, *(f"cross_entropy+{name}" for name in OVERLAP_LOSSES))
 LEFT_TO_DATA = ("epochs", "repeats", "batch_size", "validate_every", "crop_size")
 COUNTED = ("enet", "median_frequency")
 # The data sets whose published recipe weighs the classes.
@@ -52,10 +60,11 @@ class Recipe:
         nesterov: whether the momentum is Nesterov's.
         weight_decay: of the optimizer.
         clip_norm: largest norm of the gradient of all weights together; None for no limit.
-        loss: "cross_entropy", "ohem" (hard pixels alone) or "rmi" (region mutual information).
+        loss: "cross_entropy", "ohem" (hard pixels alone), "rmi" (region mutual information), "lovasz" (Lovász-Softmax),
+            "dice", or the sum "cross_entropy+lovasz" or "cross_entropy+dice".
         class_weights: "cityscapes" for the published ones of its 19 classes, "enet" or "median_frequency" for what
             `keras_hrnet.data.class_weights` makes of the shares in the training labels, a number for each class, or
-            None. "rmi" has none.
+            None. "rmi", "lovasz" and "dice" have none.
         ohem_threshold: with "ohem", the pixels are hard whose true class has a lower probability.
         ohem_min_kept: with "ohem", the least number of pixels of a batch to keep. The published run had 3 images in
             each batch.
@@ -63,6 +72,7 @@ class Recipe:
             for no average.
         freeze_norm: whether batch normalisation keeps its statistics, scale and offset: for batches of one or two
             images.
+        patience: number of validations without a better one after which the training ends; None for no such end.
         validate_every: number of epochs from one validation to the next.
         crop_size: (height, width) of training images, in pixels.
         scales: smallest and largest factor by which training images are resized.
@@ -101,6 +111,7 @@ class Recipe:
     ohem_min_kept: int = 131072
     ema: float | None = None
     freeze_norm: bool = False
+    patience: int | None = None
     validate_every: int | None = 1
     crop_size: tuple[int, int] | None = (512, 1024)
     scales: tuple[float, float] = (0.5, 2.1)
@@ -115,7 +126,7 @@ class Recipe:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
-        counts = ("epochs", "updates", "repeats", "batch_size", "gradient_accumulation", "validate_every")
+        counts = ("epochs", "updates", "repeats", "batch_size", "gradient_accumulation", "validate_every", "patience")
         shares = ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum")
         for name, least in (*((name, 1) for name in counts), *((name, 0) for name in shares)):
             value = getattr(self, name)
@@ -238,7 +249,13 @@ class Recipe:
         common = {"ignore_label": classes.ignore_label, "data_format": data_format}
         if self.loss == "rmi":
             return RegionMutualInformation(len(classes.names), **common)
+        kind, _, added = self.loss.rpartition("+")
+        if added in OVERLAP_LOSSES and not kind:
+            return OVERLAP_LOSSES[added](**common)
         common["class_weights"] = self._weights_of(classes)
+        if added in OVERLAP_LOSSES:
+            overlap = OVERLAP_LOSSES[added](classes.ignore_label, data_format)
+            return SumOfLosses([CrossEntropy(**common), overlap])
         if self.loss == "ohem":
             return OhemCrossEntropy(self.ohem_threshold, self.ohem_min_kept, **common)
         return CrossEntropy(**common)

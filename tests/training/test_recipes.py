@@ -10,7 +10,16 @@ import pytest
 from keras_hrnet.data import CLASS_WEIGHTS, Augmentation
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
-from keras_hrnet.training import RECIPES, AdamW, CrossEntropy, OhemCrossEntropy, Recipe, RegionMutualInformation
+from keras_hrnet.training import (
+    RECIPES,
+    AdamW,
+    CrossEntropy,
+    Dice,
+    LovaszSoftmax,
+    OhemCrossEntropy,
+    Recipe,
+    RegionMutualInformation,
+)
 from keras_hrnet.training.recipes import parse_setting, resolve_recipe
 
 pytestmark = pytest.mark.once
@@ -60,6 +69,24 @@ def test_the_hierarchical_recipe_has_region_mutual_information():
     assert isinstance(
         RECIPES["hierarchical"].loss_function(Classes.unnamed(7), "channels_last"), RegionMutualInformation
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "kinds", "weights"),
+    [
+        ("lovasz", [LovaszSoftmax], None),
+        ("dice", [Dice], None),
+        ("cross_entropy+lovasz", [CrossEntropy, LovaszSoftmax], (1, 2)),
+        ("cross_entropy+dice", [CrossEntropy, Dice], (1, 2)),
+    ],
+)
+def test_losses_of_overlap_are_alone_or_added_to_cross_entropy(loss, kinds, weights):
+    recipe = resolve_recipe("cityscapes", {"loss": loss, "class_weights": (1, 2)})
+    made = recipe.loss_function(Classes(("a", "b"), ignore_label=9), "channels_first")
+    parts = getattr(made, "losses", [made])
+    assert [type(part) for part in parts] == kinds
+    assert {(part.ignore_label, part.data_format) for part in (made, *parts)} == {(9, "channels_first")}
+    assert getattr(parts[0], "class_weights", None) == weights
 
 
 def test_fine_tuning_accumulates_warms_up_averages_and_hurries_the_head():
@@ -141,7 +168,7 @@ def test_a_setting_that_cannot_be_is_refused(text, message):
         ({"epochs": 1.5}, TypeError, "epochs=1.5. Expected"),
         ({"learning_rate": 0}, ValueError, "a number above 0"),
         ({"learning_rate": float("nan")}, TypeError, "learning_rate=nan"),
-        ({"loss": "dice"}, ValueError, "loss='dice'. Expected one of"),
+        ({"loss": "focal"}, ValueError, "loss='focal'. Expected one of"),
         ({"class_weights": "camvid"}, ValueError, "a number for each class"),
         ({"epochs": None}, ValueError, "epochs=None. Expected a number, unless `updates` has one"),
         ({"crop_size": (1, 2, 3)}, ValueError, "two numbers"),
