@@ -132,7 +132,9 @@ def test_a_network_without_a_head_has_the_backbones_parameters():
     assert trainable(keras_hrnet.HRNetW18Small(head=None)) == PARAMETERS["HRNetW18Small"][0]
 
 
-@pytest.mark.parametrize("size", [(64, 96), (65, 97), (17, 40)])
+@pytest.mark.parametrize(
+    "size", [pytest.param((64, 96), marks=pytest.mark.heavy), (65, 97), pytest.param((17, 40), marks=pytest.mark.slow)]
+)
 def test_logits_have_the_size_of_the_image(size):
     model = keras_hrnet.HRNet(TINY, 5)
     assert model.output_shape == (None, None, None, 5)
@@ -141,6 +143,7 @@ def test_logits_have_the_size_of_the_image(size):
     assert model.predict(images(*size), verbose=0).shape == (2, *size, 5)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_predict_takes_images_of_one_size_after_another():
     model = keras_hrnet.HRNet(TINY, 5)
