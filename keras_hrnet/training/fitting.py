@@ -91,7 +91,7 @@ def train(
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
             one end with the same weights bit for bit, on the same device and number of cores. Without, that holds on
-            one core of a CPU; on several, TensorFlow adds up in the order in which its threads are ready.
+            one core of a CPU; on several, runs mostly agree, and two were seen to differ from the tenth step on.
         callbacks: further callbacks.
         notes: what to write into `run.json` about how the network and the data were made, in types that JSON has.
         save_minutes: time between saves; 0 saves after each step.
