@@ -19,12 +19,13 @@ def freeze(model: keras.Model) -> Callable:
     """
     import tensorflow as tf
 
-    def constant(variable: keras.Variable) -> tf.Tensor:
+    # Without types: AutoGraph evaluates those of what it traces, where `tf` is not known.
+    def constant(variable):
         with tf.init_scope():  # In the graph that is traced, a variable has no value.
             value = keras.ops.convert_to_numpy(variable)
         return tf.constant(value)
 
-    def run(inputs: tf.Tensor) -> tf.Tensor:
+    def run(inputs):
         # TensorFlow's own way, `convert_variables_to_constants_v2`, copies the graph with all weights several times.
         with keras.StatelessScope(state_mapping=[(variable, constant(variable)) for variable in model.variables]):
             return model(inputs, training=False)
