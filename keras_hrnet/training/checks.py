@@ -14,6 +14,7 @@ from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import (
     channel_axis_of,
     check_model,
+    check_pixels,
     data_format,
     gives_labels,
     has_own_unit,
@@ -236,11 +237,8 @@ def _check_images(name, images, model):
             f"Received images with NaN or infinite pixels in `{name}`. Expected RGB in [0, 255]. Look at how they are "
             "read and changed: a division by 0, for example."
         )
-    if images.size and not has_own_unit(model) and (images.min() < 0 or 0 < images.max() <= 1):
-        raise ValueError(
-            f"Received images from {images.min():.3g} to {images.max():.3g} in `{name}`. Expected RGB in [0, 255]: the "
-            "network normalises them itself. Leave the pixels as they are in the files."
-        )
+    if not has_own_unit(model):
+        check_pixels(images, f"images in `{name}`")
 
 
 def _check_labels(name, labels, size, classes):

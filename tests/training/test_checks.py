@@ -46,13 +46,14 @@ def test_good_data_pass(model):
         ),
         ((np.where(IMAGES > 0, np.nan, 0), LABELS), ValueError, "images with NaN or infinite pixels in `train`"),
         ((IMAGES, LABELS.astype("float32")), TypeError, "labels of dtype float32.*nearest neighbour"),
-        ((IMAGES / 255.0, LABELS), ValueError, r"images from 0.392 to 0.392.*\[0, 255\]: the network normalises"),
-        ((IMAGES / 50.0 - 3, LABELS), ValueError, "images from -1 to -1"),
+        ((IMAGES / 255.0, LABELS), ValueError, r"images in `train` with float64 values in \[0.392, 0.392\].*by 255"),
+        ((IMAGES / 50.0 - 3, LABELS), ValueError, r"images in `train` with values in \[-1, -1\].*before any norm"),
+        ((IMAGES * 3.0, LABELS), ValueError, r"images in `train` with values in \[300, 300\]"),
         ((IMAGES, LABELS[:, :16]), ValueError, "for images of 32x48.*Give each pixel"),
         ((IMAGES[..., :1], LABELS), ValueError, r"images of shape \(2, 32, 48, 1\)"),
         ((IMAGES, LABELS, LABELS), ValueError, "is not a pair"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_batch_that_does_not_fit_is_refused(batch, error, message, model):
     with pytest.raises(error, match=message):
