@@ -8,7 +8,6 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_hrnet.data import class_shares, class_weights
 from keras_hrnet.distributed.processes import num_devices
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ def choose(recipe: Recipe, train: Any, size: tuple[int, int], num_classes: int) 
     epochs = recipe.epochs or -(-recipe.updates * recipe.gradient_accumulation // (len(train) * repeats))
     weights = recipe.class_weights
     if weights in ("enet", "median_frequency"):
+        from keras_hrnet.data import class_shares, class_weights  # Pipelines are imported when they are asked for.
+
         shares = class_shares(train.labels() if hasattr(train, "labels") else train, num_classes)
         weights = tuple(float(weight) for weight in class_weights(shares, weights))
     return dataclasses.replace(
