@@ -56,7 +56,8 @@ def print_networks(
         raise ValueError(f"Received --ocr-channels {ocr_channels}. Expected two numbers. Write them like 512,256.")
     options = {"head": head, "image_size": parse_size(size), "ocr_channels": ocr_channels, "scales": scales}
     table = rich.table.Table(
-        title=f"HRNet with head={head!r}, {classes} classes", caption=f"Multiplications for one image of {size} pixels."
+        title=f"Networks with head={head!r}, {classes} classes",
+        caption=f"Multiplications for one image of {size} pixels.",
     )
     table.add_column("network")
     for column in ("width", "modules", "parameters", "multiplications"):

@@ -115,7 +115,7 @@ def test_published_weights_bring_the_classes_of_their_data_set(row):
         assert row.classes is DATA_SETS[expected].classes
         assert len(row.classes.names) == row.num_classes
     else:
-        assert row.dataset in ("imagenet", "loveda", "potsdam", "vaihingen", "isaid")
+        assert row.dataset in ("imagenet", "loveda", "potsdam", "vaihingen", "isaid", "coco_keypoints", "mpii")
         assert row.classes is None
 
 

@@ -74,7 +74,7 @@ def test_a_rematerialized_block_draws_the_mask_of_its_forward_pass():
         model.train_on_batch(x, np.zeros_like(x))
         trained.append([keras.ops.convert_to_numpy(weight) for weight in model.weights])
     for plain, again in zip(*trained, strict=True):
-        np.testing.assert_allclose(again, plain, atol=1e-5)
+        np.testing.assert_allclose(again, plain, atol=1e-4 * np.abs(plain).max())
 
 
 def test_a_coarser_map_is_enlarged_by_its_factor_and_then_to_the_size_it_meets():

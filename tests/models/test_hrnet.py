@@ -394,7 +394,7 @@ def test_the_constructors_share_one_signature():
             {"input_shape": (16, 3000, 3)},
             r"needs a height and width of at least 17\. Received input_shape=\(16, 30",
         ),
-        ({"input_shape": (64, 64, 4)}, r"Expected \(height, width, 3\) for data_format='channels_last'"),
+        ({"input_shape": (64, 64, 4)}, r"received images of 4 channels without mean"),
         ({"input_shape": (64, 64)}, r"Expected \(height, width, 3\)"),
         ({"input_shape": (64, 64, 3), "data_format": "channels_first"}, r"Expected \(3, height, width\)"),
         ({"head": "unet"}, r"received head='unet'\. Expected one of"),
