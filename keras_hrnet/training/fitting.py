@@ -128,6 +128,12 @@ def train(
     if loss is not None:
         check_loss(loss)
     check_devices(model, train, val, recipe.freeze_norm)
+    if recipe.ema is not None and recipe.norm_batches and num_devices() > 1:
+        raise ValueError(
+            f"Received norm_batches={recipe.norm_batches} with ema={recipe.ema} for {num_devices()} devices. Expected "
+            "0: only one device estimates statistics anew. Pass norm_batches=0; on the command line, "
+            "--set norm_batches=0."
+        )
     left_open = recipe
     count, *size = batch_shape_of(model, train)
     recipe = choose(recipe.with_images_at_once(count), train, size, len(classes.names))
@@ -222,7 +228,7 @@ def _fit(
     if position is not None:
         _say(f"Resuming the run in {folder} after {position}.")
         repeat_epoch_ends(train, position.epoch, position.step)
-    own = run_callbacks(folder, model, val, train, saves, recipe.patience)
+    own = run_callbacks(folder, model, val, train, saves, recipe)
     # The others must not end before the first has saved, and have nothing to save.
     with noting_termination(saves.terminate if this_process().is_first else lambda _: None):
         while saves.continues:

@@ -70,6 +70,8 @@ class Recipe:
             each batch.
         ema: decay of the moving average of the weights in an update, below 1; the average is validated and saved. None
             for no average.
+        norm_batches: number of training batches over which the statistics of batch normalisation are estimated anew for
+            the average, before each validation; 0 keeps those of the latest steps, as several devices must.
         freeze_norm: whether batch normalisation keeps its statistics, scale and offset: for batches of one or two
             images.
         patience: number of validations without a better one after which the training ends; None for no such end.
@@ -110,6 +112,7 @@ class Recipe:
     ohem_threshold: float = 0.9
     ohem_min_kept: int = 131072
     ema: float | None = None
+    norm_batches: int = 20
     freeze_norm: bool = False
     patience: int | None = None
     validate_every: int | None = 1
@@ -127,7 +130,7 @@ class Recipe:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
         counts = ("epochs", "updates", "repeats", "batch_size", "gradient_accumulation", "validate_every", "patience")
-        shares = ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum")
+        shares = ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum", "norm_batches")
         for name, least in (*((name, 1) for name in counts), *((name, 0) for name in shares)):
             value = getattr(self, name)
             require(value is None or value >= least, name, value, f"at least {least}")

@@ -25,16 +25,15 @@ from keras_hrnet.training.callbacks import (
     TrainingProgress,
 )
 from keras_hrnet.training.checks import fault_of
+from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.remaining import remaining
 from keras_hrnet.training.state import generators, set_generators
 
 NUM_PICTURES = 3
-# For the statistics of batch normalisation under averaged weights: about as much time as a third of as many steps.
-NUM_NORM_BATCHES = 20
 
 
 def run_callbacks(
-    folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves, patience: int | None = None
+    folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves, recipe: Recipe
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a run, in the order in which they need one another.
 
@@ -44,10 +43,9 @@ def run_callbacks(
         val: validation data, whose first images become pictures.
         train: training data, which may know the files of its batches.
         saves: those of the run.
-        patience: number of validations without a better one after which it ends; None for no such end.
+        recipe: that of the run.
     """
-    # Elsewhere, no process could compute the network by itself.
-    averages = AveragedWeights((lambda: _some_images(train)) if num_devices() == 1 else None)
+    averages = AveragedWeights((lambda: _images(train, recipe.norm_batches)) if recipe.norm_batches else None)
     always = [
         averages,
         LearningRate(),
@@ -57,8 +55,8 @@ def run_callbacks(
             lambda epoch, batch: fault_of(train, epoch, saves.position.step + batch, model),
         ),
     ]
-    if patience is not None:
-        always.append(EarlyStop(patience, folder / "log.csv"))
+    if recipe.patience is not None:
+        always.append(EarlyStop(recipe.patience, folder / "log.csv"))
     checkpoints = Checkpoints(folder, minutes=saves.minutes, averaged=averages.in_model)
     if not this_process().is_first:
         # On JAX, all processes put averaged weights into the network, or none.
@@ -77,13 +75,13 @@ def run_callbacks(
     ]
 
 
-def _some_images(train):
+def _images(train, num_batches):
     """The images of the first batches of the training data; the random generators stay as they are."""
     kept = generators()
     if isinstance(train, keras.utils.PyDataset):
-        batches = (train[i] for i in range(min(len(train), NUM_NORM_BATCHES)))
+        batches = (train[i] for i in range(min(len(train), num_batches)))
     else:
-        batches = itertools.islice(iter(remaining(train, 0, 0)[0]), NUM_NORM_BATCHES)
+        batches = itertools.islice(iter(remaining(train, 0, 0)[0]), num_batches)
     for images, _ in batches:
         yield keras.ops.convert_to_numpy(images)
     set_generators(kept)

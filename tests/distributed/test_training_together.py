@@ -29,7 +29,7 @@ BATCH_SIZE = 4
 # Three steps an epoch: accumulated gradients of one batch are left at the end of each.
 SETTINGS = {
     "recipe": "fine_tuning", "epochs": 3, "learning_rate": 0.05, "warmup_epochs": 0.5, "batch_size": 8,
-    "head_rate": 1.0, "gradient_accumulation": 2, "ema": 0.7, "clip_norm": 0.5,
+    "head_rate": 1.0, "gradient_accumulation": 2, "ema": 0.7, "clip_norm": 0.5, "norm_batches": 0, "repeats": 1,
     "class_weights": tuple(np.linspace(0.2, 2, 19)),
 }  # fmt: skip
 RUNS = {"whole": {}}

@@ -84,7 +84,7 @@ CASES = {
     "SeparableConvNorm": (lambda **k: layers.SeparableConvNorm(6, 2, **k), SINGLE),
     "ChannelShuffle": (lambda **k: layers.ChannelShuffle(**k), (SINGLE, SINGLE, SINGLE)),
     "ShuffleUnit": (lambda **k: layers.ShuffleUnit(16, **k), LITE_PYRAMID[0]),
-    "SpatialWeighting": (lambda **k: layers.SpatialWeighting(2, **k), SINGLE),
+    "SpatialWeighting": (lambda **k: layers.SpatialWeighting(2, **k), LITE_PYRAMID[0]),
     "CrossResolutionWeighting": (lambda **k: layers.CrossResolutionWeighting(4, **k), PYRAMID),
     "ConditionalChannelWeighting": (lambda **k: layers.ConditionalChannelWeighting(4, **k), LITE_PYRAMID),
     "LiteStem": (lambda **k: layers.LiteStem(8, **k), IMAGE),

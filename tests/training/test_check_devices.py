@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+import keras_hrnet
 from keras_hrnet.distributed import processes
 from keras_hrnet.layers import BatchNorm
-from keras_hrnet.training import checks
+from keras_hrnet.training import checks, fitting
 
 BACKEND = keras.config.backend()
 
@@ -66,3 +67,10 @@ class TestCheckDevices:
         if BACKEND == "tensorflow":
             layer = keras.layers.BatchNormalization
             checks.check_devices(network(lambda dtype: layer(synchronized=True)), None, None, False)
+
+
+def test_statistics_for_averages_are_estimated_on_one_device_alone(monkeypatch):
+    monkeypatch.setattr(fitting, "num_devices", lambda: 2)
+    batch = np.zeros((2, 8, 8, 3), "uint8"), np.zeros((2, 8, 8), "uint8")
+    with pytest.raises(ValueError, match=r"norm_batches=20 with ema=0\.9 for 2 devices.*--set norm_batches=0"):
+        keras_hrnet.train(network(BatchNorm), [batch], [batch], ema=0.9)
