@@ -56,6 +56,11 @@ def export(
     classes: ClassNames = None,
 ) -> None:
     """Export a network, and run and compare with Keras what was written; nothing is kept that differs."""
+    if output.resolve() == model.resolve():
+        raise ValueError(
+            f"Received {str(output)!r} as the network and as the file to write. Expected another name: an exported "
+            "network cannot be trained further. Pass one."
+        )
     kind = output.suffix
     _check_options(
         kind,

@@ -19,6 +19,9 @@ from keras_hrnet.replacing import replacing
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` takes; `keras_hrnet.predict` calls it so too, but for the hyphen."""
 
+# A name that ends so is that of a file; any other is that of a folder.
+FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
 
 def predict(
     model: Annotated[
@@ -32,8 +35,8 @@ def predict(
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="File for one photo, folder for several. By default next to the photo, with `_segmented` in its name; "
-            "for a folder, a folder next to it."
+            help="A folder, or for one photo a file, .png or .npy. By default next to the photo, with `_segmented` "
+            "in its name; for a folder, a folder next to it."
         ),
     ] = None,
     show: Annotated[
@@ -116,7 +119,7 @@ def name_targets(
 
     Args:
         photos: files and folders.
-        output: a file for one photo, a folder for several; None for places beside the photos.
+        output: a file with that ending for one photo, else a folder; None for places beside the photos.
         ending: of the files to write.
 
     Returns:
@@ -124,7 +127,8 @@ def name_targets(
 
     Raises:
         FileNotFoundError: if a photo, a folder or the output's folder is missing.
-        ValueError: if several photos are to go into one file, or two into the same.
+        ValueError: if the output has another ending, several photos are to go into one file, two into the same, or one
+            into a photo.
     """
     places = {}
     for path in photos:
@@ -137,13 +141,17 @@ def name_targets(
             places[path] = output or path.parent
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(f"Received --output {str(output)!r}. Expected its folder to be there. Make it first.")
-    if len(photos) == 1 and photos[0].is_file() and output is not None and not output.is_dir():
-        return {photos[0]: output}
-    if output is not None and output.suffix.lower() in (".png", ".npy", ".jpg") and not output.is_dir():
-        raise ValueError(
-            f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Name one, or pass one "
-            "photo."
-        )
+    if output is not None and output.suffix.lower() in FILE_ENDINGS and not output.is_dir():
+        if output.suffix.lower() != ending:
+            raise ValueError(
+                f"Received --output {str(output)!r}. Expected a folder, or a name that ends with {ending}."
+            )
+        if len(photos) > 1 or photos[0].is_dir():
+            raise ValueError(
+                f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Name one, or pass one "
+                "photo."
+            )
+        return _checked({photos[0]: output})
     suffix = "" if output is not None or photos[0].is_dir() else "_segmented"
     targets = {photo: place / f"{photo.stem}{suffix}{ending}" for photo, place in places.items()}
     if len(set(targets.values())) < len(targets):  # street.jpg beside street.png
@@ -153,4 +161,15 @@ def name_targets(
             f"Received photos of the same name in several folders for the output {output}. Expected different names. "
             "Pass the folders one by one, or the folder above them."
         )
+    return _checked(targets)
+
+
+def _checked(targets):
+    photos = {photo.resolve() for photo in targets}
+    for target in targets.values():
+        if target.resolve() in photos:
+            raise ValueError(
+                f"Received photos that the output would replace, such as {str(target)!r}. Expected another place for "
+                "it. Pass another --output."
+            )
     return targets

@@ -131,5 +131,12 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_
     assert not list(tmp_path.iterdir())
 
 
+def test_a_network_is_not_replaced_by_what_is_exported_of_it(invoke, saved_small_network):
+    before = saved_small_network.read_bytes()
+    result = invoke("export", saved_small_network, saved_small_network)
+    assert "as the network and as the file to write. Expected another name" in str(result.exception)
+    assert saved_small_network.read_bytes() == before
+
+
 def test_a_missing_model_is_named(invoke, tmp_path):
     assert "Received the model" in str(invoke("export", tmp_path / "no.keras", tmp_path / "a.onnx").exception)
