@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import rich.console
+import rich.markup
 import typer
 
 import keras_hrnet
@@ -39,6 +41,14 @@ def main() -> None:
     """Runs the command; what the user can mend is said in a line, without a traceback."""
     try:
         app()
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_raised_here(error):
+            raise
         rich.console.Console(stderr=True).print(f"[bold red]Error:[/] {rich.markup.escape(str(error))}", soft_wrap=True)
         sys.exit(1)
+
+
+def _is_raised_here(error):
+    """Whether this package raised an error, as when an export departs from Keras, and not a library under it."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].startswith("keras_hrnet.")

@@ -39,6 +39,16 @@ def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("module", ["keras_hrnet.export.comparison", "torch"])
+def test_a_refusal_is_a_line_and_a_failure_of_a_library_is_not(module, monkeypatch, capsys):
+    namespace = {"__name__": module}
+    exec("def fail():\n    raise RuntimeError('The exported file is off.')", namespace)
+    monkeypatch.setattr(cli, "app", namespace["fail"])
+    with pytest.raises(SystemExit if module.startswith("keras_hrnet") else RuntimeError):
+        cli.main()
+    assert ("Error: The exported file is off." in capsys.readouterr().err) == module.startswith("keras_hrnet")
+
+
 def test_the_version_is_printed(invoke):
     assert invoke("--version").output.strip() == keras_hrnet.__version__
 
