@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from keras_hrnet.data.files.splits import find_split_pairs
 from keras_hrnet.data.label_coding import coding_of_data_set
-from keras_hrnet.data.occurrence import warn_of_missing
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
@@ -60,10 +59,8 @@ def data_set(
         **{name: value for name, value in options.items() if name in names},
     )
     source = _open(row, Path(root), split, verify=verify, damaged=damaged)
-    coding, description = coding_of_data_set(row), f"the split {split!r} of {row.title}"
-    if options.augment:
-        warn_of_missing(source.occurring, coding, description, stacklevel=2)
-    return make_dataset(source, coding, options, description=description, is_annotated=split != "test")
+    description = f"the split {split!r} of {row.title}"
+    return make_dataset(source, coding_of_data_set(row), options, description=description, is_annotated=split != "test")
 
 
 def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:

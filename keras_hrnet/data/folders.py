@@ -10,7 +10,6 @@ from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.files.images import check_channels
 from keras_hrnet.data.files.parts import part_of
 from keras_hrnet.data.label_coding import coding_of
-from keras_hrnet.data.occurrence import warn_of_missing
 from keras_hrnet.data.pipeline.dataset import make_dataset
 from keras_hrnet.data.pipeline.loading import open_files
 from keras_hrnet.data.pipeline.options import Options
@@ -132,10 +131,7 @@ def folders(
     )
     source = _open(images, labels, part, channels, known=coding.label_values, verify=verify, damaged=damaged)
     description = str(images) if isinstance(images, str | os.PathLike) else f"{len(source.names)} files"
-    dataset = make_dataset(source, coding, options, description=description)
-    if options.augment:
-        warn_of_missing(source.occurring, coding, description, stacklevel=2)
-    return dataset
+    return make_dataset(source, coding, options, description=description)
 
 
 def _open(images, labels, part, channels, *, verify, **options):

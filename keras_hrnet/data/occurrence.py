@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 from keras_hrnet.data.label_coding import LabelCoding
@@ -74,16 +73,25 @@ def require_classes(occurring: frozenset | None, coding: LabelCoding, descriptio
         )
 
 
-def warn_of_missing(occurring: frozenset | None, coding: LabelCoding, description: str, stacklevel: int) -> None:
-    """Warns that a network will not learn the classes that no pixel of the training labels has."""
+def warning_of_missing(occurring: frozenset | None, coding: LabelCoding, description: str) -> str | None:
+    """Says that a network cannot learn the classes that no pixel of the training labels has.
+
+    Args:
+        occurring: the values or colours that the labels hold; None where that is not known.
+        coding: how they store the classes.
+        description: what the data set is called.
+
+    Returns:
+        The warning, or None if every class has a pixel or that is not known.
+    """
     missing = () if occurring is None else missing_classes(occurring, coding)
-    if missing:
-        names = f"{', '.join(map(repr, missing[:8]))}{' …' * (len(missing) > 8)}"
-        warnings.warn(
-            f"The label images of {description} have no pixel of {len(missing)} of {len(coding.classes.names)} "
-            f"classes, which a network cannot learn from them: {names}. {cure_of_missing(occurring, coding)}",
-            stacklevel=stacklevel + 1,
-        )
+    if not missing:
+        return None
+    names = f"{', '.join(map(repr, missing[:8]))}{' …' * (len(missing) > 8)}"
+    return (
+        f"The label images of {description} have no pixel of {len(missing)} of {len(coding.classes.names)} classes, "
+        f"which a network cannot learn from them: {names}. {cure_of_missing(occurring, coding)}"
+    )
 
 
 def _cure_of_255(coding):

@@ -1,5 +1,6 @@
 """What would spoil a training, said before its first step."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -28,7 +29,7 @@ MOST_LISTED = 5
 
 
 def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
-    """Refuses networks and data that do not fit each other.
+    """Refuses networks and data that do not fit each other, and warns of classes that the training labels do not have.
 
     The files of `cityscapes` and `folders` were checked when the data sets were made; of other data, the first batch is
     looked at.
@@ -63,6 +64,8 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
         _check_channels(name, dataset, model)
         if fingerprint_of(dataset) is None:
             _check_batch(name, _first_batch(name, dataset), model, classes)
+    if warning := getattr(train, "warning", None):
+        warnings.warn(warning, stacklevel=3)
     return classes
 
 

@@ -49,7 +49,6 @@ def test_a_benchmark_says_how_many_images_by_an_option_of_its_own(invoke, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The label images of:UserWarning")  # Of nineteen classes, they show two.
 def test_integers_learn_their_ranges_from_ones_own_images_and_masks(invoke, saved_small_network, tmp_path):
     for folder, shape in (("photos", (40, 60, 3)), ("masks", (40, 60))):
         (tmp_path / folder).mkdir()

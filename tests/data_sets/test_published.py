@@ -166,7 +166,6 @@ def test_the_test_photos_of_camvid_are_read_too(tmp_path):
     np.testing.assert_array_equal(labels, expected)
 
 
-@pytest.mark.filterwarnings("ignore:The label images of the split 'train' of LIP have no pixel")
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_left_and_right_of_lip_change_places_in_training(flip, tmp_path):
     row = DATA_SETS["lip"]

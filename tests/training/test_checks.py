@@ -30,6 +30,15 @@ def test_good_data_pass(model):
     check_training(model, [(IMAGES.astype("float32"), LABELS[..., None].astype("int32"))], GOOD)
 
 
+def test_what_the_training_data_warn_of_is_said_before_training(model):
+    class Batches(list):
+        warning = "The label images have no pixel of 1 of 3 classes."
+
+    with pytest.warns(UserWarning, match="no pixel of 1 of 3 classes"):
+        check_training(model, Batches(GOOD), GOOD)
+    check_training(model, GOOD, Batches(GOOD))
+
+
 @pytest.mark.parametrize(
     ("batch", "error", "message"),
     [

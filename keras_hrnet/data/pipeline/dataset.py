@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.label_coding import LabelCoding
-from keras_hrnet.data.occurrence import missing_classes, require_classes
+from keras_hrnet.data.occurrence import missing_classes, require_classes, warning_of_missing
 from keras_hrnet.data.pipeline.cache import DecodedCache
 from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
@@ -85,14 +85,19 @@ def make_dataset(
         is_annotated: whether the labels are to have pixels of classes, as those of a test split often do not.
 
     Returns:
-        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attributes
-        `classes` (in short `class_names`) and `fingerprint` say which classes it has, and which files it reads wherever
-        they lie; `image_sizes` the height and width of each image, and `labels()` gives the labels alone, in pairs
-        `(index, label)`; of whole images in order, `image_names` what these are called. `missing_classes` are the names
-        of those that no pixel of the labels has, and None where the labels have not been looked at. Of training data,
-        `from_step(step)` gives the batches from a step on, counted over all epochs, epoch after epoch without end, and
-        `files_of_step(step)` the label files of a batch.
+        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
+        in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. It has these
+        attributes:
+
+        - `classes`, and their names as `class_names`;
+        - `fingerprint`, which is the same for copies of the same files;
+        - `image_sizes`, the height and width of each image;
+        - `labels()`, the labels alone, in pairs `(index, label)`;
+        - `missing_classes`, the names of the classes that no pixel of the labels has, and `warning`, what `train` warns
+          of because of them; both are None where the labels have not been read;
+        - `image_names`, only of whole images in order;
+        - `from_step(step)`, only of training data: the batches from a step on, counted over all epochs, without end;
+        - `files_of_step(step)`, only of training data: the label files of a batch.
 
     Raises:
         ValueError: if the images are too few for a batch, or of several sizes where a batch needs one, or the labels
@@ -116,6 +121,7 @@ def make_dataset(
     dataset.classes = coding.classes
     dataset.class_names = coding.classes.names
     dataset.missing_classes = None if source.occurring is None else missing_classes(source.occurring, coding)
+    dataset.warning = warning_of_missing(source.occurring, coding, description)
     dataset.image_sizes = tuple(source.sizes[:num_images])
     dataset.labels = lambda: _labels(reader, num_images)
     if not options.augment and num_devices() == options.shard.count == 1:
