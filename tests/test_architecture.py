@@ -45,7 +45,7 @@ ARROWS = {
     "layers": {"distributed"},
     "mistaken": set(),
     "models": {"backends", "checkpoints", "data_sets", "families", "heads", "layers", "mistaken", "suggestion"},
-    "picture_files": set(),
+    "picture_files": {"mistaken"},
     "replacing": set(),
     "streets": {"data_sets", "replacing"},
     "suggestion": set(),

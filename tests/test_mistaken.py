@@ -17,9 +17,9 @@ ERROR = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (POINTER, r"is a Git LFS pointer, a text of 70 bytes. Expected the file.*Run `git lfs pull`"),
-        (PAGE, r"is a web page, “Google Drive - Prüfung”. Expected the file that the page offers. Download it"),
-        (ERROR, r"is a web page. Expected the file"),
+        (POINTER, r"is a Git LFS pointer\. Expected the file.*Run `git lfs pull`"),
+        (PAGE, r"is a web page, “Google Drive - Prüfung”\. Expected the file that its name.*Download the file itself"),
+        (ERROR, r"is an XML document, such as a server sends with an error\. Expected the file"),
     ],
 )
 @pytest.mark.parametrize(

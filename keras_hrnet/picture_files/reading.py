@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from keras_hrnet.mistaken import NUM_START_BYTES, mistaken_for
+
 RESTORE = "Restore the file from its source."
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"GIF8", b"RIFF")
 """What files begin with that are PNG, JPEG, TIFF, BMP, GIF and WebP."""
@@ -33,20 +35,15 @@ def no_picture(path: str | os.PathLike, source: str | os.PathLike | bytes) -> Un
     Args:
         source: the path, or the contents from the beginning.
     """
-    start = source[:512] if isinstance(source, bytes) else read_file(source, 512)
-    text = start.lstrip().lower()
+    start = source[:NUM_START_BYTES] if isinstance(source, bytes) else read_file(source, NUM_START_BYTES)
     if start.startswith(SIGNATURES):
         found = "cannot be decoded (its header is damaged, or it is truncated)"
         return UnusableFileError(path, "damaged", found=found, expected="an undamaged picture file")
-    if text.startswith(b"version https://git-lfs"):
-        found = "is a pointer of Git LFS, not the picture that it stands for"
-        cure = "Fetch the pictures with `git lfs pull` in their repository."
-    elif text.startswith((b"<!doctype html", b"<html", b"<?xml")):
-        found = "is a web page or XML, not a picture"
-        cure = "Fetch it again from an address that gives the file itself, logged in where that is asked for."
-    else:
-        found, cure = f"is no picture: it begins with {start[:8]!r}", "Save it as PNG, or restore it from its source."
-    return UnusableFileError(path, "no picture", found=found, expected="a picture file", cure=cure)
+    what, cure = mistaken_for(start) or (
+        f"no picture: it begins with {start[:8]!r}",
+        "Save it as PNG, or restore it from its source.",
+    )
+    return UnusableFileError(path, "no picture", found=f"is {what}", expected="a picture file", cure=cure)
 
 
 def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:

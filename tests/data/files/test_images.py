@@ -138,9 +138,9 @@ class TestAnyFile:
         [
             (b"x", "is no picture: it begins with b'x'"),
             (b"BM a bitmap, say, of some length", "cannot be decoded (Truncated File Read)"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "is a pointer of Git LFS"),
-            (b"\n<!DOCTYPE html><html><body>Log in", "is a web page or XML, not a picture"),
-            (b"<html>", "is a web page or XML, not a picture"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "is a Git LFS pointer"),
+            (b"\n<!DOCTYPE html><html><body>Log in", "is a web page"),
+            (b"<html>", "is a web page"),
         ],
     )
     @pytest.mark.parametrize("reader", [check_image, check_any_label])
