@@ -18,6 +18,16 @@ def suggestion(name: str, known: Iterable[str], number: int = 1) -> str:
     >>> suggestion("hrnetw18smal", ["HRNetW18Small", "HRNetW48"])
     ' Did you mean HRNetW18Small?'
     """
+    near = closest(name, known, number)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def closest(name: str, known: Iterable[str], number: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Returns the known names that are closest to a name, the closest first, without regard to case.
+
+    Args:
+        number: of names to return at most.
+        cutoff: the least ratio of `difflib.SequenceMatcher`, in [0, 1]; 0 returns a name however far it is.
+    """
     by_lower = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=number)
-    return f" Did you mean {' or '.join(by_lower[other] for other in near)}?" if near else ""
+    return [by_lower[other] for other in difflib.get_close_matches(name.lower(), by_lower, number, cutoff)]

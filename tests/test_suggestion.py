@@ -6,7 +6,7 @@ import keras_hrnet
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import print_networks, print_weights
 from keras_hrnet.models.network import standardize_classes
-from keras_hrnet.suggestion import suggestion
+from keras_hrnet.suggestion import closest, suggestion
 
 pytestmark = pytest.mark.once
 
@@ -18,6 +18,7 @@ def test_the_closest_names_are_asked_about_whatever_their_case():
     assert suggestion("hrnetw18smal", known) == " Did you mean HRNetW18Small?"
     assert suggestion("HRNetW18SmallV3", known, number=2) == " Did you mean HRNetW18SmallV2 or HRNetW18Small?"
     assert suggestion("UNet", known) == ""
+    assert closest("UNet", known, cutoff=0) == ["HRNetW48"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,11 @@ def names(folder: Path) -> list[str]:
 def entries(folder: Path) -> list[Path]:
     """Lists the paths in a folder, as `names` lists their names."""
     return [folder / name for name in names(folder)]
+
+
+def composed(name: str) -> str:
+    """Returns a name in Unicode's composed form (NFC), by which names are compared: macOS stores the decomposed one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def described(folder: Path) -> str:

@@ -1,16 +1,15 @@
 """Any images and label images: a folder of each, or a list of each."""
 
 import collections
-import difflib
 import os
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data.files.parts import Part
-from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, described, is_folder, names_below
+from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, composed, described, is_folder, names_below
+from keras_hrnet.suggestion import closest
 
 
 class Match(NamedTuple):
@@ -178,8 +177,7 @@ def _pictures(place, argument, other):
         # In one folder, a name that fits both patterns belongs to the narrower one.
         if is_shared and len(place.start + place.end) < len(other.start + other.end) and other.shared_of(name):
             continue
-        # A name is written in one way on macOS and in another elsewhere; both are one name.
-        found[unicodedata.normalize("NFC", f"{below}/{shared}")].append(folder / path)
+        found[composed(f"{below}/{shared}")].append(folder / path)
     if not found:
         formats = {"images": "PNG, JPEG or other picture", "labels": "PNG, TIFF or BMP"}
         pattern = "" if str(place) == str(folder) else f" that is named {place.start}*{place.end}"
@@ -198,10 +196,7 @@ def _pictures(place, argument, other):
 
 
 def _as_written(one, other):
-    same = one.suffix == other.suffix and unicodedata.normalize("NFC", one.stem) == unicodedata.normalize(
-        "NFC", other.stem
-    )
-    return ", which Unicode writes in two ways" if same else ""
+    return ", which Unicode writes in two ways" if composed(one.name) == composed(other.name) else ""
 
 
 def _without_label(images, labels, match):
@@ -213,7 +208,7 @@ def _without_label(images, labels, match):
     affixes = near and [affix.removesuffix(near[0].suffix) for affix in near[0].name.split(shared, 1)]
     near = near or [path for path in match.labels_alone if path.parent.name == first.parent.name] or match.labels_alone
     names = [path.relative_to(labels.folder).with_suffix("").as_posix() for path in near]
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)
+    nearest = closest(name, names, cutoff=0)
     free = f"the nearest name without an image is {nearest[0]!r}" if nearest else "all of them have an image"
     cure = f"pass the pattern {labels.folder}/{affixes[0]}*{affixes[1]}{near[0].suffix} for them, " if affixes else ""
     return (

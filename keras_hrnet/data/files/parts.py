@@ -2,10 +2,11 @@
 
 import dataclasses
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from numbers import Real
 from typing import TypeVar
+
+from keras_hrnet.picture_files.listing import composed
 
 PARTS = ("train", "val")
 
@@ -35,8 +36,7 @@ class Part:
                 "one to validate on. Add images, or leave out val_share."
             )
         num_val = min(max(1, round(self.val_share * len(items))), len(items) - 1)
-        # A name is written in one way on macOS and in another elsewhere; both are one name.
-        hashes = [hashlib.sha256(unicodedata.normalize("NFC", name).encode()).digest() for name in names]
+        hashes = [hashlib.sha256(composed(name).encode()).digest() for name in names]
         highest = sorted(hashes)[num_val - 1]
         return [item for item, own in zip(items, hashes, strict=True) if (own <= highest) == (self.split == "val")]
 

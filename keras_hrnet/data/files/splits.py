@@ -1,13 +1,12 @@
 """The files of a known data set: which belong together, and where what is missing comes from."""
 
 import dataclasses
-import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data_sets import DataSet
-from keras_hrnet.picture_files.listing import described, entries, is_folder, names
+from keras_hrnet.picture_files.listing import composed, described, entries, is_folder, names
 
 
 class Listing(NamedTuple):
@@ -147,7 +146,7 @@ def _images(root, data_set, split):
 
 
 def _name(path):
-    return unicodedata.normalize("NFC", path.stem)
+    return composed(path.stem)
 
 
 def _pairs(root, data_set, split):
@@ -171,8 +170,7 @@ def _matching(folder, pattern):
     found = {}
     for name in [head] if rest and not star else names(folder):
         if len(name) >= len(start + end) and name.startswith(start) and name.endswith(end):
-            # A name is written in one way on macOS and in another elsewhere; both are one name.
-            stars = (unicodedata.normalize("NFC", name[len(start) : len(name) - len(end)]),) if star else ()
+            stars = (composed(name[len(start) : len(name) - len(end)]),) if star else ()
             below = _matching(folder / name, rest) if rest else {(): folder / name}
             found |= {(*stars, *others): path for others, path in below.items()}
     return found
