@@ -9,12 +9,9 @@ from keras_hrnet.data.files.png import (
     NUM_HEADER_BYTES,
     PNG_SIGNATURE,
     RGB,
-    TURNING,
-    check_chunks,
-    chunks_of,
-    png_header,
+    read_png,
 )
-from keras_hrnet.picture_files.opening import TURNS, check_num_pixels, load_upright, opened, orientation_of
+from keras_hrnet.picture_files.opening import TURNS, load_upright, opened, orientation_of
 from keras_hrnet.picture_files.pixels import check_mode, other_channels, rgb_pixels
 from keras_hrnet.picture_files.reading import read_file
 
@@ -82,12 +79,8 @@ def check_channels(paths: Iterable[str | os.PathLike], channels: int) -> None:
 
 
 def _check_png(path, data, contents):
-    header = png_header(data, path)
-    check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
-    source, orientation = data if contents else path, 1
-    if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
-        with opened(source, path, ["PNG"]) as image:
-            orientation = orientation_of(image)
+    header, orientation = read_png(data, path, contents)
+    source = data if contents else path
     is_plain = (header.bit_depth, header.color_type) in ((8, RGB), (8, GREY)) and orientation not in TURNS
     if is_plain and _fits_tensorflow(header.height, header.width):
         return ImageHeader(header.height, header.width, header.format, orientation)

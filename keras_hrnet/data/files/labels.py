@@ -12,14 +12,11 @@ from keras_hrnet.data.files.png import (
     PALETTE,
     PNG_SIGNATURE,
     RGB,
-    TURNING,
     PngHeader,
-    check_chunks,
-    chunks_of,
-    png_header,
+    read_png,
 )
 from keras_hrnet.data_sets import LabelValues
-from keras_hrnet.picture_files.opening import TURNS, check_num_pixels, load_upright, opened, orientation_of
+from keras_hrnet.picture_files.opening import TURNS, load_upright, opened, orientation_of
 from keras_hrnet.picture_files.pixels import stored_values
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
@@ -69,17 +66,9 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
     source = data if contents else path
-    is_png, orientation = data.startswith(PNG_SIGNATURE), 1
-    if is_png:
-        header = png_header(data, path)
-        check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
-        _check_format(path, header, known)
-        if (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
-            with opened(source, path) as image:
-                orientation = orientation_of(image)
-    else:
-        header, orientation = _header_of_other(path, source)
-        _check_format(path, header, known)
+    is_png = data.startswith(PNG_SIGNATURE)
+    header, orientation = read_png(data, path, contents) if is_png else _header_of_other(path, source)
+    _check_format(path, header, known)
     by_pillow = not (is_png and (header.bit_depth, header.color_type) == (8, GREY) and orientation not in TURNS)
     if contents:
         values, occurring = _checked_pixels(path, data, header, known)

@@ -5,6 +5,7 @@ import struct
 import zlib
 from typing import NamedTuple
 
+from keras_hrnet.picture_files.opening import check_num_pixels, opened, orientation_of
 from keras_hrnet.picture_files.reading import UnusableFileError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -50,6 +51,24 @@ def png_header(data: bytes, path: str | os.PathLike) -> PngHeader:
         )
     width, height, bit_depth, color_type = struct.unpack(">IIBB", data[16:26])
     return PngHeader(height, width, bit_depth, color_type)
+
+
+def read_png(data: bytes, path: str | os.PathLike, contents: bool) -> tuple[PngHeader, int]:
+    """Reads the header of a PNG file, and the orientation in its Exif or XMP data; 1 is upright.
+
+    Args:
+        data: the whole file, or with `contents=False` its first 26 bytes.
+        contents: whether to compare the checksums of its chunks.
+
+    Raises:
+        UnusableFileError: if it does not begin as a PNG file does, is larger than the limit, or is damaged.
+    """
+    header = png_header(data, path)
+    check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
+    if not (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
+        return header, 1
+    with opened(data if contents else path, path, ["PNG"]) as image:
+        return header, orientation_of(image)
 
 
 def chunks_of(path: str | os.PathLike) -> set[bytes]:
