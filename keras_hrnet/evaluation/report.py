@@ -91,6 +91,16 @@ class EvaluationReport:
         return tuple(name for name, count in zip(self.class_names, pixels, strict=True) if not count)
 
     @property
+    def unlabelled_note(self) -> str:
+        """Says which classes are unlabelled, and which of them were predicted all the same; "" if there is none."""
+        if not self.unlabelled_classes:
+            return ""
+        scores = dict(zip(self.class_names, self.iou, strict=True))
+        predicted = [name for name in self.unlabelled_classes if is_known(scores[name])]
+        counted = f" Predicted all the same, which counts as an IoU of 0: {', '.join(predicted)}." if predicted else ""
+        return f"Classes without a pixel in the labels: {', '.join(self.unlabelled_classes)}.{counted}"
+
+    @property
     def mean_iou(self) -> float:
         """The mean of `iou` over the classes that are not absent, in [0, 1].
 
@@ -202,12 +212,7 @@ class EvaluationReport:
             f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s an image"
         )
         if self.unlabelled_classes:
-            scores = dict(zip(self.class_names, self.iou, strict=True))
-            predicted = [name for name in self.unlabelled_classes if is_known(scores[name])]
-            counted = f"; predicted all the same, which counts as an IoU of 0: {', '.join(predicted)}"
-            lines.append(
-                f"without a pixel in the labels: {', '.join(self.unlabelled_classes)}{counted if predicted else ''}"
-            )
+            lines.append(self.unlabelled_note)
         if self.protocol is not None:
             lines.append(f"protocol: {self.protocol}")
         return "\n".join(lines)

@@ -344,7 +344,7 @@ def test_a_report_prints_as_an_aligned_table():
         "────────────────────────────────────",
         "mean of 2 classes    77.50   100.000",
         "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 2 images, 0.25 s an image",
-        "without a pixel in the labels: train",
+        "Classes without a pixel in the labels: train.",
     ]
 
 
@@ -352,7 +352,7 @@ def test_a_class_without_a_pixel_in_the_labels_is_named_where_it_counts_as_zero(
     report = EvaluationReport(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]]), ("road", "sidewalk", "train"), 1, 0.25)
     assert report.unlabelled_classes == ("sidewalk", "train")
     assert "sidewalk              0.00         –\ntrain                    –         –\n" in str(report)
-    expected = "in the labels: sidewalk, train; predicted all the same, which counts as an IoU of 0: sidewalk"
+    expected = "in the labels: sidewalk, train. Predicted all the same, which counts as an IoU of 0: sidewalk."
     assert str(report).endswith(expected)
 
 
@@ -488,5 +488,5 @@ def test_a_report_prints_boundary_iou_and_categories():
         "a                   100.00",
         "b                        –",
         "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 1 image, 0.5 s an image",
-        "without a pixel in the labels: blue",
+        "Classes without a pixel in the labels: blue.",
     ]

@@ -99,6 +99,16 @@ def test_the_table_of_classes_has_the_scores_of_the_report(make_report, tmp_path
             )
 
 
+def test_classes_without_a_pixel_in_the_labels_are_named(tmp_path):
+    confusion = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
+    report = EvaluationReport(confusion, ("road", "<b>", "train"), 1, 0.25)
+    text = page_of(write_html(report, tmp_path / "report.html")).text
+    assert "Classes without a pixel in the labels: <b>, train. Predicted all the same" in text
+    confusion[1, 1] = confusion[2, 2] = 1
+    report = EvaluationReport(confusion, ("road", "<b>", "train"), 1, 0.25)
+    assert "without a pixel in the labels" not in page_of(write_html(report, tmp_path / "report.html")).text
+
+
 def test_bars_are_as_long_as_the_scores(make_report, tmp_path):
     report = make_report()
     page = page_of(write_html(report, tmp_path / "report.html"))
