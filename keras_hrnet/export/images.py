@@ -31,7 +31,7 @@ class Images(NamedTuple):
 
     Args:
         verification: batches of images.
-        calibration: uint8 `(num_images, height, width, 3)`; None where nothing is calibrated.
+        calibration: images `(num_images, height, width, channels)`; None where nothing is calibrated.
     """
 
     verification: list[Batch]

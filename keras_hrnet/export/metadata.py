@@ -58,12 +58,11 @@ def classes_in(metadata: dict[str, Any] | None) -> Classes | None:
 
 
 def _values(model, options):
+    values = {"values": f"{options.values}; normalization is inside"}
     if options.takes_pixels:
-        kind = "RGB" if options.channels == 3 else f"{options.channels} channel{'s' * (options.channels > 1)}"
-        return {"values": f"{kind} in [0, 255]; normalization is inside"}
+        return values
     mean, deviation = normalization_of(model).statistics
-    own = "in the unit of mean and deviation; normalization is inside"
-    return {"values": own, "mean": list(mean), "deviation": list(deviation)}
+    return {**values, "mean": list(mean), "deviation": list(deviation)}
 
 
 def _classes(model, class_names):

@@ -73,6 +73,14 @@ class ExportOptions:
         return (self.batch_size, *self.image_size, self.channels)
 
     @property
+    def values(self) -> str:
+        """What the values of the images are."""
+        if not self.takes_pixels:
+            return "in the unit of mean and deviation"
+        kind = "RGB" if self.channels == 3 else f"{self.channels} channel{'s' * (self.channels > 1)}"
+        return f"{kind} in [0, 255]"
+
+    @property
     def output_name(self) -> str:
         """What the output is called in the file: "logits", "labels" or "probabilities"."""
         return self.output.removesuffix("_stride4")

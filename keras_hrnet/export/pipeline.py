@@ -19,7 +19,7 @@ from keras_hrnet.export.report import ExportReport
 from keras_hrnet.models import optimize_for_inference
 
 # What the report takes over.
-OPTIONS = ("image_size", "batch_size", "input_dtype", "precision", "output")
+OPTIONS = ("image_size", "batch_size", "input_dtype", "precision", "output", "channels", "values")
 SCORES = ("largest_difference", "mean_difference", "label_agreement", "keras_miou", "miou")
 
 

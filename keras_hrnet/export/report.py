@@ -38,6 +38,8 @@ class ExportReport:
         num_calibration_images: how many images the ranges of its integers were taken from; None without calibration.
         float_layers: the layers that were kept in floats, as the file was too far from Keras otherwise.
         sensitivity: what each layer loses alone (`layer_sensitivity`), largest first; None if it was not measured.
+        channels: of the images.
+        values: of the images, in words.
     """
 
     path: pathlib.Path
@@ -60,16 +62,19 @@ class ExportReport:
     num_calibration_images: int | None = None
     float_layers: tuple[str, ...] = ()
     sensitivity: dict[str, float] | None = None
+    channels: int = 3
+    values: str = "RGB in [0, 255]"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as numbers, strings, lists and dicts that JSON holds."""
         return json.loads(json.dumps({**dataclasses.asdict(self), "path": str(self.path)}))
 
     def __str__(self) -> str:
-        shape = " x ".join("any" if length is None else str(length) for length in (self.batch_size, *self.image_size))
+        lengths = (self.batch_size, *self.image_size, self.channels)
+        shape = " x ".join("any" if length is None else str(length) for length in lengths)
         lines = [
             ("file", f"{self.path}, {self.format}, {self.size_bytes / 1e6:.1f} MB"),
-            ("images", f"{shape} x 3, {self.input_dtype}, RGB in [0, 255]"),
+            ("images", f"{shape}, {self.input_dtype}, {self.values}"),
             ("output", f"{self.output}, {self.precision}"),
             ("compared on", self._compared_on()),
             ("label agreement", f"{100 * self.label_agreement:.3f} % of the pixels have Keras's label"),

@@ -112,7 +112,7 @@ def test_classes_without_names_are_told_and_their_number_names_nothing(invoke, s
     assert "Received 3 class names for 'HRNetW18Small', which has 2 classes" in str(result.exception)
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+@pytest.mark.converts
 def test_an_exported_file_is_scored_and_predicts_as_its_network(invoke, small_network, own_data, tmp_path):
     network = small_network(2)
     network.classes = ["background", "leaf"]

@@ -1,48 +1,27 @@
 """The table of precisions on real photos, on drawn data and a network that knows nothing."""
 
-import importlib
-import pathlib
 import re
 import sys
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 import keras_hrnet
 from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.models.network import Network
 
-pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+pytestmark = pytest.mark.converts
 
 CAMVID = DATA_SETS["camvid"]
-BENCHMARKS = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks"
 NUM_CLASSES = len(CAMVID.classes.names)
 
 
-@pytest.fixture
-def real_precision(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("real_precision")
-
-
-@pytest.fixture
-def camvid_root(tmp_path):
-    generator = np.random.default_rng(0)
-    for split, number in (("train", 6), ("val", 2)):
-        for folder in (split, f"{split}annot"):
-            (tmp_path / "camvid" / folder).mkdir(parents=True)
-        for i in range(number):
-            labels = generator.integers(0, NUM_CLASSES + 1, (3, 4)).repeat(8, axis=0).repeat(8, axis=1)
-            colors = np.array([*CAMVID.classes.colors, (0, 0, 0)], "uint8")
-            Image.fromarray(colors[labels]).save(tmp_path / "camvid" / split / f"{i}.png")
-            Image.fromarray(labels.astype("uint8")).save(tmp_path / "camvid" / f"{split}annot" / f"{i}.png")
-    return tmp_path / "camvid"
-
-
 @pytest.mark.slow
-def test_each_precision_is_scored_on_the_validation_photos(real_precision, camvid_root, tmp_path, monkeypatch, capsys):
+def test_each_precision_is_scored_on_the_validation_photos(
+    benchmark_script, camvid_root, tmp_path, monkeypatch, capsys
+):
+    real_precision = benchmark_script("real_precision")
     image = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(1 / 255)(image)
     model = Network(image, keras.layers.Conv2D(NUM_CLASSES, 3, padding="same", name="last_layer_0")(x), name="small")
@@ -64,7 +43,9 @@ def test_each_precision_is_scored_on_the_validation_photos(real_precision, camvi
     assert all(row[7].isdecimal() for row in rows)
 
 
-def test_photos_are_spread_over_the_split(real_precision):
+def test_photos_are_spread_over_the_split(benchmark_script):
+    real_precision = benchmark_script("real_precision")
+
     import tensorflow
 
     def photos(number):

@@ -1,55 +1,31 @@
 """The comparison on real streets: its networks, what it counts, and its tables, on drawn data."""
 
-import importlib
 import json
 import math
-import pathlib
 import sys
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 import keras_hrnet
 from keras_hrnet.data_sets import DATA_SETS
 
 pytestmark = pytest.mark.once
 
-BENCHMARKS = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks"
 CAMVID = DATA_SETS["camvid"]
 NUM_CLASSES = len(CAMVID.classes.names)
 
 
-@pytest.fixture
-def module(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
-
-
-@pytest.fixture
-def camvid_root(tmp_path):
-    generator = np.random.default_rng(0)
-    for split, number in (("train", 4), ("val", 2)):
-        for folder in (split, f"{split}annot"):
-            (tmp_path / "camvid" / folder).mkdir(parents=True)
-        for i in range(number):
-            labels = generator.integers(0, NUM_CLASSES + 1, (3, 4)).repeat(12, axis=0).repeat(12, axis=1)
-            colors = np.array([*CAMVID.classes.colors, (0, 0, 0)], "uint8")
-            Image.fromarray(colors[labels]).save(tmp_path / "camvid" / split / f"{i}.png")
-            Image.fromarray(labels.astype("uint8")).save(tmp_path / "camvid" / f"{split}annot" / f"{i}.png")
-    return tmp_path / "camvid"
-
-
 @pytest.mark.parametrize(("filters", "millions"), [(16, 1.9), (32, 7.8), (64, 31.0)])
-def test_a_unet_has_the_parameters_of_its_name(module, filters, millions):
-    model = module("street_networks").unet(filters)(11)
+def test_a_unet_has_the_parameters_of_its_name(benchmark_script, filters, millions):
+    model = benchmark_script("street_networks").unet(filters)(11)
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     assert trainable / 1e6 == pytest.approx(millions, abs=0.05)
 
 
-def test_a_padded_network_gives_a_logit_for_each_pixel(module):
-    networks = module("street_networks")
+def test_a_padded_network_gives_a_logit_for_each_pixel(benchmark_script):
+    networks = benchmark_script("street_networks")
     model = networks.unet(2)(5)
     image = np.random.default_rng(0).integers(0, 256, (1, 33, 50, 3)).astype("float32")
     logits = keras.ops.convert_to_numpy(model(image))
@@ -63,26 +39,26 @@ def test_a_padded_network_gives_a_logit_for_each_pixel(module):
 
 
 @pytest.mark.slow
-def test_deeplab_gives_a_logit_for_each_pixel(module):
-    model = module("street_networks").deeplab_v3_plus(11)
+def test_deeplab_gives_a_logit_for_each_pixel(benchmark_script):
+    model = benchmark_script("street_networks").deeplab_v3_plus(11)
     # KerasHub says 39.2 million of its preset without the logits.
     assert model.count_params() / 1e6 == pytest.approx(39.2, abs=0.6)
     assert model(np.zeros((1, 40, 70, 3), "float32")).shape == (1, 40, 70, 11)
 
 
-def test_multiplications_are_counted_from_a_file(module, tmp_path):
+def test_multiplications_are_counted_from_a_file(benchmark_script, tmp_path):
     image = keras.Input((16, 24, 3))
     x = keras.layers.Conv2D(4, 3, padding="same")(image)
     x = keras.layers.DepthwiseConv2D(3, strides=2, padding="same")(x)
     x = keras.layers.Conv2DTranspose(5, 2, strides=2)(x)
     keras_hrnet.export_tflite(keras.Model(image, x), tmp_path / "x.tflite", image_size=(16, 24))
     expected = 16 * 24 * 4 * 27 + 8 * 12 * 4 * 9 + 8 * 12 * 4 * 5 * 4
-    assert module("real_streets").multiplications(tmp_path / "x.tflite") == expected
+    assert benchmark_script("real_streets").multiplications(tmp_path / "x.tflite") == expected
 
 
 @pytest.mark.slow
-def test_networks_are_compared_and_not_trained_twice(module, camvid_root, tmp_path, monkeypatch):
-    script, networks = module("real_streets"), module("street_networks")
+def test_networks_are_compared_and_not_trained_twice(benchmark_script, camvid_root, tmp_path, monkeypatch):
+    script, networks = benchmark_script("real_streets"), benchmark_script("street_networks")
     folder = tmp_path / "comparison"
 
     def small(num_classes):

@@ -35,29 +35,31 @@ def exported(kind, model, folder, **options):
 @pytest.mark.parametrize("kind", [".tflite", ".onnx", ""])
 def test_grey_images_go_in(kind, tmp_path):
     if kind and keras.config.backend() != "tensorflow":
-        pytest.skip("one file shows that a process of its own knows the number of channels")
+        pytest.skip("each export would start a TensorFlow process; the SavedModel shows that it is told the channels")
     model = small(1)
     path, report = exported(kind, model, tmp_path)
     assert report.label_agreement == 1
     described = keras_hrnet.read_metadata(path)["input"]
     assert described["shape"][-1] == 1 and described["values"].startswith("1 channel in [0, 255]")
+    assert f" x 1, {report.input_dtype}, 1 channel in [0, 255]\n" in str(report)
     network = ExportedNetwork(path)
     np.testing.assert_array_equal(keras_hrnet.predict(network, images(1)), keras_hrnet.predict(model, images(1)))
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+@pytest.mark.converts
 @pytest.mark.parametrize("kind", [".tflite", ".onnx", ""])
 def test_images_in_a_unit_of_their_own_go_in(kind, tmp_path):
     model, x = small(4, **OWN), images(4).astype("float32") * 20
     path, report = exported(kind, model, tmp_path, representative_data=x)
     assert report.label_agreement == 1
     described = keras_hrnet.read_metadata(path)["input"]
+    assert " x 4, float32, in the unit of mean and deviation\n" in str(report)
     assert (described["dtype"], described["mean"], described["deviation"]) == ("float32", *OWN.values())
     network = ExportedNetwork(path)
     np.testing.assert_array_equal(keras_hrnet.predict(network, x), keras_hrnet.predict(model, x))
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+@pytest.mark.converts
 def test_integers_are_calibrated_with_four_channels(tmp_path):
     model = small(4, mean=[127.5] * 4, deviation=[60.0] * 4)
     _, report = exported(".tflite", model, tmp_path, precision="int8", representative_data=images(4))

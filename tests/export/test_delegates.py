@@ -3,7 +3,6 @@
 import dataclasses
 import types
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,7 +12,6 @@ from keras_hrnet.export.delegates import delegate_coverage, gpu_reason, partitio
 from keras_hrnet.export.graph import Operator, Tensor, read_graph
 from keras_hrnet.export.quantization import calibrate, quantize
 
-on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
 SIZE = (64, 96)
 
 
@@ -101,7 +99,7 @@ def in_table(content):
 
 
 @pytest.mark.slow
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_every_operator_of_a_bilinear_network_is_in_one_xnnpack_delegate(align_corners):
     content = convert(tiny_hrnet(align_corners=align_corners), TFLiteOptions(SIZE))
@@ -117,7 +115,7 @@ def test_every_operator_of_a_bilinear_network_is_in_one_xnnpack_delegate(align_c
 
 
 @pytest.mark.slow
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize("options", [{"interpolation": "nearest"}, {"head": "ocr"}, {"head": "isa"}], ids=str)
 def test_the_table_cuts_a_network_where_the_real_delegate_does(options):
     content = convert(tiny_hrnet(**options), TFLiteOptions(SIZE, output="labels", input_dtype="uint8"))
@@ -127,7 +125,7 @@ def test_the_table_cuts_a_network_where_the_real_delegate_does(options):
 
 
 @pytest.mark.slow
-@on_tensorflow
+@pytest.mark.converts
 def test_what_lies_outside_is_told_with_its_layer():
     content = convert(tiny_hrnet(interpolation="nearest"), TFLiteOptions(SIZE))
     outside = delegate_coverage(content)["xnnpack"].outside

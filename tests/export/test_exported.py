@@ -9,7 +9,7 @@ from keras_hrnet.export import ExportedNetwork, export_onnx, export_saved_model,
 from keras_hrnet.export.tflite import TFLITE
 from keras_hrnet.models.network import Network
 
-pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+pytestmark = pytest.mark.converts
 SIZE = (16, 24)
 
 

@@ -19,7 +19,6 @@ from keras_hrnet.data_sets import Classes
 from keras_hrnet.export import ServingReport, export_onnx, read_metadata
 from keras_hrnet.export.onnx import Onnx
 
-on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
 HALF_PIXEL = ("half_pixel", "linear")
 ALIGNED = ("align_corners", "linear")
 # The index floor(i * source / target).
@@ -47,7 +46,7 @@ class Remainder(keras.layers.Layer):
         return x * keras.ops.cast(-keras.ops.shape(x)[1] % 8, "float32")
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_exact_gelu_is_translated(tmp_path):
     image = keras.Input((16, 24, 3))
     x = keras.layers.Rescaling(1 / 64, offset=-2)(image)
@@ -111,7 +110,7 @@ def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     assert json.loads((tmp_path / "tiny.onnx.json").read_text()) == report.to_dict()
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "mode", "size"),
@@ -134,7 +133,7 @@ def test_each_resize_is_one_operator_of_the_networks_convention(tmp_path, option
         assert not operators & {"BatchNormalization", "Shape", "Slice", "Gather"}
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "size"),
@@ -151,7 +150,7 @@ def test_every_head_answers_as_keras(tmp_path, options, size):
     assert_answers_alike(tmp_path / "tiny.onnx", network, [(2, *(size or (33, 50)))])
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.slow
 def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(tmp_path):
     network = tiny_hrnet(data_format="channels_first", output_stride=4)
@@ -160,7 +159,7 @@ def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(t
     assert_answers_alike(tmp_path / "tiny.onnx", network, [(2, 33, 50)], axis=1)
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize("opset", [13, 18])
 def test_a_file_of_fixed_shape_has_it_and_takes_bytes_if_told_so(tmp_path, opset):
     network, path = small_network(), tmp_path / "small.onnx"
@@ -174,7 +173,7 @@ def test_a_file_of_fixed_shape_has_it_and_takes_bytes_if_told_so(tmp_path, opset
     assert "3 x 16 x 24 x 3, uint8" in str(report)
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 def test_resizes_of_keras_itself_are_translated_too(tmp_path, interpolation):
     image = keras.Input((5, 7, 3))
@@ -184,7 +183,7 @@ def test_resizes_of_keras_itself_are_translated_too(tmp_path, interpolation):
     assert_answers_alike(tmp_path / "resize.onnx", network, [(2, 5, 7)])
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_the_remainder_of_a_negative_length_is_not_negative(tmp_path):
     # As `InterlacedAttention` pads a map to whole blocks; tf2onnx's own remainder made no padding of it.
     image = keras.Input((None, None, 3))
@@ -193,7 +192,7 @@ def test_the_remainder_of_a_negative_length_is_not_negative(tmp_path):
     assert_answers_alike(tmp_path / "remainder.onnx", network, [(1, 13, 4), (1, 16, 4)])
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monkeypatch):
     network, path = small_network(), tmp_path / "small.onnx"
     path.write_text("the old file")
@@ -209,7 +208,7 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     assert path.stat().st_mode == (tmp_path / "file").stat().st_mode
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     def full(network, path):
         with open(path, "wb") as file:

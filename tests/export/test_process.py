@@ -40,7 +40,10 @@ def test_a_process_that_fails_is_told_with_its_last_lines(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(keras.config.backend() == "tensorflow", reason="exports in its own process")
+@pytest.mark.skipif(
+    keras.config.backend() == "tensorflow",
+    reason="TensorFlow exports in this process",
+)
 def test_layers_of_the_script_that_is_run_are_refused_before_anything_is_computed(tmp_path, monkeypatch):
     monkeypatch.setattr(Twice, "__module__", "__main__")
     image = keras.Input((None, None, 3))

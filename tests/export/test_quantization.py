@@ -14,7 +14,7 @@ from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.export.quantization import calibrate, is_inside, quantize
 from keras_hrnet.export.sensitivity import layer_groups, layer_sensitivity, quantize_within_bound
 
-pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="converts without a process")
+pytestmark = pytest.mark.converts
 SIZE = (16, 24)
 OPTIONS = TFLiteOptions(SIZE, precision="int8")
 

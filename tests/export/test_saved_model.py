@@ -19,8 +19,6 @@ from keras_hrnet.evaluation import labels_model
 from keras_hrnet.export import ServingReport, export_saved_model, read_metadata
 from keras_hrnet.export.saved_model import SavedModel
 
-on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
-
 # Run where neither Keras nor this package can be imported.
 LOAD_ALONE = """
 import sys
@@ -91,7 +89,7 @@ def test_a_saved_model_answers_as_keras_for_images_of_any_size_and_number(tmp_pa
     assert json.loads((tmp_path / "tiny.json").read_text()) == report.to_dict()
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_tensorflow_alone_loads_it(tmp_path):
     network, path = small_network(), tmp_path / "small"
     export_saved_model(network, path)
@@ -102,7 +100,7 @@ def test_tensorflow_alone_loads_it(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, atol=2e-6)  # measured 2e-7
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.heavy
 def test_a_head_that_fills_up_odd_maps_answers_as_keras(tmp_path):
     network = tiny_hrnet(head="isa", isa_channels=(16, 8))
@@ -110,7 +108,7 @@ def test_a_head_that_fills_up_odd_maps_answers_as_keras(tmp_path):
     assert_answers_alike(tmp_path / "tiny", network, [(1, 33, 50), (1, 64, 64)])
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.heavy
 def test_a_network_that_is_channels_first_becomes_a_signature_that_is_channels_last(tmp_path):
     network = tiny_hrnet(data_format="channels_first", output_stride=4)
@@ -118,7 +116,7 @@ def test_a_network_that_is_channels_first_becomes_a_signature_that_is_channels_l
     assert_answers_alike(tmp_path / "tiny", network, [(2, 33, 50)], axis=1)
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize(("shape", "size"), [((None, None, 3), (16, 24)), ((16, 24, 3), None), ((16, 24, 3), (16, 24))])
 def test_a_fixed_size_is_in_the_signature(tmp_path, shape, size):
     report = export_saved_model(small_network(shape=shape), tmp_path / "small", image_size=size)
@@ -127,13 +125,13 @@ def test_a_fixed_size_is_in_the_signature(tmp_path, shape, size):
     assert report.image_size == (16, 24)
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_images_of_ones_own_are_compared(tmp_path):
     report = export_saved_model(small_network(), tmp_path / "small", representative_data=[(images(3), None), images(9)])
     assert report.num_images == 4
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_saved_model_is_replaced_and_a_failed_export_keeps_it(tmp_path, monkeypatch):
     network, path = small_network(), tmp_path / "small"
     export_saved_model(small_network(), path)
@@ -150,7 +148,7 @@ def test_a_saved_model_is_replaced_and_a_failed_export_keeps_it(tmp_path, monkey
     assert sorted(file.name for file in tmp_path.iterdir()) == ["small", "small.json"]
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path, monkeypatch):
     import tensorflow as tf
 
@@ -187,7 +185,7 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path, monkeypat
     assert sorted(file.name for file in tmp_path.iterdir()) == ["small", "small.json"]
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_folders_are_as_readable_for_others_as_any_new_folder(tmp_path):
     export_saved_model(small_network(), tmp_path / "small")
     (tmp_path / "other").mkdir()

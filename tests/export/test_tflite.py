@@ -15,8 +15,6 @@ from keras_hrnet.evaluation import predict
 from keras_hrnet.export import ExportReport, export_tflite, read_metadata, run_tflite
 from keras_hrnet.export.delegates import Coverage, Outside
 
-on_tensorflow = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="one process each elsewhere")
-
 
 def small_network(data_format="channels_last", num_classes=5, **layer_options):
     """Convolutions to stride 4, and a layer "logits" that enlarges them."""
@@ -64,7 +62,7 @@ def test_the_real_network_answers_as_in_keras_on_every_backend(real_network, tmp
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "w18.tflite.json"]
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "quarter"), [pytest.param((32, 64), (8, 16), marks=pytest.mark.heavy), ((33, 50), (9, 13))]
@@ -87,7 +85,7 @@ def test_a_network_built_at_stride_4_has_no_answer_for_each_pixel(tmp_path, outp
         export_tflite(network, tmp_path / "tiny.tflite", image_size=(33, 50), output=output)
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize("output", [pytest.param("logits", marks=pytest.mark.heavy), "logits_stride4"])
 def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(tmp_path, output):
     path = tmp_path / "tiny.tflite"
@@ -107,14 +105,14 @@ def test_labels_are_bytes_and_those_of_predict(tmp_path):
     assert report.operators["ARG_MAX"] == 1
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_more_than_255_classes_give_labels_of_int32(tmp_path):
     path = tmp_path / "small.tflite"
     export_tflite(small_network(num_classes=300), path, image_size=(16, 24), output="labels")
     assert run_tflite(path, images(1)).dtype == np.int32
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_probabilities_are_the_softmax_of_the_logits(tmp_path):
     network, path = small_network(), tmp_path / "small.tflite"
     export_tflite(network, path, image_size=(16, 24), output="probabilities")
@@ -122,7 +120,7 @@ def test_probabilities_are_the_softmax_of_the_logits(tmp_path):
     np.testing.assert_allclose(run_tflite(path, images(1)), expected, atol=1e-6)  # measured 6e-8
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_file_has_a_signature_with_names(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -133,7 +131,7 @@ def test_a_file_has_a_signature_with_names(tmp_path):
         assert signatures == {"serving_default": {"inputs": ["image"], "outputs": [name]}}
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_file_for_batches_runs_any_number_of_images(tmp_path):
     network, path = small_network(), tmp_path / "small.tflite"
     export_tflite(network, path, image_size=(16, 24), batch_size=2)
@@ -141,7 +139,7 @@ def test_a_file_for_batches_runs_any_number_of_images(tmp_path):
     np.testing.assert_allclose(logits, network.predict_on_batch(images(3)), atol=1e-5)  # measured 4e-7
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize(
     ("precision", "output"),
     [
@@ -175,7 +173,7 @@ def test_precisions_go_with_outputs(tmp_path, precision, output):
     assert metadata["input"] == {**metadata["input"], "dtype": "uint8", "shape": [1, 16, 24, 3]}
 
 
-@on_tensorflow
+@pytest.mark.converts
 @pytest.mark.parametrize(
     "options",
     [
@@ -199,7 +197,7 @@ def test_heads_and_conventions_are_quantized_at_odd_sizes_in_batches(tmp_path, o
     assert read_metadata(path)["resize"]["align_corners"] == options.get("align_corners", False)
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_labels_of_a_dataset_give_the_mean_iou_and_a_report_is_kept_beside_the_file(tmp_path):
     network, path = small_network(), tmp_path / "small.tflite"
     dataset = [(images(4), predict(network, images(4)))]
@@ -221,7 +219,7 @@ def test_labels_of_a_dataset_give_the_mean_iou_and_a_report_is_kept_beside_the_f
     assert read_metadata(path)["class_names"] == list("abcde")
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "small.tflite"
     path.write_text("the old file")
@@ -236,7 +234,7 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path, monkeypat
     assert path.read_text() == "the old file"
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_classifier_of_images_is_exported_too(tmp_path):
     image = keras.Input((None, None, 3))
     pooled = keras.layers.GlobalAveragePooling2D(data_format="channels_last")(image)
@@ -248,7 +246,7 @@ def test_a_classifier_of_images_is_exported_too(tmp_path):
         export_tflite(network, path, image_size=(16, 24), output="logits_stride4")
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monkeypatch):
     path = tmp_path / "small.tflite"
     path.write_text("the old file")
@@ -264,7 +262,7 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "small.tflite.json"]
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_a_file_that_differs_from_keras_is_not_kept(tmp_path, monkeypatch):
     convert = keras_hrnet.export.tflite.convert
     monkeypatch.setattr(keras_hrnet.export.tflite, "convert", lambda model, options: convert(small_network(), options))
@@ -273,7 +271,7 @@ def test_a_file_that_differs_from_keras_is_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@on_tensorflow
+@pytest.mark.converts
 def test_files_are_as_readable_for_others_as_any_new_file(tmp_path):
     path = tmp_path / "small.tflite"
     export_tflite(small_network(), path, image_size=(16, 24))
