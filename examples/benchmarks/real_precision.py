@@ -1,8 +1,8 @@
 """What each precision of a `.tflite` file costs in mean IoU, of networks that were trained on real photos.
 
 Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/v2_ocr/best.keras
-Hardware: any; on two CPU cores, some minutes for each network of 480x360 photos.
-Result:   the table in examples/export.md; results.md and the files in the folder `precision`.
+Hardware: any.
+Result:   the table in results.md, beside the exported files, in the folder `precision`.
 
 Integers are calibrated with training photos, spread evenly over the split, and every file is scored on all validation
 photos. The photos must have one size, which is that of the files.

@@ -35,8 +35,8 @@ def export_saved_model(
     "logits", float32: of every pixel or of the image, channels last also from a model that is channels first; of a
     network with a mean of its own, from float32 images. Any number of images of any size go in, unless the model or
     `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs. Weights are
-    constants in it, normalisations are folded: it is for inference only, loads in a third of the time that variables
-    take, and cannot be larger than two gigabytes.
+    constants in it, normalisations are folded: it is for inference only, and cannot be larger than two
+    gigabytes.
 
     The classes, their colours and where it came from are in its "assets.extra/keras_hrnet.json" (`read_metadata`). A
     report, as JSON, is written beside it: "w48.json" for the folder "w48". Under JAX and torch the weights go
