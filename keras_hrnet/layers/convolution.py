@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -67,7 +68,12 @@ def classifier_initializer() -> keras.initializers.Initializer:
 
 
 class WithMargin:
-    """What convolutions of Keras gain here: zeros around a map, `margin` pixels wide, and PyTorch's own operation."""
+    """What Keras's convolutions gain here: zeros around a map, `margin` pixels wide, and a backend's own operation."""
+
+    def is_torchs_own(self) -> bool:
+        # With a stride, Keras pads "same" more on one side than on the other, which PyTorch cannot.
+        is_symmetric = self.padding == "valid" or (self.strides == (1, 1) and self.margin == 0)
+        return keras.config.backend() == "torch" and self.data_format == "channels_last" and is_symmetric
 
     def widened(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if self.margin == 0:
@@ -77,7 +83,7 @@ class WithMargin:
             padding[axis] = (self.margin, self.margin)
         return keras.ops.pad(inputs, padding)
 
-    def convolve_on_torch(self, inputs: torch.Tensor, kernel_axes: tuple[int, ...], groups: int = 1) -> torch.Tensor:
+    def convolve_on_torch(self, inputs: torch.Tensor, kernel_axes: tuple[int, ...], groups: int) -> torch.Tensor:
         from torch.nn import functional
 
         y = functional.conv2d(
@@ -90,6 +96,18 @@ class WithMargin:
             groups=groups,
         )
         return in_place.activate(y.permute(0, 2, 3, 1), self.activation)
+
+    def convolve_on_tensorflow(self, inputs: tf.Tensor, convolve: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        import tensorflow as tf
+
+        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN. Keras 3.15 adds the bias of
+        # such a map along its width, where the width equals the number of channels (`keras.ops.add`).
+        is_channels_first = self.data_format == "channels_first"
+        y = convolve(tf.transpose(inputs, (0, 2, 3, 1)) if is_channels_first else inputs)
+        if self.use_bias:
+            y = tf.nn.bias_add(y, self.bias.value)
+        y = self.activation(y)
+        return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = list(input_shape)
@@ -135,34 +153,22 @@ class Convolution(WithMargin, keras.layers.Conv2D):
             laid = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
             kernel.data = laid.permute(2, 3, 1, 0)
 
-    def is_torchs_own(self) -> bool:
-        # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
-        plain = self.groups == 1 and (self.padding == "valid" or self.strides == (1, 1))
-        return keras.config.backend() == "torch" and self.data_format == "channels_last" and plain
-
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if self.is_torchs_own() and (self.margin == 0 or self.padding == "valid"):
-            return self.convolve_on_torch(inputs, (3, 2, 0, 1))
+        if self.is_torchs_own():
+            return self.convolve_on_torch(inputs, (3, 2, 0, 1), self.groups)
         if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
-            return self.convolve_on_tensorflow(inputs)
+            return self.convolve_on_tensorflow(inputs, self.padded_convolution)
         return super().call(self.widened(inputs))
 
-    def convolve_on_tensorflow(self, inputs: tf.Tensor) -> tf.Tensor:
+    def padded_convolution(self, inputs: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
-        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN.
-        is_channels_first = self.data_format == "channels_first"
-        x = tf.transpose(inputs, (0, 2, 3, 1)) if is_channels_first else inputs
         padding, around = self.padding.upper(), [self.margin, self.margin]
         if self.margin and padding == "VALID":
             padding = [[0, 0], around, around, [0, 0]]
         elif self.margin:
-            x = tf.pad(x, [[0, 0], around, around, [0, 0]])
-        y = tf.nn.conv2d(x, self.kernel.value, self.strides, padding, dilations=self.dilation_rate)
-        if self.use_bias:
-            y = tf.nn.bias_add(y, self.bias.value)
-        y = self.activation(y)
-        return tf.transpose(y, (0, 3, 1, 2)) if is_channels_first else y
+            inputs = tf.pad(inputs, [[0, 0], around, around, [0, 0]])
+        return tf.nn.conv2d(inputs, self.kernel.value, self.strides, padding, dilations=self.dilation_rate)
 
 
 class NormalizedConvolution(FoldableLayer):

@@ -30,21 +30,16 @@ class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
         self.margin = margin
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        # Keras pads "same" with a stride on one side more than on the other, which PyTorch cannot.
-        plain = self.depth_multiplier == 1 and (self.padding == "valid" or self.strides == (1, 1))
-        if keras.config.backend() == "torch" and self.data_format == "channels_last" and plain:
-            return self.convolve_on_torch(inputs, (2, 3, 0, 1), groups=inputs.shape[3])
+        if self.is_torchs_own() and self.depth_multiplier == 1:
+            return self.convolve_on_torch(inputs, (2, 3, 0, 1), inputs.shape[3])
+        inputs = self.widened(inputs)
         if keras.config.backend() == "tensorflow" and self.data_format == "channels_first":
-            return self._convolve_channels_last(self.widened(inputs))
-        return super().call(self.widened(inputs))
+            return self.convolve_on_tensorflow(inputs, self.convolve_channels_last)
+        return super().call(inputs)
 
-    def _convolve_channels_last(self, inputs):
-        # With channels first, TensorFlow 2.21 is off by 6 % on a CPU for some maps: 5x7 with 4 channels, strides 2.
-        ops = keras.ops
-        x = ops.transpose(inputs, (0, 2, 3, 1))
-        x = ops.depthwise_conv(x, self.kernel, self.strides, self.padding, "channels_last", self.dilation_rate)
-        x = x + self.bias if self.use_bias else x
-        return self.activation(ops.transpose(x, (0, 3, 1, 2)))
+    def convolve_channels_last(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        of_call = self.strides, self.padding, "channels_last", self.dilation_rate
+        return keras.ops.depthwise_conv(inputs, self.kernel, *of_call)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

@@ -51,6 +51,31 @@ def test_a_transition_keeps_a_branch_that_has_its_width():
     assert tuple(new.shape) == (1, 3, 3, 8)
 
 
+CONVOLUTIONS = (
+    lambda **options: layers.Convolution(4, 3, padding="same", **options),
+    lambda **options: layers.DepthwiseConvolution(3, padding="same", **options),
+)
+
+
+@pytest.mark.parametrize("make", CONVOLUTIONS)
+@pytest.mark.parametrize("shape", [(1, 4, 3, 4), (1, 4, 4, 3)])
+def test_a_bias_is_added_to_channels_where_a_map_has_as_many_rows_or_columns(make, shape):
+    layer = make(data_format="channels_first")
+    layer.build(shape)
+    layer.set_weights([np.zeros(layer.kernel.shape), np.arange(4)])
+    expected = np.broadcast_to(np.arange(4)[:, None, None], shape)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(np.ones(shape, "float32"))), expected)
+
+
+@pytest.mark.parametrize("make", CONVOLUTIONS)
+def test_a_margin_is_added_to_the_padding(make):
+    layer = make(margin=1, data_format="channels_last")
+    layer.build((1, 1, 1, 4))
+    layer.set_weights([np.ones(layer.kernel.shape), np.zeros(4)])
+    expected = np.full((1, 3, 3, 4), 4 if layer.kernel.shape[3] == 4 else 1)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(np.ones((1, 1, 1, 4), "float32"))), expected)
+
+
 def test_a_transition_refuses_another_number_of_maps():
     with pytest.raises(ValueError, match=r"`Transition` received 2 maps with filters=\(4, 8\)\. Expected 1 maps"):
         layers.Transition((4, 8)).build([(1, 5, 5, 4), (1, 3, 3, 4)])
