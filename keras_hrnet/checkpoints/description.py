@@ -41,7 +41,7 @@ class Description:
     @property
     def variant(self) -> Family:
         """The row of the published network, with other arguments of its constructor if need be, or one of its own."""
-        own = self.family(self.family.constructor, **self.sizes)
+        own = self.family("HRNet", **self.sizes)
         arguments = {name: self.sizes[name] for name in self.family.arguments if name in self.sizes}
         rows = (dataclasses.replace(row, **arguments) for row in VARIANTS.values() if type(row) is self.family)
         return next((row for row in rows if row.sizes() == own.sizes()), own)
@@ -57,7 +57,7 @@ class Description:
             ]
             return f"{row.name}({', '.join([arguments, *own])})"
         row = ", ".join(f"{name}={_quoted(value)}" for name, value in self.sizes.items())
-        return f'{self.family.constructor}({self.family.__name__}("Own", {row}), {arguments})'
+        return f'HRNet({self.family.__name__}("Own", {row}), {arguments})'
 
 
 def describe_checkpoint(path: str | os.PathLike) -> Description:

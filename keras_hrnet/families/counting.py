@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 
@@ -90,3 +90,24 @@ def separable(channels: int, filters: int, stride: int) -> Iterator[ConvolutionC
     """Lists the convolutions of a `keras_hrnet.layers.SeparableConvNorm`."""
     yield depthwise(channels, stride)
     yield ConvolutionCost(channels, filters, 1, stride)
+
+
+def convolution_3x3(channels: int, filters: int, stride: int) -> Iterator[ConvolutionCost]:
+    """Lists the one convolution of a 3x3 `keras_hrnet.layers.ConvNorm`."""
+    yield ConvolutionCost(channels, filters, 3, stride)
+
+
+def fuse(
+    widths: Sequence[int], downsampling: Callable[[int, int, int], Iterator[ConvolutionCost]]
+) -> Iterator[ConvolutionCost]:
+    """Lists the convolutions of a fuse layer between branches of these widths, finest first.
+
+    A coarser branch is convolved 1x1. A finer branch is halved step by step, and `downsampling` lists the convolutions
+    of one step: `separable` or `convolution_3x3`.
+    """
+    for i, target in enumerate(widths):
+        for j, source in enumerate(widths):
+            if j > i:
+                yield ConvolutionCost(source, target, 1, 4 * 2**j)
+            for step in range(j + 1, i + 1):
+                yield from downsampling(source, target if step == i else source, 4 * 2**step)

@@ -61,9 +61,6 @@ class Family:
     A family is one file in `keras_hrnet/families`, listed in its `__init__`. It gives the attributes and methods below.
     """
 
-    constructor: ClassVar[str]
-    """The function that builds a row of one's own, such as "HRNet"."""
-
     layer_pattern: ClassVar[str]
     """Regular expression of the paths of the backbone's weights in a model of this package."""
 
@@ -97,8 +94,37 @@ class Family:
     name: str
     """What the network is called, in a summary and in errors."""
 
-    widths: tuple[int, int, int, int]
-    """Channels of the four maps, finest first."""
+    width: int
+    """Channels of the finest map; each coarser map has twice as many."""
+
+    modules: tuple[int, int, int]
+    """Modules of the stages with two, three and four branches."""
+
+    blocks: int
+    """Blocks in each branch of each module."""
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """Channels of the four maps, finest first."""
+        return tuple(self.width * 2**i for i in range(4))
+
+    def check_counts(self, *counts: Any) -> None:
+        """Checks the numbers that all rows have, and further `counts`.
+
+        Raises:
+            ValueError: if there are not three modules, or a number is not a whole number of at least 1.
+        """
+        object.__setattr__(self, "modules", tuple(self.modules))
+        if len(self.modules) != 3:
+            raise ValueError(
+                f"`{type(self).__name__}` received modules={self.modules}. Expected three numbers, one for each of the "
+                "stages with two, three and four branches. Pass, for example, (1, 4, 3), as in HRNetW48."
+            )
+        if any(not isinstance(count, int) or count < 1 for count in (self.width, *self.modules, self.blocks, *counts)):
+            raise ValueError(
+                f"Received {self}. Expected whole numbers of at least 1 for widths and depths. Correct the one that is "
+                "not."
+            )
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         """Connects the backbone.
@@ -145,7 +171,7 @@ class Family:
     @classmethod
     def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
         """Returns the channels of the four maps together, from what `sizes_in` read."""
-        raise NotImplementedError
+        return sizes["width"] * (1 + 2 + 4 + 8)
 
 
 def first_size(shapes: Shapes, *names: str) -> int:

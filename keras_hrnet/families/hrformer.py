@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from keras_hrnet.families.counting import ConvolutionCost, Cost, HasCost, count, depthwise
-from keras_hrnet.families.family import Family, LayerOptions, Shapes
-from keras_hrnet.families.hrnet import Variant
+from keras_hrnet.families.counting import ConvolutionCost, Cost, HasCost, count, depthwise, fuse, separable
+from keras_hrnet.families.family import LayerOptions, Shapes, first_size
+from keras_hrnet.families.hrnet import HighResolutionFamily
 from keras_hrnet.layers import TransformerStage
 from keras_hrnet.layers.transformer import EXPANSION
 
@@ -31,7 +31,7 @@ _DROP_PATHS = {"HRFormerSmall": {None: 0.2}, "HRFormerBase": {None: 0.2, "classi
 
 
 @dataclasses.dataclass(frozen=True)
-class HRFormerVariant(Family):
+class HRFormerVariant(HighResolutionFamily):
     """The widths, heads and depths of an HRFormer.
 
     Args:
@@ -51,12 +51,9 @@ class HRFormerVariant(Family):
             `drop_path` is not in [0, 1).
     """
 
-    constructor: ClassVar[str] = "HRNet"
-    layer_pattern: ClassVar[str] = Variant.layer_pattern
-    weight_pattern: ClassVar[str] = Variant.weight_pattern
     # HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py: a step of the fuse is 3x3, norm, 1x1, norm.
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
-        *Variant.weight_names,
+        *HighResolutionFamily.weight_names,
         (f"{_DOWN}_spatial/", _THEIR_DOWN),
         (f"{_DOWN}_pointwise/conv/", f"{_THEIR_DOWN}2."),
         (f"{_DOWN}_pointwise/norm/", f"{_THEIR_DOWN}3."),
@@ -99,14 +96,7 @@ class HRFormerVariant(Family):
     drop_path: float | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "modules", tuple(self.modules))
-        depths = self.stage1_blocks, self.stage1_filters, *self.modules, self.blocks
-        counts = self.width, self.num_heads, *depths, self.window_size
-        if len(self.modules) != 3 or any(not isinstance(count, int) or count < 1 for count in counts):
-            raise ValueError(
-                f"Received {self}. Expected whole numbers of at least 1 for widths, heads, depths and window, and "
-                "three `modules`. Correct the one that is not."
-            )
+        self.check_counts(self.num_heads, self.stage1_blocks, self.stage1_filters, self.window_size)
         if self.width % self.num_heads:
             raise ValueError(
                 f"Received {self}. Expected a width that is a multiple of num_heads. Change one of the two."
@@ -118,20 +108,11 @@ class HRFormerVariant(Family):
             )
 
     @property
-    def widths(self) -> tuple[int, int, int, int]:
-        """Channels of the four branches, finest first."""
-        return tuple(self.width * 2**i for i in range(4))
-
-    @property
     def heads(self) -> tuple[int, int, int, int]:
         """Heads of the attention in the four branches, finest first."""
         return tuple(self.num_heads * 2**i for i in range(4))
 
-    connect = Variant.connect
-    convolutions_around = Variant.convolutions_around
-
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
-        """Makes the layer of stage 2, 3 or 4."""
         of_blocks = self.heads[:stage], self.window_size, self.drop_paths[stage - 2]
         return TransformerStage(*of_blocks, remat=options.remat, name=f"stage{stage}", **options.of_layer)
 
@@ -154,13 +135,7 @@ class HRFormerVariant(Family):
     def _module(self, widths: tuple[int, ...]) -> Iterator[HasCost]:
         for i, width in enumerate(widths):
             yield from [BlockCost(width, self.heads[i], self.window_size, 4 * 2**i)] * self.blocks
-        for i, target in enumerate(widths):
-            for j, source in enumerate(widths):
-                if j > i:
-                    yield ConvolutionCost(source, target, 1, 4 * 2**j)
-                for step in range(j + 1, i + 1):
-                    yield depthwise(source, 4 * 2**step)
-                    yield ConvolutionCost(source, target if step == i else source, 1, 4 * 2**step)
+        yield from fuse(widths, separable)
 
     def sizes(self) -> dict[str, Any]:
         return {name: value for name, value in super().sizes().items() if name != "drop_path"}
@@ -168,17 +143,12 @@ class HRFormerVariant(Family):
     @classmethod
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
         entries, num_heads = shapes.get(_TABLE, (0, 0))
-        skeleton = Variant.sizes_in(shapes)
         return {
-            "width": shapes.get(_PROJECTION, (0,))[0],
+            "width": first_size(shapes, _PROJECTION),
             "num_heads": num_heads,
-            **{name: skeleton[name] for name in ("stage1_blocks", "stage1_filters", "modules", "blocks")},
+            **cls.depths_in(shapes),
             "window_size": (math.isqrt(entries) + 1) // 2,
         }
-
-    @classmethod
-    def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
-        return 15 * sizes["width"]
 
 
 @dataclasses.dataclass(frozen=True)

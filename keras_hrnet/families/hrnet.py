@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import keras
 
-from keras_hrnet.families.counting import ConvolutionCost, HasCost, bottleneck
+from keras_hrnet.families.counting import ConvolutionCost, HasCost, bottleneck, convolution_3x3, fuse
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size, num_matching
 from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
 
 STEM_FILTERS = 64
 
 
-@dataclasses.dataclass(frozen=True)
-class Variant(Family):
-    """The widths and depths of an HRNet.
+class HighResolutionFamily(Family):
+    """What HRNet and HRFormer share: the stem, a first stage of bottlenecks, and the transitions between the stages.
 
-    Args:
-        name: what the network is called, in a summary and in errors.
-        width: channels of the finest branch; each coarser one has twice as many.
-        stage1_blocks: bottlenecks of the first stage.
-        stage1_filters: inner channels of those; their result has four times as many.
-        modules: modules of stages 2, 3 and 4.
-        blocks: blocks in each branch of each of those modules.
-        block: the kind of those blocks: "basic", or a layer class of one's own; see `keras_hrnet.layers.Branch`.
-
-    Raises:
-        ValueError: if a number is below one, or `modules` does not hold three.
+    A subclass makes the layer of each further stage in `stage_layer`.
     """
 
-    constructor: ClassVar[str] = "HRNet"
-    reference: ClassVar[str] = (
-        'Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", 2019.'
-    )
+    stage1_blocks: int
+    """Bottlenecks of the first stage."""
+
+    stage1_filters: int
+    """Inner channels of those bottlenecks; their result has four times as many."""
+
     layer_pattern: ClassVar[str] = r"^(stem|layer1|transition\d|stage\d)/"
     weight_pattern: ClassVar[str] = r"^(conv[12]|bn[12]|layer1|transition[123]|stage[234])\."
     # HRNet-Semantic-Segmentation and HRNet-Image-Classification, lib/models, `HighResolutionNet`.
@@ -49,33 +40,6 @@ class Variant(Family):
         (r"^stage(\d)/module_(\d+)/fuse/up_(\d)_(\d)/", r"stage\1.\2.fuse_layers.\3.\4."),
         (r"^stage(\d)/module_(\d+)/fuse/down_(\d)_(\d)_(\d)/", r"stage\1.\2.fuse_layers.\3.\4.\5."),
     )
-
-    name: str
-    width: int
-    stage1_blocks: int = 4
-    stage1_filters: int = 64
-    modules: tuple[int, int, int] = (1, 4, 3)
-    blocks: int = 4
-    block: str | type[keras.layers.Layer] = "basic"
-
-    def __post_init__(self):
-        object.__setattr__(self, "modules", tuple(self.modules))
-        if len(self.modules) != 3:
-            raise ValueError(
-                f"`Variant` received modules={self.modules}. Expected three numbers, for stages 2, 3 and 4. The large "
-                "published networks have (1, 4, 3)."
-            )
-        counts = (self.width, self.stage1_blocks, self.stage1_filters, *self.modules, self.blocks)
-        if any(not isinstance(count, int) or count < 1 for count in counts):
-            raise ValueError(
-                f"Received {self}. Expected whole numbers of at least 1 for widths and depths. Correct the one that is "
-                "not."
-            )
-
-    @property
-    def widths(self) -> tuple[int, int, int, int]:
-        """Channels of the four branches, finest first."""
-        return tuple(self.width * 2**i for i in range(4))
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         # HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
@@ -91,16 +55,7 @@ class Variant(Family):
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
         """Makes the layer of stage 2, 3 or 4."""
-        of_blocks = {"block": self.block, "remat": options.remat}
-        return Stage(self.modules[stage - 2], self.blocks, name=f"stage{stage}", **of_blocks, **options.of_resizing)
-
-    def convolutions(self) -> Iterator[HasCost]:
-        if self.block != "basic":
-            raise ValueError(
-                f"Received the network {self.name!r} with block={self.block!r}. Expected 'basic', whose convolutions "
-                "are known. Count your own with `model.count_params()`."
-            )
-        yield from self.convolutions_around(lambda widths: _module(widths, self.blocks))
+        raise NotImplementedError
 
     def convolutions_around(self, module: Callable[[tuple[int, ...]], Iterator[HasCost]]) -> Iterator[HasCost]:
         """Lists stem, first stage and transitions, and for each module what a function of its widths lists."""
@@ -118,29 +73,70 @@ class Variant(Family):
                 yield from module(widths)
 
     @classmethod
-    def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
+    def depths_in(cls, shapes: Shapes) -> dict[str, Any]:
+        """Reads the first stage and the depths of the others from the shapes of the weights."""
         return {
-            "width": first_size(shapes, "stage2.0.branches.0.0.conv1.weight", "stage2.0.branches.0.0.conv2.weight"),
             "stage1_blocks": num_matching(shapes, r"layer1\.(\d+)\."),
             "stage1_filters": first_size(shapes, "layer1.0.conv1.weight", "layer1.0.conv2.weight"),
             "modules": tuple(num_matching(shapes, rf"stage{stage}\.(\d+)\.") for stage in (2, 3, 4)),
             "blocks": num_matching(shapes, r"stage2\.0\.branches\.0\.(\d+)\."),
         }
 
+
+@dataclasses.dataclass(frozen=True)
+class Variant(HighResolutionFamily):
+    """The widths and depths of an HRNet.
+
+    Args:
+        name: what the network is called, in a summary and in errors.
+        width: channels of the finest branch; each coarser one has twice as many.
+        stage1_blocks: bottlenecks of the first stage.
+        stage1_filters: inner channels of those; their result has four times as many.
+        modules: modules of stages 2, 3 and 4.
+        blocks: blocks in each branch of each of those modules.
+        block: the kind of those blocks: "basic", or a layer class of one's own; see `keras_hrnet.layers.Branch`.
+
+    Raises:
+        ValueError: if a number is below one, or `modules` does not hold three.
+    """
+
+    reference: ClassVar[str] = (
+        'Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", 2019.'
+    )
+
+    name: str
+    width: int
+    stage1_blocks: int = 4
+    stage1_filters: int = 64
+    modules: tuple[int, int, int] = (1, 4, 3)
+    blocks: int = 4
+    block: str | type[keras.layers.Layer] = "basic"
+
+    def __post_init__(self):
+        self.check_counts(self.stage1_blocks, self.stage1_filters)
+
+    def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
+        of_blocks = {"block": self.block, "remat": options.remat}
+        return Stage(self.modules[stage - 2], self.blocks, name=f"stage{stage}", **of_blocks, **options.of_resizing)
+
+    def convolutions(self) -> Iterator[HasCost]:
+        if self.block != "basic":
+            raise ValueError(
+                f"Received the network {self.name!r} with block={self.block!r}. Expected 'basic', whose convolutions "
+                "are known. Count your own with `model.count_params()`."
+            )
+        yield from self.convolutions_around(lambda widths: _module(widths, self.blocks))
+
     @classmethod
-    def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
-        return 15 * sizes["width"]
+    def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
+        names = "stage2.0.branches.0.0.conv1.weight", "stage2.0.branches.0.0.conv2.weight"
+        return {"width": first_size(shapes, *names), **cls.depths_in(shapes)}
 
 
 def _module(widths: tuple[int, ...], num_blocks: int) -> Iterator[ConvolutionCost]:
     for i, width in enumerate(widths):
         yield from [ConvolutionCost(width, width, 3, 4 * 2**i)] * (2 * num_blocks)
-    for i, target in enumerate(widths):
-        for j, source in enumerate(widths):
-            if j > i:
-                yield ConvolutionCost(source, target, 1, 4 * 2**j)
-            for step in range(j + 1, i + 1):
-                yield ConvolutionCost(source, target if step == i else source, 3, 4 * 2**step)
+    yield from fuse(widths, convolution_3x3)
 
 
 # HRNet-Image-Classification, experiments/cls_hrnet_w*.yaml; HRNet-Semantic-Segmentation, branch pytorch-v1.1,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import keras
 
-from keras_hrnet.families.counting import ConvolutionCost, depthwise, separable
+from keras_hrnet.families.counting import ConvolutionCost, depthwise, fuse, separable
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size, num_matching
 from keras_hrnet.layers import LiteModule, LiteStem, LiteTransition, Normalize
 from keras_hrnet.layers.lite import LITE_BLOCKS
@@ -36,7 +36,6 @@ class LiteVariant(Family):
         ValueError: if a number is below one, `width` is odd, `modules` does not hold three, or there is no such block.
     """
 
-    constructor: ClassVar[str] = "HRNet"
     layer_pattern: ClassVar[str] = r"^lite_(stem|transition\d|stage\d_module_\d+)/"
     weight_pattern: ClassVar[str] = r"^(stem|transition[012]|stage[012])\."
     # HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRNet`.
@@ -73,22 +72,16 @@ class LiteVariant(Family):
     block: str = "weighting"
 
     def __post_init__(self):
-        object.__setattr__(self, "modules", tuple(self.modules))
-        counts = (self.width, *self.modules, self.blocks)
-        if len(self.modules) != 3 or any(not isinstance(count, int) or count < 1 for count in counts) or self.width % 2:
+        self.check_counts()
+        if self.width % 2:
             raise ValueError(
-                f"Received {self}. Expected whole numbers of at least 1, an even width, and the modules of three "
-                "stages. Correct the one that is not."
+                f"`LiteVariant` received width={self.width}. Expected an even number, as a block divides the channels "
+                f"into halves. Pass width={self.width + 1}."
             )
         if self.block not in LITE_BLOCKS:
             raise ValueError(
                 f"`LiteVariant` received block={self.block!r}. Expected one of {LITE_BLOCKS}. Pass one of them."
             )
-
-    @property
-    def widths(self) -> tuple[int, int, int, int]:
-        """Channels of the four branches, finest first."""
-        return tuple(self.width * 2**i for i in range(4))
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         of_layer = options.of_layer
@@ -117,7 +110,7 @@ class LiteVariant(Family):
             for _ in range(num_modules):
                 for _ in range(self.blocks):
                     yield from (_weighting(widths) if self.block == "weighting" else _units(widths))
-                yield from _fuse(widths)
+                yield from fuse(widths, separable)
 
     @classmethod
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
@@ -128,10 +121,6 @@ class LiteVariant(Family):
             "blocks": units or num_matching(shapes, r"stage0\.0\.layers\.(\d+)\."),
             "block": "shuffle" if units else "weighting",
         }
-
-    @classmethod
-    def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
-        return 15 * sizes["width"]
 
 
 def _weighting(widths: tuple[int, ...]) -> Iterator[ConvolutionCost]:
@@ -151,15 +140,6 @@ def _units(widths: tuple[int, ...]) -> Iterator[ConvolutionCost]:
         half, stride = width // 2, 4 * 2**i
         yield ConvolutionCost(half, half, 1, stride)
         yield from separable(half, half, stride)
-
-
-def _fuse(widths: tuple[int, ...]) -> Iterator[ConvolutionCost]:
-    for i, target in enumerate(widths):
-        for j, source in enumerate(widths):
-            if j > i:
-                yield ConvolutionCost(source, target, 1, 4 * 2**j)
-            for step in range(j + 1, i + 1):
-                yield from separable(source, target if step == i else source, 4 * 2**step)
 
 
 # HRNet/Lite-HRNet, configs/top_down/{lite_hrnet,naive_litehrnet}/coco.

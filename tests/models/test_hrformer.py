@@ -106,7 +106,7 @@ def test_stochastic_depth_is_as_published_for_the_head(name, head, last):
         ({"window_size": 0}, "Expected whole numbers of at least 1"),
         ({"num_heads": 3}, "a multiple of num_heads"),
         ({"drop_path": 1.0}, r"drop_path=1\.0"),
-        ({"modules": (1, 1)}, "three `modules`"),
+        ({"modules": (1, 1)}, r"modules=\(1, 1\)\. Expected three numbers"),
     ],
     ids=str,
 )

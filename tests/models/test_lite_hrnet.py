@@ -114,8 +114,8 @@ def test_an_image_that_is_too_small_is_refused():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"width": 7}, "an even width"),
-        ({"modules": (1, 1)}, "the modules of three stages"),
+        ({"width": 7}, r"width=7\. Expected an even number.*Pass width=8"),
+        ({"modules": (1, 1)}, r"modules=\(1, 1\)\. Expected three numbers"),
         ({"blocks": 0}, "at least 1"),
         ({"block": "basic"}, "Expected one of"),
     ],
