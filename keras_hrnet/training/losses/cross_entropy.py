@@ -1,4 +1,4 @@
-"""Cross-entropy of pixels, with weights of classes taken as PyTorch takes them."""
+"""Cross-entropy of pixels, with class weights as PyTorch applies them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +16,8 @@ class WeightedSegmentationLoss(SegmentationLoss):
     """A loss in which the cross-entropy of a pixel is multiplied by the weight of its class.
 
     Args:
-        class_weights: a number of at least 0 for each class, or None for 1.
-        ignore_label: as `SegmentationLoss`.
-        data_format: as `SegmentationLoss`.
-        name: what the loss is called.
+        class_weights: a number of at least 0 for each class; None weighs all classes alike.
+        ignore_label, data_format, name: see `SegmentationLoss`.
 
     Raises:
         TypeError: if the weights are not numbers.
@@ -42,7 +40,7 @@ class WeightedSegmentationLoss(SegmentationLoss):
         return pixel_cross_entropy(labels, logits)
 
     def pixel_weights(self, labels: keras.KerasTensor, counts: keras.KerasTensor) -> keras.KerasTensor:
-        """Gives each pixel the weight of its class, 0 where it does not count: float32 `(batch, height, width)`."""
+        """Gives each pixel the weight of its class, 0 where it is ignored: float32 `(batch, height, width)`."""
         weights = keras.ops.cast(counts, "float32")
         if self.class_weights is None:
             return weights
@@ -80,33 +78,16 @@ class WeightedSegmentationLoss(SegmentationLoss):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class CrossEntropy(WeightedSegmentationLoss):
-    """The weighted mean of the cross-entropy over the pixels that count, as `torch.nn.CrossEntropyLoss` computes it.
+    """The weighted mean of the cross-entropy over the pixels, as `torch.nn.CrossEntropyLoss` computes it.
 
     With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; 0, without a
-    gradient, where no pixel counts. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by the
-    number of all pixels instead, including ignored ones, and has no weights of classes.
-
-    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+    gradient, where all pixels are ignored. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by
+    the number of all pixels instead, including ignored ones, and has no class weights.
 
     Args:
-        class_weights: a number of at least 0 for each class, or None for 1; `keras_hrnet.data.CLASS_WEIGHTS` are the
-            published ones of Cityscapes.
-        ignore_label: the label of pixels that do not count.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
-        name: what the loss is called.
-
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar.
-
-    Raises:
-        TypeError: if the labels are not integers, or the weights not numbers.
-        ValueError: if the weights are not as described, the labels or the logits have another shape, or a
-            `sample_weight` is given.
+        class_weights: see `WeightedSegmentationLoss`; `keras_hrnet.data.CLASS_WEIGHTS` are the published ones of
+            Cityscapes.
+        ignore_label, data_format, name: see `SegmentationLoss`.
 
     Reference: torch.nn.CrossEntropyLoss with `weight` and `ignore_index`, as HRNet-Semantic-Segmentation,
     lib/core/criterion.py, uses it.
@@ -120,15 +101,6 @@ class CrossEntropy(WeightedSegmentationLoss):
     >>> float(CrossEntropy(class_weights=[1, 2])(labels, logits))  # (log 2 + 2 log 4) / 3
     1.155...
     """
-
-    def __init__(
-        self,
-        class_weights: Sequence[float] | None = None,
-        ignore_label: int = IGNORE_LABEL,
-        data_format: str | None = None,
-        name: str = "cross_entropy",
-    ):
-        super().__init__(class_weights, ignore_label, data_format, name)
 
     def of_pixels(
         self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor

@@ -14,34 +14,21 @@ from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
 class OhemCrossEntropy(WeightedSegmentationLoss):
     """The mean cross-entropy of the pixels whose true class has a low probability.
 
-    Kept are the pixels whose true class has a probability below `threshold`; where those are few, the threshold rises
-    to the probability that `min_kept` pixels are below. The loss is Σ w[y] l / (number of kept pixels), which is not
-    divided by the weights, as published; 0, without a gradient, where no pixel is kept.
-
-    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+    It keeps the pixels whose true class has a probability below `threshold`. Where these are fewer than `min_kept`, the
+    threshold rises to the probability that `min_kept` pixels are below. The loss is Σ w[y] l / (number of kept pixels);
+    as published, it is not divided by the weights. It is 0, without a gradient, where no pixel is kept.
 
     Args:
         threshold: probability below which a pixel is hard, in (0, 1].
-        min_kept: least number of pixels of a batch to keep, as long as so many count. All images that one process, or
-            one device under a TensorFlow strategy, computes together are one batch, on JAX those of all: the published
+        min_kept: least number of pixels of a batch to keep, if as many are not ignored. A batch is what one process, or
+            one device under a TensorFlow strategy, computes; on JAX, it is the batch of all devices. The published
             number is for three crops of 512x1024 on each GPU.
-        class_weights: a number of at least 0 for each class, or None for 1.
-        ignore_label: the label of pixels that do not count.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
-        name: what the loss is called.
-
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar.
+        class_weights: see `WeightedSegmentationLoss`.
+        ignore_label, data_format, name: see `SegmentationLoss`.
 
     Raises:
-        TypeError: if the labels or `min_kept` are not integers, or the weights not numbers.
-        ValueError: if a number is out of range, the weights are not as `CrossEntropy` takes them, the labels or the
-            logits have another shape, or a `sample_weight` is given.
+        TypeError: if `min_kept` is not an integer.
+        ValueError: if a number is out of range.
 
     Reference: Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", 2016, as
     HRNet-Semantic-Segmentation, lib/core/criterion.py (branch HRNet-OCR), takes it to pixels; `OHEMTHRES` and
@@ -55,12 +42,13 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
         class_weights: Sequence[float] | None = None,
         ignore_label: int = IGNORE_LABEL,
         data_format: str | None = None,
-        name: str = "ohem_cross_entropy",
+        name: str | None = None,
     ):
         super().__init__(class_weights, ignore_label, data_format, name)
         if not 0 < threshold <= 1:
             raise ValueError(
-                f"`OhemCrossEntropy` received threshold={threshold}. Expected a probability above 0, up to 1. Pass 0.9."
+                f"`OhemCrossEntropy` received threshold={threshold}. Expected a probability above 0 and at most 1. "
+                "Pass 0.9."
             )
         self.threshold = float(threshold)
         self.min_kept = self.checked_integer("min_kept", min_kept, "a number of pixels in a batch. Pass 131072.", 1)
@@ -83,7 +71,7 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     def _is_kept(self, losses, counts):
         ops = keras.ops
-        # As if of probability 2, pixels that do not count come after all others: no shape depends on the labels.
+        # With a probability of 2, ignored pixels come after all others: no shape depends on the labels.
         probabilities = ops.where(counts, ops.exp(-losses), 2.0)
         index = ops.minimum(self.min_kept, ops.sum(ops.cast(counts, "int32")) - 1)
         hardest = ops.take(ops.sort(ops.reshape(probabilities, (-1,))), ops.maximum(index, 0))

@@ -2,27 +2,22 @@
 
 import keras
 
-from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss
 
 
 class OverlapLoss(SegmentationLoss):
-    """The mean of a loss of each class over the classes that the labels of the batch have; 0 where they have none.
+    """The mean over the classes in the labels of the batch of a loss of each class, in [0, 1]; 0 if there are none.
 
-    The pixels of all images are taken together. Where several replicas compute a batch, each takes those of its part.
-
-    Args:
-        ignore_label: as `SegmentationLoss`.
-        data_format: as `SegmentationLoss`.
-        name: what the loss is called.
+    The pixels of all images are taken together. Where several replicas compute a batch, each uses the pixels of its own
+    part. A subclass defines `of_classes`.
     """
 
     def of_classes(self, truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
         """Computes the loss of each class, float32 `(classes,)`.
 
         Args:
-            truth: float32 `(classes, pixels)`: 1 where a pixel is of the class; 0 everywhere in ignored pixels.
-            probabilities: float32 `(classes, pixels)`; 0 everywhere in ignored pixels.
+            truth: float32 `(classes, pixels)`: 1 where a pixel is of the class; 0 in ignored pixels.
+            probabilities: float32 `(classes, pixels)`; 0 in ignored pixels.
         """
         raise NotImplementedError
 
@@ -43,34 +38,14 @@ class OverlapLoss(SegmentationLoss):
 class LovaszSoftmax(OverlapLoss):
     """The Lovász extension of one minus the IoU of each class, over the errors |truth - probability| of the pixels.
 
-    With the errors of a class in falling order, it is Σ error[i] (Δ[i] - Δ[i - 1]), where Δ[i] is one minus the IoU of
-    a prediction that is wrong in the first i pixels. It is the mean over the classes that the batch has, of all of its
-    pixels that count together: "batch" and "present" in the published code. Here, as there, sorting takes time: for
-    each class, all pixels.
-
-    Args:
-        ignore_label: the label of pixels that do not count.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
-        name: what the loss is called.
-
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar in [0, 1].
-
-    Raises:
-        TypeError: if the labels are not integers.
-        ValueError: if labels or logits have another shape, or a `sample_weight` is given.
+    With the errors of a class in descending order, it is Σ error[i] (Δ[i] - Δ[i - 1]), where Δ[i] is one minus the IoU
+    of a prediction that is wrong in the first i pixels. Averaging over the classes in the batch is "present" in the
+    published code, and taking the pixels of all images together is "batch". As there, all pixels are sorted for each
+    class, which takes time.
 
     Reference: Berman, Rannen Triki and Blaschko, "The Lovász-Softmax loss", 2018; github.com/bermanmaxim/LovaszSoftmax,
     pytorch/lovasz_losses.py, `lovasz_softmax`.
     """
-
-    def __init__(self, ignore_label: int = IGNORE_LABEL, data_format: str | None = None, name: str = "lovasz_softmax"):
-        super().__init__(ignore_label, data_format, name)
 
     def of_classes(self, truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops
@@ -82,7 +57,7 @@ class LovaszSoftmax(OverlapLoss):
         missed, added = ops.cumsum(truth, axis=-1), ops.cumsum(1 - truth, axis=-1)
         total = missed[:, -1:]
         left, union = total - missed, ops.maximum(total + added, 1.0)
-        # What one pixel more adds to 1 - left / union; unlike a difference of two such numbers, to all digits.
+        # By how much one more pixel raises 1 - left / union: a difference of two such numbers would lose digits.
         steps = ops.where(truth > 0, 1 / union, left / union / ops.maximum(union - 1, 1.0))
         return ops.sum(errors * ops.stop_gradient(steps), axis=-1)
 
@@ -91,31 +66,10 @@ class LovaszSoftmax(OverlapLoss):
 class Dice(OverlapLoss):
     """One minus the Dice coefficient of each class, 2 Σ p y / (Σ p + Σ y), with probabilities p and truth y.
 
-    It is the mean over the classes that the batch has, of all of its pixels that count together. As these classes have
-    a pixel, nothing is added to the sums to smooth them.
+    It is computed for the classes in the batch alone. As each of them has a pixel, the sums need no smoothing term.
 
-    Args:
-        ignore_label: the label of pixels that do not count.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
-        name: what the loss is called.
-
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar in [0, 1].
-
-    Raises:
-        TypeError: if the labels are not integers.
-        ValueError: if labels or logits have another shape, or a `sample_weight` is given.
-
-    Reference: Milletari, Navab and Ahmadi, "V-Net", 2016, section 3. Unlike there, the sums below are not of squares.
+    Reference: Milletari, Navab and Ahmadi, "V-Net", 2016, section 3. Unlike there, the denominator sums no squares.
     """
-
-    def __init__(self, ignore_label: int = IGNORE_LABEL, data_format: str | None = None, name: str = "dice"):
-        super().__init__(ignore_label, data_format, name)
 
     def of_classes(self, truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops

@@ -22,35 +22,25 @@ class RegionMutualInformation(SegmentationLoss):
     """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods say about the true ones.
 
     Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
-    pixels that count and divided by their number plus 1. For the other half, the maps are averaged over squares of 4
-    pixels; the `radius`² values around each point are a vector, of the prediction and of the truth. What the best
-    linear prediction of the true vectors leaves has a covariance, summed over the points of an image; half the
-    logarithm of its determinant over `radius`² is summed over the classes and averaged over the images.
+    pixels that are not ignored, and divided by the number of these pixels plus 1. For the other half, the maps of the
+    prediction and of the truth are averaged over squares of 4x4 pixels, and the `radius`² values around each point are
+    a vector. The residuals of the best linear prediction of the true vectors have a covariance, summed over the points
+    of an image; half the logarithm of its determinant, divided by `radius`², is summed over the classes and averaged
+    over the images.
 
-    Everything is computed in float32, on every backend alike, and does not fail where a prediction is perfect or
-    constant. The loss can be differentiated once. It can be negative.
-
-    A label beyond the classes makes the loss NaN; see `keras_hrnet.data` for a check of the files.
+    Everything is computed in float32 on every backend, and a perfect or constant prediction is no exception. The loss
+    can be differentiated once. It can be negative.
 
     Args:
         num_classes: number of classes of the logits.
-        radius: side of the neighbourhoods, in squares of 4 pixels.
-        ignore_label: the label of pixels that do not count: of probability 0 in both, for the neighbourhoods.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
-        name: what the loss is called.
-
-    Call arguments:
-        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
-        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
-
-    Returns:
-        A float32 scalar.
+        radius: side of the neighbourhoods, in squares of 4x4 pixels.
+        ignore_label: the label of ignored pixels. In the neighbourhoods of both, they have a probability of 0.
+        data_format, name: see `SegmentationLoss`.
 
     Raises:
-        TypeError: if the labels, `num_classes` or `radius` are not integers.
-        ValueError: if a number is below 1, the logits have another number of classes, the labels or the logits have
-            another shape or no room for a neighbourhood, or a `sample_weight` is given.
+        TypeError: if `num_classes` or `radius` is not an integer.
+        ValueError: if a number is below 1, or, when the loss is first traced, if the logits have another number of
+            classes or no room for a neighbourhood.
 
     Reference: Zhao et al., "Region Mutual Information Loss for Semantic Segmentation", 2019; the constants are those of
     NVIDIA's semantic-segmentation, loss/rmi.py.
@@ -62,12 +52,12 @@ class RegionMutualInformation(SegmentationLoss):
         radius: int = 3,
         ignore_label: int = IGNORE_LABEL,
         data_format: str | None = None,
-        name: str = "region_mutual_information",
+        name: str | None = None,
     ):
         super().__init__(ignore_label, data_format, name)
         remedy = "the number of classes of the model, such as 19. Pass that."
         self.num_classes = self.checked_integer("num_classes", num_classes, remedy, 1)
-        self.radius = self.checked_integer("radius", radius, "a number of squares of 4 pixels. Pass 3.", 1)
+        self.radius = self.checked_integer("radius", radius, "a number of squares of 4x4 pixels. Pass 3.", 1)
 
     @property
     def auxiliary(self) -> CrossEntropy:

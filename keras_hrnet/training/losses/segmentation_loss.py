@@ -1,6 +1,7 @@
 """What losses of label images share: which labels and logits they take, and which pixels count."""
 
 import math
+import re
 from typing import Any
 
 import keras
@@ -13,18 +14,26 @@ from keras_hrnet.layers.data_format import standardize_data_format
 class SegmentationLoss(keras.losses.Loss):
     """One number for a batch of label images and the logits of their pixels, computed in float32.
 
-    A subclass defines `of_pixels`. Wrong shapes and dtypes are refused when the loss is first traced, before any step.
-    The labels are not known then: one beyond the classes makes the loss NaN, which `keras.callbacks.TerminateOnNaN`
-    looks for, and its pixel has no gradient, so that the weights stay as they were.
+    A subclass defines `of_pixels`, and describes only what it adds to this class. Wrong shapes and dtypes are refused
+    when the loss is first traced, before any step. The labels are not known then: a label beyond the classes makes the
+    loss NaN, which `keras.callbacks.TerminateOnNaN` looks for, and its pixel has no gradient, so that the weights stay
+    as they were; see `keras_hrnet.data` for a check of the files.
 
-    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), the number is the mean of theirs,
-    on each of them; its gradient is that of the replica's own part of the batch.
+    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), each of them returns the mean of
+    their losses; its gradient is that of the replica's own part of the batch.
 
     Args:
-        ignore_label: the label of pixels that do not count.
+        ignore_label: the label of ignored pixels.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
             setting.
-        name: what the loss is called.
+        name: the name of the loss; None for that of its class in lower case, such as "cross_entropy".
+
+    Call arguments:
+        y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
+        y_pred: float `(batch, height, width, classes)`, or channels first: logits.
+
+    Returns:
+        A float32 scalar.
 
     Raises:
         TypeError: if the labels or `ignore_label` are not integers.
@@ -32,8 +41,9 @@ class SegmentationLoss(keras.losses.Loss):
     """
 
     def __init__(self, ignore_label: int = IGNORE_LABEL, data_format: str | None = None, name: str | None = None):
-        super().__init__(name=name, dtype="float32")
-        remedy = "Pass the label of the pixels that do not count; where all do, one that no pixel has."
+        # Not Keras's own default, which counts the losses of a class: "cross_entropy_1".
+        super().__init__(name=name or re.sub(r"\B([A-Z])", r"_\1", type(self).__name__).lower(), dtype="float32")
+        remedy = "Pass the label of ignored pixels; where none is ignored, a label that no pixel has."
         self.ignore_label = self.checked_integer("ignore_label", ignore_label, f"such as {IGNORE_LABEL}. {remedy}")
         self.data_format = standardize_data_format(data_format)
 
@@ -57,8 +67,8 @@ class SegmentationLoss(keras.losses.Loss):
         if sample_weight is not None:
             raise ValueError(
                 f"`{type(self).__name__}` received a sample_weight (`fit` makes one of `class_weight`, too). Expected "
-                f"images and labels alone. Pass class_weights to `CrossEntropy` or `OhemCrossEntropy`, and give pixels "
-                f"that do not count the label {self.ignore_label}."
+                f"images and labels alone. Pass class_weights to `CrossEntropy` or `OhemCrossEntropy`, and give "
+                f"ignored pixels the label {self.ignore_label}."
             )
         y_true = y_true if hasattr(y_true, "dtype") else keras.ops.convert_to_tensor(y_true)
         dtype = keras.backend.standardize_dtype(y_true.dtype)
@@ -91,11 +101,11 @@ class SegmentationLoss(keras.losses.Loss):
     def of_pixels(
         self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
     ) -> keras.KerasTensor:
-        """Computes the loss of the pixels that count, a float32 scalar.
+        """Computes the loss of the pixels that are not ignored, a float32 scalar.
 
         Args:
-            labels: int32 `(batch, height, width)`, classes; 0 where a pixel does not count.
-            counts: bool `(batch, height, width)`.
+            labels: int32 `(batch, height, width)`, classes; 0 where a pixel is ignored.
+            counts: bool `(batch, height, width)`: whether a pixel is not ignored.
             logits: float32 `(batch, height, width, classes)`.
         """
         raise NotImplementedError

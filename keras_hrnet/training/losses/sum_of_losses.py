@@ -14,10 +14,10 @@ class SumOfLosses(SegmentationLoss):
 
     Args:
         losses: losses of this package, of the same ignore label and data format.
-        name: what the loss is called.
+        name: see `SegmentationLoss`.
 
     Raises:
-        ValueError: if there is none, or they differ in ignore label or data format.
+        ValueError: if there are no losses, or they differ in ignore label or data format.
 
     Example:
 
@@ -25,12 +25,12 @@ class SumOfLosses(SegmentationLoss):
     >>> loss = SumOfLosses([CrossEntropy(), LovaszSoftmax()])
     """
 
-    def __init__(self, losses: Sequence[SegmentationLoss], name: str = "sum_of_losses"):
+    def __init__(self, losses: Sequence[SegmentationLoss], name: str | None = None):
         settings = {(loss.ignore_label, loss.data_format) for loss in losses}
         if len(settings) != 1:
             raise ValueError(
-                f"`SumOfLosses` received losses with (ignore_label, data_format) of {sorted(settings)}. Expected the "
-                "same of all. Make them alike."
+                f"`SumOfLosses` received losses with (ignore_label, data_format) of {sorted(settings)}. Expected at "
+                "least one loss, and the same settings in all. Pass the same ignore_label and data_format to each."
             )
         super().__init__(*settings.pop(), name=name)
         self.losses = list(losses)

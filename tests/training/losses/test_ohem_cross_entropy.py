@@ -99,7 +99,7 @@ def test_auxiliary_logits_are_trained_on_the_weighted_mean(batch):
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.5, float("nan")])
 def test_a_threshold_that_is_no_probability_is_refused(threshold):
-    with pytest.raises(ValueError, match=r"received threshold=.*above 0, up to 1.*Pass 0.9"):
+    with pytest.raises(ValueError, match=r"received threshold=.*above 0 and at most 1.*Pass 0.9"):
         OhemCrossEntropy(threshold)
 
 

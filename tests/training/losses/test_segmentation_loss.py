@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_hrnet.training.losses import CrossEntropy, OhemCrossEntropy, RegionMutualInformation
+from keras_hrnet.training.losses import CrossEntropy, Dice, OhemCrossEntropy, RegionMutualInformation, SumOfLosses
 
 LOSSES = {
     "cross_entropy": lambda **options: CrossEntropy((1.0, 2.0, 0.5, 1.0, 1.5), **options),
@@ -177,3 +177,10 @@ def test_an_ignored_label_that_is_no_integer_is_refused(make_loss):
 def test_another_data_format_is_refused(make_loss):
     with pytest.raises(ValueError, match="data_format='channels'"):
         make_loss(data_format="channels")
+
+
+@pytest.mark.once
+def test_a_loss_is_named_like_its_class_each_time():
+    for _ in range(2):
+        names = [CrossEntropy().name, Dice().name, RegionMutualInformation(5).name, SumOfLosses([Dice()]).name]
+        assert names == ["cross_entropy", "dice", "region_mutual_information", "sum_of_losses"]
