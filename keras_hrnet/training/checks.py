@@ -23,6 +23,7 @@ from keras_hrnet.models.interface import (
     num_channels,
 )
 from keras_hrnet.training.classes import common_classes
+from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.remaining import remaining
 
 MOST_LISTED = 5
@@ -136,18 +137,19 @@ def batch_shape_of(model: keras.Model, dataset: Any) -> tuple[int, int, int]:
     return shape[0] * this_process().count, height, width
 
 
-def check_devices(model: keras.Model, train: Any, val: Any, freezes_norm: bool) -> None:
-    """Refuses what several devices would train differently from one.
+def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> None:
+    """Refuses what several devices would train differently from one device.
 
     Args:
         model: the network.
         train: training data.
         val: validation data.
-        freezes_norm: whether batch normalisation will be frozen.
+        recipe: the recipe.
 
     Raises:
-        ValueError: if a layer knows the statistics of one replica alone, the policy scales losses, batches cannot be
-            shared, or a TensorFlow strategy of several processes is not that of `distributed`.
+        ValueError: if a layer normalizes by the statistics of one replica alone, averaged weights have statistics
+            estimated for them, the policy scales losses, batches cannot be shared, or a TensorFlow strategy of several
+            processes is not that of `distributed`.
     """
     count = num_devices()
     if count == 1:
@@ -165,15 +167,21 @@ def check_devices(model: keras.Model, train: Any, val: Any, freezes_norm: bool) 
                 f"Received batches of {size} images in `{name}` for {count} devices. Expected a multiple of their "
                 f"number, as each batch is shared. Make the data with batch_size={max(1, size // count) * count}."
             )
-    # What JAX computes is of the whole batch.
+    if recipe.ema is not None and recipe.norm_batches:
+        raise ValueError(
+            f"Received norm_batches={recipe.norm_batches} with ema={recipe.ema} for {count} devices. Expected 0: only "
+            "a single device estimates the statistics of averaged weights. Pass norm_batches=0; on the command line, "
+            "--set norm_batches=0."
+        )
+    # JAX computes everything for the whole batch.
     if keras.config.backend() == "jax":
         return
     if model.dtype_policy.name == "mixed_float16":
         raise ValueError(
-            f"Received a network of mixed_float16 for {count} devices. Expected float32 or mixed_bfloat16: whether a "
-            "gradient overflowed is looked at on each device alone. Build it with dtype='mixed_bfloat16'."
+            f"Received a network of mixed_float16 for {count} devices. Expected float32 or mixed_bfloat16: each "
+            "device detects overflowing gradients for itself alone. Build it with dtype='mixed_bfloat16'."
         )
-    for layer in [] if freezes_norm else sublayers(model):
+    for layer in [] if recipe.freeze_norm else sublayers(model):
         is_norm = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         is_whole = isinstance(layer, BatchNorm) or (is_norm and on_tensorflow and layer.synchronized)
         if is_norm and not is_whole:

@@ -1,8 +1,7 @@
-"""What follows from the training data where a recipe leaves it open: crop, batch, epochs, class weights."""
+"""The settings of a recipe that the training data determines: crop, batch, epochs, class weights."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 MOST_PIXELS = 512 * 1024
 STRIDE = 32
 MOST_IMAGES = 8
-# Writing the logs of shorter epochs would take longer than the epochs.
+# After shorter epochs, writing the logs would take longer than the steps.
 LEAST_STEPS = 20
 NUM_VALIDATIONS = 50
 
@@ -39,22 +38,25 @@ def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:
-    """Returns the images in a batch, a multiple of the devices: eight for an update, or all where there are fewer."""
+    """Returns the number of images in a batch, a multiple of the devices: eight for an update, or all if fewer."""
     at_once = min(max(1, MOST_IMAGES // gradient_accumulation), num_images)
     return max(1, at_once // num_devices()) * num_devices()
 
 
-def choose(recipe: Recipe, train: Any, size: tuple[int, int], num_classes: int) -> Recipe:
-    """Returns a recipe in which nothing is left open.
+def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
+    """Returns the settings that the training data determines: those that are None, and those that it contradicts.
 
-    The crop is that of the training data. An epoch is as many passes as give 20 steps, if the data knows the batches of
-    any step; the epochs are as many as the updates take; there are 50 validations.
+    Batch and crop are those of the data. An epoch passes over the data until it has 20 steps, if the data knows the
+    batches of any step. There are as many epochs as the updates take, and 50 validations.
 
     Args:
-        recipe: the recipe, with the batch size of the data.
+        recipe: the recipe.
         train: the training data.
-        size: (height, width) of its images.
+        batch_shape: number of images in its batches, over all processes, and their height and width.
         num_classes: number of classes.
+
+    Returns:
+        The values that differ from those of the recipe, by name, in the order of its fields.
 
     Raises:
         ValueError: if the recipe repeats data that does not know the batches of any step.
@@ -72,12 +74,14 @@ def choose(recipe: Recipe, train: Any, size: tuple[int, int], num_classes: int) 
 
         shares = class_shares(train.labels() if hasattr(train, "labels") else train, num_classes)
         weights = tuple(float(weight) for weight in class_weights(shares, weights))
-    return dataclasses.replace(
-        recipe,
-        crop_size=tuple(size),
-        repeats=repeats,
-        epochs=epochs,
-        warmup_epochs=recipe.warmup_epochs if recipe.epochs else min(recipe.warmup_epochs, epochs / 10),
-        validate_every=recipe.validate_every or max(1, epochs // NUM_VALIDATIONS),
-        class_weights=weights,
-    )
+    count, *size = batch_shape
+    values = {
+        "epochs": epochs,
+        "repeats": repeats,
+        "batch_size": count * recipe.gradient_accumulation,
+        "warmup_epochs": recipe.warmup_epochs if recipe.epochs else min(recipe.warmup_epochs, epochs / 10),
+        "class_weights": weights,
+        "validate_every": recipe.validate_every or max(1, epochs // NUM_VALIDATIONS),
+        "crop_size": tuple(size),
+    }
+    return {name: value for name, value in values.items() if value != getattr(recipe, name)}

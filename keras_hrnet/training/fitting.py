@@ -1,5 +1,6 @@
 """Trains a network by a recipe: the public function `train`, which puts a recipe into Keras's `compile` and `fit`."""
 
+import dataclasses
 import math
 import os
 import pathlib
@@ -127,17 +128,9 @@ def train(
     classes = check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
-    check_devices(model, train, val, recipe.freeze_norm)
-    if recipe.ema is not None and recipe.norm_batches and num_devices() > 1:
-        raise ValueError(
-            f"Received norm_batches={recipe.norm_batches} with ema={recipe.ema} for {num_devices()} devices. Expected "
-            "0: only one device estimates statistics anew. Pass norm_batches=0; on the command line, "
-            "--set norm_batches=0."
-        )
-    left_open = recipe
-    count, *size = batch_shape_of(model, train)
-    recipe = choose(recipe.with_images_at_once(count), train, size, len(classes.names))
-    chosen = recipe.changes_from(left_open)
+    check_devices(model, train, val, recipe)
+    chosen = choose(recipe, train, batch_shape_of(model, train), len(classes.names))
+    recipe = dataclasses.replace(recipe, **chosen)
     loss_function = loss or recipe.loss_function(classes, data_format(model))
     optimizer = recipe.make_optimizer(len(train) * recipe.repeats, HEAD_PATTERN)
     metric = MeanIoU(len(classes.names), classes.ignore_label, data_format(model))

@@ -174,12 +174,6 @@ class Recipe:
         """Number of images in a batch, over all processes; None where it is left to the data."""
         return self.batch_size and self.batch_size // self.gradient_accumulation
 
-    def with_images_at_once(self, count: int | None) -> "Recipe":
-        """Returns the recipe with batches of so many images, accumulating as many batches; None for its own."""
-        if count in (None, self.images_at_once):
-            return self
-        return dataclasses.replace(self, batch_size=count * self.gradient_accumulation)
-
     def data_arguments(self, image_sizes: Sequence[tuple[int, int]] = ()) -> dict[str, object]:
         """Returns what `cityscapes` or `folders` take for the training data of the recipe: keyword arguments.
 
@@ -202,11 +196,6 @@ class Recipe:
             "crop_size": self.crop_size or crop_for(image_sizes),
             **{name: getattr(self, name) for name in names},
         }
-
-    def changes_from(self, other: "Recipe") -> dict[str, object]:
-        """Returns the settings, by name, in which this recipe differs from another."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: value for name, value in values.items() if value != getattr(other, name)}
 
     def make_optimizer(self, num_batches: int, head_pattern: str) -> SGD | AdamW:
         """Makes the optimizer, under a `Poly` schedule.

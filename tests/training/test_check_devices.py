@@ -1,4 +1,6 @@
-"""What several devices would train otherwise than one is refused before the first step."""
+"""What several devices would train differently from one device is refused before the first step."""
+
+import dataclasses
 
 import keras
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 import keras_hrnet
 from keras_hrnet.distributed import processes
 from keras_hrnet.layers import BatchNorm
-from keras_hrnet.training import checks, fitting
+from keras_hrnet.training import RECIPES, checks
 
 BACKEND = keras.config.backend()
+RECIPE = RECIPES["cityscapes"]
 
 
 def network(norm, dtype="float32"):
@@ -36,7 +39,7 @@ class TestCheckDevices:
 
         data = tf.data.Dataset.from_tensors((np.zeros((3, 8, 8, 3)), np.zeros((3, 8, 8)))).unbatch().batch(3, True)
         with pytest.raises(ValueError, match=r"batches of 3 images in `val` for 2 devices.*with batch_size=2\."):
-            checks.check_devices(network(BatchNorm), None, data, False)
+            checks.check_devices(network(BatchNorm), None, data, RECIPE)
 
     @pytest.mark.parametrize(
         ("model", "message"),
@@ -49,28 +52,27 @@ class TestCheckDevices:
     def test_what_is_of_one_replica_alone_is_refused(self, model, message):
         model = model()
         if BACKEND == "jax":
-            checks.check_devices(model, None, None, False)
+            checks.check_devices(model, None, None, RECIPE)
             return
         with pytest.raises(ValueError, match=message):
-            checks.check_devices(model, None, None, False)
+            checks.check_devices(model, None, None, RECIPE)
 
     def test_a_strategy_of_several_processes_that_fit_fails_under_is_refused(self, monkeypatch):
         if BACKEND != "tensorflow":
             pytest.skip("the others have no strategies")
         monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
         with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected that of `distributed`"):
-            checks.check_devices(network(BatchNorm), None, None, False)
+            checks.check_devices(network(BatchNorm), None, None, RECIPE)
 
     def test_frozen_and_whole_normalisation_is_not(self):
-        checks.check_devices(network(keras.layers.BatchNormalization), None, None, True)
-        checks.check_devices(network(BatchNorm), None, None, False)
+        frozen = dataclasses.replace(RECIPE, freeze_norm=True)
+        checks.check_devices(network(keras.layers.BatchNormalization), None, None, frozen)
+        checks.check_devices(network(BatchNorm), None, None, RECIPE)
         if BACKEND == "tensorflow":
             layer = keras.layers.BatchNormalization
-            checks.check_devices(network(lambda dtype: layer(synchronized=True)), None, None, False)
+            checks.check_devices(network(lambda dtype: layer(synchronized=True)), None, None, RECIPE)
 
-
-def test_statistics_for_averages_are_estimated_on_one_device_alone(monkeypatch):
-    monkeypatch.setattr(fitting, "num_devices", lambda: 2)
-    batch = np.zeros((2, 8, 8, 3), "uint8"), np.zeros((2, 8, 8), "uint8")
-    with pytest.raises(ValueError, match=r"norm_batches=20 with ema=0\.9 for 2 devices.*--set norm_batches=0"):
-        keras_hrnet.train(network(BatchNorm), [batch], [batch], ema=0.9)
+    def test_statistics_for_averages_are_estimated_on_one_device_alone(self):
+        batch = np.full((2, 8, 8, 3), 100, "uint8"), np.zeros((2, 8, 8), "uint8")
+        with pytest.raises(ValueError, match=r"norm_batches=20 with ema=0\.9 for 2 devices.*--set norm_batches=0"):
+            keras_hrnet.train(network(BatchNorm), [batch], [batch], ema=0.9)

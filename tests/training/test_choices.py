@@ -1,4 +1,4 @@
-"""What the data decides where a recipe leaves it open."""
+"""The settings that the training data determines."""
 
 import dataclasses
 
@@ -29,6 +29,10 @@ class Repeatable(Data):
         raise NotImplementedError
 
 
+def chosen_by(recipe, *arguments):
+    return dataclasses.replace(recipe, **choose(recipe, *arguments))
+
+
 @pytest.mark.parametrize(
     ("sizes", "crop"),
     [
@@ -57,8 +61,7 @@ def test_the_batch_has_eight_images_or_all_of_fewer(num_images, accumulation, ba
     [(1, 20, 500, 1, 10), (45, 1, 223, 1, 4), (1000, 1, 10, 1, 1), (5000, 1, 2, 0.2, 1)],
 )
 def test_ten_thousand_updates_are_as_many_epochs_as_they_take(num_steps, repeats, epochs, warmup, every):
-    recipe = RECIPES["from_scratch"].with_images_at_once(8)
-    chosen = choose(recipe, Repeatable(num_steps), (64, 96), 2)
+    chosen = chosen_by(RECIPES["from_scratch"], Repeatable(num_steps), (8, 64, 96), 2)
     assert (chosen.repeats, chosen.epochs, chosen.warmup_epochs, chosen.validate_every) == (
         repeats, epochs, warmup, every
     )  # fmt: skip
@@ -68,16 +71,17 @@ def test_ten_thousand_updates_are_as_many_epochs_as_they_take(num_steps, repeats
 
 
 def test_accumulated_batches_make_fewer_updates():
-    recipe = RECIPES["fine_tuning"].with_images_at_once(4)
-    chosen = choose(recipe, Data(50), (64, 96), 2)
+    chosen = chosen_by(RECIPES["fine_tuning"], Data(50), (4, 64, 96), 2)
     assert (chosen.epochs, chosen.repeats, chosen.batch_size, chosen.class_weights) == (100, 1, 8, None)
 
 
 def test_what_a_recipe_says_is_kept():
-    recipe = RECIPES["cityscapes"].with_images_at_once(2)
-    chosen = choose(recipe, Data(3), (64, 96), 19)
-    assert chosen == dataclasses.replace(recipe, crop_size=(64, 96))
-    assert chosen.changes_from(RECIPES["cityscapes"]) == {"batch_size": 2, "crop_size": (64, 96)}
+    recipe = RECIPES["cityscapes"]
+    assert choose(recipe, Data(3), (12, 512, 1024), 19) == {}
+    assert choose(recipe, Data(3), (2, 64, 96), 19) == {"batch_size": 2, "crop_size": (64, 96)}
+    in_halves = dataclasses.replace(recipe, gradient_accumulation=2)
+    assert choose(in_halves, Data(3), (6, 512, 1024), 19) == {}
+    assert choose(in_halves, Data(3), (3, 512, 1024), 19) == {"batch_size": 6}
 
 
 def test_a_crop_that_is_left_open_needs_the_images():
@@ -88,4 +92,4 @@ def test_a_crop_that_is_left_open_needs_the_images():
 def test_data_that_does_not_know_its_steps_is_not_repeated():
     recipe = dataclasses.replace(RECIPES["cityscapes"], repeats=2)
     with pytest.raises(ValueError, match=r"repeats=2 for training data of type Data\."):
-        choose(recipe, Data(3), (64, 96), 19)
+        choose(recipe, Data(3), (12, 64, 96), 19)

@@ -119,13 +119,6 @@ def test_settings_change_a_recipe():
     assert RECIPES["cityscapes"].epochs == 484
 
 
-def test_the_batches_of_the_data_count_and_not_the_recipes():
-    recipe = resolve_recipe("fine_tuning", {"batch_size": 8})
-    assert recipe.with_images_at_once(3).batch_size == 6
-    assert recipe.with_images_at_once(4) is recipe
-    assert recipe.with_images_at_once(None) is recipe
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
