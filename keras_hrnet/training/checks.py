@@ -20,6 +20,7 @@ from keras_hrnet.models.interface import (
     gives_labels,
     has_own_unit,
     image_size,
+    min_image_size,
     num_channels,
 )
 from keras_hrnet.training.classes import common_classes
@@ -63,6 +64,7 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
     classes = common_classes(model, train, val)
     for name, dataset in (("train", train), ("val", val)):
         _check_channels(name, dataset, model)
+        _check_sizes(name, dataset, model)
         if fingerprint_of(dataset) is None:
             _check_batch(name, _first_batch(name, dataset), model, classes)
     if warning := getattr(train, "warning", None):
@@ -202,6 +204,25 @@ def _check_channels(name, dataset, model):
         )
 
 
+def _check_sizes(name, dataset, model):
+    """Checks the one size of all batches, or the sizes of the images where batches differ."""
+    spec = getattr(dataset, "element_spec", None)
+    shape = tuple(spec[0].shape) if isinstance(spec, tuple) else ()
+    common = shape[1:3] if data_format(model) == "channels_last" else shape[2:4]
+    for size in getattr(dataset, "image_sizes", ()) if None in common or not common else [common]:
+        _check_size(name, size, model)
+
+
+def _check_size(name, size, model):
+    least = min_image_size(model)
+    if min(size) < least:
+        raise ValueError(
+            f"Received images of {size[0]}x{size[1]} (height x width) in `{name}` for the network {model.name!r}. "
+            f"Expected a height and width of at least {least}, as it halves images five times at its smallest scale. "
+            "Enlarge the images; for training data, pass a larger crop_size."
+        )
+
+
 def _check_length(train):
     try:
         length = len(train)
@@ -234,6 +255,7 @@ def _check_batch(name, batch, model, classes):
         )
     images, labels = (keras.ops.convert_to_numpy(part) for part in batch)
     _check_images(name, images, model)
+    _check_size(name, image_size(model, images), model)
     _check_labels(name, labels, image_size(model, images), classes)
 
 

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_hrnet
 from keras_hrnet import Variant
+from keras_hrnet.data import folders
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.models.network import Network, labels_model
 from keras_hrnet.training.checks import batch_shape_of, check_loss, check_training, fault_of
@@ -124,6 +126,24 @@ def test_the_fault_of_a_batch_is_found(batch, fault, model):
 
 def test_the_shape_of_the_batches_is_that_of_the_data(model):
     assert batch_shape_of(model, Indexed(GOOD[0])) == (2, 32, 48)
+
+
+def test_images_that_are_too_small_for_the_smallest_scale_are_refused(tmp_path):
+    model = keras_hrnet.HRNet(TINY, 3, head="hierarchical", ocr_channels=(4, 4), data_format="channels_last")
+    message = "images of 32x48 .height x width. in `{}` for the network .* Expected a height and width of at least 34"
+    enough = np.pad(IMAGES, ((0, 0), (0, 2), (0, 0), (0, 0)), "edge"), np.pad(LABELS, ((0, 0), (0, 2), (0, 0)))
+    check_training(model, [enough], [enough])
+    with pytest.raises(ValueError, match=message.format("train")):
+        check_training(model, GOOD, [enough])
+    for folder, arrays in (("photos", IMAGES), ("masks", LABELS)):
+        (tmp_path / folder).mkdir()
+        for i, array in enumerate(arrays):
+            Image.fromarray(array).save(tmp_path / folder / f"{i}.png")
+    own = tmp_path / "photos", tmp_path / "masks", 3
+    # Crops are padded, whole images are not.
+    train = folders(*own, batch_size=1, crop_size=(34, 48))
+    with pytest.raises(ValueError, match=message.format("val")):
+        check_training(model, train, folders(*own, augment=False))
 
 
 def test_what_is_no_network_of_logits_is_refused(model):
