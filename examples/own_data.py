@@ -9,7 +9,6 @@ ignored. For masks in colours, other numbers and rare classes, see examples/data
 """
 
 import argparse
-import pathlib
 
 import keras
 
@@ -29,18 +28,9 @@ def main():
     options = parser.parse_args()
     names = tuple(options.classes.split(","))
 
-    images = sorted(pathlib.Path(options.images).iterdir())
-    masks = [pathlib.Path(options.masks, f"{image.stem}.png") for image in images]
-    kept_apart = [i % 5 == 0 for i in range(len(images))]
-    val = folders(images[::5], masks[::5], names)
-    train = folders(
-        [image for image, apart in zip(images, kept_apart, strict=True) if not apart],
-        [mask for mask, apart in zip(masks, kept_apart, strict=True) if not apart],
-        names,
-        batch_size=options.batch_size,
-        crop_size=tuple(options.crop),
-        cache="memory",
-    )
+    own = {"images": options.images, "labels": options.masks, "classes": names, "val_share": 0.2}
+    val = folders(**own, split="val")
+    train = folders(**own, split="train", batch_size=options.batch_size, crop_size=tuple(options.crop), cache="memory")
     for name, share in zip(names, class_shares(val, len(names)), strict=True):
         print(f"{name}: {100 * share:.2f} % of the labelled pixels")
 

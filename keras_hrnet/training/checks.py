@@ -124,16 +124,14 @@ def fault_of(dataset: Any, epoch: int, step: int, model: keras.Model) -> str | N
 
 def batch_size_of(dataset: Any) -> int | None:
     """Returns the number of images in a batch of a `tf.data.Dataset`, in all processes together; None if unknown."""
-    spec = getattr(dataset, "element_spec", None)
-    size = spec[0].shape[0] if isinstance(spec, tuple) else None
+    size = next(iter(_known_shape(dataset)), None)
     return None if size is None else size * this_process().count
 
 
 def batch_shape_of(model: keras.Model, dataset: Any) -> tuple[int, int, int]:
     """Returns how many images a batch has, in all processes together, and their height and width."""
-    spec = getattr(dataset, "element_spec", None)
-    shape = tuple(spec[0].shape) if isinstance(spec, tuple) else (None,)
-    if None in shape:
+    shape = _known_shape(dataset)
+    if None in shape or not shape:
         shape = tuple(_first_batch("train", dataset)[0].shape)
     height, width = shape[1:3] if data_format(model) == "channels_last" else shape[2:4]
     return shape[0] * this_process().count, height, width
@@ -193,9 +191,14 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
             )
 
 
-def _check_channels(name, dataset, model):
+def _known_shape(dataset):
+    """The shape of a batch of images of a `tf.data.Dataset`, with None for what differs; of other data, ()."""
     spec = getattr(dataset, "element_spec", None)
-    shape = spec[0].shape if isinstance(spec, tuple) else ()
+    return tuple(spec[0].shape) if isinstance(spec, tuple) else ()
+
+
+def _check_channels(name, dataset, model):
+    shape = _known_shape(dataset)
     channels, expected = shape[channel_axis_of(model)] if len(shape) == 4 else None, num_channels(model)
     if channels not in (None, expected):
         raise ValueError(
@@ -206,8 +209,7 @@ def _check_channels(name, dataset, model):
 
 def _check_sizes(name, dataset, model):
     """Checks the one size of all batches, or the sizes of the images where batches differ."""
-    spec = getattr(dataset, "element_spec", None)
-    shape = tuple(spec[0].shape) if isinstance(spec, tuple) else ()
+    shape = _known_shape(dataset)
     common = shape[1:3] if data_format(model) == "channels_last" else shape[2:4]
     for size in getattr(dataset, "image_sizes", ()) if None in common or not common else [common]:
         _check_size(name, size, model)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_PIXELS = 512 * 1024
 STRIDE = 32
 MOST_IMAGES = 8
+# Class weights that are computed from the shares of the classes in the training labels.
+COUNTED = ("enet", "median_frequency")
 # After shorter epochs, writing the logs would take longer than the steps.
 LEAST_STEPS = 20
 NUM_VALIDATIONS = 50
@@ -69,7 +71,7 @@ def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_cl
     repeats = recipe.repeats or (-(-LEAST_STEPS // len(train)) if hasattr(train, "from_step") else 1)
     epochs = recipe.epochs or -(-recipe.updates * recipe.gradient_accumulation // (len(train) * repeats))
     weights = recipe.class_weights
-    if weights in ("enet", "median_frequency"):
+    if weights in COUNTED:
         from keras_hrnet.data import class_shares, class_weights  # Pipelines are imported when they are asked for.
 
         shares = class_shares(train.labels() if hasattr(train, "labels") else train, num_classes)

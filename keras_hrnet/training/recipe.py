@@ -8,7 +8,7 @@ import keras
 
 from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.training.adamw import AdamW
-from keras_hrnet.training.choices import batch_for, crop_for
+from keras_hrnet.training.choices import COUNTED, batch_for, crop_for
 from keras_hrnet.training.losses import (
     CrossEntropy,
     Dice,
@@ -25,7 +25,6 @@ OPTIMIZERS = ("sgd", "adamw")
 OVERLAP_LOSSES = {"lovasz": LovaszSoftmax, "dice": Dice}
 LOSSES = ("cross_entropy", "ohem", "rmi", *OVERLAP_LOSSES, *(f"cross_entropy+{name}" for name in OVERLAP_LOSSES))
 LEFT_TO_DATA = ("epochs", "repeats", "batch_size", "validate_every", "crop_size")
-COUNTED = ("enet", "median_frequency")
 # The data sets whose published recipe weighs the classes.
 WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
 
@@ -238,19 +237,20 @@ class Recipe:
         Raises:
             ValueError: if the class weights are for other classes.
         """
-        common = {"ignore_label": classes.ignore_label, "data_format": data_format}
-        if self.loss == "rmi":
-            return RegionMutualInformation(len(classes.names), **common)
-        kind, _, added = self.loss.rpartition("+")
-        if added in OVERLAP_LOSSES and not kind:
-            return OVERLAP_LOSSES[added](**common)
-        common["class_weights"] = self._weights_of(classes)
-        if added in OVERLAP_LOSSES:
-            overlap = OVERLAP_LOSSES[added](classes.ignore_label, data_format)
-            return SumOfLosses([CrossEntropy(**common), overlap])
-        if self.loss == "ohem":
-            return OhemCrossEntropy(self.ohem_threshold, self.ohem_min_kept, **common)
-        return CrossEntropy(**common)
+        options = {"ignore_label": classes.ignore_label, "data_format": data_format}
+        name, *added = self.loss.split("+")
+        loss = self._single_loss(name, classes, options)
+        return SumOfLosses([loss, *(OVERLAP_LOSSES[each](**options) for each in added)]) if added else loss
+
+    def _single_loss(self, name, classes, options):
+        if name == "rmi":
+            return RegionMutualInformation(len(classes.names), **options)
+        if name in OVERLAP_LOSSES:
+            return OVERLAP_LOSSES[name](**options)
+        options = {**options, "class_weights": self._weights_of(classes)}
+        if name == "ohem":
+            return OhemCrossEntropy(self.ohem_threshold, self.ohem_min_kept, **options)
+        return CrossEntropy(**options)
 
     def _weights_of(self, classes):
         data_set = WEIGHED.get(self.class_weights)
@@ -277,7 +277,7 @@ class Recipe:
             f"The recipe has class_weights={self.class_weights!r} for {len(classes.names)} classes without names: each "
             f"gets the weight of the class of {data_set.title} with its number. If they are those of {data_set.title}, "
             f"say so with model.classes = {data_set.name!r}. {remedy}",
-            stacklevel=4,
+            stacklevel=5,
         )
         return weights
 

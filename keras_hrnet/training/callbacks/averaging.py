@@ -1,12 +1,13 @@
 """Averaged weights where a network is scored, and its own where it is trained."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
 
 from keras_hrnet.training.callbacks.norm_statistics import NormStatistics
+from keras_hrnet.training.callbacks.variables import assign, host_values, restored
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     if not _has_averages(model):
         yield
         return
-    with _restored(model.trainable_variables):
+    with restored(model.trainable_variables):
         _assign_averages(model)
         yield
 
@@ -62,7 +63,7 @@ class AveragedWeights(keras.callbacks.Callback):
     @contextlib.contextmanager
     def in_model(self) -> Iterator[None]:
         """Puts the averages, with the statistics of the last validation, into the model for a while."""
-        with averaged_weights(self.model), _restored(self._norm_variables()):
+        with averaged_weights(self.model), restored(self._norm_variables()):
             self._assign_statistics()
             yield
 
@@ -91,7 +92,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def _assign_statistics(self):
         if self.statistics is not None:
-            _assign(self.norm.variables, self.statistics)
+            assign(self.norm.variables, self.statistics)
 
 
 def _has_averages(model):
@@ -103,23 +104,4 @@ def _has_averages(model):
 
 def _assign_averages(model):
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    _assign(model.trainable_variables, _host_values(model.trainable_variables))
-
-
-@contextlib.contextmanager
-def _restored(variables: Sequence[keras.Variable]) -> Iterator[None]:
-    own = _host_values(variables)
-    try:
-        yield
-    finally:
-        _assign(variables, own)
-
-
-def _host_values(variables):
-    # A copy: what `convert_to_numpy` gives may share memory with the variable.
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+    assign(model.trainable_variables, host_values(model.trainable_variables))

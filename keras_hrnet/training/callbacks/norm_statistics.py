@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation for weights that were not trained as they are, such as averages of weights."""
+"""Statistics of batch normalisation for weights that no step has used, such as averages of weights."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -8,13 +8,14 @@ import keras
 import numpy as np
 
 from keras_hrnet.layers.sublayers import sublayers
+from keras_hrnet.training.callbacks.variables import assign, restored
 
 
 class NormStatistics:
     """Estimates the moving statistics of a network's batch normalisation over batches, with the weights that it has.
 
-    They are the means, over the batches, of what each batch has: `torch.optim.swa_utils.update_bn` takes the same. It
-    is a forward pass for each batch, and changes no other variable.
+    They are the means over the batches of the statistics of each batch, as in `torch.optim.swa_utils.update_bn`. The
+    estimation takes a forward pass for each batch, and changes no other variable.
 
     Args:
         model: a built network.
@@ -28,26 +29,22 @@ class NormStatistics:
         self._forward = None
 
     def estimate(self, batches: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """Returns the values of `variables` for the images of some batches, which the network then has.
+        """Estimates the statistics over some batches, assigns them to `variables`, and returns them.
 
         Args:
             batches: images, as the network takes them; at least one batch.
         """
-        own = [np.array(keras.ops.convert_to_numpy(each)) for each in self.model.non_trainable_variables]
         sums, count = 0.0, 0
-        with self._of_each_batch():
+        with restored(self.model.non_trainable_variables), self._of_each_batch():
             self._forward = self._forward or _forward(self.model)
             for images in batches:
                 self._forward(images)
                 sums = sums + _flat(self.variables)
                 count += 1
-        for variable, value in zip(self.model.non_trainable_variables, own, strict=True):
-            variable.assign(value)
         ends = np.cumsum([int(np.prod(each.shape)) for each in self.variables])[:-1]
         parts = np.split((sums / count).astype("float32"), ends)
         values = [part.reshape(each.shape) for part, each in zip(parts, self.variables, strict=True)]
-        for variable, value in zip(self.variables, values, strict=True):
-            variable.assign(value)
+        assign(self.variables, values)
         return values
 
     @contextlib.contextmanager
@@ -93,7 +90,6 @@ def _forward_of_jax(model):
 
     def run(images):
         values = [[each.value for each in part] for part in (model.trainable_variables, model.non_trainable_variables)]
-        for variable, value in zip(model.non_trainable_variables, compute(*values, images), strict=True):
-            variable.assign(value)
+        assign(model.non_trainable_variables, compute(*values, images))
 
     return run

@@ -1,0 +1,29 @@
+"""Values of variables: copied to the host, assigned, and restored."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+
+
+def host_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Returns copies of the values of variables."""
+    # What `convert_to_numpy` returns may share memory with the variable.
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    """Assigns a value to each variable."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def restored(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Gives variables their present values again at the end of the block."""
+    own = host_values(variables)
+    try:
+        yield
+    finally:
+        assign(variables, own)
