@@ -1,4 +1,4 @@
-"""The command `keras-hrnet`: the only place that puts data and models together."""
+"""The command `keras-hrnet`, which puts data, models, training and export together."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ app.add_typer(data.data_app, name="data")
 
 
 @app.callback(invoke_without_command=True)
-def _options(version: bool = typer.Option(False, "--version", help="Print the version and stop.")):
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version:
         typer.echo(keras_hrnet.__version__)
         raise typer.Exit
 
 
 def main() -> None:
-    """Runs the command; what the user can mend is said in a line, without a traceback."""
+    """Runs the command; errors that the user can correct are printed without a traceback."""
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""`keras-hrnet benchmark`: how fast things are on this machine."""
+"""`keras-hrnet benchmark`: measures how fast exported files and data pipelines are on this machine."""
 
 import json
 import pathlib
@@ -14,6 +14,7 @@ import typer.core
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.data import cityscapes
@@ -27,7 +28,7 @@ from keras_hrnet.replacing import replacing
 
 
 class FilesByDefault(typer.core.TyperGroup):
-    """Reads `benchmark w18.tflite` as `benchmark files w18.tflite`."""
+    """Parses `benchmark w18.tflite` as `benchmark files w18.tflite`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
@@ -54,39 +55,48 @@ def files(
         list[pathlib.Path], typer.Argument(help="`.tflite`, `.onnx` and `.keras` files, and folders of SavedModels.")
     ],
     size: Annotated[
-        str | None, typer.Option(help="Height and width, for files that take any; by default those of the first file.")
+        str | None,
+        typer.Option(
+            help="Height and width of the images, for files that take any size; by default, those of the first file."
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images at once; a `.tflite` file has its own.", min=1)] = 1,
-    threads: Annotated[int | None, typer.Option(help="On how many cores; all by default.", min=1)] = None,
-    runs: Annotated[int, typer.Option(help="Runs of each file, in turn.", min=1)] = 20,
+    batch_size: Annotated[
+        int, typer.Option(help="Number of images in a batch; a `.tflite` file has its own.", min=1)
+    ] = 1,
+    threads: Annotated[int | None, typer.Option(help="Number of threads; all cores by default.", min=1)] = None,
+    runs: Annotated[int, typer.Option(help="Number of runs of each file; the files take turns.", min=1)] = 20,
     root: Annotated[
         pathlib.Path | None,
-        typer.Option("--data", help="Root of a known data set, to compare labels and score them on."),
+        typer.Option("--data", help="Root of a known data set, to compare and score the files on."),
     ] = None,
     data_set: data_options.DataSetName = None,
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
-        float | None, typer.Option(help="Take the images of --images that this share, such as 0.2, leaves to validate.")
+        float | None,
+        typer.Option(help="Use only this share of --images, such as 0.2: the one that `train` validates on."),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Class names by comma, of --images, where no file carries them.")
+        str | None, typer.Option(help="Class names of --images, separated by commas, if no file has them.")
     ] = None,
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
-    num_images: Annotated[int, typer.Option(help="How many validation images, of --data or --images.", min=1)] = 20,
-    json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
+    num_images: Annotated[int, typer.Option(help="Number of images of --data or --images to use.", min=1)] = 20,
+    json_file: Annotated[
+        pathlib.Path | None, typer.Option("--json", help="Write the measurements to this file as well.")
+    ] = None,
 ) -> None:
     """Measure exported files side by side, each in a process of its own; the default command.
 
-    CPU, GPU: the share of a `.tflite` file's operators that XNNPACK and the GPU delegate take. Agree: the share of
-    pixels with the label of the first file.
+    CPU, GPU: the share of a `.tflite` file's operators that XNNPACK and the GPU delegate run. Agree: the share of
+    pixels with the same label as the first file.
     """
+    require_folder_of("--json", json_file)
     if images is not None and str(images).isdecimal() and not images.exists():
         raise ValueError(
-            f"Received --images {images}. Expected a folder of images; how many are taken is --num-images. Pass "
-            f"--num-images {images}."
+            f"Received --images {images}. Expected a folder of images; --num-images is the number of images to use. "
+            f"Pass --num-images {images}."
         )
     image_size = parse_size(size) if size else _size_of(paths[0])
     pixels = labels = None
@@ -113,14 +123,14 @@ def files(
 
 
 def _size_of(path):
-    """The size that a file was exported for; where it takes any, that of the published measurements."""
+    """Returns the size that a file was exported for, or that of the published measurements if it takes any size."""
     metadata = None if path.suffix == ".keras" else find_metadata(path)
     size = metadata["input"]["shape"][1:3] if metadata else (None, None)
     return SIZE if None in size else tuple(size)
 
 
 def _classes_of(paths):
-    """The classes that one of the files carries; None if none does."""
+    """Returns the classes of the first file that has any; None if no file has."""
     for path in paths:
         classes = own_classes(load_network(path)) if path.suffix == ".keras" else classes_in(find_metadata(path))
         if classes is not None:
@@ -129,7 +139,7 @@ def _classes_of(paths):
 
 
 def _validation_images(described, size, num_images):
-    """Centres of validation images, of the size that the files take."""
+    """Returns the centres of validation images, in the size that the files take."""
     images, labels = [], []
     dataset = described.dataset("val", augment=False, batch_size=1)
     for image, label in dataset.take(num_images).as_numpy_iterator():
@@ -137,8 +147,8 @@ def _validation_images(described, size, num_images):
         if min(top, left) < 0:
             raise ValueError(
                 f"Received --size {size[0]}x{size[1]} for images of {label.shape[1]}x{label.shape[2]} in "
-                f"{described.data or described.images}. Expected a size within them. Pass a smaller --size, and files "
-                "for it."
+                f"{described.data or described.images}. Expected at most the size of the images. Pass a smaller "
+                "--size, and files for it."
             )
         there = slice(None), slice(top, top + size[0]), slice(left, left + size[1])
         images.append(image[there])
@@ -181,19 +191,28 @@ def _files_table(measured):
 @benchmark_app.command()
 def data(
     root: Annotated[pathlib.Path, typer.Argument(help="A Cityscapes root.")],
-    split: Annotated[str, typer.Option(help="Which images.")] = "train",
-    batch_size: Annotated[int, typer.Option(help="Images in a batch.", min=1)] = 4,
+    split: Annotated[str, typer.Option(help="Name of the split.")] = "train",
+    batch_size: Annotated[int, typer.Option(help="Number of images in a batch.", min=1)] = 4,
     crop_size: Annotated[str, typer.Option(help="Height and width of the crops, in pixels.")] = "512x1024",
-    records: Annotated[pathlib.Path | None, typer.Option(help="The same images, packed by `data pack`.")] = None,
-    cache: Annotated[list[str] | None, typer.Option(help="'memory' or a folder; can be repeated.")] = None,
-    num_images: Annotated[int, typer.Option("--num-images", "--images", help="Images a round.", min=1)] = 40,
-    rounds: Annotated[int, typer.Option(help="Rounds, of which the medians are shown.", min=1)] = 7,
-    json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
+    records: Annotated[
+        pathlib.Path | None, typer.Option(help="Measure the same images too as packed by `data pack`.")
+    ] = None,
+    cache: Annotated[
+        list[str] | None, typer.Option(help="Measure a cache too, 'memory' or a folder; can be repeated.")
+    ] = None,
+    num_images: Annotated[
+        int, typer.Option("--num-images", "--images", help="Number of images in a round.", min=1)
+    ] = 40,
+    rounds: Annotated[int, typer.Option(help="Number of rounds, whose medians are shown.", min=1)] = 7,
+    json_file: Annotated[
+        pathlib.Path | None, typer.Option("--json", help="Write the measurements to this file as well.")
+    ] = None,
 ) -> None:
-    """Measure the training pipeline beside decoding alone: what it adds is what cropping and mapping cost.
+    """Measure the training pipeline beside decoding alone: the difference is the cost of cropping and mapping.
 
-    All pipelines run in turn, in one process. CPU time is that of all threads together.
+    The pipelines take turns in one process. CPU time is that of all threads together.
     """
+    require_folder_of("--json", json_file)
     arguments = {"batch_size": batch_size, "crop_size": parse_size(crop_size), "verify": False}
     pipelines = {ALONE: decoding_alone(open_split(root, split, verify=False))}
     pipelines["training"] = cityscapes(root, split, augment=True, **arguments)
@@ -209,7 +228,7 @@ def data(
 
 def _table(measured):
     table = rich.table.Table(
-        caption="Ratios: beside decoding alone, more is faster. CPU time: of all threads, for an image."
+        caption="Ratios: to decoding alone; more is faster. CPU time: of all threads, for an image."
     )
     table.add_column("pipeline", overflow="fold")
     for column in ("images/s", "ratio", "CPU time", "ratio"):

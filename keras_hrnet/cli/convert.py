@@ -1,4 +1,4 @@
-"""`keras-hrnet convert`: a published weight file in, a network saved by Keras out."""
+"""`keras-hrnet convert`: turns a published weight file into a network saved by Keras."""
 
 import pathlib
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 
 from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
 from keras_hrnet.cli.data_options import parse_classes
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.protocol import ClassNames, name_classes
 from keras_hrnet.models import HRNet
 from keras_hrnet.replacing import replacing
@@ -20,24 +21,26 @@ def convert(
     output: Annotated[pathlib.Path, typer.Argument(help="The network to write, `.keras`.")],
     align_corners: Annotated[
         bool | None,
-        typer.Option(help="Whether bilinear upsampling aligns the corner pixels, where the file does not say."),
+        typer.Option(help="Whether bilinear upsampling aligns the corner pixels, if the file does not say so."),
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option(help="bilinear or nearest: how maps are upsampled, where the file does not say.")
+        str | None, typer.Option(help="How maps are upsampled, bilinear or nearest, if the file does not say so.")
     ] = None,
     classes: ClassNames = None,
-    skip_head: Annotated[bool, typer.Option("--skip-head", help="Write the backbone alone: maps P2 to P5.")] = False,
-    averaged: Annotated[
-        bool, typer.Option("--averaged", help="Take the weights averaged over training, where the file has both.")
+    skip_head: Annotated[
+        bool, typer.Option("--skip-head", help="Write only the backbone, which returns the maps P2 to P5.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it is there.")] = False,
+    averaged: Annotated[
+        bool, typer.Option("--averaged", help="Use the weights averaged over training, if the file has both.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
 ) -> None:
     """Build the network that a published weight file was made for, load the file, and save it for Keras."""
     _check_output(output, overwrite)
     if skip_head and classes is not None:
         raise ValueError(
-            f"Received --classes {classes} and --skip-head. Expected one of them: a backbone has no classes. Leave one "
-            "out."
+            f"Received --classes {classes} and --skip-head. Expected one of them, as a backbone has no classes. Leave "
+            "one out."
         )
     network = describe_checkpoint(checkpoint)
     options = dict(network.options)
@@ -61,8 +64,7 @@ def convert(
 
 def _check_output(output, overwrite):
     if output.suffix != ".keras":
-        raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Give it one.")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"Received the output {str(output)!r}. Expected its folder to be there. Make it first.")
+        raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Pass one.")
+    require_folder_of("the output", output)
     if output.exists() and not overwrite:
-        raise FileExistsError(f"{str(output)!r} is there already. Expected a new name. Pass one, or --overwrite.")
+        raise FileExistsError(f"{str(output)!r} exists already. Expected a new name. Pass one, or --overwrite.")

@@ -1,4 +1,4 @@
-"""How the command line describes a data set: a known one by its root, one's own by folders and the masks' values."""
+"""The options that describe a data set: a known one by its root, your own by folders and the values of its masks."""
 
 import dataclasses
 import os
@@ -22,50 +22,56 @@ if TYPE_CHECKING:
 DEFAULT_DATA_SET = "cityscapes"
 
 Root = Annotated[
-    pathlib.Path | None, typer.Option("--data", help="Root of a known data set, or of what `data pack` wrote.")
+    pathlib.Path | None, typer.Option("--data", help="Root of a known data set, or the folder that `data pack` wrote.")
 ]
 DataSetName = Annotated[
-    str | None, typer.Option(help=f"Which data set it is; {DEFAULT_DATA_SET} by default: {', '.join(DATA_SETS)}.")
+    str | None,
+    typer.Option(help=f"Name of the known data set; {DEFAULT_DATA_SET} by default. One of {', '.join(DATA_SETS)}."),
 ]
 Images = Annotated[
     pathlib.Path | None,
-    typer.Option(help="Instead: a folder of your own images, or a pattern such as 'photos/*.jpg'; or packed ones."),
+    typer.Option(
+        help="Instead: your own images, as a folder, a pattern such as 'photos/*.jpg', or packed by `data pack`."
+    ),
 ]
 Masks = Annotated[
     pathlib.Path | None,
-    typer.Option(help="The folder of their masks, matched by name, or a pattern such as 'photos/*_L.png'."),
+    typer.Option(help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'."),
 ]
-ValImages = Annotated[pathlib.Path | None, typer.Option(help="Images to validate on.")]
-ValMasks = Annotated[pathlib.Path | None, typer.Option(help="The folder of their masks.")]
+ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own images to validate on.")]
+ValMasks = Annotated[pathlib.Path | None, typer.Option(help="Masks of --val-images.")]
 ValShare = Annotated[
     float | None,
-    typer.Option(help="Instead of --val-images: the share of --images to validate on, such as 0.2, chosen by name."),
+    typer.Option(help="Instead of --val-images: the share of --images to validate on, such as 0.2, selected by name."),
 ]
 ClassNames = Annotated[
     str | None,
-    typer.Option("--classes", help=f"Class names by comma, how many there are, or a data set: {', '.join(DATA_SETS)}."),
+    typer.Option(
+        "--classes", help=f"Class names separated by commas, their number, or a data set: {', '.join(DATA_SETS)}."
+    ),
 ]
 IgnoreLabel = Annotated[
-    str | None, typer.Option(help="Values of the masks that are ignored, by comma; 255 by default, none for 'none'.")
+    str | None,
+    typer.Option(help="Mask values to ignore, separated by commas; 255 by default. 'none' ignores no value."),
 ]
 IdMap = Annotated[
-    str | None, typer.Option(help="Class of each value of the masks, such as 0:background,255:leaf; or a file of it.")
+    str | None, typer.Option(help="Class of each mask value, such as 0:background,255:leaf, or a file that lists them.")
 ]
 Palette = Annotated[
     str | None,
-    typer.Option(help="Colour of each class in masks that are colour pictures: #000000,#00c800; or a file of it."),
+    typer.Option(help="Colour of each class, for colour masks, such as #000000,#00c800, or a file that lists them."),
 ]
 
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """A data set as the options of a command describe it; `Root`, `Images` and so on say what each is.
+    """A data set as the options of a command describe it: see the help of `Root`, `Images` and the others.
 
     Args:
-        classes: the text of --classes, or classes that are known otherwise, such as those of a network.
+        classes: the text of --classes, or classes known from elsewhere, such as those of a network.
 
     Raises:
-        ValueError: if the options contradict one another, or one cannot be read.
+        ValueError: if the options contradict one another, or one of them cannot be parsed.
     """
 
     data: str | os.PathLike | None = None
@@ -86,7 +92,7 @@ class DataOptions:
             given = ", ".join(f"{_option(name)} {value}" for name, value in vars(self).items() if value is not None)
             raise ValueError(
                 f"Received {given or 'no data'}. Expected either --data, the root of a known data set, or --images and "
-                "--masks with what describes them. Pass the one or the other."
+                "--masks with the options that describe them. Pass either."
             )
         if self.data_set is not None and (self.data_set not in DATA_SETS or self.data is None):
             raise ValueError(
@@ -103,9 +109,9 @@ class DataOptions:
         if self.classes is None and (self.id_map or self.palette):
             raise ValueError(
                 f"Received --id-map {self.id_map} and --palette {self.palette} without --classes. Expected the names "
-                "of the classes, or how many there are. Pass --classes."
+                "of the classes, or their number. Pass --classes."
             )
-        # Nothing is read before all of the options make sense.
+        # No file of the data is read before all options are valid.
         _ = self.coding
 
     @property
@@ -115,12 +121,12 @@ class DataOptions:
 
     @property
     def row(self) -> DataSet:
-        """What is known of the data set at --data."""
+        """The known data set at --data."""
         return DATA_SETS[self.data_set or DEFAULT_DATA_SET]
 
     @property
     def coding(self) -> LabelCoding | None:
-        """How the masks store the classes; None where the options do not say it."""
+        """How the masks store the classes; None if the options do not say so."""
         if self.data is not None:
             return coding_of_data_set(self.row)
         if self.classes is None:
@@ -131,7 +137,7 @@ class DataOptions:
         """Makes the dataset of a split: "train" or "val", or another that a known data set has.
 
         Args:
-            split: of one's own images, "val" is --val-images or the part of --val-share; without both, all of them.
+            split: of your own images, "val" is --val-images or the part of --val-share; without both, all images.
             **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
         """
         if self.data is not None:
@@ -145,7 +151,7 @@ class DataOptions:
         )
 
     def folders_of(self, split: str) -> tuple[str | os.PathLike, str | os.PathLike | None]:
-        """Says where one's own images and masks of a split lie, before --val-share divides them."""
+        """Returns the images and the masks of a split of your own data, before --val-share divides them."""
         is_val = split == "val" and self.val_images is not None
         return (self.val_images, self.val_masks) if is_val else (self.images, self.masks)
 
@@ -154,7 +160,7 @@ class DataOptions:
         if (folder is None) != (mask_folder is None) and not (folder is not None and is_packed(folder)):
             raise ValueError(
                 f"Received {_option(images)} {folder} and {_option(masks)} {mask_folder}. Expected both, unless the "
-                "images are what `data pack` wrote, with their masks in it. Pass the other too."
+                "images were packed by `data pack`, which includes their masks. Pass the other too."
             )
 
     def _values(self):
@@ -167,14 +173,14 @@ class DataOptions:
     def _given_classes(self):
         if self.classes is None:
             raise ValueError(
-                f"Received --images {self.images} without --classes. Expected the names of their classes, or how many "
-                "there are. Pass --classes background,leaf, or the name of a data set."
+                f"Received --images {self.images} without --classes. Expected the names of the classes, or their "
+                "number. Pass --classes background,leaf, or the name of a data set."
             )
         return self.classes
 
 
 def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
-    """Reads names with commas between them, a number of classes, or the name of a data set."""
+    """Parses names separated by commas, a number of classes, or the name of a data set."""
     if not isinstance(classes, str):
         return standardize_classes(classes)
     if classes.strip().isdecimal():
@@ -183,7 +189,7 @@ def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
 
 
 def parse_ignore_label(text: str | None) -> tuple[int, ...] | None:
-    """Reads integers with commas between them, or "none"; None stays None."""
+    """Parses integers separated by commas, or "none"; None stays None."""
     if text is None:
         return None
     if text == "none":
@@ -192,30 +198,30 @@ def parse_ignore_label(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(value) for value in text.split(","))
     except ValueError:
         raise ValueError(
-            f"Received --ignore-label {text!r}. Expected stored values with commas between them, or none. Write it "
+            f"Received --ignore-label {text!r}. Expected mask values separated by commas, or none. Write them "
             "like 255, or 0,255."
         ) from None
 
 
 def parse_id_map(text: str | None) -> Mapping[int, int | str] | None:
-    """Reads pairs such as "0:background,255:leaf", as JSON writes them too, or a file of them; None stays None."""
+    """Parses pairs such as "0:background,255:leaf", also in JSON, or a file of them; None stays None."""
     if text is None:
         return None
     pairs = re.split(r"[,\n]", _content(text).strip().strip("{}").strip().strip(","))
     matches = [re.fullmatch(r'\s*"?(-?\d+)"?\s*[:=]\s*"?(.*?)"?\s*', pair) for pair in pairs if pair.strip()]
     if not matches or None in matches:
         raise ValueError(
-            f"Received --id-map {text!r}. Expected the class of each stored value, with commas between them, or a file "
-            "of that. Write it like 0:background,255:leaf."
+            f"Received --id-map {text!r}. Expected the class of each mask value, separated by commas, or a file that "
+            "lists them. Write them like 0:background,255:leaf."
         )
     found = {int(value): int(name) if name.isdecimal() else name for value, name in (m.groups() for m in matches)}
     if len(found) != len(matches):
-        raise ValueError(f"Received --id-map {text!r}, which has a value twice. Expected each once. Correct it.")
+        raise ValueError(f"Received --id-map {text!r}, which has a value twice. Expected each value once. Correct it.")
     return found
 
 
 def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
-    """Reads colours such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
+    """Parses colours such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
     if text is None:
         return None
     content = _content(text)
@@ -225,14 +231,14 @@ def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
     numbers = [int(number) for number in re.findall(r"\d+", content)]
     if not numbers or len(numbers) % 3 or re.search(r"[^\d\s,;:()\[\]]", content):
         raise ValueError(
-            f"Received --palette {text!r}. Expected red, green and blue of each class, or a file of that. Write it "
-            "like #000000,#00c800, or 0,0,0;0,200,0."
+            f"Received --palette {text!r}. Expected red, green and blue of each class, or a file that lists them. "
+            "Write them like #000000,#00c800, or 0,0,0;0,200,0."
         )
     return [tuple(numbers[i : i + 3]) for i in range(0, len(numbers), 3)]
 
 
 def _content(text):
-    """The text itself, or what is in the file of that name."""
+    """Returns the content of the file of that name, or the text itself if there is none."""
     is_file = len(text) < 255 and pathlib.Path(text).is_file()
     return pathlib.Path(text).read_text(encoding="utf-8") if is_file else text
 

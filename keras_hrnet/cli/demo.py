@@ -1,4 +1,4 @@
-"""`keras-hrnet demo`: from nothing to a segmented street and a phone file, in one command."""
+"""`keras-hrnet demo`: from nothing to a segmented street and a file for the phone, in one command."""
 
 import pathlib
 import shlex
@@ -22,7 +22,7 @@ from keras_hrnet.training.callbacks import TrainingProgress
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Chosen so that two CPU cores need less than five minutes for all of it.
+# Chosen so that the whole demo takes less than five minutes on two CPU cores.
 IMAGE_SIZE = (256, 512)
 CROP_SIZE = (128, 256)
 BATCH_SIZE = 8
@@ -73,7 +73,7 @@ def demo(
 
 
 def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
-    """Trains by AdamW with a one-cycle learning rate: from random weights, it gets furthest in a few hundred steps."""
+    """Trains by AdamW with a one-cycle learning rate, for a few hundred steps from random weights."""
     steps = epochs * len(train)
     rate = keras.optimizers.schedules.CosineDecay(
         LEARNING_RATE / 10, steps - steps // 5, warmup_target=LEARNING_RATE, warmup_steps=steps // 5
@@ -87,7 +87,7 @@ def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
 
 
 def baseline(root: pathlib.Path, val: "tf.data.Dataset") -> EvaluationReport:
-    """Scores what needs no network: for each place in the image, the class that is there most often in training."""
+    """Scores a prediction without a network: the most frequent class of the training labels at each pixel."""
     counts = np.zeros((len(CLASS_NAMES), *IMAGE_SIZE), "int64")
     for _, label in cityscapes(root, "train", augment=False).as_numpy_iterator():
         for train_id in range(len(CLASS_NAMES)):
@@ -101,10 +101,10 @@ def baseline(root: pathlib.Path, val: "tf.data.Dataset") -> EvaluationReport:
 
 
 def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.table.Table:
-    """Puts the network's scores beside those of the baseline."""
+    """Makes a table of the scores of the network and of the baseline."""
     table = rich.table.Table(
-        title=f"Validation, {report.num_images} streets that the network has not seen",
-        caption="Baseline: the commonest class at each place of the image, from the training labels.",
+        title=f"Validation on {report.num_images} streets that the network has not seen",
+        caption="Baseline: the most frequent class of the training labels at each pixel.",
     )
     table.add_column("class")
     for column in ("IoU %", "baseline IoU %", "share of pixels %"):
@@ -118,7 +118,7 @@ def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.tabl
 
 
 def write_picture(model: keras.Model, val: "tf.data.Dataset", path: pathlib.Path) -> None:
-    """Writes three validation images with their truth and their prediction side by side."""
+    """Writes three validation images beside their labels and predictions."""
     samples = [(image[0], label[0]) for image, label in val.take(3).as_numpy_iterator()]
     images, labels = zip(*samples, strict=True)
     predictions = [predict(model, image) for image in images]

@@ -1,4 +1,4 @@
-"""`keras-hrnet evaluate`: scores a network on labelled images, or a folder of predictions as Cityscapes does."""
+"""`keras-hrnet evaluate`: scores a network on labelled images, or predictions like the Cityscapes evaluator."""
 
 import pathlib
 from typing import Annotated
@@ -10,6 +10,7 @@ import typer
 from keras_hrnet.checkpoints import PublishedWeights, published_weights
 from keras_hrnet.cli import data_options, protocol
 from keras_hrnet.cli.data_options import DEFAULT_DATA_SET, DataOptions
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
 from keras_hrnet.evaluation import evaluate as evaluate_model
@@ -25,12 +26,12 @@ def evaluate(
     ] = None,
     data: data_options.Root = None,
     data_set: data_options.DataSetName = None,
-    split: Annotated[str, typer.Option(help="Which images.")] = "val",
+    split: Annotated[str, typer.Option(help="Name of the split to score.")] = "val",
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
         float | None,
-        typer.Option(help="Score the images of --images that this share, such as 0.2, leaves to validate."),
+        typer.Option(help="Score only this share of --images, such as 0.2: the one that `train` validates on."),
     ] = None,
     classes: protocol.ClassNames = None,
     ignore_label: data_options.IgnoreLabel = None,
@@ -43,43 +44,47 @@ def evaluate(
     average: protocol.Average = "official",
     hierarchical_scales: protocol.HierarchicalScales = None,
     batch_size: Annotated[int, typer.Option(help="Number of images of one size in a batch.", min=1)] = 1,
-    html: Annotated[pathlib.Path | None, typer.Option(help="Write a page with pictures, `.html`.")] = None,
-    examples: Annotated[int, typer.Option(help="Number of the worst and of the best images on the page.", min=0)] = 4,
+    html: Annotated[pathlib.Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
+    examples: Annotated[
+        int, typer.Option(help="Number of the best images and of the worst ones on the page.", min=0)
+    ] = 4,
     predictions: Annotated[
-        pathlib.Path | None, typer.Option(help="Instead of a network: a folder of label-id PNGs, scored as officially.")
+        pathlib.Path | None,
+        typer.Option(help="Instead of MODEL: a folder of label-id PNGs, scored like the official evaluator."),
     ] = None,
     ground_truth: Annotated[
         pathlib.Path | None, typer.Option(help="With --predictions: a Cityscapes root, or a folder of gtFine files.")
     ] = None,
     train_ids: Annotated[
-        bool, typer.Option("--train-ids", help="With --predictions: they hold train ids, 0 to 18.")
+        bool, typer.Option("--train-ids", help="With --predictions: the PNGs hold train ids, 0 to 18.")
     ] = False,
     instances: Annotated[
-        bool, typer.Option(help="With --predictions: iIoU too, which needs instanceIds files.")
+        bool, typer.Option(help="With --predictions: compute iIoU too, which needs instanceIds files.")
     ] = True,
     workers: Annotated[
         int | None, typer.Option(help="With --predictions: number of threads; all cores by default.", min=1)
     ] = None,
-    json_file: Annotated[pathlib.Path | None, typer.Option("--json", help="Also write the numbers to a file.")] = None,
+    json_file: Annotated[
+        pathlib.Path | None, typer.Option("--json", help="Write the scores to this file as well.")
+    ] = None,
 ) -> None:
-    """Score a network on labelled images, or a folder of predictions exactly as Cityscapes' own evaluator does."""
-    for name, path in (("--json", json_file), ("--html", html)):
-        if path is not None and not path.parent.is_dir():
-            raise FileNotFoundError(f"Received {name} {str(path)!r}. Expected its folder to be there. Make it first.")
+    """Score a network on labelled images, or a folder of predictions exactly like the Cityscapes evaluator."""
+    require_folder_of("--json", json_file)
+    require_folder_of("--html", html)
     console = rich.console.Console(highlight=False, soft_wrap=True)
     if predictions is not None or ground_truth is not None:
         if model is not None or None in (predictions, ground_truth) or html is not None:
             raise ValueError(
                 f"Received MODEL {model}, --predictions {predictions}, --ground-truth {ground_truth}, --html {html}. "
-                "Expected --predictions and --ground-truth, which make no page, or a model. Pass the one or the other."
+                "Expected --predictions and --ground-truth, for which there is no page, or a model. Pass either."
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
         model = _given(model)
         if (data is None) == (images is None):
             raise ValueError(
-                f"Received --data {data}, --images {images} and --masks {masks}. Expected --data, or the two others. "
-                "Pass the one or the other."
+                f"Received --data {data}, --images {images} and --masks {masks}. Expected --data alone, or --images "
+                "and --masks. Pass either."
             )
         network = protocol.open_network(model, hierarchical_scales, classes)
         if images is not None:
@@ -127,7 +132,7 @@ def official_scores(
 
 
 def published_scores(model: keras.Model) -> list[PublishedWeights]:
-    """Lists the weights with a score that are published for a network on Cityscapes."""
+    """Lists the published weights of a network on Cityscapes that have a score."""
     head = head_of(model)
     return [
         row

@@ -1,4 +1,4 @@
-"""`keras-hrnet export`: a trained network becomes a file for the phone, the server or the browser."""
+"""`keras-hrnet export`: exports a trained network for the phone, the server or the browser."""
 
 import pathlib
 from typing import Annotated
@@ -18,7 +18,7 @@ from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import num_channels
 from keras_hrnet.replacing import replacing
 
-# As many as `export_tflite` takes the ranges of values from.
+# The number of images from which `export_tflite` learns the ranges of values.
 NUM_PHOTOS = 64
 
 
@@ -28,37 +28,39 @@ def export(
         pathlib.Path,
         typer.Argument(help="What to write: `.tflite`, `.onnx`, `.keras` (optimised), or a folder (SavedModel)."),
     ],
-    size: Annotated[str | None, typer.Option(help="Height and width of the images; `.tflite` needs them.")] = None,
+    size: Annotated[str | None, typer.Option(help="Height and width of the images; required for `.tflite`.")] = None,
     precision: Annotated[
         str, typer.Option(help="`.tflite`: float32, float16, dynamic, int8, int16x8 or mixed.")
     ] = "float32",
     answer: Annotated[str, typer.Option(help="`.tflite`: logits, logits_stride4, labels or probabilities.")] = "logits",
     input_dtype: Annotated[str, typer.Option(help="`.tflite` and `.onnx`: float32 or uint8 pixels.")] = "float32",
-    batch_size: Annotated[int | None, typer.Option(help="`.tflite` and `.onnx`: images at once.", min=1)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="`.tflite` and `.onnx`: number of images in a batch.", min=1)
+    ] = None,
     data: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Root of a known data set, or of what `data pack` wrote: int8 learns ranges from its crops."),
+        typer.Option(help="Root of a known data set, or the folder that `data pack` wrote, to calibrate on its crops."),
     ] = None,
     data_set: data_options.DataSetName = None,
-    photos: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of photos.")] = None,
+    photos: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of photos to calibrate on.")] = None,
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
-        float | None, typer.Option(help="The share of --images that validates, and is not used here.")
+        float | None, typer.Option(help="Share of --images that `train` validates on; it is not used to calibrate.")
     ] = None,
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure what each layer loses.")
+        bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure the error of each layer.")
     ] = False,
     hierarchical_scales: HierarchicalScales = None,
     classes: ClassNames = None,
 ) -> None:
-    """Export a network, and run and compare with Keras what was written; nothing is kept that differs."""
+    """Export a network, run the file, and compare it with Keras; a file that differs is not kept."""
     if output.resolve() == model.resolve():
         raise ValueError(
-            f"Received {str(output)!r} as the network and as the file to write. Expected another name: an exported "
+            f"Received {str(output)!r} as the network and as the file to write. Expected another name, as an exported "
             "network cannot be trained further. Pass one."
         )
     kind = output.suffix
@@ -74,11 +76,13 @@ def export(
     given = [source for source in (data, photos, images) if source is not None]
     if len(given) > 1:
         raise ValueError(
-            f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out the "
-            f"other{'s' if len(given) > 2 else ''}."
+            f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out "
+            f"the other{'s' if len(given) > 2 else ''}."
         )
     if image_size is None and (kind == ".tflite" or given):
-        raise ValueError("Received no --size. Expected one: the file or its images have fixed sizes. Pass 512x1024.")
+        raise ValueError(
+            "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
+        )
     network = load_network(model, hierarchical_scales, classes)
     console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
     tell_missing_names(network, console)
@@ -106,13 +110,13 @@ def export(
 
 
 def _check_options(kind, **given):
-    """Refuses options that the kind of file does not have."""
+    """Refuses options that do not apply to the kind of file."""
     known = {".tflite": set(given), ".onnx": {"input_dtype", "batch_size"}}.get(kind, set())
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:
         raise ValueError(
-            f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected options that it has. Leave them "
-            "out, or write a name that ends in .tflite."
+            f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected options that apply to it. Leave "
+            "them out, or write a file whose name ends in .tflite."
         )
 
 
@@ -127,11 +131,11 @@ def _images(network, described, photos, size):
 
 
 def _fitted(image, size):
-    """Cuts the middle out of a photo, as large as its shape allows, and scales it to (height, width)."""
+    """Crops the centre of a photo, as large as its shape allows, and resizes it to (height, width)."""
     scale = min(length / wanted for length, wanted in zip(image.shape, size, strict=False))
     height, width = (min(length, round(wanted * scale)) for length, wanted in zip(image.shape, size, strict=False))
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     middle = np.moveaxis(image[top : top + height, left : left + width], -1, 0)
-    # Pillow resizes each channel by itself, and knows pictures of up to four.
+    # Pillow resizes each channel independently, and supports at most four.
     pictures = (PIL.Image.fromarray(channel).resize(size[::-1], PIL.Image.Resampling.BILINEAR) for channel in middle)
     return np.stack([np.asarray(picture) for picture in pictures], axis=-1)

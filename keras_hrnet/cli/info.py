@@ -1,4 +1,4 @@
-"""`keras-hrnet info`: the networks, their size and their work, and the published weights."""
+"""`keras-hrnet info`: lists the networks with their size and cost, and the published weights."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from keras_hrnet.suggestion import suggestion
 
 LEGEND = (
     'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
-    "and checked. Scores are at a single scale, not flipped, unless they say so. Resize: nearest, or bilinear with "
+    "and checked. Scores are at a single scale without flipping, unless they say so. Resize: nearest, or bilinear with "
     "align_corners=False (half) or True (corners). Licence: * is that of the repository beside the weights; data sets "
-    "have terms of their own. Checked: by SHA-256, or partly by its first 8 digits. †: no direct address, by hand. "
-    "‡: for BGR pixels. HRF-: HRFormer. –: no source states it."
+    "have terms of their own. Checked: by SHA-256, or partly, by its first 8 digits. †: no direct address; fetch it by "
+    "hand. ‡: for BGR pixels. HRF-: HRFormer. –: no source states it."
 )
 
 
 def info(
     size: Annotated[str, typer.Option(help="Height and width of the image, in pixels.")] = "512x1024",
-    classes: Annotated[int, typer.Option(help="Classes that are told apart.", min=1)] = 19,
+    classes: Annotated[int, typer.Option(help="Number of classes.", min=1)] = 19,
     head: Annotated[str, typer.Option(help=f"One of {', '.join(HEADS)}.")] = "fcn",
-    ocr_channels: Annotated[str, typer.Option(help="Of ocr and hierarchical.")] = "512,256",
-    scales: Annotated[str, typer.Option(help="Of hierarchical.")] = "0.5,1",
+    ocr_channels: Annotated[str, typer.Option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
+    scales: Annotated[str, typer.Option(help="Scales of the head hierarchical.")] = "0.5,1",
     weights: Annotated[bool, typer.Option("--weights", help="List the published weights instead.")] = False,
-    dataset: Annotated[str | None, typer.Option(help="Only the weights of this data set.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="List only the published weights of this data set.")] = None,
 ) -> None:
     """Print the networks with their parameters and multiplications, or the published weights."""
     if weights or dataset:
@@ -47,7 +47,7 @@ def print_networks(
     """Prints the networks with their cost.
 
     Raises:
-        ValueError: if there is no such head, or the numbers are not its own.
+        ValueError: if there is no such head, or it does not accept the numbers.
     """
     if head not in HEADS:
         advice = suggestion(head, HEADS) or " Pass one of them."
@@ -78,16 +78,16 @@ def print_weights(dataset: str | None = None) -> None:
     """Prints the published weights, a table for each data set.
 
     Args:
-        dataset: print those of this data set alone.
+        dataset: print only those of this data set; None prints all.
 
     Raises:
-        ValueError: if there are none of that data set.
+        ValueError: if there are no weights of that data set.
     """
     rows = published_weights()
     datasets = list(dict.fromkeys(row.dataset for row in rows))
     if dataset is not None and dataset not in datasets:
         raise ValueError(
-            f"Received --dataset {dataset!r}. Expected one that there are published weights of: "
+            f"Received --dataset {dataset!r}. Expected a data set with published weights: "
             f"{', '.join(datasets)}.{suggestion(dataset, datasets) or ' Pass one of them, or leave it out.'}"
         )
     console = rich.console.Console()
@@ -100,7 +100,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
     """Makes a table of published weights.
 
     Args:
-        dataset: what all of them were trained on.
+        dataset: the data set that all of them were trained on.
         rows: the `PublishedWeights`.
 
     Returns:
@@ -127,17 +127,17 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
 
 
 def resizing(row: PublishedWeights) -> str:
-    """Says in a word how the network of a published file enlarges maps."""
+    """Returns in a word how the network of a published file upsamples maps."""
     if row.interpolation == "nearest":
         return "nearest"
     return {True: "corners", False: "half", None: "–"}[row.align_corners]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Reads "512x1024" as (height, width).
+    """Parses "512x1024" as (height, width).
 
     Raises:
-        ValueError: if it is written another way.
+        ValueError: if it has another format.
     """
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
@@ -146,10 +146,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
-    """Reads "512,256" or "0.5,1" as a tuple of numbers.
+    """Parses "512,256" or "0.5,1" as a tuple of numbers.
 
     Raises:
-        ValueError: if it is written another way.
+        ValueError: if it has another format.
     """
     try:
         return tuple(int(word) if word.strip().isdigit() else float(word) for word in text.split(","))

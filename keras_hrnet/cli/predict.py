@@ -1,4 +1,4 @@
-"""`keras-hrnet predict`: photos in, pictures of their classes out; or what the Cityscapes test server takes."""
+"""`keras-hrnet predict`: segments photos, or writes a submission to the Cityscapes test server."""
 
 import pathlib
 from typing import Annotated
@@ -9,6 +9,7 @@ import rich.console
 import typer
 
 from keras_hrnet.cli import protocol
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
@@ -17,9 +18,9 @@ from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import replacing
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
-"""What `--show` takes; `keras_hrnet.predict` calls it so too, but for the hyphen."""
+"""What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
 
-# A name that ends so is that of a file; any other is that of a folder.
+# A name with one of these suffixes is that of a file; any other is that of a folder.
 FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -30,17 +31,20 @@ def predict(
     ],
     photos: Annotated[
         list[pathlib.Path],
-        typer.Argument(help="Photos, PNG or JPEG, and folders; with --submission a Cityscapes root."),
+        typer.Argument(help="Photos, and folders of photos; with --submission, a Cityscapes root."),
     ],
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="A folder, or for one photo a file, .png or .npy. By default next to the photo, with `_segmented` "
-            "in its name; for a folder, a folder next to it."
+            help="A folder, or for one photo a file, .png or .npy. By default, the result is next to the photo, with "
+            "`_segmented` in its name; for a folder, it is a folder next to it."
         ),
     ] = None,
     show: Annotated[
-        str, typer.Option(help="overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`).")
+        str,
+        typer.Option(
+            help="What to write: overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`)."
+        ),
     ] = "overlay",
     legend: Annotated[bool, typer.Option("--legend", help="Add a legend with the class names to overlays.")] = False,
     classes: protocol.ClassNames = None,
@@ -52,12 +56,13 @@ def predict(
     hierarchical_scales: protocol.HierarchicalScales = None,
     batch_size: Annotated[int, typer.Option(help="Number of photos of one size in a batch.", min=1)] = 1,
     submission: Annotated[
-        pathlib.Path | None, typer.Option(help="Write label ids of a Cityscapes split as a zip for the test server.")
+        pathlib.Path | None,
+        typer.Option(help="Write the label ids of a Cityscapes split as a zip for the test server."),
     ] = None,
-    split: Annotated[str, typer.Option(help="With --submission: the split.")] = "test",
+    split: Annotated[str, typer.Option(help="With --submission: the name of the split.")] = "test",
     partial: Annotated[bool, typer.Option("--partial", help="With --submission: accept missing images.")] = False,
 ) -> None:
-    """Segment photos, and write the classes as pictures of the photos' sizes."""
+    """Segment photos, and write pictures of their classes in the size of each photo."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     options = protocol.read_options(scales, flip, tile, overlap, average)
@@ -76,17 +81,17 @@ def predict(
 def write_pictures(
     segmenter: Segmenter, targets: dict[pathlib.Path, pathlib.Path], output: str, legend: bool, batch_size: int
 ) -> None:
-    """Predicts photos and writes each result as soon as it is there; a photo that cannot be used stops no other.
+    """Predicts photos and writes each result at once; a photo that cannot be used does not stop the others.
 
     Args:
         segmenter: the network under a protocol.
-        targets: where the result of each photo goes.
+        targets: the file for the result of each photo.
         output: as in `keras_hrnet.predict`.
         legend: as in `keras_hrnet.predict`.
         batch_size: number of photos of one size in a batch.
 
     Raises:
-        ValueError: after all others are written, if some could not be read, or are too small.
+        ValueError: after all others are written, if some photos could not be read, or are too small.
     """
     console, errors = rich.console.Console(soft_wrap=True, highlight=False), []
     results = predictions(segmenter, targets, output=output, legend=legend, batch_size=batch_size)
@@ -115,20 +120,20 @@ def write_pictures(
 def name_targets(
     photos: list[pathlib.Path], output: pathlib.Path | None, ending: str
 ) -> dict[pathlib.Path, pathlib.Path]:
-    """Decides where the result of each photo goes.
+    """Decides where the result of each photo is written.
 
     Args:
         photos: files and folders.
-        output: a file with that ending for one photo, else a folder; None for places beside the photos.
-        ending: of the files to write.
+        output: a file with that suffix for one photo, else a folder; None for places beside the photos.
+        ending: the suffix of the files to write, with its dot.
 
     Returns:
         The paths by photo, in order.
 
     Raises:
         FileNotFoundError: if a photo, a folder or the output's folder is missing.
-        ValueError: if the output has another ending, several photos are to go into one file, two into the same, or one
-            into a photo.
+        ValueError: if the output has another ending, several photos would be written to one file, or a photo would be
+            replaced.
     """
     places = {}
     for path in photos:
@@ -139,8 +144,7 @@ def name_targets(
             raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a photo or a folder. Check the name.")
         else:
             places[path] = output or path.parent
-    if output is not None and not output.parent.is_dir():
-        raise FileNotFoundError(f"Received --output {str(output)!r}. Expected its folder to be there. Make it first.")
+    require_folder_of("--output", output)
     if output is not None and output.suffix.lower() in FILE_ENDINGS and not output.is_dir():
         if output.suffix.lower() != ending:
             raise ValueError(
@@ -148,7 +152,7 @@ def name_targets(
             )
         if len(photos) > 1 or photos[0].is_dir():
             raise ValueError(
-                f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Name one, or pass one "
+                f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Pass one, or a single "
                 "photo."
             )
         return _checked({photos[0]: output})
@@ -158,8 +162,8 @@ def name_targets(
         targets = {photo: place / f"{photo.name}{suffix}{ending}" for photo, place in places.items()}
     if len(set(targets.values())) < len(targets):
         raise ValueError(
-            f"Received photos of the same name in several folders for the output {output}. Expected different names. "
-            "Pass the folders one by one, or the folder above them."
+            f"Received photos with the same name from several folders for the output {output}. Expected different "
+            "names. Pass the folders one by one, or their common parent folder."
         )
     return _checked(targets)
 
@@ -170,6 +174,6 @@ def _checked(targets):
         if target.resolve() in photos:
             raise ValueError(
                 f"Received photos that the output would replace, such as {str(target)!r}. Expected another place for "
-                "it. Pass another --output."
+                "the output. Pass another --output."
             )
     return targets

@@ -8,15 +8,15 @@ import rich.progress
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
-    """Shows a bar with the number of things done, their rate and the time left.
+    """Shows a bar with the number of items done, the time elapsed and the time left.
 
     Args:
         description: what is being done.
-        total: how many things there are to do.
-        unit: what a thing is called, in the plural.
+        total: number of items.
+        unit: the name of the items, in the plural.
 
     Yields:
-        A function to call after each.
+        A function to call after each item.
     """
     columns = (
         rich.progress.TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""The options of inference that `evaluate` and `predict` share, and the network that they load."""
+"""The inference options that `evaluate` and `predict` share, and the network that they load."""
 
 import os
 import pathlib
@@ -20,37 +20,37 @@ from keras_hrnet.models.interface import check_weights
 from keras_hrnet.models.network import checked_classes, own_classes
 
 EXPORTED = tuple(kind.suffix for kind in FORMATS.values() if kind.suffix)
-"""The endings of exported files; a SavedModel is a folder."""
+"""The suffixes of exported files; a SavedModel is a folder."""
 
-Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged: 0.5,0.75,1.")]
+Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged, such as 0.5,0.75,1.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
-Tile = Annotated[str | None, typer.Option(help="Height and width of tiles to predict one by one: 1024x2048.")]
+Tile = Annotated[str | None, typer.Option(help="Height and width of tiles to predict one by one, such as 1024x2048.")]
 Overlap = Annotated[int | None, typer.Option(help="Pixels by which tiles overlap; a quarter of a tile by default.")]
-Average = Annotated[str, typer.Option(help="official (sum of exp(logits), as published) or probabilities.")]
+Average = Annotated[str, typer.Option(help="What to average: official (exp(logits), as published) or probabilities.")]
 HierarchicalScales = Annotated[
-    str | None, typer.Option(help="Scales that a hierarchical network combines inside: 0.5,1,2.")
+    str | None, typer.Option(help="Scales that a hierarchical network combines, such as 0.5,1,2.")
 ]
 ClassNames = Annotated[
     str | None,
     typer.Option(
         "--classes",
-        help=f"Class names by comma, or a data set ({', '.join(DATA_SETS)}), for a network without class names.",
+        help=f"Class names separated by commas, or a data set ({', '.join(DATA_SETS)}), if the network has none.",
     ),
 ]
 
 
 def read_options(scales: str, flip: bool, tile: str | None, overlap: int | None, average: str) -> dict[str, Any]:
-    """Reads the options as `keras_hrnet.evaluate` and `keras_hrnet.predict` take them.
+    """Parses the options into arguments of `keras_hrnet.evaluate` and `keras_hrnet.predict`.
 
     Args:
-        scales: numbers with commas between them.
+        scales: numbers separated by commas.
         flip: whether to average with the prediction for the mirrored image.
         tile: "HEIGHTxWIDTH".
         overlap: in pixels.
         average: "official" or "probabilities".
 
     Raises:
-        ValueError: if numbers or a size cannot be read.
+        ValueError: if numbers or a size cannot be parsed.
     """
     return {
         "scales": parse_numbers(scales),
@@ -68,21 +68,23 @@ def load_network(
 
     Args:
         path: a `.keras` file.
-        hierarchical_scales: scales for a network with `head="hierarchical"`, with commas between them; None leaves it
-            as it was saved.
-        classes: class names for a network without, as `parse_classes` reads them.
+        hierarchical_scales: scales for a network with `head="hierarchical"`, separated by commas; None keeps those that
+            it was saved with.
+        classes: class names for a network that has none, as `parse_classes` parses them.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no saved Keras model, has no scales of its own, has other classes, or has weights that are
-            NaN or infinite.
+        ValueError: if it is not a saved Keras model, is not hierarchical although scales are given, has other classes,
+            or has weights that are NaN or infinite.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
     check_not_mistaken(path)
     if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
-        raise ValueError(f"{path} is no saved Keras model, or is cut short. Expected a `.keras` file. Save it anew.")
+        raise ValueError(
+            f"{path} is not a saved Keras model, or is incomplete. Expected a `.keras` file. Save the model again."
+        )
     model = keras.models.load_model(path, compile=False)
     check_weights(model)
     if classes is not None:
@@ -101,7 +103,7 @@ def open_network(
         classes: as in `load_network`.
 
     Raises:
-        FileNotFoundError: if there is nothing.
+        FileNotFoundError: if there is no such file or folder.
         ValueError: as `load_network` and `ExportedNetwork`.
     """
     path = pathlib.Path(path)
@@ -114,18 +116,20 @@ def open_network(
 
 
 def tell_missing_names(network: keras.Model | ExportedNetwork, console: rich.console.Console) -> None:
-    """Says how to name the classes of a network that has no names for them."""
+    """Prints how to name the classes of a network whose classes have no names."""
     known = own_classes(network)
     if known is None or not known.are_named:
-        text = f"The classes of {network.name} have no names. Name them: --classes road,sky,… or cityscapes."
+        text = (
+            f"The classes of {network.name} have no names. Name them with --classes road,sky,… or --classes cityscapes."
+        )
         console.print(text, markup=False, highlight=False)
 
 
 def name_classes(model: keras.Model | ExportedNetwork, classes: Classes) -> None:
-    """Names the classes of a network that has no names, with what --classes says.
+    """Gives a network whose classes have no names the classes of --classes.
 
     Raises:
-        ValueError: if it has other names, or another number of classes.
+        ValueError: if its classes have other names, or it has another number of classes.
     """
     own = own_classes(model)
     if own is None or not own.are_named:

@@ -1,4 +1,4 @@
-"""The network that a training starts from: new, saved, or of the backbone of weights of other classes."""
+"""The network that a training starts from: new, saved, or with the backbone of weights for other classes."""
 
 import pathlib
 import re
@@ -20,7 +20,7 @@ from keras_hrnet.suggestion import suggestion
 
 
 def check_network(name: str) -> None:
-    """Refuses a name that is neither of a `.keras` file nor of a published network."""
+    """Refuses a name that is neither a `.keras` file nor a network."""
     if name.endswith(".keras") or name in models.VARIANTS:
         return
     raise ValueError(
@@ -34,13 +34,13 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
 
     Args:
         made: the options of the command.
-        classes: those of the data. A file of other classes, or with another head, gives its backbone alone.
+        classes: those of the data. Of weights for other classes, or for another head, only the backbone is used.
 
     Returns:
-        The network, and a sentence on what was not taken from a file; None if everything was.
+        The network, and a sentence that says which weights were not used; None if all were.
 
     Raises:
-        ValueError: if the network or the weights do not fit.
+        ValueError: if there is no such network, or the weights do not fit it.
         FileNotFoundError: if a file is missing.
     """
     count, weights = len(classes.names), made["weights"]
@@ -50,7 +50,7 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
         return _from_saved(made, classes)
     if weights in (None, "imagenet"):
         return _new(made, count, weights), None
-    # Without a head, a file of any classes is found, for its backbone.
+    # Without a head, weights for any classes are found, whose backbone can be used.
     chosen = choose_weights(weights, made["network"], None, count)
     if chosen.published is None:
         options = describe_checkpoint(chosen.path).options
@@ -67,17 +67,17 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
 
 
 def _difference(head, num_classes, known, own_head, classes):
-    """Says in what the head of a file is not the one to train; None where it is."""
+    """Says how the head of a file differs from the one to train; None if it does not."""
     if head != own_head:
-        return f"the head {head!r} and not {own_head!r}"
+        return f"the head {head!r} instead of {own_head!r}"
     if num_classes != len(classes.names):
-        return f"{num_classes} classes and not {len(classes.names)}"
+        return f"{num_classes} classes instead of {len(classes.names)}"
     difference = known and known.are_named and classes.are_named and known.first_difference(classes)
     return f"the class {difference[1]!r} where the data has {difference[2]!r}" if difference else None
 
 
 def _backbone_alone(weights, difference):
-    return f"Of --weights {weights} the backbone is kept, and the head is new: the file has {difference}."
+    return f"Only the backbone of --weights {weights} is used, and the head is new: the file has {difference}."
 
 
 def _upsampling_as(made, align_corners):

@@ -1,4 +1,4 @@
-"""What the Cityscapes test server takes: a zip of label ids, one PNG an image."""
+"""Submissions to the Cityscapes test server: a zip of label ids, with a PNG for each image."""
 
 import io
 import pathlib
@@ -7,6 +7,7 @@ import zipfile
 import PIL.Image
 import rich.console
 
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.splits import list_images
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
@@ -36,28 +37,29 @@ def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, 
             are not as many as published.
     """
     if path.suffix != ".zip":
-        raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Give it one.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"Received --submission {str(path)!r}. Expected its folder to be there. Make it first.")
+        raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Pass one.")
+    require_folder_of("--submission", path)
     if len(roots) != 1:
-        raise ValueError(f"Received {len(roots)} paths with --submission. Expected one Cityscapes root. Pass that.")
+        raise ValueError(
+            f"Received {len(roots)} paths with --submission. Expected one Cityscapes root. Pass only that."
+        )
     images = list_images(roots[0], CITYSCAPES, split)
     published = CITYSCAPES.num_images[split]
     if len(images) != published and not partial:
         raise ValueError(
             f"{roots[0]} has {len(images)} images of the split {split!r}. Expected the published {published}, as the "
-            "server takes no fewer. Unpack leftImg8bit_trainvaltest.zip there, or pass --partial for a trial."
+            "server accepts no fewer. Unpack leftImg8bit_trainvaltest.zip there, or pass --partial for a trial."
         )
     return images
 
 
 def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[pathlib.Path], batch_size: int) -> None:
-    """Predicts the images of a split, and writes their label ids as a zip: whole, or not at all.
+    """Predicts the images of a split, and writes their label ids as a zip, or no file if that fails.
 
     Args:
         path: the zip to write.
         segmenter: the network under a protocol.
-        images: those of the split.
+        images: the images of the split.
         batch_size: number of images in a batch.
 
     Raises:
@@ -67,7 +69,7 @@ def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[path
     results = predictions(segmenter, images, output="label_ids", batch_size=batch_size)
     with (
         replacing(path) as part,
-        zipfile.ZipFile(part, "w") as archive,  # PNG files do not get smaller.
+        zipfile.ZipFile(part, "w") as archive,  # Compression would not make PNG files smaller.
         progress_bar("Segmenting", len(images), "images") as advance,
     ):
         for image, label_ids in results:

@@ -1,4 +1,4 @@
-"""`keras-hrnet train`: a network, a data set and a recipe become a trained network."""
+"""`keras-hrnet train`: trains a network on a data set by a recipe."""
 
 import dataclasses
 import pathlib
@@ -35,45 +35,63 @@ def train(
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
-    cache: Annotated[str | None, typer.Option(help="Keep decoded training pixels: in 'memory' or a folder.")] = None,
-    network: Annotated[str, typer.Option(help="HRNetW18Small to HRNetW64, or a `.keras` file.")] = "HRNetW48",
-    head: Annotated[str, typer.Option(help=f"One of {HEAD_NAMES}.")] = "fcn",
-    ocr_channels: Annotated[str, typer.Option(help="Widths of ocr and hierarchical.")] = "512,256",
+    cache: Annotated[
+        str | None, typer.Option(help="Where to keep decoded training pixels: 'memory' or a folder.")
+    ] = None,
+    network: Annotated[
+        str, typer.Option(help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file.")
+    ] = "HRNetW48",
+    head: Annotated[str, typer.Option(help=f"Head of the network: one of {HEAD_NAMES}.")] = "fcn",
+    ocr_channels: Annotated[str, typer.Option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
     weights: Annotated[
-        str | None, typer.Option(help="imagenet, cityscapes, or a file to start from; of other classes, its backbone.")
+        str | None,
+        typer.Option(
+            help="Weights to start from: imagenet, cityscapes, or a file. Of weights for other classes, only the "
+            "backbone is used."
+        ),
     ] = None,
     align_corners: Annotated[
-        bool | None, typer.Option(help="How maps are upsampled; by default as the weights need.")
+        bool | None,
+        typer.Option(help="Whether bilinear upsampling aligns the corner pixels; by default, as the weights require."),
     ] = None,
-    remat: Annotated[bool, typer.Option("--remat", help="Save memory by computing maps twice.")] = False,
-    dtype: Annotated[str, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = "float32",
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}; --show prints it.")] = "cityscapes",
+    remat: Annotated[
+        bool, typer.Option("--remat", help="Save memory by computing maps again in the backward pass.")
+    ] = False,
+    dtype: Annotated[str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
+    recipe: Annotated[
+        str, typer.Option(help=f"Recipe of the training, which --show prints: one of {', '.join(RECIPES)}.")
+    ] = "cityscapes",
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Another value for a setting: learning_rate=0.02. Can be repeated."),
+        typer.Option("--set", help="Change a setting of the recipe, such as learning_rate=0.02. Can be repeated."),
     ] = None,
     run_dir: Annotated[
-        pathlib.Path | None, typer.Option(help="Folder to write to, or of the run to resume; by default one in runs/.")
+        pathlib.Path | None,
+        typer.Option(help="Folder of the run, to start or to resume; by default, a folder in runs/."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, crops and dropout.")] = 0,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Deterministic operations: equal runs give equal weights.")
+        bool,
+        typer.Option("--deterministic", help="Use deterministic operations, so that equal runs give equal weights."),
     ] = False,
-    save_minutes: Annotated[float, typer.Option(help="Time between saves; 0 saves after each step.")] = 10.0,
+    save_minutes: Annotated[float, typer.Option(help="Minutes between saves; 0 saves after each step.")] = 10.0,
     stop_on_full_disk: Annotated[
-        bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, rather than warn.")
+        bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, instead of a warning.")
     ] = False,
-    devices: Annotated[int, typer.Option(help="Devices of this machine that share each batch; 0 for all.")] = 1,
+    devices: Annotated[
+        int, typer.Option(help="Number of devices of this machine that share each batch; 0 for all.")
+    ] = 1,
     hosts: Annotated[
-        str | None, typer.Option(help="Instead: processes that do, host:port of each, separated by commas.")
+        str | None,
+        typer.Option(help="Instead: the host:port of each process that shares each batch, separated by commas."),
     ] = None,
-    process: Annotated[int | None, typer.Option(help="Which of --hosts this process is, from 0.")] = None,
-    repeat: Annotated[pathlib.Path | None, typer.Option(help="The run.json of a run to repeat.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and stop.")] = False,
+    process: Annotated[int | None, typer.Option(help="Index of this process in --hosts, from 0.")] = None,
+    repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
-    """Train a network by a recipe, and keep weights, curves and all that a repetition needs in the folder of the run.
+    """Train a network by a recipe, and write weights, curves and all that a repetition needs to the folder of the run.
 
-    An interrupted run resumes from its last save when the same command is run again; SIGTERM saves first.
+    An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
     console = rich.console.Console()
     settings = dict(map(parse_setting, setting or ()))
@@ -122,7 +140,7 @@ def train(
     if process:
         return
     if hosts or devices != 1:
-        # The network and the data of before belong to devices and processes that are gone.
+        # The network and the data above belong to devices and processes that no longer exist.
         (model, _), validation = starting_network(made, validation.classes), data_sets.validation()
         model.set_weights(weights)
         model.classes = trained_classes
@@ -130,13 +148,13 @@ def train(
 
 
 class DataSets:
-    """The data of a training, by the options that name it.
+    """The data of a training, as the options of the command describe it.
 
     Args:
         made: the options of the command.
 
     Raises:
-        ValueError: if they name no data, or two, or none to validate on.
+        ValueError: if they describe no data, two data sets, or no data to validate on.
     """
 
     def __init__(self, made: dict[str, Any]):
@@ -145,12 +163,12 @@ class DataSets:
         self.cache = made["cache"]
         if not self.options.has_validation:
             raise ValueError(
-                f"Received --images {self.options.images} without images to validate on. Expected some, by which the "
-                "best network is chosen. Pass --val-images and --val-masks, or --val-share 0.2."
+                f"Received --images {self.options.images} without images to validate on. Expected some, as the best "
+                "network is selected by its validation mIoU. Pass --val-images and --val-masks, or --val-share 0.2."
             )
 
     def training(self, recipe: Recipe, seed: int) -> "tf.data.Dataset":
-        """Makes the training data of a recipe, with the crop and the batch that fit the images if it leaves them."""
+        """Makes the training data of a recipe; crop and batch follow from the images where the recipe has None."""
         arguments = {"seed": seed, "cache": self.cache}
         if None in (recipe.crop_size, recipe.batch_size):
             whole = self.options.dataset("train", augment=False, shard=(0, 1))
@@ -158,7 +176,7 @@ class DataSets:
         return self.options.dataset("train", **arguments, **recipe.data_arguments())
 
     def validation(self) -> "tf.data.Dataset":
-        """Makes the validation data: whole images, one for each device."""
+        """Makes the validation data: batches of whole images, one for each device."""
         return self.options.dataset("val", augment=False, batch_size=num_devices())
 
 
@@ -166,8 +184,8 @@ def _repeatable(path):
     run = read_run(path)
     if run["notes"] is None:
         raise ValueError(
-            f"{path} is of a training that Python code began. Expected one of this command, which notes how it made "
-            "network and data. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
+            f"{path} is of a training that was started from Python. Expected a run of this command, which records how "
+            "it made network and data. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
         )
     return run
 
@@ -176,7 +194,7 @@ def _check_same(run, training, validation):
     for name, dataset in (("train", training), ("val", validation)):
         if dataset.fingerprint != run[name]["fingerprint"]:
             raise ValueError(
-                f"The {name} data are not the files of the run to repeat: they have the fingerprint "
-                f"{dataset.fingerprint[:12]}…, and the run's had {run[name]['fingerprint'][:12]}…. Expected the same. "
-                "Put the files back, or train anew without --repeat."
+                f"The {name} data are not the files of the run to repeat: their fingerprint is "
+                f"{dataset.fingerprint[:12]}…, and that of the run is {run[name]['fingerprint'][:12]}…. Expected the "
+                "same files. Restore them, or start a new training without --repeat."
             )

@@ -143,7 +143,7 @@ def test_what_is_there_is_replaced_on_request_only(run, file, tmp_path):
     (tmp_path / "out.keras").write_text("precious")
     result = run(file, tmp_path / "out.keras")
     assert isinstance(result.exception, FileExistsError)
-    assert "is there already. Expected a new name. Pass one, or --overwrite." in str(result.exception)
+    assert "exists already. Expected a new name. Pass one, or --overwrite." in str(result.exception)
     assert (tmp_path / "out.keras").read_text() == "precious"
     assert run(file, tmp_path / "out.keras", "--overwrite").exit_code == 0
     assert zipfile.is_zipfile(tmp_path / "out.keras")
@@ -164,7 +164,7 @@ def test_a_failed_save_leaves_what_was_there(run, file, tmp_path, monkeypatch):
 def test_a_wrong_output_is_refused_before_anything_is_read(run, tmp_path):
     missing = tmp_path / "nowhere.pth"
     assert "Expected a name that ends in .keras" in str(run(missing, tmp_path / "out.h5").exception)
-    assert "Expected its folder to be there" in str(run(missing, tmp_path / "no" / "out.keras").exception)
+    assert "Expected its folder to exist" in str(run(missing, tmp_path / "no" / "out.keras").exception)
     assert "nowhere.pth'. Expected a file there" in str(run(missing, tmp_path / "out.keras").exception)
 
 

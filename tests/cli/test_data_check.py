@@ -71,7 +71,7 @@ def test_all_findings_are_written_as_json(root, tmp_path):
 def test_a_missing_folder_for_the_json_is_told_before_the_check(root, tmp_path):
     result = run(root, "--json", tmp_path / "nowhere/found.json")
     assert isinstance(result.exception, FileNotFoundError)
-    assert "Expected its folder to be there" in str(result.exception)
+    assert "Expected its folder to exist" in str(result.exception)
 
 
 def test_folders_of_ones_own_are_checked(root, tmp_path):
@@ -143,4 +143,4 @@ def test_a_known_data_set_is_checked_by_its_row(tmp_path):
 def test_either_a_root_or_two_folders_are_asked_for(arguments):
     result = run(*arguments)
     assert isinstance(result.exception, ValueError)
-    assert "Expected ROOT alone, or --images and --masks together" in str(result.exception)
+    assert "Expected ROOT alone, or --images and --masks. Pass either." in str(result.exception)

@@ -56,7 +56,7 @@ def test_train_and_val_are_packed_and_it_says_how_to_use_them(run, root, tmp_pat
 def test_packing_again_keeps_what_is_there(run, root, tmp_path):
     run(root, tmp_path / "out", "--split", "train")
     result = run(root, tmp_path / "out", "--split", "train", "--split", "val")
-    assert "3 samples in 1 shards (1 were there)" in result.output
+    assert "3 samples in 1 shards (1 existed already)" in result.output
     assert "1 samples in 1 shards, " in result.output
 
 
@@ -87,7 +87,7 @@ def test_a_damaged_file_stops_it_or_is_left_out_and_named(run, root, tmp_path):
     assert isinstance(result.exception, ValueError)
     assert str(label) in str(result.exception)
     result = run(root, tmp_path / "out", "--split", "train", "--skip-damaged")
-    assert "1 of 4 pairs cannot be used and are left out:\n" in result.output
+    assert "1 of 4 pairs cannot be used and are skipped:\n" in result.output
     assert str(label) in result.output
     assert "3 samples in 1 shards" in result.output
 

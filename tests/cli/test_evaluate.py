@@ -102,7 +102,10 @@ def test_classes_without_names_are_told_and_their_number_names_nothing(invoke, s
     values = ("--id-map", "0:0,255:1", "--ignore-label", "7")
     result = invoke("evaluate", tmp_path / "two.keras", *own_data, *values, "--classes", 2)
     assert result.exit_code == 0, result.exception
-    assert "The classes of HRNetW18Small have no names. Name them: --classes road,sky,…" in result.output
+    assert (
+        "The classes of HRNetW18Small have no names. Name them with --classes road,sky,… or --classes cityscapes."
+        in result.output
+    )
     network.classes = ["background", "leaf"]
     network.save(tmp_path / "two.keras")
     result = invoke("evaluate", tmp_path / "two.keras", *own_data, *values, "--classes", 2)
@@ -164,9 +167,9 @@ def test_predictions_are_scored_as_officially(invoke, predictions, streets, tmp_
     [
         ((), "Received neither a MODEL nor --predictions"),
         (("--predictions", "."), "Expected --predictions and --ground-truth"),
-        (("m.keras", "--predictions", ".", "--ground-truth", "."), "Pass the one or the other"),
-        (("--predictions", ".", "--ground-truth", ".", "--html", "a.html"), "which make no page"),
-        (("--predictions", ".", "--ground-truth", ".", "--json", "nowhere/a.json"), "Expected its folder to be there"),
+        (("m.keras", "--predictions", ".", "--ground-truth", "."), "Pass either"),
+        (("--predictions", ".", "--ground-truth", ".", "--html", "a.html"), "for which there is no page"),
+        (("--predictions", ".", "--ground-truth", ".", "--json", "nowhere/a.json"), "Expected its folder to exist"),
         (("m.keras", "--data", "."), "Received the model 'm.keras'"),
     ],
 )
@@ -177,9 +180,9 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, tmp_path, mo
 
 @pytest.mark.once
 def test_a_network_needs_data(invoke, saved_small_network):
-    assert "Expected --data, or the two others" in str(invoke("evaluate", saved_small_network).exception)
+    assert "Expected --data alone, or --images and --masks" in str(invoke("evaluate", saved_small_network).exception)
     result = invoke("evaluate", saved_small_network, "--data", ".", "--images", ".", "--masks", ".")
-    assert "Expected --data, or the two others" in str(result.exception)
+    assert "Expected --data alone, or --images and --masks" in str(result.exception)
 
 
 @pytest.mark.once

@@ -45,7 +45,13 @@ def test_every_kind_of_file_is_written_and_benchmarked(invoke, saved_small_netwo
 
 def test_a_benchmark_says_how_many_images_by_an_option_of_its_own(invoke, tmp_path):
     result = invoke("benchmark", tmp_path / "a.onnx", "--data", tmp_path, "--images", 20)
-    assert "how many are taken is --num-images. Pass --num-images 20" in str(result.exception)
+    assert "--num-images is the number of images to use. Pass --num-images 20" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", [["benchmark", "a.onnx"], ["benchmark", "data", "root"]], ids=" ".join)
+def test_numbers_that_could_not_be_written_are_not_measured(command, invoke, tmp_path):
+    result = invoke(*command, "--json", tmp_path / "no" / "a.json")
+    assert f"Received --json '{tmp_path / 'no' / 'a.json'}'. Expected its folder to exist." in str(result.exception)
 
 
 @pytest.mark.slow

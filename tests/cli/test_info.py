@@ -54,9 +54,7 @@ def test_one_data_set_is_listed_alone(run):
 def test_a_data_set_that_there_is_not_is_refused_with_those_there_are(run):
     error = run("--dataset", "kitti").exception
     assert isinstance(error, ValueError)
-    assert str(error).startswith(
-        "Received --dataset 'kitti'. Expected one that there are published weights of: citysca"
-    )
+    assert str(error).startswith("Received --dataset 'kitti'. Expected a data set with published weights: citysca")
 
 
 def test_without_the_option_the_networks_are_listed(run):

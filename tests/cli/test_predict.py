@@ -154,7 +154,7 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
     [
         (("photo.png", "--show", "video"), "Received --show 'video'"),
         (("no.png",), "no.png'. Expected a photo or a folder"),
-        (("photo.png", "--output", "nowhere/out.png"), "Expected its folder to be there"),
+        (("photo.png", "--output", "nowhere/out.png"), "Expected its folder to exist"),
         (("photo.png", "photo.png", "--output", "out.png", "."), "Expected a folder"),
         (("photo.png", "--output", "out.jpg"), "Expected a folder, or a name that ends with .png"),
         (("photo.png", "--output", "out.png", "--show", "probabilities"), "a name that ends with .npy"),
@@ -169,7 +169,7 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         (("photo.png", "--submission", "out.zip"), "There is no folder"),
         ((".", "--submission", "out.tar"), "Expected a name that ends in .zip"),
         ((".", "photo.png", "--submission", "out.zip"), "Received 2 paths with --submission"),
-        ((".", "--submission", "nowhere/out.zip"), "Expected its folder to be there"),
+        ((".", "--submission", "nowhere/out.zip"), "Expected its folder to exist"),
         ((".", "--submission", "out.zip", "--split", "all"), "Received the split 'all'"),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_missing_or_broken_model_is_named(invoke, photo):
     assert "Received the model" in str(invoke("predict", photo.with_name("no.keras"), photo).exception)
     broken = photo.with_name("broken.keras")
     broken.write_bytes(b"junk")
-    assert "is no saved Keras model, or is cut short" in str(invoke("predict", broken, photo).exception)
+    assert "is not a saved Keras model, or is incomplete" in str(invoke("predict", broken, photo).exception)
 
 
 @pytest.mark.once

@@ -50,7 +50,7 @@ def file(trained, tmp_path, published_file):
     ("classes", "message"),
     [
         (Classes(("a", "b", "c")), None),
-        (Classes(("leaf", "flower")), "the backbone is kept, and the head is new: the file has 3 classes and not 2."),
+        (Classes(("leaf", "flower")), "and the head is new: the file has 3 classes instead of 2."),
         (Classes(("a", "b", "d")), "the file has the class 'c' where the data has 'd'."),
     ],
     ids=["same", "fewer", "renamed"],

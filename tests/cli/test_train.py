@@ -136,7 +136,7 @@ def test_a_network_that_is_not_there_is_refused_before_any_file_is_read(run):
 
 def test_a_run_of_python_code_is_not_repeated_by_the_command(run, own, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"settings": {"source": "x"}, "notes": None}))
-    assert "Python code began" in str(run("--repeat", tmp_path).exception)
+    assert "started from Python" in str(run("--repeat", tmp_path).exception)
 
 
 @pytest.mark.slow

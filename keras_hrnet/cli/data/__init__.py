@@ -1,4 +1,4 @@
-"""`keras-hrnet data`: what there is to do with files before training."""
+"""`keras-hrnet data`: makes, checks and packs the files of data sets."""
 
 import typer
 

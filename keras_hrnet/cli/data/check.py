@@ -1,4 +1,4 @@
-"""`keras-hrnet data check`: what is there, what is wrong, and what to do about it."""
+"""`keras-hrnet data check`: lists the files of a data set, what is wrong with them, and what to do about it."""
 
 import json
 import os
@@ -12,16 +12,9 @@ import rich.table
 import rich.text
 import typer
 
-from keras_hrnet.cli.data_options import (
-    ClassNames,
-    DataOptions,
-    DataSetName,
-    IdMap,
-    IgnoreLabel,
-    Images,
-    Masks,
-    Palette,
-)
+from keras_hrnet.cli import data_options
+from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, cells, counted, heading
 from keras_hrnet.data.files.folders import match_folders
@@ -34,33 +27,32 @@ STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
 
 def check(
     root: Annotated[pathlib.Path | None, typer.Argument(help="The root of a known data set.")] = None,
-    data_set: DataSetName = None,
-    images: Images = None,
-    masks: Masks = None,
-    classes: ClassNames = None,
-    ignore_label: IgnoreLabel = None,
-    id_map: IdMap = None,
-    palette: Palette = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Read names and headers only, not whole files.")] = False,
+    data_set: data_options.DataSetName = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    classes: data_options.ClassNames = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Read only names and headers, not whole files.")] = False,
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Write all findings to this file as well.")
     ] = None,
 ) -> None:
-    """Check every file of a data set before training: what is missing, damaged or foreign, and what to do."""
+    """Check every file of a data set before training, and say what is missing, damaged or foreign, and what to do."""
     if (images is None) != (masks is None) or (root is None) == (images is None):
         raise ValueError(
             f"Received ROOT {root}, --images {images} and --masks {masks}. Expected ROOT alone, or --images and "
-            f"--masks together. Pass the one or the other."
+            "--masks. Pass either."
         )
-    if json_file is not None and not json_file.parent.is_dir():
-        raise FileNotFoundError(f"Received --json {str(json_file)!r}. Expected its folder to be there. Make it first.")
+    require_folder_of("--json", json_file)
     options = DataOptions(
         root, data_set, images, masks, classes=classes, ignore_label=ignore_label, id_map=id_map, palette=palette
     )
     if classes is None and ignore_label is not None:
         raise ValueError(
-            f"Received --ignore-label {ignore_label} without --classes, so that every value is allowed. Expected both. "
-            "Pass --classes."
+            f"Received --ignore-label {ignore_label} without --classes, so that every mask value is allowed. Expected "
+            "both. Pass --classes."
         )
     survey = survey_root(options, quick) if root is not None else survey_folders(options, quick)
     print_survey(survey)
@@ -94,7 +86,7 @@ def survey_folders(options: DataOptions, quick: bool) -> Survey:
 
 
 def print_survey(survey: Survey) -> None:
-    """Prints a table of what is there, and the findings of each kind with their cure."""
+    """Prints a table of the files, and the findings of each kind with their cure."""
     console = rich.console.Console(highlight=False)
     table = rich.table.Table(title=rich.markup.escape(survey.root), title_justify="left")
     for name in ("annotation", "split", "found", "published", "state"):
@@ -112,15 +104,15 @@ def print_survey(survey: Survey) -> None:
 
 
 def print_group(console: rich.console.Console, group: list[Finding], root: str) -> None:
-    """Prints findings of one kind: how many, the first of them, and what to do.
+    """Prints findings of one kind: their number, the first of them, and what to do.
 
     Args:
-        root: the folder that paths are shown from.
+        root: the folder that the printed paths are relative to.
     """
     style = "bold red" if group[0].severity == ERROR else "bold yellow"
     console.print(f"\n[{style}]{heading(group)}[/]")
     for finding in group[:NUM_SHOWN]:
-        # A path is never broken in two, so that it can be copied.
+        # Paths are not wrapped, so that they can be copied.
         console.print(rich.text.Text(f"  {shown_from(root, str(finding.path))}"), soft_wrap=True)
         console.print(indented(shown_from(root, finding.message), 4))
     if len(group) > NUM_SHOWN:
@@ -129,7 +121,7 @@ def print_group(console: rich.console.Console, group: list[Finding], root: str) 
 
 
 def shown_from(root: str, text: str) -> str:
-    """Takes the root off the paths in a text."""
+    """Makes the paths in a text relative to the root."""
     return text.replace(f"{root}{os.sep}", "")
 
 

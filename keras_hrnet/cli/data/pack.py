@@ -1,4 +1,4 @@
-"""`keras-hrnet data pack`: many small files become few large ones."""
+"""`keras-hrnet data pack`: packs many small files into few large ones."""
 
 import pathlib
 import time
@@ -7,17 +7,8 @@ from typing import Annotated, Any
 import rich.console
 import typer
 
-from keras_hrnet.cli.data_options import (
-    ClassNames,
-    DataOptions,
-    DataSetName,
-    IdMap,
-    IgnoreLabel,
-    Images,
-    Masks,
-    Palette,
-    ValShare,
-)
+from keras_hrnet.cli import data_options
+from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.files.folders import find_folder_pairs
@@ -36,39 +27,42 @@ def pack(
         list[pathlib.Path],
         typer.Argument(
             metavar="[ROOT] OUT",
-            help="The root of a known data set (not with --images), and the folder to write to.",
+            help="The root of a known data set, unless --images is given, and the folder to write to.",
         ),
     ],
     split: Annotated[
         list[str] | None,
-        typer.Option(help="train, val, test, trainval or train_extra; can be repeated. Without any: trainval."),
+        typer.Option(
+            help="Split to pack: train, val, test, trainval or train_extra; trainval by default. Can be repeated."
+        ),
     ] = None,
     annotation: Annotated[
-        str | None, typer.Option(help="Of Cityscapes: fine or coarse. Without it: fine where there is any.")
+        str | None, typer.Option(help="Annotation of Cityscapes, fine or coarse; by default, fine where it exists.")
     ] = None,
-    data_set: DataSetName = None,
-    images: Images = None,
-    masks: Masks = None,
-    val_share: ValShare = None,
-    classes: ClassNames = None,
-    ignore_label: IgnoreLabel = None,
-    id_map: IdMap = None,
-    palette: Palette = None,
-    shard_size: Annotated[int, typer.Option(help="What a file may take, in MiB.", min=1)] = 256,
+    data_set: data_options.DataSetName = None,
+    images: data_options.Images = None,
+    masks: data_options.Masks = None,
+    val_share: Annotated[
+        float | None, typer.Option(help="Share of --images to pack for validation, such as 0.2, selected by name.")
+    ] = None,
+    classes: data_options.ClassNames = None,
+    ignore_label: data_options.IgnoreLabel = None,
+    id_map: data_options.IdMap = None,
+    palette: data_options.Palette = None,
+    shard_size: Annotated[int, typer.Option(help="Largest size of a file, in MiB.", min=1)] = 256,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Leave out pairs that cannot be used, and list them.")
+        bool, typer.Option("--skip-damaged", help="Skip pairs that cannot be used, and list them.")
     ] = False,
 ) -> None:
-    """Pack a data set into few large files (TFRecords), for disks and networks that are slow at many small ones.
+    """Pack a data set into few large files (TFRecords), for disks and networks on which many small files are slow.
 
-    All files are checked, and kept byte by byte. Given again, the command resumes what was interrupted.
+    All files are checked, and stored unchanged. Run the same command again to resume an interrupted packing.
     """
     own = images is not None and masks is not None
     if (images is None) != (masks is None) or len(places) != 2 - own or (own and (split or annotation)):
         raise ValueError(
             f"Received the places {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
-            f"and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass the one or the "
-            f"other."
+            "and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass either."
         )
     console = rich.console.Console(highlight=False)
     options = {"shard_size": shard_size * 2**20, "skip_damaged": skip_damaged}
@@ -110,7 +104,7 @@ def pack_cityscapes(
         root: the folder that holds `leftImg8bit`.
         out: the folder to write to.
         splits: names of splits.
-        annotation: "fine" or "coarse"; None means fine where there is any.
+        annotation: "fine" or "coarse"; None means fine where it exists.
         **options: of `pack_folder`.
 
     Returns:
@@ -119,7 +113,7 @@ def pack_cityscapes(
     folders = {}
     for split in splits:
         folders |= split_folders(out, split, annotation)
-    # All of them are found before the first is packed, which may take long.
+    # The files of all splits are found before the first split is packed, which may take long.
     pairs = {name: find_pairs(root, name, annotation or default_annotation(name)) for name in folders}
     for name, folder in folders.items():
         pack_folder(console, pairs[name], folder, known=CITYSCAPES.label_values, **options)
@@ -132,7 +126,7 @@ def pack_cityscapes(
 
 
 def pack_own(console: rich.console.Console, data: DataOptions, out: pathlib.Path, **options: Any) -> list[str]:
-    """Packs one's own images, with --val-share into the folders `train` and `val`; returns the calls that read them."""
+    """Packs your own images, with --val-share into the folders `train` and `val`; returns the calls that read them."""
     parts = {out: None}
     if data.val_share is not None:
         parts = {out / split: part_of(split, data.val_share) for split in PARTS}
@@ -163,11 +157,11 @@ def pack_folder(
     shard_size: int,
     skip_damaged: bool,
 ) -> None:
-    """Packs pairs into a folder, with a progress bar, and says what there is then.
+    """Packs pairs into a folder with a progress bar, and prints a summary.
 
     Args:
-        shard_size: what a shard may take, in bytes.
-        skip_damaged: whether to leave out the pairs that cannot be used, and to list them.
+        shard_size: largest size of a shard, in bytes.
+        skip_damaged: whether to skip the pairs that cannot be used, and to list them.
     """
     if skip_damaged:
         pairs = without_damaged(console, pairs, known)
@@ -178,18 +172,18 @@ def pack_folder(
 
 
 def without_damaged(console: rich.console.Console, pairs: list[Pair], known: LabelValues) -> list[Pair]:
-    """Leaves out the pairs that cannot be used, and prints them."""
+    """Returns the pairs that can be used, and prints the others."""
     usable = usable_pairs(pairs, known=known)
     if usable.left_out:
-        console.print(f"{len(usable.left_out)} of {len(pairs)} pairs cannot be used and are left out:", soft_wrap=True)
+        console.print(f"{len(usable.left_out)} of {len(pairs)} pairs cannot be used and are skipped:", soft_wrap=True)
     for _, error in usable.left_out:
         console.print(f"  {error}", soft_wrap=True, markup=False)
     return usable.pairs
 
 
 def summary(packed: packing.Packed, seconds: float) -> str:
-    """Says in a line what was packed, and how long it took."""
-    kept = f" ({packed.num_kept} were there)" if packed.num_kept else ""
+    """Returns a line that says what was packed, and how long it took."""
+    kept = f" ({packed.num_kept} existed already)" if packed.num_kept else ""
     return (
         f"{packed.num_samples} samples in {packed.num_shards} shards{kept}, {packed.num_bytes:,} bytes, {seconds:.1f} s"
     )

@@ -1,4 +1,4 @@
-"""`keras-hrnet data synthesize`: streets to try everything on."""
+"""`keras-hrnet data synthesize`: draws streets to try everything on."""
 
 import pathlib
 from typing import Annotated
@@ -13,13 +13,13 @@ from keras_hrnet.data import synthesize as synthesize_streets
 
 def synthesize(
     root: Annotated[pathlib.Path, typer.Argument(help="Folder to write to.")],
-    train: Annotated[int, typer.Option(help="Images of the train split.", min=0)] = 40,
-    val: Annotated[int, typer.Option(help="Images of the val split.", min=0)] = 10,
-    test: Annotated[int, typer.Option(help="Images of the test split.", min=0)] = 5,
+    train: Annotated[int, typer.Option(help="Number of images in the train split.", min=0)] = 40,
+    val: Annotated[int, typer.Option(help="Number of images in the val split.", min=0)] = 10,
+    test: Annotated[int, typer.Option(help="Number of images in the test split.", min=0)] = 5,
     size: Annotated[str, typer.Option(help="Height and width of the images, in pixels.")] = "256x512",
-    seed: Annotated[int, typer.Option(help="Another number gives other streets.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the streets.")] = 0,
 ) -> None:
-    """Write a synthetic street set in the layout and file formats of Cityscapes."""
+    """Write a data set of synthetic streets in the layout and file formats of Cityscapes."""
     with progress_bar("Drawing streets", train + val + test, "images") as advance:
         synthesize_streets(
             root,
