@@ -146,8 +146,6 @@ def train(
     with open_folder_together(run_dir, run) as (folder, run):
         if chosen:
             _say(f"Chosen from the data: {', '.join(f'{name}={_short(value)}' for name, value in chosen.items())}.")
-        if missing := getattr(train, "missing_classes", None):
-            _say(f"The training labels have no pixel of {len(missing)} classes: {', '.join(missing)}.")
         keras.utils.set_random_seed(seed)
         if deterministic:
             be_deterministic()
