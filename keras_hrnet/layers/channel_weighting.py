@@ -7,12 +7,13 @@ import keras
 
 from keras_hrnet.layers.adaptive_mean import adaptive_mean
 from keras_hrnet.layers.convolution import ConvNorm, Convolution
-from keras_hrnet.layers.data_format import Shape, spatial_axes, with_channels
+from keras_hrnet.layers.data_format import Shape, spatial_axes, with_channels, with_spatial_size
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import resize, spatial_size
 from keras_hrnet.layers.shuffle import half_of, halves, shuffle
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -41,14 +42,11 @@ class SpatialWeighting(MapLayer):
 
     def build(self, input_shape: Shape) -> None:
         channels = input_shape[self.channel_axis]
-        shape = (*input_shape[:1], *with_channels((1, 1, 1, 1), channels, self.data_format)[1:])
         self.convolutions = [
             Convolution(_reduced(channels, self.ratio), 1, activation="relu", name="conv1", **self.options),
             Convolution(channels, 1, activation="sigmoid", name="conv2", **self.options),
         ]
-        for convolution in self.convolutions:
-            convolution.build(shape)
-            shape = convolution.compute_output_shape(shape)
+        build_in_order(self.convolutions, with_spatial_size(input_shape, (1, 1), self.data_format))
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         # A sum of many pixels is larger than half precision holds.
@@ -94,17 +92,12 @@ class CrossResolutionWeighting(FoldableLayer):
             ConvNorm(_reduced(total, self.ratio), 1, name="conv1", **self.options),
             ConvNorm(total, 1, activation="sigmoid", name="conv2", **self.options),
         ]
-        shape = with_channels(input_shape[-1], total, self.data_format)
-        for convolution in self.convolutions:
-            convolution.build(shape)
-            shape = convolution.compute_output_shape(shape)
+        build_in_order(self.convolutions, with_channels(input_shape[-1], total, self.data_format))
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         size = spatial_size(inputs[-1], self.data_format)
         means = [*(adaptive_mean(x, size, self.data_format) for x in inputs[:-1]), inputs[-1]]
-        x = keras.ops.concatenate(means, axis=self.channel_axis)
-        for convolution in self.convolutions:
-            x = call_inside(convolution, x, training=training)
+        x = call_in_order(self.convolutions, keras.ops.concatenate(means, axis=self.channel_axis), training)
         # Slices and not `split`: parts of different sizes are one operation that TFLite's delegates do not have.
         weights = [self.channels_of(x, sum(self.widths[:i]), width) for i, width in enumerate(self.widths)]
         return [

@@ -9,9 +9,10 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape, Size
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import ResizingLayer, resize, spatial_size
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 class Fusion(FoldableLayer):
@@ -34,10 +35,8 @@ class Fusion(FoldableLayer):
             for j, shape in enumerate(input_shape):
                 layers = [] if i == j else self.layers_between(i, j, widths)
                 self.names[i, j] = [layer.name for layer in layers]
-                for layer in layers:
-                    layer.build(shape)
-                    shape = layer.compute_output_shape(shape)
-                    self.convolutions[layer.name] = layer
+                build_in_order(layers, shape)
+                self.convolutions.update({layer.name: layer for layer in layers})
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         if len(inputs) == 1:
@@ -57,9 +56,7 @@ class Fusion(FoldableLayer):
 
     def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
         """Brings the map of branch j to the width of branch i, and to its size if that is smaller."""
-        for name in self.names[i, j]:
-            x = call_inside(self.convolutions[name], x, training=training)
-        return x
+        return call_in_order((self.convolutions[name] for name in self.names[i, j]), x, training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return [tuple(shape) for shape in input_shape]

@@ -1,5 +1,6 @@
 """Calls of layers inside layers: on PyTorch without the work that Keras does around each call."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -18,3 +19,10 @@ def call_inside(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         **kwargs: further arguments; `training` only if the layer takes it.
     """
     return layer.call(*args, **kwargs) if keras.config.backend() == "torch" else layer(*args, **kwargs)
+
+
+def call_in_order(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
+    """Calls layers one after another, each with the result of the one before it, as `call_inside` does."""
+    for layer in layers:
+        x = call_inside(layer, x, training=training)
+    return x

@@ -12,13 +12,15 @@ from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape, Size, with_channels
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.fuse import SeparableFuse
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.resize import resize, spatial_size
 from keras_hrnet.layers.separable import SeparableConvNorm
 from keras_hrnet.layers.shuffle import ShuffleUnit, half_of, halves, shuffle
+from keras_hrnet.layers.stage import ParallelModule
 from keras_hrnet.layers.stem import Stem
+from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.transition import Transition
 
 LITE_BLOCKS = ("weighting", "shuffle")
@@ -59,15 +61,12 @@ class LiteStem(Stem):
         super().build(input_shape)
         shape = half_of(super().compute_output_shape(input_shape), self.data_format)
         self.narrow.build(shape)
-        for convolution in self.wide:
-            convolution.build(shape)
-            shape = convolution.compute_output_shape(shape)
+        build_in_order(self.wide, shape)
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         narrow, wide = halves(super().call(x, training=training), self.data_format)
-        for convolution in self.wide:
-            wide = call_inside(convolution, wide, training=training)
-        return shuffle([call_inside(self.narrow, narrow, training=training), wide], self.data_format)
+        narrow = call_inside(self.narrow, narrow, training=training)
+        return shuffle([narrow, call_in_order(self.wide, wide, training)], self.data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         shape = half_of(super().compute_output_shape(input_shape), self.data_format)
@@ -141,15 +140,15 @@ class LiteFuse(SeparableFuse):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class LiteModule(FoldableLayer):
+class LiteModule(ParallelModule):
     """Runs all maps through blocks of Lite-HRNet, then fuses the branches.
 
     Args:
         num_blocks: number of blocks.
         block: "weighting" (`ConditionalChannelWeighting` of all branches) or "shuffle" (a `ShuffleUnit` in each branch,
             as in the naive networks).
-        remat: whether training computes each block and the fuse layer again in the backward pass, instead of keeping
-            their inner results.
+        remat: whether training computes each block or branch and the fuse layer again in the backward pass, instead of
+            keeping their inner results.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -165,46 +164,34 @@ class LiteModule(FoldableLayer):
     """
 
     def __init__(self, num_blocks: int, block: str = "weighting", *, remat: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(remat=remat, **kwargs)
         if block not in LITE_BLOCKS:
             raise ValueError(f"`LiteModule` received block={block!r}. Expected one of {LITE_BLOCKS}. Pass one of them.")
         self.num_blocks = num_blocks
         self.block = block
-        self.remat = remat
-        # Of all branches, one after another; or one for each branch, side by side.
+        # Blocks of all branches at once, which "shuffle" does not have.
         self.blocks = []
-        self.branches = []
         self.fuse = LiteFuse(name="fuse", **self.options)
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        if self.block == "weighting":
-            self.blocks = [
-                ConditionalChannelWeighting(name=f"block_{i}", **self.options) for i in range(self.num_blocks)
-            ]
-            for block in self.blocks:
-                block.build(input_shape)
-        else:
-            self.branches = [
-                Branch(shape[self.channel_axis], self.num_blocks, ShuffleUnit, name=f"branch_{i}", **self.options)
-                for i, shape in enumerate(input_shape)
-            ]
-            for branch, shape in zip(self.branches, input_shape, strict=True):
-                branch.build(shape)
-        self.fuse.build(input_shape)
+        if self.block == "shuffle":
+            super().build(input_shape)
+            return
+        self.blocks = [ConditionalChannelWeighting(name=f"block_{i}", **self.options) for i in range(self.num_blocks)]
+        build_in_order((*self.blocks, self.fuse), input_shape)
+
+    def make_branch(self, i: int, channels: int) -> Branch:
+        return Branch(channels, self.num_blocks, ShuffleUnit, name=f"branch_{i}", **self.options)
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        maps = list(inputs)
-        for block in self.blocks:
-            maps = self.run(block, maps, training)
-        if self.branches:
-            maps = [self.run(branch, x, training) for branch, x in zip(self.branches, maps, strict=True)]
-        return self.run(self.fuse, maps, training)
-
-    def run(self, layer: keras.layers.Layer, x: Any, training: bool | None) -> Any:
-        return rematerialize(layer, x) if self.remat and training else call_inside(layer, x, training=training)
-
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
-        return [tuple(shape) for shape in input_shape]
+        if self.block == "shuffle":
+            return super().call(inputs, training=training)
+        maps, layers = list(inputs), (*self.blocks, self.fuse)
+        if not (self.remat and training):
+            return call_in_order(layers, maps, training)
+        for layer in layers:
+            maps = rematerialize(layer, maps)
+        return maps
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

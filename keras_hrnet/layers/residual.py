@@ -8,7 +8,7 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.sublayers import build_in_order
 
@@ -36,8 +36,7 @@ class _ResidualBlock(FoldableLayer):
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         shortcut = x if self.downsample is None else call_inside(self.downsample, x, training=training)
-        for convolution in self.convolutions:
-            x = call_inside(convolution, x, training=training)
+        x = call_in_order(self.convolutions, x, training)
         return in_place.relu(in_place.add(x, shortcut))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -7,8 +7,9 @@ import keras
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -36,11 +37,10 @@ class SeparableConvNorm(FoldableLayer):
         self.pointwise = ConvNorm(filters, 1, name="pointwise", **self.options)
 
     def build(self, input_shape: Shape) -> None:
-        self.spatial.build(input_shape)
-        self.pointwise.build(self.spatial.compute_output_shape(input_shape))
+        build_in_order((self.spatial, self.pointwise), input_shape)
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        return call_inside(self.pointwise, call_inside(self.spatial, x, training=training), training=training)
+        return call_in_order((self.spatial, self.pointwise), x, training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.pointwise.compute_output_shape(self.spatial.compute_output_shape(input_shape))

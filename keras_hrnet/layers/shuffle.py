@@ -8,9 +8,10 @@ import keras
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape, channel_axis, with_channels
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.resize import spatial_size
+from keras_hrnet.layers.sublayers import build_in_order
 
 
 def halves(x: keras.KerasTensor, data_format: str) -> list[keras.KerasTensor]:
@@ -114,15 +115,11 @@ class ShuffleUnit(FoldableLayer):
         ]
 
     def build(self, input_shape: Shape) -> None:
-        shape = half_of(input_shape, self.data_format)
-        for convolution in self.convolutions:
-            convolution.build(shape)
+        build_in_order(self.convolutions, half_of(input_shape, self.data_format))
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         kept, x = halves(x, self.data_format)
-        for convolution in self.convolutions:
-            x = call_inside(convolution, x, training=training)
-        return shuffle([kept, x], self.data_format)
+        return shuffle([kept, call_in_order(self.convolutions, x, training)], self.data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

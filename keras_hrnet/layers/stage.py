@@ -8,7 +8,7 @@ import keras
 from keras_hrnet.layers.branch import Block, Branch, find_block
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.fuse import FuseLayer
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.resize import ResizingLayer
@@ -54,9 +54,7 @@ class ModuleSequence(FoldableLayer):
             module.build(input_shape)
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        for module in self.modules_in_order:
-            inputs = call_inside(module, inputs, training=training)
-        return inputs
+        return call_in_order(self.modules_in_order, inputs, training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return self.modules_in_order[-1].compute_output_shape(input_shape)

@@ -6,7 +6,7 @@ import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape, spatial_axes
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.sublayers import build_in_order
 
@@ -56,9 +56,7 @@ class Stem(FoldableLayer):
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         self.check_size(x.shape)
-        for convolution in self.convolutions:
-            x = call_inside(convolution, x, training=training)
-        return x
+        return call_in_order(self.convolutions, x, training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         for convolution in self.convolutions:

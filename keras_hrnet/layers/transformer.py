@@ -7,7 +7,7 @@ import keras
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.window_attention import WindowAttention
@@ -73,9 +73,7 @@ class FeedForward(FoldableLayer):
         build_in_order((self.fc1, self.dw3x3, self.fc2), input_shape)
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        for layer in (self.fc1, self.dw3x3, self.fc2):
-            x = call_inside(layer, x, training=training)
-        return x
+        return call_in_order((self.fc1, self.dw3x3, self.fc2), x, training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
