@@ -10,7 +10,7 @@ import keras
 
 from keras_hrnet.families.counting import ConvolutionCost
 from keras_hrnet.families.family import LayerOptions, Shapes, first_size
-from keras_hrnet.heads.head import Head, at_least_one, head_kernel_size, option
+from keras_hrnet.heads.head import Head, channels_or_none, head_kernel_size, option
 from keras_hrnet.layers import ConvNorm, Convolution, ResizeConcatenate
 from keras_hrnet.layers.convolution import classifier_initializer
 
@@ -40,7 +40,7 @@ class FCN(Head):
     telling_weights: ClassVar[tuple[str, ...]] = (_FIRST, _LAST)
 
     kernel_size: int = option(1, "head_kernel_size", head_kernel_size)
-    channels: int | None = option(None, "head_channels", at_least_one)
+    channels: int | None = option(None, "head_channels", channels_or_none)
 
     def logits(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions

@@ -179,9 +179,11 @@ def two_channels(value: Any) -> str | None:
     )
 
 
-def at_least_one(value: Any) -> str | None:
-    """Checks a number of channels that None leaves to the maps."""
-    return None if value is None or (isinstance(value, int) and value > 0) else "Expected a whole number of at least 1."
+def channels_or_none(value: Any) -> str | None:
+    """Checks a number of channels, in whose place None stands for those of the joined maps."""
+    if value is None or (isinstance(value, int) and value > 0):
+        return None
+    return "Expected a whole number of at least 1, or None for the channels of the joined maps. Pass one of them."
 
 
 def head_kernel_size(value: Any) -> str | None:

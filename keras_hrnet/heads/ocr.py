@@ -11,18 +11,20 @@ import keras
 from keras_hrnet.families.counting import ConvolutionCost, Cost, num_pixels
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
 from keras_hrnet.heads.fcn import classifier, joined, kernel_size_in, two_convolution_costs, two_convolutions
-from keras_hrnet.heads.head import AUXILIARY_LOSS_WEIGHT, Head, head_kernel_size, option, two_channels, yes_or_no
+from keras_hrnet.heads.head import (
+    AUXILIARY_LOSS_WEIGHT,
+    Head,
+    channels_or_none,
+    head_kernel_size,
+    option,
+    two_channels,
+    yes_or_no,
+)
 from keras_hrnet.layers import ConvNorm, ObjectContext, SpatialGather
 
 _FIRST, _LAST = "conv3x3_ocr.0.weight", "cls_head.weight"
 _AUXILIARY_FIRST, _AUXILIARY_LAST = "aux_head.0.weight", "aux_head.3.weight"
 _KEY = "ocr_distri_head.object_context_block.f_pixel.0.weight"
-
-
-def _channels_or_none(value: Any) -> str | None:
-    if value is None or (isinstance(value, int) and value > 0):
-        return None
-    return "Expected a whole number of at least 1, or None for the channels of the joined maps. Pass one of them."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,7 @@ class OCR(Head):
     channels: tuple[int, int] = option((512, 256), "ocr_channels", two_channels)
     dropout: float = option(0.05, "ocr_dropout")
     kernel_size: int = option(1, "head_kernel_size", head_kernel_size)
-    auxiliary_channels: int | None = option(None, "ocr_auxiliary_channels", _channels_or_none)
+    auxiliary_channels: int | None = option(None, "ocr_auxiliary_channels", channels_or_none)
     bias: bool = option(False, "ocr_bias", yes_or_no)
 
     def logits(

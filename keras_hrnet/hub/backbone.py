@@ -78,7 +78,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
         check_convention(interpolation, align_corners)
         data_format = standardize_data_format(data_format)
         image_shape = checked_image_shape(variant, image_shape, data_format, "image_shape")
-        statistics = given_statistics(variant.name, image_shape, data_format, mean, deviation)
+        statistics = given_statistics(variant.name, image_shape, data_format, mean, deviation, "image_shape")
 
         # === Functional model ===
         image = keras.Input(image_shape, name="image")

@@ -86,7 +86,11 @@ class Normalize(MapLayer):
 
 
 def normalization(
-    channels: int, mean: Sequence[float] | None, deviation: Sequence[float] | None, receiver: str = "Normalize"
+    channels: int,
+    mean: Sequence[float] | None,
+    deviation: Sequence[float] | None,
+    receiver: str = "Normalize",
+    remedy: str = "",
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns mean and standard deviation of each channel, from what the user gives.
 
@@ -95,6 +99,7 @@ def normalization(
         mean: as `Normalize`.
         deviation: as `Normalize`.
         receiver: what received them, for errors.
+        remedy: a further sentence of errors about the number of channels, or nothing.
 
     Raises:
         ValueError: as `Normalize`.
@@ -106,16 +111,16 @@ def normalization(
         if values is None:
             raise ValueError(
                 f"`{receiver}` received images of {channels} channels without {name}. Expected the {name} of each "
-                "channel, in the unit of the pixels: it is known of RGB and grey images alone. Pass mean and deviation "
-                "of your training images, a number for each channel."
+                "channel, in the unit of the pixels: only RGB and grey images have a default. Pass mean and deviation "
+                f"of your training images, a number for each channel.{remedy}"
             )
         values = tuple(values) if isinstance(values, Iterable) else ()
         if len(values) != channels or not all(_is_allowed(name, value) for value in values):
             expected = "numbers above 0" if name == "deviation" else "finite numbers"
             raise ValueError(
                 f"`{receiver}` received {name}={given!r} for images of {channels} channels. Expected a sequence of "
-                f"{channels} {expected}, one for each channel, in the unit of the pixels. Pass as many as the images "
-                "have channels."
+                f"{channels} {expected}, one for each channel, in the unit of the pixels. Pass {channels} of them."
+                f"{remedy}"
             )
         found.append(tuple(float(value) for value in values))
     return tuple(found)

@@ -16,6 +16,8 @@ from keras_hrnet.models.border import from_channels_last, to_channels_last
 from keras_hrnet.models.network import Network
 from keras_hrnet.models.supervised import supervised_model
 
+_AXES = {"channels_last": "(height, width, channels)", "channels_first": "(channels, height, width)"}
+
 
 def connect(
     backbone: Family,
@@ -144,20 +146,27 @@ def image_shape(
     # So many channels of so small an image are an image of the other format.
     if len(shape) != 3 or not isinstance(channels, int) or channels < 1 or (is_small and channels >= least):
         expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
+        of_other_format = shape[1:] + shape[:1] if data_format == "channels_last" else shape[-1:] + shape[:-1]
+        remedy = f"Pass {argument}={of_other_format}." if len(shape) == 3 and is_small else "Pass such a shape."
         raise ValueError(
-            f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}: RGB, "
-            "or another number of channels, with None where a size is not fixed. Pass that."
+            f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}, or "
+            f"as many channels as your images have, with None where a height or width is not fixed. {remedy}"
         )
     if is_small:
         raise ValueError(
-            f"`{name}` needs a height and width of at least {least}. Received {argument}={input_shape}. Enlarge the "
-            "image, or pad it."
+            f"`{name}` needs a height and width of at least {least}. Received {argument}={input_shape}, which is "
+            f"{_AXES[data_format]} for data_format={data_format!r}. Enlarge the image, or pad it."
         )
     return shape
 
 
 def given_statistics(
-    name: str, shape: Sequence[int | None], data_format: str, mean: Any, deviation: Any
+    name: str,
+    shape: Sequence[int | None],
+    data_format: str,
+    mean: Any,
+    deviation: Any,
+    argument: str = "input_shape",
 ) -> dict[str, tuple[float, ...] | None]:
     """Returns the mean and deviation that a constructor was given, as arguments of `LayerOptions`.
 
@@ -167,11 +176,13 @@ def given_statistics(
         data_format: "channels_last" or "channels_first".
         mean: as the constructor takes it.
         deviation: likewise.
+        argument: what the shape is called where it is passed, for errors.
 
     Raises:
         ValueError: as `keras_hrnet.layers.Normalize`.
     """
     channels = shape[-1 if data_format == "channels_last" else 0]
-    checked = normalization(channels, mean, deviation, name)
+    remedy = f" If {channels} is not their number, correct {argument}={shape}, which is {_AXES[data_format]}."
+    checked = normalization(channels, mean, deviation, name, remedy)
     given = {"mean": mean, "deviation": deviation}
     return {key: None if given[key] is None else x for key, x in zip(given, checked, strict=True)}

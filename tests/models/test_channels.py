@@ -109,7 +109,26 @@ def test_statistics_that_do_not_fit_are_refused(channels, options, message):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("shape", "layout"), [((3, 64, 64), "channels_last"), ((64, 64, 3), "channels_first")])
-def test_an_image_of_the_other_format_is_refused(shape, layout):
-    with pytest.raises(ValueError, match=f"Expected .* for data_format='{layout}'"):
+@pytest.mark.parametrize(
+    ("shape", "layout", "other"),
+    [((3, 64, 64), "channels_last", r"\(64, 64, 3\)"), ((64, 64, 3), "channels_first", r"\(3, 64, 64\)")],
+)
+def test_an_image_of_the_other_format_is_refused_with_its_shape_in_this_format(shape, layout, other):
+    with pytest.raises(ValueError, match=f"Expected .* for data_format='{layout}', .*Pass input_shape={other}"):
         keras_hrnet.HRNet(TINY, 5, input_shape=shape, data_format=layout)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3, 64, 16), r"input_shape=\(3, 64, 16\), which is \(height, width, channels\)"),
+        (
+            (32, 64, 64),
+            r"64 channels without mean.*correct input_shape=\(32, 64, 64\), which is \(height, width",
+        ),
+    ],
+)
+def test_an_error_says_which_axis_is_which(shape, message):
+    with pytest.raises(ValueError, match=message):
+        keras_hrnet.HRNet(TINY, 5, input_shape=shape, data_format="channels_last")
