@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writes files so that they are complete or absent."""
 
 import contextlib
 import functools
@@ -20,10 +20,10 @@ _PART_NAME = re.compile(r"\..*-part-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Makes a file to write to, and puts it in the place of `path` at the end.
 
-    What was written is on the disk before it gets its name, so `path` is always a whole file: the new one, or that of
-    before. The other file has a name that nobody can guess, and is removed whatever goes wrong. Only a process that is
-    killed leaves it behind; it is then removed by `remove_parts`, or a day later by the next process that writes to the
-    folder.
+    What was written is on the disk before it gets its name, so `path` is always a complete file: the new one or the
+    previous one. The other file has a name that nobody can guess, and is removed whatever goes wrong. Only a process
+    that is killed leaves it behind; it is then removed by `remove_parts`, or a day later by the next process that
+    writes to the folder.
 
     Args:
         path: the file to write; its folder is made where it is missing.

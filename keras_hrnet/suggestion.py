@@ -1,4 +1,4 @@
-"""What somebody meant who wrote a name that does not exist."""
+"""Suggests names that exist in place of one that does not."""
 
 import difflib
 from collections.abc import Iterable

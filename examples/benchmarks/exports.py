@@ -176,7 +176,7 @@ def file_of(folder, key):
 
 
 def latencies(folder, keys, rounds):
-    """Measures files in turn, so that what else the machine does slows all alike; a minute at most for each.
+    """Measures files in turn, so that other load slows all of them alike; each takes at most a minute.
 
     Returns the median milliseconds of each file, by key.
     """

@@ -1,4 +1,4 @@
-"""What each precision of a `.tflite` file costs in mean IoU, of networks that were trained on real photos.
+"""Measures what each precision of a `.tflite` file costs in mean IoU, for networks trained on real photos.
 
 Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/v2_ocr/best.keras
 Hardware: any.
@@ -53,7 +53,7 @@ def main():
 
 
 def calibration_photos(dataset):
-    """Takes photos from all parts of a split: its first ones may be of one street."""
+    """Takes photos from all parts of a split, because its first ones may show one street."""
     step = math.ceil(len(dataset) / NUM_PHOTOS)
     return [image for i, (image, _) in enumerate(dataset.as_numpy_iterator()) if i % step == 0]
 

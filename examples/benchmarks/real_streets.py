@@ -9,8 +9,8 @@ Every network sees the same crops in the same order for a seed, by the recipe `f
 with `--minutes` there is a second table, of equally many minutes: the number of steps follows from what a step took. Of
 two learning rates, each network has the one that scored better on the validation photos after a short training.
 
-All is kept in the folder: called again, the command resumes an interrupted training from its last save, and does not
-repeat a finished one. The tables are written again whenever a network is finished.
+Everything is kept in the folder: called again, the command resumes an interrupted training from its last save, and does
+not repeat a finished one. The tables are written again whenever a network is finished.
 """
 
 import argparse
@@ -33,22 +33,26 @@ from keras_hrnet.replacing import replacing
 from keras_hrnet.training import RECIPES, read_run
 
 THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
-# What cannot change within a folder: its rows would not be of one comparison.
+# These options must not change within a folder: its rows would no longer be comparable.
 FIXED = ("data", "crop", "batch", "rates", "trial_steps")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Compares networks on CamVid.")
     parser.add_argument("data", type=pathlib.Path, help="the root of CamVid, as `keras_hrnet.data.camvid` reads it")
-    parser.add_argument("folder", type=pathlib.Path, help="for runs, files and tables; an interrupted one is resumed")
+    parser.add_argument(
+        "folder", type=pathlib.Path, help="for runs, files and tables; an interrupted comparison is resumed"
+    )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NETWORK")
-    parser.add_argument("--steps", type=int, default=4500, help="of each training, rounded to whole epochs")
-    parser.add_argument("--minutes", type=float, help="also train each network for so long")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=4500, help="steps of each training run, rounded to whole epochs")
+    parser.add_argument("--minutes", type=float, help="also train each network for this many minutes")
+    parser.add_argument("--seeds", type=int, default=1, help="number of training runs of each network")
     parser.add_argument("--crop", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rates", type=float, nargs="+", default=(1e-3, 3e-3), help="learning rates to try")
-    parser.add_argument("--trial-steps", type=int, default=225, help="of the short training with each rate")
+    parser.add_argument(
+        "--trial-steps", type=int, default=225, help="steps of the short training run with each learning rate"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="runs of each `.tflite` file for its median latency")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,7 @@ def main():
 
 
 class Comparison:
-    """The folder of a comparison: rows of what is finished, by what they are of."""
+    """The folder of a comparison, with a row for each finished part."""
 
     def __init__(self, options):
         self.options, self.folder = options, options.folder
@@ -68,7 +72,7 @@ class Comparison:
             if kept["options"][name] != value:
                 raise SystemExit(
                     f"Received {name}={value} for the folder {self.folder}, whose results are of "
-                    f"{kept['options'][name]}. Expected one comparison in a folder. Pass another folder."
+                    f"{kept['options'][name]}. Expected the same value throughout a folder. Pass another folder."
                 )
 
     def run(self):
@@ -90,12 +94,12 @@ class Comparison:
         print(text)
 
     def row(self, key, make, *arguments):
-        """Returns what is known of a key, and finds it out where it is not."""
+        """Returns the row of a key, and makes it if it is missing."""
         if key not in self.rows:
             row = make(*arguments)
             self.rows[key] = row
             self.save()
-            # What Keras keeps of one network would add up.
+            # Otherwise, memory that Keras keeps for each network would add up.
             keras.utils.clear_session()
             gc.collect()
         return self.rows[key]
@@ -105,12 +109,12 @@ class Comparison:
             part.write_text(json.dumps({"options": self.fixed, "rows": self.rows}, indent=1) + "\n")
 
     def trial(self, network, rate):
-        """Trains shortly with a learning rate: the score, and what a step took."""
+        """Trains briefly with a learning rate; returns the score, and the time of a step."""
         clock = StepClock()
         run_dir = self.folder / network / f"rate-{rate:g}"
         self.train(network, run_dir, 0, rate, self.options.trial_steps, num_validations=1, callbacks=[clock])
         result = read_run(run_dir)["result"]
-        # A trial that was complete before gives no time of its steps, but for that of all together.
+        # A trial that was already complete has no times of single steps, only the total.
         seconds = statistics.median(clock.seconds) if clock.seconds else result["seconds"] / self.options.trial_steps
         return {"mean_iou": result["best_mean_iou"], "seconds_a_step": seconds}
 
@@ -167,7 +171,7 @@ class Comparison:
 
 
 class StepClock(keras.callbacks.Callback):
-    """Times steps from the end of one to the end of the next, so that no compilation counts."""
+    """Times each step from the end of the previous one, so that compilation is not counted."""
 
     def __init__(self):
         super().__init__()
@@ -184,7 +188,7 @@ class StepClock(keras.callbacks.Callback):
 
 
 def multiplications(path):
-    """Counts what the convolutions and matrix products of a `.tflite` file multiply."""
+    """Counts the multiplications in the convolutions and matrix products of a `.tflite` file."""
     return sum(_multiplications(operator) for operator in read_graph(path).operators)
 
 
@@ -197,7 +201,7 @@ def _multiplications(operator):
         case "DEPTHWISE_CONV_2D":
             return math.prod(output.shape) * math.prod(shapes[1][1:3])
         case "TRANSPOSE_CONV":
-            # Its inputs are the size of the result, the kernel and the map; each value of the map meets each filter.
+            # Its inputs are the output size, the kernel and the map; each value of the map meets each filter.
             return math.prod(shapes[2]) * math.prod(shapes[1][:3])
         case "BATCH_MATMUL":
             return math.prod(output.shape) * shapes[0][-2 if operator.options.adjX else -1]
@@ -205,7 +209,7 @@ def _multiplications(operator):
 
 
 def write_tables(comparison, kinds):
-    """Writes what is finished as Markdown and JSON; returns both."""
+    """Writes the finished rows as Markdown and JSON; returns both."""
     rows, networks, seeds = comparison.rows, comparison.options.networks, range(comparison.options.seeds)
     results = {}
     for kind in kinds:
@@ -241,7 +245,7 @@ def table(kind, found):
 
 
 def spread(values):
-    """The mean of the seeds, with the smallest and the largest where there are several."""
+    """Returns the mean over the seeds, with the smallest and the largest value if there are several."""
     mean = f"{statistics.mean(values):.1f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
 

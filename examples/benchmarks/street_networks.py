@@ -1,6 +1,6 @@
 """The networks that `real_streets.py` compares, a line each: HRNet, U-Net and DeepLabV3+, all with random weights.
 
-All take RGB pixels in [0, 255] of any size, and give float32 logits of that size. U-Net is that of the paper with
+All take RGB images of any size in [0, 255], and return float32 logits of that size. U-Net is that of the paper with
 padded convolutions and batch normalisation, DeepLabV3+ is KerasHub's over ResNet-50. Both halve the image a fixed
 number of times: it is padded with the mean colour to sizes that can be halved so often, and the logits are cut.
 """
@@ -18,7 +18,7 @@ def hrnet(name, **options):
 
 
 def unet(filters):
-    """Returns the function that makes a U-Net whose finest maps have so many channels: 64 as published.
+    """Returns the function that makes a U-Net whose finest maps have this many channels; 64 as published.
 
     Reference: Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", 2015, figure 1.
     """

@@ -36,11 +36,14 @@ class Segmenter:
         self.interpreter.allocate_tensors()
         (self.input,) = self.interpreter.get_input_details()
         (self.output,) = self.interpreter.get_output_details()
+        if self.input["shape"][-1] not in (1, 3):
+            raise SystemExit(f"{path} takes {self.input['shape'][-1]} channels. Expected 3 (RGB) or 1 (grey).")
 
     def __call__(self, photo):
-        batch, height, width, _ = self.input["shape"]
-        pixels = np.asarray(photo.resize((width, height), Image.Resampling.BILINEAR), self.input["dtype"])
-        self.interpreter.set_tensor(self.input["index"], np.repeat(pixels[None], batch, axis=0))
+        batch, *shape = self.input["shape"]
+        scaled = photo.convert("L" if shape[-1] == 1 else "RGB").resize(tuple(shape[1::-1]), Image.Resampling.BILINEAR)
+        pixels = np.asarray(scaled, self.input["dtype"]).reshape(1, *shape)
+        self.interpreter.set_tensor(self.input["index"], np.repeat(pixels, batch, axis=0))
         start = time.perf_counter()
         self.interpreter.invoke()
         seconds = time.perf_counter() - start
@@ -52,10 +55,10 @@ class Segmenter:
 
 def main():
     parser = argparse.ArgumentParser(description="Segments photos with a .tflite file.")
-    parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("photos", type=pathlib.Path, nargs="+")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--alpha", type=float, default=0.5, help="how much of the colours is seen, 0 to 1")
+    parser.add_argument("model", type=pathlib.Path, help="the `.tflite` file")
+    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos; the result is written beside each")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="number of CPU threads")
+    parser.add_argument("--alpha", type=float, default=0.5, help="opacity of the colours, 0 to 1")
     options = parser.parse_args()
     metadata = read_metadata(options.model)
     colors = np.array(metadata["colors"], np.uint8)

@@ -48,7 +48,7 @@ def folders(
 
     An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG, TIFF or
     BMP files that store a number for each pixel, as grey images of 1 to 16 bits or as palette images (the numbers are
-    the palette's places), or colour pictures, read by `palette`. Images and masks are turned as their Exif data says.
+    the palette's indices), or colour pictures, read by `palette`. Images and masks are rotated by their Exif data.
 
     Args:
         images: a folder of images (PNG, JPEG, TIFF, BMP, WebP or GIF, read as `keras_hrnet.evaluation.read_image` does)
@@ -58,10 +58,10 @@ def folders(
             the order of the images; `None` for packed ones.
         classes: their names, by the number that the masks store, a `Classes` of names and colours, or how many there
             are; 254 at most.
-        split: "train" or "val", where `val_share` divides the images.
+        split: "train" or "val", if `val_share` splits the images.
         val_share: the share of the images to validate on, in (0, 1), such as 0.2. Which these are follows from their
-            names alone: those whose SHA-256 is lowest. Images that resemble one another, such as the frames of a video,
-            come into both parts: divide them yourself, into two folders.
+            names alone: those whose SHA-256 is lowest. Similar images, such as the frames of a video, would end up
+            in both parts: put those into two folders yourself.
         palette: `(red, green, blue)` of each class, in [0, 255], for masks that are colour pictures.
         id_map: which class each stored value is: a dict of train ids, or of class names, by stored value, such as
             `{0: "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first
@@ -69,12 +69,12 @@ def folders(
         ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
             it a class. In batches, ignored pixels always are 255.
         batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
-        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image, which batches
-            can do where all have one. Evaluation has none.
+        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image; the images of a
+            batch must then have one size. Evaluation does not crop.
         augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
             where `split` is "train", or without splits where a `crop_size` is given.
-        channels: 3 to read pictures as RGB, 1 as grey, or as many as all of them have, such as 4 for PNG in RGBA: those
-            are read as they are stored. Training leaves the colours of what is not RGB as they are.
+        channels: 3 to read pictures as RGB, 1 to read them as grey, or the number that all of them have, such as 4 for
+            PNG in RGBA, to read them as they are stored. Training changes the colours of RGB images only.
         class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].
         verify: whether to read all files once, to find damaged ones and foreign values before training does.
         damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
@@ -106,7 +106,7 @@ def folders(
     val = folders("photos/val", "masks/val", names)
     ```
 
-    or, of photos that lie in one folder, with masks such as `IMG_L.png` beside `IMG.jpg`:
+    or, for photos in one folder with masks such as `IMG_L.png` beside `IMG.jpg`:
 
     ```python
     shared = {"images": "photos/*.jpg", "labels": "photos/*_L.png", "classes": names, "val_share": 0.2}

@@ -7,7 +7,7 @@ from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet, LabelValues
 from keras_hrnet.data_sets.classes import Color
 
 UNKNOWN_ID = 254
-"""The train id of a value that has none."""
+"""The train id that marks a value without one."""
 
 MAX_CLASSES = UNKNOWN_ID
 """Train ids are uint8, and two of their values are taken: `UNKNOWN_ID`, and 255 for ignored pixels."""
@@ -22,7 +22,7 @@ class LabelCoding:
         train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for what is
             ignored, 254 for what must not occur.
         palette: the colour of stored value 0, 1, …, by which colour pictures are read; None where there are none.
-        is_assumed: whether nobody said what the values are, so that 0 is the first class, and 255 is ignored.
+        is_assumed: whether the user did not say what the values are, so that 0 is the first class and 255 is ignored.
     """
 
     classes: Classes
@@ -32,7 +32,7 @@ class LabelCoding:
 
     @property
     def reading(self) -> str:
-        """What is kept of label images is of use for the same reading only."""
+        """Identifies how label images are read: caches of decoded labels are valid only for the same reading."""
         return f"{self.train_id_of_value} {self.palette}"
 
     @property
@@ -47,8 +47,8 @@ class LabelCoding:
 
     @property
     def label_values(self) -> LabelValues:
-        """What the label images may hold, for a check of your own ones."""
-        cure = "Give these pixels one of them, or say what they are with classes, id_map or ignore_label."
+        """What your own label images may hold, for `check_label`."""
+        cure = "Change these pixels to one of them, or say what they are with classes, id_map or ignore_label."
         return LabelValues(values=self.known_values, colors=self.palette, cure=cure)
 
 
@@ -88,7 +88,7 @@ def coding_of(
         if value in train_ids and train_id != IGNORE_LABEL and id_map is not None:
             raise ValueError(
                 f"Received ignore_label={ignore_label!r} and id_map={id_map!r}, where the value {value} is a class and "
-                f"ignored. Expected one of the two. Leave it out of one of them."
+                f"ignored. Expected only one of the two. Leave it out of one of them."
             )
         # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
         train_ids.setdefault(value, train_id)

@@ -1,4 +1,4 @@
-"""Whether label images teach anything: which of the classes have a pixel, and whether 255 may have been misread."""
+"""Checks whether a network can learn from label images: which classes have a pixel, and whether 255 was misread."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from keras_hrnet.data_sets.label_values import in_words
 
 
 class Fault(NamedTuple):
-    """Why label images teach nothing: what they hold, to be read after their name, and what to do, a sentence."""
+    """Why nothing can be learned from label images: what they hold, to be read after "hold", and what to do."""
 
     found: str
     cure: str
 
 
 def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
-    """Finds out whether there is nothing to learn from label images.
+    """Checks whether there is nothing to learn from label images.
 
     Args:
         occurring: the values that they hold, or the colours where they are colour pictures.
         coding: how they store the classes.
 
     Returns:
-        The fault if no pixel has a class; or if 255 occurs beside the first class alone, and nobody said what it is:
-        masks of two classes are often written as 0 and 255. Else None.
+        The fault if no pixel has a class, or if only 0 and 255 occur and the user did not say what 255 is: masks of two
+        classes are often written in this way. Otherwise None.
     """
     ids = coding.train_ids_of(occurring)
     names = coding.classes.names
@@ -33,10 +33,10 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
         found = "no pixel of a class: all are ignored" + (
             f" (they hold {in_words(occurring)})" if coding.palette is None else ""
         )
-        cure = "Look at them; of your own, say with id_map which values are classes, and with ignore_label which not."
+        cure = "Look at them; for your own, say with id_map which values are classes, with ignore_label which are not."
         return Fault(found, _cure_of_255(coding) if 255 in occurring and coding.is_assumed else cure)
     if coding.is_assumed and coding.palette is None and occurring == {0, 255} and len(names) > 1:
-        found = f"0 and 255 alone: 255 is read as ignored, so that {names[0]!r} is the only class with a pixel"
+        found = f"only 0 and 255: 255 is read as ignored, so {names[0]!r} is the only class with a pixel"
         return Fault(found, _cure_of_255(coding))
     return None
 
@@ -49,13 +49,13 @@ def missing_classes(occurring: frozenset, coding: LabelCoding) -> tuple[str, ...
 
 def cure_of_missing(occurring: frozenset, coding: LabelCoding) -> str:
     """Says what to do about classes that no pixel has."""
-    misread = "If 255, which occurs and is read as ignored, is one of them, say so with id_map. "
+    misread = "If 255, which occurs and is read as ignored, stands for one of them, say so with id_map. "
     is_misread = 255 in occurring and coding.is_assumed and coding.palette is None
     return misread * is_misread + "Add images that show them, or leave them out of the classes."
 
 
 def require_classes(occurring: frozenset | None, coding: LabelCoding, description: str) -> None:
-    """Refuses a data set that teaches nothing.
+    """Refuses a data set from which nothing can be learned.
 
     Args:
         occurring: the values or colours that its labels hold; None where that is not known.

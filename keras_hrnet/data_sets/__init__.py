@@ -1,4 +1,4 @@
-"""What is known of data sets: a TOML file for each, and what reads them."""
+"""Descriptions of data sets: a TOML file for each, and the code that reads them."""
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes, palette
 from keras_hrnet.data_sets.data_set import DataSet, Layout

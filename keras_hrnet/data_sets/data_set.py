@@ -1,4 +1,4 @@
-"""All that is known of a data set: the row that a TOML file of this folder fills in."""
+"""The description of a data set, which a TOML file in this folder fills in."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ class LabelValues:
     colors: Iterable[Color] | None = None
     palette_images: bool = True
     expected: str = ""
-    cure: str = "Give these pixels an expected value, or list what they hold among the values of the data set."
+    cure: str = "Change these pixels to an expected value, or add their values to those of the data set."
     original: str = ""
     beside: Mapping[tuple[int, int], str] = dataclasses.field(default_factory=dict)
 

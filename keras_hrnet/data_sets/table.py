@@ -17,7 +17,7 @@ def data_set_of(table: dict, **fields: Any) -> DataSet:
     """Returns a data set.
 
     Args:
-        table: fields of `DataSet`, but `layouts` for its layouts, the published one first.
+        table: fields of `DataSet`; its layouts are in the list `layouts`, the published one first.
         **fields: further fields.
     """
     layout, *others = (Layout(**layout) for layout in table.pop("layouts"))

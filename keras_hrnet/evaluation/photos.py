@@ -1,4 +1,4 @@
-"""Photos on disk: finds them, and reads their pixels, ahead of who uses them."""
+"""Finds photos on disk, and reads their pixels ahead of their use."""
 
 import collections
 import concurrent.futures
@@ -22,7 +22,7 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
 
     Args:
         folder: hidden files and folders in it are left out.
-        channels: of the images: arrays that `numpy.save` wrote are among them only where it is neither 3 nor 1.
+        channels: of the images; for a number other than 1 and 3, arrays that `numpy.save` wrote are listed too.
 
     Returns:
         Their paths, sorted, at least one.
@@ -30,7 +30,7 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
     Raises:
         FileNotFoundError: if there is no such folder, no photo in it, or a link in it leads to no folder.
         PermissionError: if a folder cannot be read.
-        ValueError: if a link leads to a folder that it lies in.
+        ValueError: if a link leads to a folder that contains it.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -46,11 +46,11 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
 
 
 def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
-    """Reads a picture file as RGB, the right way up, as training reads it; or with another number of channels.
+    """Reads a picture file upright, as training reads it: as RGB, or with another number of channels.
 
     Args:
         path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` says what
-            becomes of grey, palettes, CMYK, transparency and 16 bits a channel. Or an array that `numpy.save` wrote.
+            becomes of grey, palettes, CMYK, transparency and 16 bits a channel; or an array that `numpy.save` wrote.
         channels: 3 for RGB, 1 for grey, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
 
     Returns:
@@ -78,7 +78,7 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
 def read_ahead(
     photos: Iterable[Photo], num_ahead: int, channels: int = 3
 ) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
-    """Reads photos on threads of its own, so that a network does not wait for files.
+    """Reads photos on separate threads, so that a network does not wait for files.
 
     Args:
         photos: paths; what is an array already is handed on.

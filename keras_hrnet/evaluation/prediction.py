@@ -46,8 +46,8 @@ def predict(
             exported file (`keras_hrnet.export.ExportedNetwork`).
         image: the path of a picture (PNG, JPEG and what else Pillow reads, as `read_image` reads it); or uint8
             `(height, width, 3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths
-            and images; or a folder, with the folders below it. A network that is built for other channels takes those,
-            also from files that `numpy.save` wrote.
+            and images; or a folder, with the folders below it. A network for another number of channels takes images
+            of that number, also from files that `numpy.save` wrote.
         output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of a network of its classes), "color",
             "overlay" (the colours over the image), or "probabilities".
         scales: factors of the image's height and width, whose predictions are averaged.

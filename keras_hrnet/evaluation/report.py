@@ -86,7 +86,7 @@ class EvaluationReport:
 
     @property
     def unlabelled_classes(self) -> tuple[str, ...]:
-        """The names of the classes that no counted pixel of the labels has: nothing is known of how well they do."""
+        """The names of the classes that no counted pixel of the labels has: their scores say nothing."""
         pixels = self.confusion.sum(axis=1)
         return tuple(name for name, count in zip(self.class_names, pixels, strict=True) if not count)
 

@@ -70,7 +70,7 @@ class Segmenter:
             size: (height, width) of the image, in pixels.
 
         Raises:
-            ValueError: if its height or width is too small, or another than the network was built for.
+            ValueError: if its height or width is too small, or not the one that the network was built for.
         """
         protocol, least = self.protocol, min_image_size(self.model)
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
@@ -81,7 +81,7 @@ class Segmenter:
             raise ValueError(
                 f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see {pixels} "
                 f"pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the image to "
-                f"{enough}x{enough} at least, leave out the smallest scale, or take larger tiles."
+                f"at least {enough}x{enough}, leave out the smallest scale, or take larger tiles."
             )
         if protocol.tile is None and protocol.scales == (1.0,):
             images_for(self.model, np.empty((1, *size, num_channels(self.model)), np.uint8))

@@ -72,8 +72,8 @@ class Tally:
         if not self.confusion.any():
             raise ValueError(
                 f"Received {len(self.scores)} images whose labels are all {IGNORE_LABEL}. Expected pixels to count. "
-                "Use a split with public labels, not that of Cityscapes' test images. Of your own masks, say "
-                "with `ignore_label` and `id_map` which values are ignored and which are classes."
+                "Use a split with public labels; those of Cityscapes' test images are not public. For your own masks, "
+                "say with `ignore_label` and `id_map` which values are ignored and which are classes."
             )
 
     def _name(self, index):

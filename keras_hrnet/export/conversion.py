@@ -50,7 +50,7 @@ class TFLiteOptions(ExportOptions):
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether integers take their ranges from images."""
+        """Whether images calibrate the ranges of integers."""
         return self.precision in CALIBRATED
 
     @property

@@ -1,4 +1,4 @@
-"""An exported file in the place of its network: `evaluate` and `predict` take it as they take a Keras model."""
+"""Runs an exported file in place of its network: `evaluate` and `predict` take it as they take a Keras model."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from keras_hrnet.export.formats import find_metadata, open_runner
 from keras_hrnet.export.metadata import classes_in
 from keras_hrnet.models.interface import ForeignNetwork
 
-# Where a file takes images of any size, it is asked once what it answers for one of this size.
+# A file that takes images of any size is run once with this size, to learn the shape of its output.
 ASKED_SIZE = 64
 LEAST_PROBABILITY = np.finfo("float32").tiny
 
@@ -26,8 +26,8 @@ class ExportedNetwork(ForeignNetwork):
         num_threads: on how many cores, as `keras_hrnet.export.formats.open_runner` takes it.
 
     Raises:
-        FileNotFoundError: if there is nothing.
-        ValueError: if it is none of these, or does not answer for each pixel.
+        FileNotFoundError: if there is no such file or folder.
+        ValueError: if it is none of these, or does not give an output for each pixel.
 
     Example:
 
@@ -51,8 +51,8 @@ class ExportedNetwork(ForeignNetwork):
         answer = self._runner(np.zeros((1, *asked, channels), np.uint8))
         if answer.ndim > 2 and answer.shape[1:3] != asked:
             raise ValueError(
-                f"Received the file {str(path)!r}, which answers for {answer.shape[1]}x{answer.shape[2]} pixels of an "
-                f"image of {asked[0]}x{asked[1]}. Expected an answer for each pixel. Export the network with "
+                f"Received the file {str(path)!r}, which gives {answer.shape[1]}x{answer.shape[2]} outputs for an "
+                f"image of {asked[0]}x{asked[1]}. Expected an output for each pixel. Export the network with "
                 "output='logits', or 'labels'."
             )
         self.inputs = [keras.KerasTensor((None, *size, channels), self._runner.dtype)]

@@ -1,4 +1,4 @@
-"""The images that a file is compared with Keras on and quantized by: read from data, or made where there are none."""
+"""The images for verification and calibration: read from data, or made where there are none."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ import numpy as np
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models.interface import check_pixels
 
-# Where the size may vary: one that five halvings leave whole, and an odd one. A scale of 0.25 still has 17 pixels.
+# Used where the size may vary: one that can be halved five times, and an odd one. A quarter has 17 pixels.
 SIZES = ((96, 128), (101, 139))
 
 
-# What is compared: Keras's answers for them are kept, 40 MB each at 512x1024 with 19 classes.
+# Keras's outputs for them are kept in memory, 40 MB each at 512x1024 with 19 classes.
 NUM_VERIFICATION_IMAGES = 4
 
 
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The images that a file is compared with Keras on, and others that its integers are calibrated with.
+    """The images on which a file is compared with Keras, and others with which its integers are calibrated.
 
     Args:
         verification: batches of images.
@@ -41,12 +41,12 @@ class Images(NamedTuple):
 def read_images(options: ExportOptions, data: Any = None) -> Images:
     """Takes or makes images.
 
-    Of images that calibrate, the last quarter verifies instead, at least one and at most four: no file is verified on
-    what it was calibrated with. Repeated images and those of a single color are left out before, as they would make any
-    file look good.
+    Where integers are calibrated, the last quarter of the images, at least one and at most four, is kept for
+    verification: no file is verified on images that it was calibrated with. Repeated images and those of a single color
+    are left out before, as they would make any file look good.
 
     Args:
-        options: what the file shall be: no more than `num_images` are taken, and no more read than that needs.
+        options: of the file; no more than its `num_images` are taken, and no more are read than that needs.
         data: an array of images `(num_images, height, width, channels)` as the network takes them, or an iterable
             of batches of such or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd
             size where the size may vary.
@@ -72,9 +72,9 @@ def _divided(batches, precision):
     if len(kept) < 2:
         raise ValueError(
             f"Received representative_data with {len(images)} images for precision={precision!r}, of which {len(kept)} "
-            "remain without repeated ones and those of a single color. Expected at least two: the ranges of integers "
-            "are taken from some, and the file is verified on others. Pass photos as the network will see them, 16 or "
-            "more, or precision='dynamic', which needs none."
+            "remain without repeated images and those of a single color. Expected at least two: the integers are "
+            "calibrated with some, and the file is verified on the others. Pass photos as the network will see them, "
+            "16 or more, or precision='dynamic', which needs none."
         )
     number = min(max(len(kept) // 4, 1), NUM_VERIFICATION_IMAGES)
     calibration, verification = kept[:-number], kept[-number:]

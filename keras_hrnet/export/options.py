@@ -1,4 +1,4 @@
-"""What an exported file shall be: the options that all kinds have, checked and fitted to a network."""
+"""The options that all kinds of exported files have, checked and adapted to a network."""
 
 import dataclasses
 from typing import ClassVar, Self
@@ -19,7 +19,7 @@ class ExportOptions:
         batch_size: how many images go in at once; None for any number.
         input_dtype: of the images: "float32" or "uint8".
         channels: of the images; `for_model` sets it.
-        takes_pixels: whether they are in [0, 255], and not in a unit of the network's own; `for_model` sets it.
+        takes_pixels: whether their values are in [0, 255], and not in another unit; `for_model` sets it.
 
     Raises:
         ValueError: if one of them is something else.
@@ -39,7 +39,7 @@ class ExportOptions:
     num_images: ClassVar[int] = 4
     """How many images are taken from a data set, at most."""
     is_calibrated: ClassVar[bool] = False
-    """Whether integers take their ranges from images."""
+    """Whether images calibrate the ranges of integers."""
 
     def __post_init__(self) -> None:
         check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)

@@ -18,7 +18,7 @@ from keras_hrnet.export.process import check_importable, write_in_process
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.models import optimize_for_inference
 
-# What the report takes over.
+# Fields of the options and of the comparison that the report repeats.
 OPTIONS = ("image_size", "batch_size", "input_dtype", "precision", "output", "channels", "values")
 SCORES = ("largest_difference", "mean_difference", "label_agreement", "keras_miou", "miou")
 

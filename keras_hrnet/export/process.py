@@ -54,7 +54,7 @@ def check_importable(network: keras.Model) -> None:
     if own:
         raise ValueError(
             f"Received the model {network.name!r} with layers of {', '.join(own)}, defined in the script or notebook "
-            f"that is run. Expected classes in a module, as the {keras.config.backend()} backend exports by way of a "
+            f"that is run. Expected classes in a module: the {keras.config.backend()} backend exports through a "
             "TensorFlow process, which imports them. Move them to a file beside the script, decorate them there with "
             "keras.saving.register_keras_serializable, and import them from it."
         )

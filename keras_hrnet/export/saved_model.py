@@ -32,10 +32,10 @@ def export_saved_model(
     """Writes a network as a SavedModel, loads it, and keeps it only if it answers as Keras does.
 
     Its signature "serving_default" goes from "images", uint8 `(batch, height, width, 3)`, RGB in [0, 255], to
-    "logits", float32: of every pixel or of the image, channels last also from a model that is channels first; of a
-    network with a mean of its own, from float32 images. Any number of images of any size go in, unless the model or
-    `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs. Weights are
-    constants in it, normalisations are folded: it is for inference only, and cannot be larger than two
+    "logits", float32: of every pixel or of the image, channels last also from a model that is channels first. A
+    network with its own mean and deviation takes float32 images. Any number of images of any size go in, unless the
+    model or `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs.
+    Weights are constants in it, normalisations are folded: it is for inference only, and cannot be larger than two
     gigabytes.
 
     The classes, their colours and where it came from are in its "assets.extra/keras_hrnet.json" (`read_metadata`). A

@@ -1,4 +1,4 @@
-"""What tf2onnx 1.17 translates wrongly or not at all, translated right."""
+"""Translates the operations that tf2onnx 1.17 translates wrongly or not at all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
 
 
 def erfc(graph: Any, node: Any, name: str, args: list) -> None:
-    """Makes 1 - Erf, which exact GELU is of; tf2onnx has none."""
+    """Makes 1 - Erf, which the exact GELU needs; tf2onnx has no translation of Erfc."""
     from tf2onnx.utils import map_onnx_to_numpy_type
 
     (x,), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes

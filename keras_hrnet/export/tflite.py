@@ -65,9 +65,9 @@ def export_tflite(
         input_dtype: of the images: "float32" or "uint8".
         representative_data: images as in training, of `image_size`: an array `(num_images, height, width, 3)`, RGB in
             [0, 255], or an iterable of batches of images or of `(images, labels)`, for example a dataset of this
-            package. The first four are compared, with their labels by mean IoU too. None means noise and gradients,
-            which does not do for "int8", "int16x8" and "mixed": of the first 64 different images, the last quarter, at
-            least one and at most four, are compared, and the ranges of values are taken from the others.
+            package. The first four are compared, with their labels by mean IoU too. None means noise and gradients.
+            "int8", "int16x8" and "mixed" need images: of the first 64, without repeated ones, the last quarter, at
+            least one and at most four, is compared, and the others calibrate the ranges of values.
         batch_size: how many images go in at once.
         class_names: names of the classes, by train id, for the file; None means those that the network knows
             (`model.class_names`).
@@ -82,7 +82,7 @@ def export_tflite(
         ImportError: if the precision needs `ai-edge-quantizer` (`pip install keras-hrnet[export]`) and it is missing.
         TypeError: if `model` is not a functional model from one tensor to one.
         ValueError: if an option is none of the above, the model does not go with it, images have another size or
-            other values, or there are not two different ones, of more than one color, where ranges are taken from them.
+            other values, or fewer than two are different and of more than one color where they calibrate.
         RuntimeError: if the file differs from Keras by more than its precision may (float32: 0.5 % of the largest
             logit; integers: 10 % of the logits' standard deviation in the mean, "int16x8" 5 %), or the TensorFlow
             process fails. No file is left then.

@@ -1,4 +1,4 @@
-"""What folders hold, in order, without what is hidden."""
+"""Lists the contents of folders, sorted and without hidden files."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""How the names of files end, in small letters, that count as pictures."""
+"""The endings, in lower case, of file names that count as pictures."""
 
 
 def is_folder(path: Path) -> bool:
@@ -23,7 +23,7 @@ def is_folder(path: Path) -> bool:
 def names(folder: Path) -> list[str]:
     """Lists the names in a folder, sorted; a folder that does not exist is empty.
 
-    Those that begin with a dot are left out: beside each `a.png` on foreign disks, macOS puts a `._a.png` that is none.
+    Names that begin with a dot are left out: on foreign disks, macOS puts a `._a.png` beside each `a.png`.
 
     Raises:
         PermissionError: if the folder cannot be read.
@@ -48,7 +48,7 @@ def composed(name: str) -> str:
 
 
 def described(folder: Path) -> str:
-    """Says what a folder holds, to be read after its name: "does not exist", "is empty", "holds a, b and 3 more"."""
+    """Describes a folder, to be read after its name: "does not exist", "is empty", "holds a, b and 3 more"."""
     if not is_folder(folder):
         return "is not a folder" if folder.exists() else "does not exist"
     found = names(folder)
@@ -65,13 +65,13 @@ def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
         skipped: the absolute `Path` of a folder that is left out, if there is one.
 
     Yields:
-        Paths from the folder on, such as "a/1.png", in no certain order, without what is hidden. Links are followed; a
-        broken one whose name ends as that of a file does is listed, as it names the file that is missing.
+        Paths relative to the folder, such as "a/1.png", in no particular order, without hidden files. Links are
+        followed; a broken link with a suffix is listed, as it names the file that is missing.
 
     Raises:
         PermissionError: if a folder cannot be read.
         FileNotFoundError: if a link leads to nothing and may have led to a folder.
-        ValueError: if a link leads to a folder that it lies in.
+        ValueError: if a link leads to a folder that contains it.
     """
     with _permitted(folder), os.scandir(folder) as found:
         visible = [entry for entry in found if not entry.name.startswith(".")]
@@ -101,7 +101,7 @@ def _check_link(link):
         raise _broken_link(link)
     if link.is_dir() and link.resolve() in (parent.resolve() for parent in link.absolute().parents):
         raise ValueError(
-            f"{link} is a link to {link.resolve()}, a folder that it lies in: its files would be found without end. "
+            f"{link} is a link to {link.resolve()}, a folder that contains it: listing its files would never end. "
             "Expected a link to another folder. Remove the link."
         )
 
@@ -113,5 +113,5 @@ def _permitted(folder):
     except PermissionError as error:
         raise PermissionError(
             f"The folder {folder} cannot be read ({error.strerror}). Expected one that this user may list and search. "
-            f"Allow it, for example with `chmod -R u+rX {folder}`."
+            f"Give permission, for example with `chmod -R u+rX {folder}`."
         ) from error

@@ -1,4 +1,4 @@
-"""Opens picture files of any format that Pillow knows, within one limit of pixels, and loads them upright."""
+"""Opens picture files of any format that Pillow knows, up to a limit of pixels, and loads them upright."""
 
 import contextlib
 import io
@@ -13,13 +13,13 @@ from PIL import Image
 from keras_hrnet.picture_files.reading import UnusableFileError, no_picture
 
 MAX_PIXELS = 2**29
-"""The largest picture that is read, in pixels, where `LIMIT_VARIABLE` says nothing else: 1.6 GB in RGB."""
+"""The most pixels of a picture that is read, unless `LIMIT_VARIABLE` sets another limit: 1.6 GB in RGB."""
 
 LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
 """The environment variable that sets another limit. Pillow's own limit, `PIL.Image.MAX_IMAGE_PIXELS`, is not used."""
 
 MOST_DEFLATED = 1032
-"""How many bytes a byte of a PNG file can become: zlib's technical details, "Maximum Compression Factor"."""
+"""The most bytes that a byte of a PNG file decompresses to: zlib's technical details, "Maximum Compression Factor"."""
 
 ORIENTATION_TAG = 0x0112
 """Exif 2.32, table 4: 1 is upright, 2 to 8 are turned or mirrored."""
@@ -33,7 +33,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture of each other orientation upright."""
+"""How a picture of each other orientation becomes upright."""
 
 # What Pillow's decoders raise for damaged files of the formats that it knows.
 DECODER_ERRORS = (
@@ -53,7 +53,7 @@ _PILLOW_LIMIT = threading.Lock()
 
 
 def max_pixels() -> int:
-    """Returns the limit of pixels that holds now.
+    """Returns the limit of pixels that applies now.
 
     Raises:
         ValueError: if the environment variable is no positive integer.
@@ -68,20 +68,20 @@ def max_pixels() -> int:
 
 
 def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_bytes: int | None = None) -> None:
-    """Refuses a picture that has more pixels than the limit, before memory is taken for it.
+    """Refuses a picture with more pixels than the limit, before memory is allocated for it.
 
     Args:
-        num_png_bytes: the length of a PNG file: its header may be damaged, and say more than such a file can hold.
+        num_png_bytes: the length of a PNG file, whose header may be damaged and state more pixels than fit into it.
 
     Raises:
-        UnusableFileError: if it has.
+        UnusableFileError: if it has more, or if the header of a PNG file is damaged.
     """
     if num_png_bytes is not None and height * width > 8 * MOST_DEFLATED * num_png_bytes:
         raise UnusableFileError(
             path,
             "damaged",
-            found=f"says that it has {height}x{width} (height x width) pixels, in {num_png_bytes:,} bytes",
-            expected=f"a PNG file, which holds at most {MOST_DEFLATED} times its length",
+            found=f"states a size of {height}x{width} (height x width) pixels, and has {num_png_bytes:,} bytes",
+            expected=f"an undamaged PNG file, which decompresses to at most {MOST_DEFLATED} times its length",
         )
     if height * width > max_pixels():
         raise UnusableFileError(
@@ -89,7 +89,7 @@ def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_b
             "too large",
             found=f"has {height}x{width} (height x width) = {height * width:,} pixels, or is damaged",
             expected=f"at most {max_pixels():,} pixels",
-            cure=f"Raise the limit, if there is memory for it: set the environment variable {LIMIT_VARIABLE} to "
+            cure=f"If there is enough memory, raise the limit: set the environment variable {LIMIT_VARIABLE} to "
             f"{height * width}.",
         )
 
@@ -98,12 +98,12 @@ def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_b
 def opened(
     source: str | os.PathLike | bytes, path: str | os.PathLike, formats: Sequence[str] | None = None
 ) -> Iterator[Image.Image]:
-    """Opens a picture, and says of whatever Pillow raises while it is read which file it is about.
+    """Opens a picture; errors that Pillow raises while it is read name the file.
 
     Args:
         source: the path, or the whole contents.
         path: names the file in errors.
-        formats: those that are expected, by their names in Pillow; None for all.
+        formats: the expected formats, by their names in Pillow; None for all.
 
     Yields:
         The first picture of the file; `load_upright` gives its pixels.
@@ -145,7 +145,7 @@ def load_upright(image: Image.Image) -> Image.Image:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Returns the orientation of an opened picture as its Exif or XMP data has it: 1 where nothing readable says it."""
+    """Returns the orientation of an opened picture from its Exif or XMP data; 1 where it cannot be read."""
     try:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except DECODER_ERRORS:
@@ -154,7 +154,7 @@ def orientation_of(image: Image.Image) -> int:
 
 @contextlib.contextmanager
 def _without_pillows_limit():
-    # Pillow has one limit for the whole process, and no argument for another.
+    # Pillow has one limit for the whole process, and no argument that overrides it.
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

@@ -1,4 +1,4 @@
-"""Pictures become RGB pixels, and label images the values that they store: the one way in which files are read."""
+"""Reads the pixels of images, and the values that label images store: the one way in which all files are read."""
 
 import io
 import os
@@ -11,10 +11,10 @@ from keras_hrnet.picture_files.opening import load_upright, opened
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 NUMPY_SIGNATURE = b"\x93NUMPY"
-"""What the files that `numpy.save` writes begin with."""
+"""The first bytes of files that `numpy.save` writes."""
 
 GREY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
-"""What Pillow multiplies the values of a grey PNG by, by its bits a channel; the two values of one bit stay 0 and 1."""
+"""The factor by which Pillow multiplies the values of a grey PNG, by its bits a channel."""
 
 
 def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np.ndarray:
@@ -93,19 +93,19 @@ def _array(source, path, channels):
 
 
 def other_channels(path: str | os.PathLike, found: int | str, channels: int) -> UnusableFileError:
-    """Says of a file that it has another number of channels than a network takes.
+    """Makes the error of a file that has another number of channels than a network takes.
 
     Args:
         found: how many it has, or what else, to be read after "has".
         channels: how many were expected.
     """
     has = found if isinstance(found, str) else f"{found} channel{'s' * (found > 1)}"
-    cure = "A PNG in RGBA has four, and an array that numpy.save wrote, (height, width, channels), any number."
+    cure = "Save four channels as PNG in RGBA, or any number with numpy.save, as an array (height, width, channels)."
     return UnusableFileError(path, "channels", found=f"has {has}", expected=f"{channels} channels", cure=cure)
 
 
 def check_mode(image: Image.Image, path: str | os.PathLike) -> None:
-    """Refuses the pixel formats that have no rule for how they become RGB of 8 bits.
+    """Refuses pixel formats for which there is no rule that converts them to RGB of 8 bits.
 
     Raises:
         UnusableFileError: if it is one of them, such as numbers of 32 bits.

@@ -1,4 +1,4 @@
-"""Reads files, and says of one that cannot be used which it is, why, and what to do."""
+"""Reads files; the error of a file that cannot be used says which file, why, and what to do."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,14 @@ from keras_hrnet.mistaken import NUM_START_BYTES, mistaken_for
 
 RESTORE = "Restore the file from its source."
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"GIF8", b"RIFF")
-"""What files begin with that are PNG, JPEG, TIFF, BMP, GIF and WebP."""
+"""The first bytes of PNG, JPEG, TIFF, BMP, GIF and WebP files."""
 
 
 class UnusableFileError(ValueError):
     """A file that training cannot use.
 
     Args:
-        kind: the fault in a word or two, by which faults are counted.
+        kind: the fault in one or two words, by which faults are counted.
         found: what the file is or does, to be read after its name.
         expected: what it should be.
         cure: what to do, a sentence.
@@ -30,7 +30,7 @@ class UnusableFileError(ValueError):
 
 
 def no_picture(path: str | os.PathLike, source: str | os.PathLike | bytes) -> UnusableFileError:
-    """Says of a file that no decoder knows what it looks like.
+    """Makes the error of a file that no decoder recognizes, which says what the file looks like.
 
     Args:
         source: the path, or the contents from the beginning.
@@ -67,7 +67,7 @@ def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:
                 path,
                 "broken link",
                 found=f"is a link to {os.readlink(path)}, which cannot be read ({error.strerror})",
-                expected="a link to a file that is there",
+                expected="a link to a file that exists",
                 cure="Restore that file, or remove the link.",
             ) from error
         raise UnusableFileError(
@@ -75,7 +75,7 @@ def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:
             "unreadable",
             found=f"cannot be read ({error.strerror})",
             expected="a file that this user may read",
-            cure="Mend its permissions, or restore it from its source.",
+            cure="Correct its permissions, or restore it from its source.",
         ) from error
     if not data:
         raise UnusableFileError(path, "empty", found="is empty: it has 0 bytes", expected="a picture")

@@ -181,7 +181,7 @@ class Street:
 
 
 def build_street(random: Random, number: int) -> Street:
-    """A street full of things, `items` in the order in which to draw them; of `THEMES`, it takes one by its number."""
+    """Builds a street of the theme with this number in `THEMES`, modulo their number; `items` are in drawing order."""
     street = Street(random, THEMES[number % len(THEMES)])
     lots.build(street)
     sidewalks.furnish(street)

@@ -101,7 +101,7 @@ def test_masks_of_0_and_255_are_not_taken_for_one_class_and_ignored_pixels(binar
     result = run(*binary, "--classes", "background,object", columns="300")
     assert result.exit_code == 1
     assert "1 error: nothing to learn" in result.output
-    assert "hold 0 and 255 alone: 255 is read as ignored, so that 'background' is the only class" in result.output
+    assert "hold only 0 and 255: 255 is read as ignored, so 'background' is the only class" in result.output
     assert "pass id_map={0: 'background', 255: 'object'} (--id-map 0:background,255:object)" in result.output
     result = run(*binary, "--classes", "background,object", "--id-map", "0:background,255:object")
     assert (result.exit_code, "No errors, 0 remarks" in result.output) == (0, True)

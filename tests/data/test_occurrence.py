@@ -1,4 +1,4 @@
-"""Masks that teach nothing, or not all that they are to teach, are said to."""
+"""Masks from which nothing can be learned, or not every class, are reported."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def own(tmp_path):
 @pytest.mark.parametrize("augment", [True, False])
 def test_masks_of_0_and_255_are_refused_until_it_is_said_what_255_is(own, augment):
     places = own(0, 255)
-    message = r"hold 0 and 255 alone: 255 is read as ignored.*pass id_map=\{0: 'background', 255: 'leaf'\} \(--id-map"
+    message = r"hold only 0 and 255: 255 is read as ignored.*pass id_map=\{0: 'background', 255: 'leaf'\} \(--id-map"
     with pytest.raises(ValueError, match=message):
         folders(*places, NAMES, augment=augment)
     dataset = folders(*places, NAMES, augment=augment, id_map={0: 0, 255: 1}, crop_size=(4, 6) if augment else None)

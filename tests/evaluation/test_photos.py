@@ -71,7 +71,7 @@ def test_links_are_followed_and_those_that_lead_nowhere_named(files, tmp_path):
     (tmp_path / "linked").symlink_to(folder)
     assert tmp_path / "linked" / "sub" / "0.png" in find_photos(tmp_path)
     (folder / "sub" / "loop").symlink_to(folder)
-    with pytest.raises(ValueError, match=r"loop is a link to .*more, a folder that it lies in.*Remove the link"):
+    with pytest.raises(ValueError, match=r"loop is a link to .*more, a folder that contains it.*Remove the link"):
         find_photos(tmp_path)
     (folder / "sub" / "loop").unlink()
     (folder / "summer").symlink_to(tmp_path / "gone")

@@ -71,12 +71,12 @@ def test_an_example_is_short(path):
 
 
 @pytest.mark.slow
-def test_the_on_device_runner_needs_neither_keras_nor_this_package(tmp_path):
+@pytest.mark.parametrize("channels", [3, 1])
+def test_the_on_device_runner_needs_neither_keras_nor_this_package(channels, tmp_path):
     script = EXAMPLES / "on_device" / "segment.py"
     assert len(script.read_text().splitlines()) < 100
-    keras_hrnet.export_tflite(
-        keras_hrnet.HRNet(TINY, 5), tmp_path / "tiny.tflite", image_size=(64, 96), class_names=tuple("abcde")
-    )
+    network = keras_hrnet.HRNet(TINY, 5, input_shape=(None, None, channels))
+    keras_hrnet.export_tflite(network, tmp_path / "tiny.tflite", image_size=(64, 96), class_names=tuple("abcde"))
     photo = np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype="uint8")
     Image.fromarray(photo).save(tmp_path / "my photo.jpg")
     blocked = "import sys; sys.modules.update(dict.fromkeys(('keras', 'tensorflow', 'keras_hrnet')));"

@@ -21,14 +21,14 @@ class Match(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A folder, and what the names of its files begin and end with around what an image and its label image share."""
+    """A folder and a pattern: what names begin and end with, around the part that image and label image share."""
 
     folder: Path
     start: str = ""
     end: str = ""
 
     def shared_of(self, name: str) -> str | None:
-        """What the star of the pattern stands for in the name of a file; None if the name does not fit."""
+        """Returns what the star of the pattern stands for in the name of a file; None if the name does not match."""
         # Without a dot, the pattern leaves the suffix open.
         whole = name if "." in self.end else os.path.splitext(name)[0]
         fits = len(whole) > len(self.start + self.end) and whole.startswith(self.start) and whole.endswith(self.end)
@@ -47,13 +47,13 @@ def find_folder_pairs(
 
     Folders are searched with all folders below them, and an image and its label image have the same path there, up to
     the suffix: `images/a/1.jpg` belongs to `labels/a/1.png`. The images decide: a label image without an image is left
-    out. Names that begin with a dot, and files that are no pictures, are passed over.
+    out. Names that begin with a dot, and files that are no pictures, are skipped.
 
     Args:
         images: a folder, a folder with a pattern of the names in it and below, such as "photos/*.jpg", or a sequence
             of paths. The star is what the names of an image and its label image share.
         labels: a folder or pattern, such as "photos/*_L.png", or a sequence of as many paths in the same order.
-        part: keeps those to train on, or those to validate on.
+        part: which of the pairs to keep; None keeps all of them.
 
     Returns:
         A list of `Pair`, sorted by the path in the folder, or in the order of the sequences.
@@ -153,15 +153,15 @@ def _place(path):
         return Place(path)
     if path.name.count("*") > 1 or "*" in str(path.parent):
         raise ValueError(
-            f"Received the pattern {path}. Expected one star, in the last part, for what the names of an image and its "
-            "mask share. Write it like photos/*_L.png: folders below are searched too."
+            f"Received the pattern {path}. Expected one star, in the file name, for what the names of an image and its "
+            "mask share. Write it like photos/*_L.png; the folders below are searched too."
         )
     start, _, end = path.name.partition("*")
     return Place(path.parent, start, end)
 
 
 def _pictures(place, argument, other):
-    """The pictures of a place by what their names share with others; what belongs to the other place is not of it."""
+    """Finds the pictures of a place, by what their names share with others, without those of the other place."""
     folder, is_shared = place.folder, place.folder.absolute() == other.folder.absolute()
     if not is_folder(folder):
         raise FileNotFoundError(
@@ -188,8 +188,8 @@ def _pictures(place, argument, other):
     for paths in found.values():
         if len(paths) > 1:
             raise ValueError(
-                f"{paths[0]} and {paths[1].name} have one name up to their suffix"
-                f"{_as_written(*paths[:2])}. Expected one file a name, as "
+                f"{paths[0]} and {paths[1].name} have the same name up to the suffix"
+                f"{_as_written(*paths[:2])}. Expected one file for each name, as "
                 f"{argument} are matched by name. Rename or remove one, or pass two sequences of paths."
             )
     return {stem: paths[0] for stem, paths in found.items()}

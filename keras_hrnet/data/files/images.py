@@ -1,4 +1,4 @@
-"""Whether an image is one that a network can be trained on, and how the pipeline reads it."""
+"""Checks whether a network can be trained on an image, and says how the pipeline reads it."""
 
 import os
 from collections.abc import Iterable
@@ -17,17 +17,17 @@ from keras_hrnet.picture_files.reading import read_file
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MOST_TENSORFLOW_BYTES = 2**29 - 1
-"""What TensorFlow's decoders give at most: `tensorflow/core/kernels/image/decode_image_op.cc`."""
+"""The largest output of TensorFlow's decoders: `tensorflow/core/kernels/image/decode_image_op.cc`."""
 
 
 class ImageHeader(NamedTuple):
-    """What a picture file says of itself.
+    """What the header of a picture file says.
 
     Args:
         height: of the upright picture, in pixels.
         width: of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit RGB".
-        orientation: that of its Exif or XMP data, as the pixels are stored; 1 is upright.
+        orientation: of the stored pixels, as the Exif or XMP data says; 1 is upright.
         by_pillow: whether Pillow has to decode it: TensorFlow's faster decoders do not give the same pixels.
     """
 
@@ -67,7 +67,7 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
 
 
 def check_channels(paths: Iterable[str | os.PathLike], channels: int) -> None:
-    """Refuses pictures that do not store so many channels; their headers are looked at.
+    """Refuses pictures that store another number of channels; only their headers are read.
 
     Raises:
         UnusableFileError: for the first of them, or the first that cannot be opened.

@@ -1,4 +1,4 @@
-"""Whether a label image holds what its data set says: known values, or known colours."""
+"""Checks whether a label image holds the values, or the colours, that its data set knows."""
 
 import os
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from keras_hrnet.picture_files.pixels import stored_values
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 LOSSLESS = ("PNG", "TIFF", "BMP")
-"""What label images may be; WebP may be lossy, as JPEG is."""
+"""The formats of label images; WebP is left out, as it may be lossy like JPEG."""
 
 # Bits a channel and colour type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
 _PNG_FORMATS = {
@@ -37,14 +37,14 @@ _PNG_FORMATS = {
 
 
 class LabelHeader(NamedTuple):
-    """What a label image says of itself.
+    """What is known of a label image.
 
     Args:
         height: of the upright picture, in pixels.
         width: of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit grey".
         by_pillow: whether Pillow has to decode it, as for an image.
-        occurring: the values that it holds, or the colours of a colour picture; None if only the header was read.
+        occurring: the values, or in a colour picture the colours, that occur; None if only the header was read.
     """
 
     height: int
@@ -55,14 +55,14 @@ class LabelHeader(NamedTuple):
 
 
 def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool = True) -> LabelHeader:
-    """Checks that a file is an undamaged picture of label values without loss, and that all of them are known.
+    """Checks that a file is an undamaged, lossless picture of label values, and that all of these are known.
 
     Args:
         known: what the label images of the data set may hold.
         contents: whether to compare checksums and to look at every pixel, or only to read the header.
 
     Raises:
-        UnusableFileError: if it is lossy, damaged, of another pixel format, or holds a foreign value.
+        UnusableFileError: if it is lossy, damaged, in another pixel format, or holds an unknown value.
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
     source = data if contents else path
@@ -81,7 +81,7 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
 
 
 def _header_of_other(path, source):
-    """What a PNG of the same pixels would say of itself, and the orientation."""
+    """Returns the header that a PNG of the same pixels would have, and the orientation."""
     with opened(source, path) as image:
         if image.format not in LOSSLESS or image.info.get("compression") == "jpeg":
             raise UnusableFileError(
@@ -89,14 +89,14 @@ def _header_of_other(path, source):
                 "pixel format",
                 found=f"is a {image.format}, whose lossy compression blends the values of neighbouring pixels",
                 expected="a label image as PNG",
-                cure="Make it anew as PNG from its source: converting this file would keep its wrong values.",
+                cure="Write it again as PNG from its source: converting this file would keep its wrong values.",
             )
         bit_depth, color_type = _PNG_FORMATS.get(image.mode, (8, image.mode))
         return PngHeader(image.height, image.width, bit_depth, color_type), orientation_of(image)
 
 
 def _check_format(path, header, known):
-    # What is published has one format; of your own label images, every depth is read.
+    # Published label images have one format; those of users may have any depth.
     depths = (8,) if known.original else (1, 2, 4, 8, 16)
     allowed = {
         "8-bit grey": [(bits, GREY) for bits in depths] if known.values else [],
@@ -125,7 +125,7 @@ def _format_cure(header, known):
 
 
 def _checked_pixels(path, data, header, known):
-    """The size of the upright picture, and which values or colours it holds, if all of them are known."""
+    """Returns the size of the upright picture, and the values or colours that occur, which must all be known."""
     if header.color_type == RGB:
         with opened(data, path) as image:
             image = load_upright(image).convert("RGB")
@@ -145,7 +145,7 @@ def _checked_pixels(path, data, header, known):
 
 
 def _checked_colors(path: str | os.PathLike, image: Image.Image, known: LabelValues) -> frozenset:
-    # More colours than that, and Pillow returns None.
+    # Where there are more colours, Pillow returns None.
     colors = image.getcolors(256 + len(known.colors))
     if colors is None:
         foreign, found = True, "holds hundreds of colours, as a photograph or an image with smoothed edges does"

@@ -1,4 +1,4 @@
-"""Images and their label images: whether both hold what training needs, and fit together."""
+"""Checks whether images and their label images can be used for training, and match each other."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.picture_files.reading import UnusableFileError
 
 PUBLISHED_FORMATS = ("8-bit RGB", "JPEG in RGB")
-"""What the images of a data set may be whose label images have one published format: another is not the original."""
+"""The formats of images whose label images have one published format; an image in another is not the original."""
 
 
 class Pair(NamedTuple):
@@ -58,7 +58,7 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
         UnusableFileError: for the first pair, in order, with a file that cannot be used.
     """
     headers = []
-    # Its threads end now: a generator that is left to the collector has been seen to join them at a moment that hangs.
+    # This ends its threads now. The garbage collector was seen to join them at a moment at which the process hangs.
     with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
         for examination in examinations:
             if examination.faults:
@@ -127,8 +127,8 @@ def _sizes_differ(image, header, label, label_header):
 
 def _size_cure(image, label):
     if image[:2] == label[1::-1]:
-        turned = f"The image is read upright, as its Exif data says (orientation {image.orientation}). "
-        return turned * (image.orientation != 1) + "Turn the label image by a quarter, or restore both files."
+        turned = f"The image is read upright, by its Exif data (orientation {image.orientation}). "
+        return turned * (image.orientation != 1) + "Rotate the label image by a quarter turn, or restore both files."
     is_scaled = image.height != label.height and image.width != label.width
     if is_scaled and abs(image.height * label.width - image.width * label.height) < max(image[:2]):
         scale = "Image.open(path).resize((width, height), Image.Resampling.NEAREST).save(path)"

@@ -1,4 +1,4 @@
-"""Divides pairs into those to train on and those to validate on, by their names alone."""
+"""Splits pairs into training and validation data, by their names alone."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One of the two parts that `val_share` divides images into; `split` says which."""
+    """One of the two parts that `val_share` splits images into: the one that `split` names."""
 
     split: str
     val_share: float
@@ -24,16 +24,16 @@ class Part:
         """Keeps the items of this part, in their order.
 
         Args:
-            names: of the items, all different. Those whose SHA-256 is lowest are validated on: as many as the share
-                says, rounded, but one at least, and never all.
+            names: of the items, all different. The items whose names have the lowest SHA-256 are the validation part:
+                the share of all items, rounded, but at least one and never all.
 
         Raises:
             ValueError: if there is only one.
         """
         if len(items) < 2:
             raise ValueError(
-                f"Received val_share={self.val_share} for {len(items)} images. Expected 2 at least: one to train on, "
-                "one to validate on. Add images, or leave out val_share."
+                f"Received val_share={self.val_share} for {len(items)} images. Expected at least 2: one to train on "
+                "and one to validate on. Add images, or leave out val_share."
             )
         num_val = min(max(1, round(self.val_share * len(items))), len(items) - 1)
         hashes = [hashlib.sha256(composed(name).encode()).digest() for name in names]

@@ -15,7 +15,7 @@ COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA
 GREY, RGB, PALETTE = 0, 2, 3
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TURNING = {b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"}
-"""What may hold an orientation: the chunk of Exif data, and the keywords of texts in which programs put Exif or XMP."""
+"""What may hold an orientation: the Exif chunk, and the keywords of text chunks in which programs store Exif or XMP."""
 NUM_KEYWORD_BYTES = 24
 
 
@@ -72,13 +72,13 @@ def read_png(data: bytes, path: str | os.PathLike, contents: bool) -> tuple[PngH
 
 
 def chunks_of(path: str | os.PathLike) -> set[bytes]:
-    """Lists what chunks a PNG file has, by skipping from one to the next without reading what they hold.
+    """Lists the chunks of a PNG file; it skips from one to the next without reading their contents.
 
     Returns:
-        Their kinds, and of texts the keywords.
+        The type of each chunk, or the keyword of a text chunk.
     """
     kinds, start, kind = set(), len(PNG_SIGNATURE), b""
-    # Without a buffer, of which each seek would read 8 KiB anew.
+    # Unbuffered: after each seek, a buffer would read another 8 KiB.
     with open(path, "rb", buffering=0) as file:
         while kind != b"IEND":
             file.seek(start)
@@ -92,7 +92,7 @@ def chunks_of(path: str | os.PathLike) -> set[bytes]:
 
 
 def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
-    """Checks that a PNG file is whole, and that each of its chunks has the checksum that it states.
+    """Checks that a PNG file is complete, and that the checksum of each chunk is right.
 
     Args:
         data: the whole file.
@@ -101,7 +101,7 @@ def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
         What `chunks_of` returns.
 
     Raises:
-        UnusableFileError: if it ends too early, or a checksum differs.
+        UnusableFileError: if it is truncated, or a checksum is wrong.
     """
     # Length, type, data and checksum follow one another until the chunk IEND (PNG specification, section 5.3).
     data = memoryview(data)
@@ -114,7 +114,7 @@ def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
                 path,
                 "cut short",
                 found=f"ends after {len(data)} bytes, in the middle of its data",
-                expected="a whole PNG file, up to its chunk IEND",
+                expected="a complete PNG file, up to its chunk IEND",
             )
         if zlib.crc32(data[start + 4 : stop - 4]) != int.from_bytes(data[stop - 4 : stop]):
             raise UnusableFileError(

@@ -1,4 +1,4 @@
-"""The files of a known data set: which belong together, and where what is missing comes from."""
+"""Finds the files of a known data set, and says which archive missing ones come from."""
 
 import dataclasses
 from pathlib import Path, PurePosixPath
@@ -38,7 +38,7 @@ def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
 
 
 def as_found(root: Path, data_set: DataSet, split: str) -> DataSet:
-    """The data set with the first of its layouts whose folders are there; with the published one if none is."""
+    """Returns the data set with the first of its layouts whose folders exist; with the published one if none does."""
     for layout in data_set.layouts:
         if all(is_folder(root / folder) for folder in layout.folders_of(split)):
             return dataclasses.replace(data_set, layout=layout)
@@ -74,7 +74,7 @@ def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
 
 
 def list_split(root: Path, data_set: DataSet, split: str) -> Listing:
-    """Lists what there is of a published split, sorted by the paths.
+    """Lists the files of a published split, sorted by their paths.
 
     Raises:
         FileNotFoundError: if its list, or an image that this names, is missing.
@@ -97,7 +97,7 @@ def require_root(root: Path, data_set: DataSet, split: str) -> None:
     """Checks that a root has the topmost folders of images and label images.
 
     Raises:
-        FileNotFoundError: if one of them is missing; it tells a root near by that has both.
+        FileNotFoundError: if one of them is missing; the message suggests a root nearby that has both.
     """
     tops = _tops(data_set.layout, split)
     missing = [top for top in tops if not is_folder(root / top)]

@@ -1,4 +1,4 @@
-"""The whole check of a data set: what is there, what is missing, what is wrong, and what to do about each."""
+"""Checks a whole data set: what is there, what is missing, what is wrong, and what to do about it."""
 
 import collections
 import os
@@ -36,10 +36,10 @@ def check(
     contents: bool = True,
     on_pair: Callable[[Pair], Any] | None = None,
 ) -> Survey:
-    """Checks all that there is of a known data set: every split, every file; of Cityscapes, both annotations.
+    """Checks every split and every file of a known data set; of Cityscapes, both annotations.
 
-    A split that is absent is no error, as each comes in archives of its own; nor are fewer images than published, or
-    images of another size, as synthetic sets have them. All of that is said.
+    An absent split is no error, as each split comes in its own archives; nor are fewer images than published or images
+    of another size, which synthetic sets have. The survey reports all of that.
 
     Args:
         root: the folder that holds all files; of Cityscapes `leftImg8bit`, and `gtFine` or `gtCoarse`.
@@ -176,19 +176,21 @@ def _check_split(root, split, annotations, contents, on_pair):
 
 
 def _listings(root, split, annotations):
-    """What each annotation has of a split, and a finding for each that cannot be listed."""
+    """Returns the files of a split for each annotation, and a finding for each that cannot be listed."""
     listings, findings = {}, {}
     for name, data_set in annotations.items():
         try:
             if split in data_set.num_images:
                 listings[name] = list_split(root, data_set, split)
         except FileNotFoundError as error:
-            cure = "Nothing to do, if this split is not needed."
+            cure = "Ignore this if the split is not needed."
             findings[str(error)] = Finding(REMARK, "no list", root, f"has no split {split!r}. {error}", cure)
         except PermissionError as error:
             message = f"has a split {split!r} that was not checked. {error}"
             # Both annotations fail at one folder of images: that is one finding.
-            findings[str(error)] = Finding(ERROR, "unreadable folder", root, message, "Allow it, then check again.")
+            findings[str(error)] = Finding(
+                ERROR, "unreadable folder", root, message, "Give permission, then check again."
+            )
     return listings, list(findings.values())
 
 
@@ -217,12 +219,14 @@ def _examine(labels_of, known, contents, on_pair):
 
 
 def _turned(images):
-    message = "is turned by its Exif data, and is read upright"
-    return [Finding(REMARK, "turned", image, message, "See that its label image is upright too.") for image in images]
+    message = "is rotated by its Exif data, and is read upright"
+    return [
+        Finding(REMARK, "turned", image, message, "Make sure that its label image is upright too.") for image in images
+    ]
 
 
 def _without_pixels(labels, occurring, coding):
-    """The findings about classes that no pixel of the label images has."""
+    """Returns the findings about classes that no pixel of the label images has."""
     fault = fault_of(occurring, coding)
     if fault is not None:
         return [Finding(ERROR, "nothing to learn", labels, f"hold {fault.found}", fault.cure)]
@@ -245,7 +249,7 @@ def _cure(root, error):
 
 
 def _missing(root, split, data_set, listing):
-    """The findings about what stands alone, and about the number of pairs."""
+    """Returns the findings about files without a counterpart, and about the number of pairs."""
     if _is_absent(listing):
         return []
     findings, (images, labels) = [], data_set.layout.folders_of(split)
@@ -258,7 +262,7 @@ def _missing(root, split, data_set, listing):
             findings.append(Finding(REMARK, "label without image", label, "has no image, and is left out", cure))
     if len(listing.pairs) < _num_expected(root, split, data_set):
         message = f"has {len(listing.pairs)} images with a label image; {data_set.num_images[split]} are published"
-        cure = "Unpack the archives again, if this is to be the published set."
+        cure = "Unpack the archives again if this is meant to be the published set."
         findings.append(Finding(REMARK, "fewer than published", root / labels, message, cure))
     return findings
 
@@ -288,4 +292,4 @@ def _other_sizes(folder, sizes):
         return []
     more = f" and {len(others) - 3} more sizes" if len(others) > 3 else ""
     message = f"has images of another size than 1024x2048 (height x width): {', '.join(others[:3])}{more}"
-    return [Finding(REMARK, "other size", folder, message, "Nothing to do, if the set was made so.")]
+    return [Finding(REMARK, "other size", folder, message, "Ignore this if the set was made this way.")]

@@ -1,1 +1,1 @@
-"""Files become batches: read, decoded, drawn, changed and put together inside `tf.data`."""
+"""Makes batches of files inside `tf.data`: reads, decodes, samples, augments and batches them."""

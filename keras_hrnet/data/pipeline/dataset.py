@@ -1,4 +1,4 @@
-"""From a source of files to a `tf.data.Dataset` of batches: one place for every data set."""
+"""Makes a `tf.data.Dataset` of batches from a source of files, for every data set."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def make_dataset(
         coding: how its label images store the classes.
         description: what the data set is called in errors.
         num_coarse_images: how many images at the end of the source are coarsely annotated.
-        is_annotated: whether the labels are to have pixels of classes, as those of a test split often do not.
+        is_annotated: whether the labels must have pixels of classes; those of a test split often have none.
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
@@ -131,7 +131,7 @@ def make_dataset(
 
 
 def _labels(reader, num_images):
-    """Pairs of index and label of the finely annotated images, for what counts pixels."""
+    """Makes a dataset of the pairs `(index, label)` of the finely annotated images."""
     tf = host_tensorflow()
     labels = tf.data.Dataset.range(num_images).map(
         lambda index: (index, reader.read_train_ids(index)), num_parallel_calls=tf.data.AUTOTUNE
@@ -151,7 +151,7 @@ def _require_one_size(source, options):
 
 
 def _training_dataset(reader, options, num_coarse_images):
-    """Full batches of changed crops, in another order in each epoch; together, the processes read what one would."""
+    """Makes full batches of augmented crops, in a new order in each epoch, shared among the processes."""
     tf = host_tensorflow()
     num_fine = len(reader.source.sizes) - num_coarse_images
     plan = EpochPlan(
@@ -198,7 +198,7 @@ def _points(reader, num_fine):
 
 
 def _evaluation_dataset(reader, options):
-    """Whole images in their order.
+    """Makes batches of whole images, in their order.
 
     Devices and processes that share them must make equally many steps of one shape, so there what is missing in the
     last batch is filled up with black images whose labels are ignored, which no score and no cross-entropy counts.

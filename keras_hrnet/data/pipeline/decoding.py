@@ -1,4 +1,4 @@
-"""Bytes of image files become pixels, and bytes of label files the values that they store, inside `tf.data`."""
+"""Decodes image files to pixels, and label files to the values that they store, inside `tf.data`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def decode_image(
 
     Args:
         name: the file, a string scalar, for errors.
-        by_pillow: whether it is another picture than an upright PNG or JPEG in 8-bit grey or RGB; a truth value. Those
-            are decoded by TensorFlow, on as many cores as there are; Pillow gives the same pixels.
-        channels: 3 for RGB; any other number is read by Pillow.
+        by_pillow: whether Pillow decodes it, a truth value. TensorFlow decodes upright PNG and JPEG files in 8-bit
+            grey or RGB, to the same pixels.
+        channels: 3 for RGB; any other number is decoded by Pillow.
     """
     tf = host_tensorflow()
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
@@ -69,7 +69,7 @@ def decode_label(
         contents: the file, a string scalar: grey, with a palette (its indices are the values), or in colour.
         palette: the colour of stored value 0, 1, …, by which a colour picture is read.
         name: the file, a string scalar, for errors.
-        by_pillow: whether it is another picture than an upright PNG; a truth value.
+        by_pillow: whether it is anything but an upright PNG file in 8-bit grey; a truth value.
 
     Returns:
         uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
@@ -81,11 +81,13 @@ def decode_label(
         path = _bytes(path).decode()
         values = stored_values(_bytes(data), path, palette, UNKNOWN_ID)
         if values.max(initial=0) > 255:
-            raise ValueError(f"{path} holds the value {values.max()}. Expected at most 255. Save it with such values.")
+            raise ValueError(
+                f"{path} holds the value {values.max()}. Expected at most 255. Save it with smaller values."
+            )
         return values.astype(np.uint8)
 
     label = tf.cond(
-        # TensorFlow's decoder has no way to get at a palette's indices, and stretches values of few bits.
+        # TensorFlow's decoder does not give a palette's indices, and scales values of few bits.
         tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GREY_8),
         lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
         lambda: tf.squeeze(tf.io.decode_png(contents, channels=1), 2),
@@ -94,7 +96,7 @@ def decode_label(
 
 
 def _bytes(value):
-    # Outside of a graph, TensorFlow hands over an array of one object.
+    # In eager mode, TensorFlow passes an array of one object.
     return value if isinstance(value, bytes) else value.item()
 
 

@@ -1,4 +1,4 @@
-"""Opens the files of a data set for the pipeline, and decides what happens with damaged ones."""
+"""Opens the files of a data set for the pipeline, and decides what happens to damaged ones."""
 
 import warnings
 

@@ -21,7 +21,7 @@ class Source(Protocol):
         names: of the label files, for messages.
         image_names: of the images, short.
         sizes: height and width of the images, in pixels.
-        by_pillow: whether Pillow has to decode the image, and the label.
+        by_pillow: for each pair, whether Pillow has to decode the image, and the label.
         occurring: the values, or colours, that all labels together hold; None where that is not known.
         fingerprint: changes when the files do.
         identity: stays when they are moved.
@@ -88,7 +88,7 @@ class Files:
 
 
 def union(parts: Iterable[frozenset | None]) -> frozenset | None:
-    """Returns all that occurs in any of the parts; None if it is not known of one."""
+    """Returns what occurs in any of the parts; None if that is unknown for one of them."""
     parts = list(parts)
     return None if None in parts else frozenset().union(*parts)
 

@@ -17,13 +17,13 @@ from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START = "manifest.json", "records-"
 FORMAT, VERSION = "keras_hrnet records", 2
-"""Version 1 did not say what labels hold, and all of its pictures are such that TensorFlow decodes them."""
+"""Version 1 does not state what the labels hold; TensorFlow decodes all of its pictures."""
 
 
 class Sample(NamedTuple):
     """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
 
-    `image_by_pillow` and `label_by_pillow` say which of them TensorFlow cannot decode; `Source` has them too.
+    `image_by_pillow` and `label_by_pillow` say which of them Pillow has to decode, as in `Source`.
     """
 
     image: str
@@ -47,7 +47,7 @@ class Record(NamedTuple):
 class Shard(NamedTuple):
     """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample.
 
-    `occurring` is what its labels hold: values, or colours; None in what an earlier version packed.
+    `occurring` are the values, or colours, that its labels hold; None if an earlier version packed it.
     """
 
     name: str
@@ -143,7 +143,7 @@ def _record(offset, length, **sample):
 
 
 def _typed(row):
-    """The row itself, if all of its names, numbers and truth values are such: JSON may hold anything."""
+    """Returns the row if its strings, numbers and truth values have these types; JSON may hold anything."""
     for name, kind in _plain_fields(type(row)):
         value = getattr(row, name)
         if type(value) is not kind or (kind is int and value < 0):

@@ -121,7 +121,7 @@ def _write_records(part, planned, known, on_sample):
     tf = host_tensorflow()
     records, occurring, offset = [], frozenset(), 0
     with (
-        # Closed here, not when Python collects it: its threads must not be joined at any odd moment.
+        # Closed here, so that its threads end now and not when Python collects it.
         contextlib.closing(examine_pairs(planned.pairs, known=known)) as examinations,
         tf.io.TFRecordWriter(str(part)) as writer,
     ):

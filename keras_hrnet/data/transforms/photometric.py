@@ -23,7 +23,7 @@ REACH = 4.0
 def recoloured(
     image: tf.Tensor, augmentation: Augmentation, *, seed: tf.Tensor, inside: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Changes the colours of an image and blurs it at random. What is not RGB is only blurred.
+    """Changes the colours of an image and blurs it at random; an image that is not RGB is only blurred.
 
     Args:
         image: uint8 `(height, width, channels)`, RGB in [0, 255] or others; its number of channels is known.

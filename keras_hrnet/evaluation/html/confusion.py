@@ -42,7 +42,7 @@ def shown_classes(confusion: np.ndarray) -> list[int]:
 def level(share: float, is_right: bool) -> str:
     """Returns the classes of the style of a cell: its hue, and how strong it is, 1 to 10.
 
-    A wrong share of the truth, in (0, 1], counts by its root, for 4 % of a class called another is much already.
+    The square root of a wrong share of the truth, in (0, 1], counts: 4 % of a class called another is already a lot.
     """
     strength = share if is_right else math.sqrt(share)
     # 0.3 * 10 is more than 3 in floating point, and no more than that is meant.

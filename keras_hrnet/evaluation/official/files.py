@@ -68,7 +68,7 @@ def read_label_image(path: str | os.PathLike) -> np.ndarray:
     """Reads a label image, uint8 `(height, width)`, from a PNG file of 8 bits; of one with a palette, the indices.
 
     Raises:
-        ValueError: if the file is none such, or cut off.
+        ValueError: if the file is another one, or truncated.
     """
     return _read(path, {"L": np.uint8, "P": np.uint8}, "one channel of 8 bits, grey or with a palette")
 
@@ -77,7 +77,7 @@ def read_instance_image(path: str | os.PathLike) -> np.ndarray:
     """Reads an instance image, uint16 `(height, width)`, from a PNG file of one channel of 16 bits.
 
     Raises:
-        ValueError: if the file is none such, or cut off.
+        ValueError: if the file is another one, or truncated.
     """
     # Which of the modes a PNG of 16 bits gets depends on the version of Pillow; both hold its values.
     return _read(path, {"I;16": np.uint16, "I": np.uint16}, "one channel of 16 bits")
@@ -130,7 +130,7 @@ def _find_truths(root, split):
 
 
 def _walk(folder):
-    """Yields the files in a folder and below; not the hidden ones, which some systems leave beside each file."""
+    """Yields the files in a folder and below, without the hidden ones that some systems leave beside each file."""
     for parent, _, names in os.walk(folder):
         yield from (pathlib.Path(parent, name) for name in names if not name.startswith("."))
 

@@ -12,7 +12,7 @@ LAST_TRAIN_ID = len(ID_OF_TRAIN_ID) - 1
 
 
 def mapping() -> np.ndarray:
-    """Returns the label id of each train id, uint8 `(256,)`; of 255, and of what is none, 0: `unlabeled`."""
+    """Returns the label id of each train id, uint8 `(256,)`; 255 and other values become 0, `unlabeled`."""
     table = np.zeros(256, np.uint8)
     table[: len(ID_OF_TRAIN_ID)] = ID_OF_TRAIN_ID
     return table

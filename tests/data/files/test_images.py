@@ -175,7 +175,7 @@ class TestAnyFile:
         data = noise(tmp_path / "a.png", (4, 4)).read_bytes()
         header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
         (tmp_path / "a.png").write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
-        with pytest.raises(ValueError, match=r"a.png.*says that it has 20000x20000 .* pixels, in \d+ bytes"):
+        with pytest.raises(ValueError, match=r"a.png.*states a size of 20000x20000 .* pixels, and has \d+ bytes"):
             reader(tmp_path / "a.png")
 
 
@@ -187,8 +187,8 @@ class TestTheLimitOfPixels:
         path = noise(tmp_path / f"a.{suffix}")
         monkeypatch.setenv("KERAS_HRNET_MAX_PIXELS", "1199")
         expected = message(
-            f"{path} has 30x40 (height x width) = 1,200 pixels, or is damaged. Expected at most 1,199 pixels. Raise",
-            "set the environment variable KERAS_HRNET_MAX_PIXELS to 1200.",
+            f"{path} has 30x40 (height x width) = 1,200 pixels, or is damaged. Expected at most 1,199 pixels.",
+            "raise the limit: set the environment variable KERAS_HRNET_MAX_PIXELS to 1200.",
         )
         for reader in (check_image, partial(check_image, contents=False), read_image, check_any_label):
             if reader is not check_any_label or suffix in ("png", "tif", "bmp"):
@@ -215,7 +215,7 @@ class TestTheLimitOfPixels:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr("builtins.open", forbid)
-        expected = message(tmp_path / "a.png", "cannot be read (Permission denied)", "Mend its permissions")
+        expected = message(tmp_path / "a.png", "cannot be read (Permission denied)", "Correct its permissions")
         with pytest.raises(UnusableFileError, match=expected):
             check_image(tmp_path / "a.png")
 

@@ -101,7 +101,7 @@ class TestCityscapesIds:
 class TestValuesOfOnesOwn:
     def test_grey_values_are_compared(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.uint8([[0, 1, 2, 3]]))
-        expected = message(f"{path} holds the values 3. Expected only 0 to 2. Give these pixels")
+        expected = message(f"{path} holds the values 3. Expected only 0 to 2. Change these pixels")
         with pytest.raises(UnusableFileError, match=expected):
             check_label(path, known=THREE)
         check_label(path, known=LabelValues(values=range(4)))
@@ -151,7 +151,7 @@ class TestValuesOfOnesOwn:
     @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("webp", "WEBP")])
     def test_a_lossy_file_is_refused(self, tmp_path, write_image, suffix, kind):
         path = write_image(tmp_path / f"a.{suffix}", np.zeros((8, 8), np.uint8))
-        with pytest.raises(UnusableFileError, match=message(path, f"is a {kind}", "lossy", "Make it anew as PNG")):
+        with pytest.raises(UnusableFileError, match=message(path, f"is a {kind}", "lossy", "Write it again as PNG")):
             check_label(path, known=THREE, contents=False)
 
     @pytest.mark.parametrize("contents", [True, False])

@@ -37,7 +37,7 @@ class TestCheckPairs:
     @pytest.mark.parametrize(
         ("size", "cure"),
         [
-            ((8, 6), "Turn the label image by a quarter"),
+            ((8, 6), "Rotate the label image by a quarter"),
             ((12, 16), r"Scale the label image without blending its values: `Image.*NEAREST"),
             ((6, 9), "Restore the two files from the same source"),
         ],
@@ -52,7 +52,7 @@ class TestCheckPairs:
         pairs, exif = find_pairs(root, "train"), Image.Exif()
         exif[0x0112] = 8
         noise(pairs[0].image, (6, 8), exif=exif)
-        with pytest.raises(UnusableFileError, match=r"read upright, as its Exif data says \(orientation 8\)"):
+        with pytest.raises(UnusableFileError, match=r"read upright, by its Exif data \(orientation 8\)"):
             check_pairs(pairs, known=LabelValues(values=[7]))
 
     def test_contents_are_read_only_where_wanted(self, root, write_image):

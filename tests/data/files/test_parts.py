@@ -26,7 +26,7 @@ def test_a_part_depends_on_names_alone_however_they_are_written_and_ordered():
 def test_each_part_has_an_item_however_small_the_share():
     assert len(Part("val", 0.01).of(NAMES, NAMES)) == 1
     assert len(Part("train", 0.99).of(NAMES[:3], NAMES[:3])) == 1
-    with pytest.raises(ValueError, match=r"val_share=0.5 for 1 images. Expected 2 at least"):
+    with pytest.raises(ValueError, match=r"val_share=0.5 for 1 images. Expected at least 2"):
         Part("val", 0.5).of(["a"], ["a"])
 
 
