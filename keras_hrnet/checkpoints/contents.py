@@ -15,7 +15,7 @@ from keras_hrnet.checkpoints.reading import read_checkpoint
 
 # The prefix of the keys of a file that was saved from a wrapped model.
 _WRAPPERS = r"(?:(?:module|model|_orig_mod|net|hrnet|encoder\.model)\.)*"
-# Those of a part of a network; what is beside it is another part.
+# Those of a backbone inside another network: keys without the prefix belong to other parts.
 _OF_PARTS = ("hrnet.", "encoder.model.")
 
 # CSAILVision/semantic-segmentation-pytorch, train.py, `checkpoint`: two files, such as encoder_epoch_30.pth.
@@ -24,7 +24,7 @@ _PART_NAMES = r"^(encoder|decoder)(?=_)"
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
     (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not have"),
-    (r"(^|\.)relative_position_index$", "which follows from the size of the window"),
+    (r"(^|\.)relative_position_index$", "an index that follows from the size of the window"),
     (rf"^{_WRAPPERS}(loss|criterion)\.", "tensors of the loss, saved with the model"),
 )
 
@@ -38,7 +38,7 @@ class Contents:
         format: the format of its keys.
         prefix: the prefix of each key, such as "module.".
         arrays: the arrays that may be weights, by key, in PyTorch's layout.
-        ignored: all other keys, each with the reason why it is no weight.
+        ignored: all other keys, each with the reason why it is not a weight.
         published: the published file that it is; None if it is not published.
     """
 
@@ -94,8 +94,8 @@ def read_contents(path: str | os.PathLike, averaged: bool = False) -> Contents:
     """Reads a weight file and recognises its format.
 
     Args:
-        path: the file (see `read_checkpoint`). Of an encoder and a decoder in two files, either: the other is read
-            too, if it lies beside it.
+        path: the file (see `read_checkpoint`). If a network is in two files, an encoder and a decoder, either of them:
+            the other is read too if it is in the same folder.
         averaged: whether to read averaged weights (see `read_checkpoint`).
 
     Raises:
@@ -126,9 +126,9 @@ def _check_finite(path, arrays):
     for key, array in arrays.items():
         if array.dtype.kind == "f" and (strange := int(np.count_nonzero(~np.isfinite(array)))):
             raise ValueError(
-                f"{str(path)!r} holds the tensor {key!r}, of which {strange} of {array.size} values are NaN or "
-                "infinite. Expected numbers. Take a checkpoint of before that training diverged, or download the file "
-                "again."
+                f"{str(path)!r} holds the tensor {key!r}, in which {strange} of {array.size} values are NaN or "
+                "infinite. Expected finite numbers. Use a checkpoint from before training diverged, or download the "
+                "file again."
             )
 
 

@@ -89,9 +89,8 @@ class Source:
 def adapted_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
     """Makes a kernel for images of another number of channels from one for RGB.
 
-    For one channel, it is the sum over the three: a grey image gives what the same image as RGB gave. For others, the
-    three are repeated in their order, and multiplied by 3 / `channels`: images whose channels are all alike give that
-    too.
+    For one channel, it is the sum over the three: a grey image then gives what it gave as an RGB image. For other
+    numbers, the three are repeated in their order and multiplied by 3 / `channels`, which keeps the result's scale.
 
     Args:
         kernel: `(filters, 3, height, width)`.
@@ -167,7 +166,7 @@ def conversion_notes(contents: Contents, sources: Sequence[Source]) -> list[str]
         notes.append(f"biases that such files do not have, set to zero: {listed(zeros)}")
     for channels in (source.weight.shape[2] for source in sources if source.is_adapted):
         how = "summed over the three" if channels == 1 else f"repeated in their order, times {RGB_CHANNELS}/{channels}"
-        notes.append(f"the first kernel, of RGB, was adapted to {channels} channel{'s' * (channels > 1)}: {how}")
+        notes.append(f"the first kernel, for RGB, was adapted to {channels} channel{'s' * (channels > 1)}: {how}")
     if contents.format.channel_order == "BGR":
         notes.append("trained on BGR pixels: pass images with reversed channels, images[..., ::-1]")
     return notes

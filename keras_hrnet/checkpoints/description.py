@@ -23,7 +23,7 @@ class Description:
         sizes: widths and depths, arguments of `family`; 0 where the weights do not tell.
         options: arguments of the constructor: "head", and, where they apply, "num_classes", options of the head,
             "align_corners", "interpolation".
-        task: what the head was trained for, where it is not the classes of pixels or images.
+        task: what the head was trained for, if that is not the classification of pixels or images.
         obstacle: what the head has that no network of this package has; None if there is nothing of the kind.
     """
 
@@ -70,8 +70,8 @@ def describe_checkpoint(path: str | os.PathLike) -> Description:
     described = describe_contents(read_contents(path))
     if not described.is_whole:
         raise ValueError(
-            f"{str(path)!r} seems to be of `{described.call}`, which no network is. Expected the weights of a whole "
-            "HRNet. Check that the file is whole, and where it comes from."
+            f"{str(path)!r} seems to be of `{described.call}`, with 0 where weights are missing. Expected the weights "
+            "of a whole HRNet. Check that the file is whole, and where it comes from."
         )
     return described
 

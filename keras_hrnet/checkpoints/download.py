@@ -28,7 +28,7 @@ def download(weights: PublishedWeights | str) -> pathlib.Path:
         weights: a row of `published_weights`, or its name.
 
     Raises:
-        ValueError: if there is no row of that name, or what was downloaded is twice not the published file.
+        ValueError: if there is no row of that name, or two downloads in a row are not the published file.
         FileNotFoundError: if the file has no direct address. The message says where it is and where to put it.
         ConnectionError: if the download fails. The message says the same.
         OSError: if the cache is not writable.

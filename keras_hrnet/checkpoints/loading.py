@@ -33,20 +33,20 @@ def load_checkpoint(
     for key points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`.
     Their differences are converted exactly, and reported: a bias before a normalisation is folded into its moving mean;
     a bias that such files do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another
-    number of channels than RGB's three, the first kernel is adapted, as timm does: summed for one channel, else
-    repeated in their order and multiplied by 3 / channels.
+    number of channels than three, the first kernel is adapted, as timm does: it is summed over RGB for one channel; for
+    other numbers, R, G and B are repeated in this order and multiplied by 3 / channels.
 
     Args:
         model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
             classes are known, it gets their names and colours with the head.
         path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without running any code it holds; needs PyTorch), or
-            `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other beside it.
+            `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other in its folder.
         strict: whether everything must fit. False loads what fits and reports the rest.
         skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
         inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
             segmentation file of PyTorch 0.4, which has no `num_batches_tracked`.
-        averaged: whether to load the weights averaged over training (EMA), from a file that has these beside plain
-            ones. The report says where a file has both.
+        averaged: whether to load the weights averaged over training (EMA), from a file that holds these and plain
+            ones. The report says so if a file holds both.
 
     Raises:
         FileNotFoundError: if there is no such file.

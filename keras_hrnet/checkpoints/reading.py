@@ -32,7 +32,7 @@ def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[di
     Args:
         path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (needs PyTorch) or in `.safetensors`, in
             letters of either case.
-        averaged: whether to read the weights averaged over training, where the file has both these and plain ones.
+        averaged: whether to read the weights averaged over training, if the file holds both these and plain ones.
 
     Returns:
         The arrays by key, float32 where the file has any other floating type; and, by key, the reason why what the file
@@ -129,8 +129,8 @@ def _unwrap(path, content, averaged):
             kinds = {plain: ("plain", False), mean: ("averaged", True)}
             left = mean if level == plain else plain
             extras[left] = (
-                f"{kinds[left][0]} weights: the {kinds[level][0]} ones under {level!r} were taken; pass "
-                f"averaged={kinds[left][1]} for these"
+                f"{kinds[left][0]} weights: the {kinds[level][0]} ones under {level!r} were loaded; pass "
+                f"averaged={kinds[left][1]} to load these"
             )
         content = content[level]
     if averaged and not has_averaged:
@@ -144,8 +144,8 @@ def _level(content, names):
 
 def _not_averaged(path):
     return ValueError(
-        f"Received averaged=True for {str(path)!r}, which holds one kind of weights. Expected a file with averaged "
-        f"weights under {' or '.join(map(repr, _AVERAGED_LEVELS))}. Leave averaged out."
+        f"Received averaged=True for {str(path)!r}, which holds no averaged weights. Expected a file with "
+        f"averaged weights under {' or '.join(map(repr, _AVERAGED_LEVELS))}. Leave averaged out."
     )
 
 

@@ -33,8 +33,8 @@ def distributed(
       `tf.distribute.MultiWorkerMirroredStrategy` and JAX's, each with all GPUs that it sees, or with the CPU, and a
       process group on PyTorch, each with one GPU, or with the CPU. They wait here until all have come, and get one
       seed. The first writes all files, and needs the others until it is done; when one ends early, the others fail.
-      TensorFlow's must meet before it computes anything. On JAX, a `SystemExit` such as that after SIGTERM ends the
-      process at once: none of its exit handlers runs.
+      TensorFlow's processes must meet before TensorFlow computes anything. On JAX, a `SystemExit` such as that after
+      SIGTERM ends the process at once: none of its exit handlers runs.
 
     Args:
         devices: number of devices of this process; 0 means all. Not with `hosts`.
@@ -65,7 +65,7 @@ def distributed(
             "it sees. Leave one out."
         )
     if hosts is None and process is not None:
-        raise ValueError(f"Received process={process} without hosts. Expected both, or none. Pass hosts.")
+        raise ValueError(f"Received process={process} without hosts. Expected both or neither. Pass hosts.")
     if hosts is None:
         with _scope_of_devices(devices):
             yield
@@ -105,7 +105,7 @@ def undistributed() -> Iterator[None]:
 def _variable_of_no_strategy(next_creator, **options):
     import tensorflow as tf
 
-    # There is no public way out of a strategy; but a strategy is that of one thread.
+    # There is no public way out of a strategy, but a strategy is in effect only in its own thread.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(tf.Variable, **options).result()
 
@@ -194,7 +194,7 @@ def _processes_of_torch(hosts: list[str], process: int) -> Iterator[None]:
 def _processes_of_jax(hosts: list[str], process: int) -> Iterator[None]:
     import jax
 
-    # A process that fails waits so long for the others, in vain.
+    # A process that fails waits this long for the others, in vain.
     jax.distributed.initialize(hosts[0], len(hosts), process, shutdown_timeout_seconds=30)
     try:
         with keras.distribution.DataParallel(auto_shard_dataset=False).scope():

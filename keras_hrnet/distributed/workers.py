@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strategy:
     """Starts this process's server, waits for those of the others, and makes the strategy of all of them.
 
-    It is a `tf.distribute.MultiWorkerMirroredStrategy` of all GPUs that this process sees, or of its CPU, but for what
-    Keras asks of it: data sets hold the batches of this process alone, where TensorFlow would take them for those of
-    all; and `fit` asks for means that TensorFlow has not, without which it fails (as of Keras 3.15).
+    It is a `tf.distribute.MultiWorkerMirroredStrategy` of all GPUs that this process sees, or of its CPU, with two
+    changes for Keras: data sets hold the batches of this process alone, where TensorFlow would take them for those of
+    all; and it answers `fit`, which asks for means that TensorFlow does not compute (as of Keras 3.15).
 
     Args:
         hosts: addresses "host:port"; each process answers the others at its own.
@@ -21,7 +21,7 @@ def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strateg
 
     Raises:
         OSError: if this process cannot be reached at its address.
-        RuntimeError: if TensorFlow has computed something before.
+        RuntimeError: if TensorFlow has already computed something.
     """
     import tensorflow as tf
 
@@ -36,7 +36,7 @@ def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strateg
 
         def reduce(self, reduce_op, value, axis):
             if tf.nest.is_nested(value):
-                # Keras asks for the mean of images and labels, to look at shapes; TensorFlow has none of a structure.
+                # Keras asks for the mean of images and labels, for their shapes; TensorFlow cannot average a structure.
                 return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
             if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:
                 # Keras asks for the mean over the rows of a metric, which has none.

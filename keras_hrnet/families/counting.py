@@ -57,7 +57,7 @@ class ConvolutionCost:
 
 
 class HasCost(Protocol):
-    """What can be counted: a `ConvolutionCost`, or whatever has its method `cost`."""
+    """What can be counted: a `ConvolutionCost`, or another object with such a method."""
 
     def cost(self, image_size: tuple[int, int]) -> Cost: ...
 

@@ -80,7 +80,7 @@ class Family:
     """The head that the constructors of its published networks put on it where the user names none."""
 
     head_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """By the name of a head, the options that it is published with on this backbone, by the constructor's arguments."""
+    """The options that heads are published with on this backbone, by the name of the head and of the argument."""
 
     align_corners: ClassVar[bool] = False
     """Whether its published heads align corners where they upsample bilinearly."""
@@ -164,7 +164,7 @@ class Family:
         """Reads from the shapes of its weights which network they are of.
 
         Returns:
-            The fields of a row, but for its name and for what shapes do not tell; 0 where the weights are missing.
+            The fields of a row, except its name and what shapes do not show; 0 where the weights are missing.
         """
         raise NotImplementedError
 

@@ -47,8 +47,8 @@ class HRFormerVariant(HighResolutionFamily):
             from 0 in the first block. None for 0.
 
     Raises:
-        ValueError: if a number is below one, `width` is no multiple of `num_heads`, `modules` does not hold three, or
-            `drop_path` is not in [0, 1).
+        ValueError: if a number is below one, `width` is not a multiple of `num_heads`, `modules` does not hold
+            three, or `drop_path` is not in [0, 1).
     """
 
     # HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py: a step of the fuse is 3x3, norm, 1x1, norm.
@@ -80,8 +80,8 @@ class HRFormerVariant(HighResolutionFamily):
         "window_size": "height and width of the windows of attention, in pixels of each map.",
         "drop_path": (
             "share of the samples for which training leaves out the parts of the last block; it grows\n"
-            "        linearly from 0 in the first block. None: as published, 0.2 for HRFormerBase, and for\n"
-            "        HRFormerSmall but for classification; else 0."
+            "        linearly from 0 in the first block. None for the published share: 0.2 for HRFormerBase, and for\n"
+            "        HRFormerSmall except under a head for classification; 0 for the others."
         ),
     }
 

@@ -41,10 +41,10 @@ class Head:
     """
 
     name: ClassVar[str | None] = None
-    """By which `head=` finds it; None for a head that only its object stands for."""
+    """The value of `head=` that stands for it; None for a head that is only passed as an object."""
 
     summary: ClassVar[str] = ""
-    """What it does, in the words of a list."""
+    """What it does, as lists of heads say it."""
 
     own_layer: ClassVar[str | None] = None
     """The name of a layer that tells its networks from those of the heads that are listed before it."""
@@ -101,7 +101,7 @@ class Head:
         """Connects backbone and head, and upsamples the logits to the size of the image.
 
         Args:
-            image: symbolic `(batch, height, width, 3)`, RGB in [0, 255].
+            image: symbolic `(batch, height, width, channels)`, as the backbone takes it.
             backbone: the function that makes four maps of an image.
             num_classes, options: as in `logits`.
             output_stride: one of `output_strides`.
@@ -158,7 +158,7 @@ def option(default: Any, argument: str, check: Callable[[Any], str | None] | Non
     Args:
         default: the value where none is given.
         argument: what constructors call it, such as "ocr_channels".
-        check: says what was expected of a wrong value, and None of a right one.
+        check: returns, for a wrong value, the sentence that says what was expected; None for a right one.
     """
     return dataclasses.field(default=default, metadata={"argument": argument, **({"check": check} if check else {})})
 
@@ -180,7 +180,7 @@ def two_channels(value: Any) -> str | None:
 
 
 def channels_or_none(value: Any) -> str | None:
-    """Checks a number of channels, in whose place None stands for those of the joined maps."""
+    """Checks a number of channels; None stands for that of the joined maps."""
     if value is None or (isinstance(value, int) and value > 0):
         return None
     return "Expected a whole number of at least 1, or None for the channels of the joined maps. Pass one of them."

@@ -111,7 +111,7 @@ def blend_scales(
     """Runs a network at several scales, and joins its logits from the largest scale to the smallest.
 
     Args:
-        image: symbolic `(batch, height, width, 3)`, RGB in [0, 255].
+        image: symbolic `(batch, height, width, channels)`, as the network takes it.
         network: a functional model from an image of any size to three maps at stride 4: logits, auxiliary logits, and
             the features that the logits are of.
         attention: the layer that weighs scales, for the network's features at every scale but the largest.

@@ -21,9 +21,9 @@ class ISA(Head):
     """Joins the four maps at stride 4 and classifies each pixel by itself and by all others.
 
     Args:
-        channels: (of a pixel's features and of the values, in which pixels are compared).
+        channels: two numbers: the channels of features and values, and those of the keys that pixels are compared by.
         block_size: (height, width) of the blocks of its attention, in pixels at stride 4.
-        dropout: share of the features that training leaves out of a whole map.
+        dropout: share of the channels of the features that training sets to zero.
         kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
 
     Reference: openseg.pytorch, lib/models/nets/isanet.py, `ISANet`, whose head this is. No published class puts it on

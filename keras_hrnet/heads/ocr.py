@@ -32,14 +32,15 @@ class OCR(Head):
     """Joins the four maps at stride 4 and classifies each pixel by itself and by the classes around it.
 
     Args:
-        channels: (of a pixel's features, in which pixels and classes are compared). The published ones cost more than
-            the whole of a small backbone; its authors advise (256, 128) for HRNetW18SmallV2.
-        dropout: share of the features that training leaves out of a whole map.
+        channels: two numbers: the channels of a pixel's features, and those of the keys that pixels and classes are
+            compared by. With the published ones, the head costs more than the whole of a small backbone; its authors
+            advise (256, 128) for HRNetW18SmallV2.
+        dropout: share of the channels of the features that training sets to zero.
         kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
         auxiliary_channels: channels of the result of that convolution; None for those of the joined maps. HRFormer's
             are 512.
-        bias: whether the convolutions of the object context add a bias before their normalisation. It changes nothing
-            that is computed; HRFormer's files have it.
+        bias: whether the convolutions of the object context add a bias before their normalisation. The
+            normalisation cancels it, so that the result is the same; HRFormer's files have it.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `HighResolutionNet`; Yuan et al.,
     "Object-Contextual Representations for Semantic Segmentation", 2020.
@@ -77,7 +78,7 @@ class OCR(Head):
     def logits_and_features(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-        """Connects the layers, and returns the logits, the auxiliary logits, and the features behind the logits."""
+        """Connects the layers, and returns the logits, the auxiliary logits, and the features of the logits."""
         middle, key = self.channels
         of_layer = options.of_layer
         x = joined(maps, options)

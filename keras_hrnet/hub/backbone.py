@@ -22,7 +22,7 @@ from keras_hrnet.models.building import image_shape as checked_image_shape
 class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
     """HRNet without a head, with the layers and weight names of `keras_hrnet.HRNet(head=None)`.
 
-    What it gives is its pyramid, as KerasHub's `RetinaNetBackbone` does: HRNet computes all four resolutions to the
+    It returns its pyramid, as KerasHub's `RetinaNetBackbone` does: HRNet computes all four resolutions to the
     end, and every head reads all of them.
 
     Weight files of other code bases load by `keras_hrnet.load_checkpoint(backbone, path)`, which leaves a head in the
@@ -30,7 +30,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
 
     Args:
         width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; blocks are basic.
-        interpolation: how maps are enlarged, "bilinear" or "nearest". It belongs to the weights.
+        interpolation: how maps are upsampled, "bilinear" or "nearest". It belongs to the weights.
         align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
         image_shape: (height, width, channels), as the `input_shape` of `keras_hrnet.HRNet`.
         mean: of each channel, as in `keras_hrnet.HRNet`.
@@ -40,8 +40,8 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
             for the global one.
 
     Call arguments:
-        inputs: any dtype `(batch, height, width, channels)`, RGB in [0, 255] or what `mean` is of, at least 17 high and
-            wide.
+        inputs: any dtype `(batch, height, width, channels)`, RGB in [0, 255] or values in the unit of `mean`, at
+            least 17 high and wide.
 
     Returns:
         A dict of float maps "P2" to "P5", `Pn` at stride 2 ** n with `width * 2 ** (n - 2)` channels, in the policy's
@@ -132,7 +132,7 @@ class HRNetBackbone(keras_hub.models.FeaturePyramidBackbone):
                 name of a file in `keras_hrnet.checkpoints.published_weights()`, or `hf://timm/hrnet_…`.
             load_weights: whether to load the weights, or to leave them random.
             **kwargs: arguments of the constructor, instead of the preset's. ImageNet's weights do not decide how maps
-                are enlarged: `interpolation="nearest"` gives the numbers of timm's network.
+                are upsampled: `interpolation="nearest"` gives the numbers of timm's network.
 
         Raises:
             ValueError, FileNotFoundError, ConnectionError: see `keras_hrnet.load_checkpoint` and

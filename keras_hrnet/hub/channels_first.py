@@ -12,7 +12,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """Computes the cross-entropy of each pixel. Its arguments are those of the class it extends, but for `axis`.
+    """Computes the cross-entropy of each pixel. Its arguments are those of the class that it extends, except `axis`.
 
     Call arguments:
         y_true: integer `(batch, height, width)`, train ids.

@@ -49,5 +49,5 @@ class HRNetImageConverter(keras_hub.layers.ImageConverter):
         self.resizing.fill_value = 0
 
     def get_config(self) -> dict[str, Any]:
-        # KerasHub's own forgets it.
+        # KerasHub's own config leaves it out.
         return {**super().get_config(), "data_format": self.data_format}

@@ -53,7 +53,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
         if the backbone has them first.
 
     Raises:
-        TypeError: if `backbone` is no `HRNetBackbone`.
+        TypeError: if `backbone` is not an `HRNetBackbone`.
         ValueError: if another argument is none of the above.
 
     Example:
@@ -112,8 +112,8 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             preset: as `HRNetBackbone.from_preset`.
             load_weights: whether to load the weights, or to leave them random.
             **kwargs: arguments of the constructor, instead of the preset's; `dtype`, `image_shape`, `mean` and
-                `deviation` of the backbone.
-                With `num_classes` the head is new, and only the backbone has the preset's weights.
+                `deviation` of the backbone. With `num_classes` the head is new, and only the backbone has the preset's
+                weights.
 
         Raises:
             TypeError: if the preset has no head for segmentation, and `num_classes` is not given.

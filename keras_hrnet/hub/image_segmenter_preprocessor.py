@@ -27,8 +27,9 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
 
     Call arguments:
         x: any dtype `(height, width, 3)` or `(batch, height, width, 3)`, RGB in [0, 255].
-        y: integer `(height, width)` or `(batch, height, width)`, train ids, 255 = ignore; or with channels behind.
-        sample_weight: given back as it is.
+        y: integer `(height, width)` or `(batch, height, width)`, train ids, 255 = ignore; or with
+            a last axis of length 1.
+        sample_weight: returned unchanged.
 
     Returns:
         The images; or (images, labels); or (images, labels, sample_weight). Labels keep their dtype.
@@ -65,5 +66,5 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
         return resizing(labels[..., None])[..., 0]
 
     def get_config(self) -> dict[str, Any]:
-        # KerasHub's own forgets it.
+        # KerasHub's own config leaves it out.
         return {**super().get_config(), "resize_output_mask": self.resize_output_mask}

@@ -19,9 +19,9 @@ def find_published(preset: str) -> PublishedWeights | None:
 
 
 def convention_of(row: PublishedWeights) -> dict[str, Any]:
-    """Returns the arguments of `HRNetBackbone` by which it enlarges maps as a published file's weights need it.
+    """Returns the arguments of `HRNetBackbone` by which it upsamples maps as the weights of a published file need it.
 
-    ImageNet's weights do not say so: segmentation starts from them with bilinear enlarging, in the published recipe
+    ImageNet's weights do not say so: segmentation starts from them with bilinear upsampling, in the published recipe
     too, whatever their classifier did.
     """
     if row.dataset == "imagenet" or row.interpolation is None or row.align_corners is None:

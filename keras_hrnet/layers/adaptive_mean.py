@@ -1,4 +1,4 @@
-"""The mean of a map over as many parts as a coarser map has pixels."""
+"""Adaptive average pooling: a map is averaged down to the size of a coarser map."""
 
 import keras
 
@@ -7,7 +7,7 @@ from keras_hrnet.layers.resize import by_matrices, spatial_size
 
 
 def adaptive_mean(x: keras.KerasTensor, size: Size, data_format: str = "channels_last") -> keras.KerasTensor:
-    """Reduces maps to a size by means, each of the pixels that lie under a pixel of the result, wholly or in part.
+    """Averages maps down to a size: each pixel of the result is the mean of the pixels that it covers, even in part.
 
     Args:
         x: float `(batch, height, width, channels)`, or channels first.

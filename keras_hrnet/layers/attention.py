@@ -1,4 +1,4 @@
-"""Attention between two sets of pixels, for object context and self-attention, and maps divided into blocks."""
+"""Attention between two sets of pixels, for object context and self-attention; and padding to whole blocks."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ def attend(query: keras.KerasTensor, key: keras.KerasTensor, value: keras.KerasT
 
 
 def pad_to_blocks(x: keras.KerasTensor, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Pads maps with zeros to whole blocks: half of them before the map, and the rest after it.
+    """Pads maps with zeros to a whole number of blocks, half of the zeros before the map and half after it.
 
     Args:
         x: float `(batch, height, width, channels)`.
@@ -63,7 +63,7 @@ def pad_to_blocks(x: keras.KerasTensor, block_size: tuple[int, int]) -> keras.Ke
 
 
 def crop_to_size(x: keras.KerasTensor, size: Size, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Crops what `pad_to_blocks` added to maps.
+    """Removes from maps what `pad_to_blocks` added.
 
     Args:
         x: float `(batch, padded height, padded width, channels)`.
@@ -82,5 +82,5 @@ def _padding_of(size: Size, block_size: tuple[int, int]) -> list[Length]:
 
 
 def _is_zero(padding: Sequence[Length]) -> bool:
-    # Where a size is known at run time only, so is its padding, and it is a tensor.
+    # The padding of a size that is known only at run time is a tensor.
     return all(isinstance(length, int) and length == 0 for length in padding)

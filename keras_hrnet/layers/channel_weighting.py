@@ -1,4 +1,4 @@
-"""Conditional channel weighting: what Lite-HRNet has in the place of 1x1 convolutions."""
+"""Conditional channel weighting: Lite-HRNet uses it instead of 1x1 convolutions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class SpatialWeighting(MapLayer):
     """Multiplies each channel of a map by a weight in (0, 1), computed from the means of all channels.
 
     Args:
-        ratio: how many times fewer channels than the map the hidden layer has.
+        ratio: the number of channels of the map, divided by that of the hidden layer.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -49,7 +49,7 @@ class SpatialWeighting(MapLayer):
         build_in_order(self.convolutions, with_spatial_size(input_shape, (1, 1), self.data_format))
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        # A sum of many pixels is larger than half precision holds.
+        # Half precision cannot hold the sum of many pixels.
         means = keras.ops.mean(keras.ops.cast(x, "float32"), axis=spatial_axes(self.data_format), keepdims=True)
         weights = keras.ops.cast(means, x.dtype)
         for convolution in self.convolutions:
@@ -65,7 +65,7 @@ class CrossResolutionWeighting(FoldableLayer):
     """Multiplies each map by weights in (0, 1), computed from all maps at the size of the coarsest.
 
     Args:
-        ratio: how many times fewer channels than all maps together the hidden layer has.
+        ratio: the number of channels of all maps together, divided by that of the hidden layer.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
@@ -74,7 +74,7 @@ class CrossResolutionWeighting(FoldableLayer):
         A list of the same shapes.
 
     Raises:
-        ValueError: if the maps have fewer channels than `ratio` together.
+        ValueError: if all maps together have fewer channels than `ratio`.
 
     Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `CrossResolutionWeighting`.
     """
@@ -98,7 +98,7 @@ class CrossResolutionWeighting(FoldableLayer):
         size = spatial_size(inputs[-1], self.data_format)
         means = [*(adaptive_mean(x, size, self.data_format) for x in inputs[:-1]), inputs[-1]]
         x = call_in_order(self.convolutions, keras.ops.concatenate(means, axis=self.channel_axis), training)
-        # Slices and not `split`: parts of different sizes are one operation that TFLite's delegates do not have.
+        # Slices instead of `split`: TFLite's delegates do not support a split into parts of different sizes.
         weights = [self.channels_of(x, sum(self.widths[:i]), width) for i, width in enumerate(self.widths)]
         return [
             x * resize(weight, spatial_size(x, self.data_format), "nearest", data_format=self.data_format)
@@ -114,13 +114,14 @@ class CrossResolutionWeighting(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ConditionalChannelWeighting(FoldableLayer):
-    """Weights half of the channels of each map by all maps, convolves them depthwise, weights them by their means.
+    """Weights half of the channels of each map, convolves them depthwise, and weights them again.
 
-    The other halves pass through; the channels of both are shuffled. It takes the maps of all branches at once, as
-    their weights depend on each other.
+    The first weights are computed from all maps (`CrossResolutionWeighting`), the second from the means of the map
+    itself (`SpatialWeighting`). The other half of the channels passes through unchanged; then the channels of the two
+    halves are shuffled. The layer takes the maps of all branches at once, as their weights depend on each other.
 
     Args:
-        ratio: how many times fewer channels the hidden layer of the weighting across resolutions has.
+        ratio: the ratio of the `CrossResolutionWeighting`.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, with even numbers of channels.
@@ -169,7 +170,7 @@ class ConditionalChannelWeighting(FoldableLayer):
 def _reduced(channels: int, ratio: int) -> int:
     if channels < ratio:
         raise ValueError(
-            f"Received maps of {channels} channels with a ratio of {ratio}. Expected at least {ratio} channels, which "
-            "leave one to the hidden layer. Widen the branches, or lower the ratio."
+            f"Received maps of {channels} channels with a ratio of {ratio}. Expected at least {ratio} channels, so "
+            "that the hidden layer has one. Widen the branches, or lower the ratio."
         )
     return channels // ratio

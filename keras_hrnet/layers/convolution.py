@@ -35,8 +35,8 @@ class HeNormalFanOut(keras.initializers.Initializer):
 
     Args:
         seed: None for one that `keras.utils.set_random_seed` decides.
-        depthwise: whether the kernels are of depthwise convolutions, `(height, width, channels, 1)`. As in PyTorch, the
-            fan-out is then `channels` times as large as it is.
+        depthwise: whether the kernels are of depthwise convolutions, `(height, width, channels, 1)`. PyTorch
+            then takes a fan-out that is `channels` times too large, and so does this initializer.
 
     Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py, `init_weights`.
     """
@@ -71,7 +71,7 @@ class WithMargin:
     """What Keras's convolutions gain here: zeros around a map, `margin` pixels wide, and a backend's own operation."""
 
     def is_torchs_own(self) -> bool:
-        # With a stride, Keras pads "same" more on one side than on the other, which PyTorch cannot.
+        # With a stride, Keras pads "same" more on one side than on the other, which PyTorch does not support.
         is_symmetric = self.padding == "valid" or (self.strides == (1, 1) and self.margin == 0)
         return keras.config.backend() == "torch" and self.data_format == "channels_last" and is_symmetric
 
@@ -175,7 +175,7 @@ class NormalizedConvolution(FoldableLayer):
     """What `ConvNorm` and `DepthwiseConvNorm` share: normalisation and activation after a convolution.
 
     A subclass makes `self.conv` of `self.convolution_options`, then `self.norm` by `make_norm`. The arguments are those
-    of `ConvNorm`, but for its filters.
+    of `ConvNorm`, except `filters`.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class NormalizedConvolution(FoldableLayer):
 
     @property
     def convolution_options(self) -> dict[str, Any]:
-        """The arguments of the convolution, but for its filters, initializer and name."""
+        """The arguments of the convolution, except its filters, initializer and name."""
         return {
             "kernel_size": self.kernel_size,
             "strides": self.strides,
@@ -238,7 +238,7 @@ class ConvNorm(NormalizedConvolution):
         filters: channels of the result.
         kernel_size: height and width of the kernel, odd.
         strides: step in both directions.
-        activation: "relu", "gelu" or any other of Keras, or None for none.
+        activation: "relu", "gelu" or another activation of Keras; None for none.
         use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
 
     Call arguments:

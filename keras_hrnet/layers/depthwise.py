@@ -11,7 +11,7 @@ from keras_hrnet.layers.convolution import HeNormalFanOut, NormalizedConvolution
 class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
     """Convolves each channel of a map by itself as Keras does, with symmetric padding.
 
-    On PyTorch, a map whose channels lie last in memory is convolved as it is, as `Convolution` does it.
+    On PyTorch, a map whose channels lie last in memory is convolved as it is; see `Convolution`.
 
     Args:
         kernel_size: height and width of the kernel.
@@ -66,7 +66,7 @@ class DepthwiseConvNorm(NormalizedConvolution):
     def __init__(self, kernel_size: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(kernel_size, *args, **kwargs)
         initializer = HeNormalFanOut(depthwise=True)
-        # By this name, weight files of other code bases are recognised to hold the kernel transposed.
+        # This name marks the kernels that weight files of other code bases hold transposed.
         options = {**self.convolution_options, "depthwise_initializer": initializer, "name": "depthwise"}
         self.conv = DepthwiseConvolution(**options)
         self.norm = self.make_norm()

@@ -16,10 +16,10 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 
 class Fusion(FoldableLayer):
-    """What `FuseLayer` and `SeparableFuse` share: each branch becomes the sum of all, and ReLU.
+    """What `FuseLayer` and `SeparableFuse` share: each branch becomes the ReLU of the sum of all branches.
 
-    A subclass says by which layers branch j is brought to the width of branch i, in `layers_between`, and how a coarser
-    map is upsampled, in `upsample`.
+    A subclass makes the layers that bring branch j to the width of branch i in `layers_between`, and upsamples a
+    coarser map in `upsample`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class Fusion(FoldableLayer):
         total = None
         for j, x in enumerate(inputs):
             x = self.bring(i, j, x, training)
-            if j > i:  # The others have this size; sizes known at run time only cannot tell.
+            if j > i:  # The others have this size already, which sizes known only at run time cannot show.
                 x = self.upsample(x, size, 2 ** (j - i))
             # The first sum is a new map, as others read branch i too.
             total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
@@ -69,7 +69,7 @@ class FuseLayer(ResizingLayer, Fusion):
     A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer one passes
     through strided 3x3 convolutions, of which only the last changes the width and only the last has no ReLU.
 
-    Its arguments are those of `ResizingLayer`, which tell how coarser maps are upsampled.
+    Its arguments are those of `ResizingLayer`, which determine how coarser maps are upsampled.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -105,10 +105,10 @@ class FuseLayer(ResizingLayer, Fusion):
 class SeparableFuse(Fusion):
     """Adds to each branch the features of all the others, by separable convolutions.
 
-    A coarser branch is convolved 1x1 and enlarged by nearest neighbours, by the power of two that lies between the two;
-    where the branch it is added to has an odd size, the result is resized to that size, with aligned corners. A finer
+    A coarser branch is convolved 1x1 and upsampled with nearest neighbours by the ratio of the two strides. If the
+    branch that it is added to has an odd size, the result is then resized to that size with aligned corners. A finer
     branch passes through steps of a strided depthwise 3x3 convolution and a 1x1 convolution, of which only the last
-    changes the width and only the last has no ReLU. It takes and returns what `FuseLayer` does.
+    changes the width and only the last has no ReLU. The layer takes and returns what `FuseLayer` does.
 
     Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py, `HighResolutionTransformerModule`.
     """
@@ -127,6 +127,6 @@ class SeparableFuse(Fusion):
         return layers
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
-        enlarged = [length * factor for length in spatial_size(x, self.data_format)]
-        x = resize(x, enlarged, "nearest", data_format=self.data_format)
+        larger = [length * factor for length in spatial_size(x, self.data_format)]
+        x = resize(x, larger, "nearest", data_format=self.data_format)
         return resize(x, size, "bilinear", True, self.data_format)

@@ -28,7 +28,7 @@ LITE_BLOCKS = ("weighting", "shuffle")
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteStem(Stem):
-    """Reduces an image to stride 4 by a 3x3 convolution, and by two light paths on a half of its channels each.
+    """Reduces an image to stride 4 by a 3x3 convolution and two light paths, each of which takes half of its channels.
 
     Args:
         filters: channels of the convolution and of the result, an even number; 32 in every published network.
@@ -102,11 +102,12 @@ class LiteTransition(Transition):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteFuse(SeparableFuse):
-    """Adds to each branch the features of all the others, as the published code does, not as the paper draws it.
+    """Adds to each branch the features of all the others, as in the published code, which differs from the paper.
 
-    The published loop adds in place: the finest branch is counted twice in its own sum; the others are given that sum
-    instead of the branch itself, and it twice. Published weights need it. What is computed twice there, with one
-    result, is computed once and added twice here; the moving statistics of its normalisations then move twice as well.
+    The published loop adds in place. The finest branch is therefore counted twice in its own sum, and the other
+    branches receive that sum, twice, in place of the finest branch. Published weights depend on this. What the
+    published code computes twice with the same result is computed once here and added twice; the moving statistics of
+    its normalisations are updated as if it had been computed twice.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -135,7 +136,7 @@ class LiteFuse(SeparableFuse):
         return x + x if j == 0 < i else x
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
-        # Unlike the published code, which enlarges by a factor: any size of image fits.
+        # Unlike the published code, which upsamples by a factor, this supports images of any size.
         return resize(x, size, "nearest", data_format=self.data_format)
 
 
@@ -158,7 +159,7 @@ class LiteModule(ParallelModule):
         A list of the same shapes, not negative.
 
     Raises:
-        ValueError: if there is no such block, or it takes no maps of these channels.
+        ValueError: if there is no such block, or the block does not support the number of channels of a map.
 
     Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `LiteHRModule`.
     """

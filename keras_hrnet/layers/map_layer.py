@@ -12,8 +12,8 @@ class MapLayer(keras.layers.Layer):
     """A layer that takes maps with their channels last or first.
 
     Its config holds every argument of its constructor, read from the attribute of the same name. A subclass that keeps
-    an argument otherwise overrides `get_config`, as with any Keras layer. The `**kwargs` of a subclass are arguments of
-    the classes that it extends, and of every Keras layer.
+    an argument in another way overrides `get_config`, like any Keras layer. The `**kwargs` of a subclass are
+    arguments of the classes that it extends, and of every Keras layer.
 
     Args:
         data_format: "channels_last", "channels_first", or None for Keras's setting.

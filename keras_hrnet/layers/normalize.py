@@ -18,7 +18,7 @@ DEFAULTS = {
     3: (MEAN_RGB_255, STD_RGB_255),
     1: ((sum(MEAN_RGB_255) / 3,), (sum(STD_RGB_255) / 3,)),
 }
-"""Mean and standard deviation by the number of channels, where none are given: ImageNet's, and for grey their means."""
+"""Default mean and standard deviation by the number of channels: ImageNet's, and for grey images their averages."""
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -30,20 +30,21 @@ class Normalize(MapLayer):
     Args:
         divides: whether to divide by the standard deviation. `optimize_for_inference` sets it to False, and divides
             the kernel of the next convolution instead.
-        mean: of each channel, in the unit of the pixels; None for ImageNet's of RGB in [0, 255], or the mean of the
-            three for a single channel.
+        mean: the mean of each channel, in the unit of the pixels. None for ImageNet's, which are of RGB in [0, 255], or
+            for the average of these three if there is a single channel.
         deviation: the standard deviation of each channel, likewise.
 
     Call arguments:
-        x: any dtype `(batch, height, width, channels)`: RGB in [0, 255], or what `mean` and `deviation` are of.
+        x: any dtype `(batch, height, width, channels)`: RGB in [0, 255], or values in the
+            unit of `mean` and `deviation`.
 
     Returns:
         float `(batch, height, width, channels)`, about -2.2 to 2.7, of the layer's compute dtype; without the division,
         -124 to 152.
 
     Raises:
-        ValueError: if `mean` or `deviation` is not of as many channels, not finite or, for neither one nor three
-            channels, not given; or a deviation is not above 0.
+        ValueError: if `mean` or `deviation` does not hold one finite number for each channel; if one of them is not
+            given, and the images have neither one nor three channels; or if a deviation is not above 0.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Normalize(MapLayer):
 
     @property
     def is_of_pixels(self) -> bool:
-        """Whether it is for pixels in [0, 255], and not in a unit of the user's."""
+        """Whether it normalises pixels in [0, 255], and not values in a unit of the user's own."""
         return self.mean is None and self.deviation is None
 
     def build(self, input_shape: Shape) -> None:
@@ -92,7 +93,7 @@ def normalization(
     receiver: str = "Normalize",
     remedy: str = "",
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Returns mean and standard deviation of each channel, from what the user gives.
+    """Checks the mean and standard deviation that the user gives, and returns those of each channel.
 
     Args:
         channels: how many there are.

@@ -13,12 +13,12 @@ def rematerialize(layer: keras.layers.Layer, inputs: keras.KerasTensor | list[ke
     assigned here, once, so that moving statistics are those of a plain call. `keras.remat` of the layer itself would
     add every batch to them twice, and raise an error on JAX.
 
-    It must be built. Dropout in it must have a `noise_shape`, as `StochasticDepth` has: Keras draws its mask from a
-    state of the layer then, and PyTorch any other anew the second time.
+    The layer must be built. Dropout inside it must have a `noise_shape`, as `StochasticDepth` has: Keras then draws the
+    mask from a state of the layer. On PyTorch, other dropout would draw a new mask the second time.
     """
     flat_inputs = keras.tree.flatten(inputs)
     learned, others = layer.trainable_variables, layer.non_trainable_variables
-    # Copies: PyTorch overwrites the values of variables, and with the next state of a seed another mask would be drawn.
+    # Copies, as PyTorch overwrites the values of variables: the next state of a seed would draw another mask.
     other_values = [keras.ops.copy(variable.value) for variable in others]
     updated = []
 

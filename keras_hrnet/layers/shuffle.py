@@ -37,7 +37,7 @@ def half_of(shape: Shape, data_format: str) -> Shape:
 def shuffle(maps: Sequence[keras.KerasTensor], data_format: str) -> keras.KerasTensor:
     """Takes the channels of several maps in turn: see `ChannelShuffle`."""
     height, width = spatial_size(maps[0], data_format)
-    # With one axis for all pixels, no tensor has a rank above 4, which is the most that phones compute.
+    # With one axis for all pixels, no tensor has a rank above 4, the highest that a phone's GPU supports.
     if data_format == "channels_last":
         channels = maps[0].shape[-1]
         x = keras.ops.concatenate([keras.ops.reshape(x, (-1, channels, 1)) for x in maps], axis=-1)
@@ -49,7 +49,7 @@ def shuffle(maps: Sequence[keras.KerasTensor], data_format: str) -> keras.KerasT
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelShuffle(MapLayer):
-    """Joins maps by taking their channels in turn, so that the next layer mixes what separate layers made.
+    """Joins maps by taking their channels in turn, so that the next layer mixes the results of separate paths.
 
     It is the concatenation of the maps, shuffled in as many groups as there are maps.
 
@@ -74,8 +74,8 @@ class ChannelShuffle(MapLayer):
     def build(self, input_shape: Sequence[Shape]) -> None:
         if len({shape[self.channel_axis] for shape in input_shape}) > 1:
             raise ValueError(
-                f"`ChannelShuffle` received maps of shapes {list(input_shape)}. Expected one number of channels. "
-                "Convolve the maps to the same width first."
+                f"`ChannelShuffle` received maps of shapes {list(input_shape)}. Expected the same number of "
+                "channels in all. Convolve the maps to the same width first."
             )
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:

@@ -66,7 +66,7 @@ class HighResolutionModule(ResizingLayer, ParallelModule):
 
     Args:
         num_blocks: blocks in each branch.
-        interpolation, align_corners: those of `ResizingLayer`: how the fuse layer upsamples coarser maps.
+        interpolation, align_corners: those of `ResizingLayer`, by which the fuse layer upsamples coarser maps.
         block: the kind of block, as `Branch` takes it.
         remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
             their inner results.
@@ -79,7 +79,7 @@ class HighResolutionModule(ResizingLayer, ParallelModule):
         A list of the same shapes, not negative.
 
     Raises:
-        ValueError: if the channels of a map are no multiple of the block's `expansion`.
+        ValueError: if the number of channels of a map is not a multiple of the block's `expansion`.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionModule`.
     """
@@ -115,8 +115,8 @@ class Stage(ResizingLayer, ModuleSequence):
     """Runs the branches through high-resolution modules, one after another.
 
     Args:
-        num_modules: number of modules; the other arguments are those of `HighResolutionModule`, and so is what a call
-            takes and returns.
+        num_modules: number of modules; the other arguments are those of `HighResolutionModule`, and so are the inputs
+            and outputs of a call.
 
     Reference: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", section 3.
     """

@@ -9,7 +9,7 @@ from keras_hrnet.layers.data_format import Shape
 
 
 def build_in_order(layers: Sequence[keras.layers.Layer], shape: Shape) -> Shape:
-    """Builds layers that are called one after another, and returns the shape of what the last gives."""
+    """Builds layers that are called one after another, and returns the shape of the last result."""
     for layer in layers:
         layer.build(shape)
         shape = layer.compute_output_shape(shape)

@@ -81,7 +81,7 @@ class FeedForward(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class TransformerBlock(FoldableLayer):
-    """Adds to a map its attention within windows, and to the sum its feed-forward part.
+    """Adds to a map its attention within windows, and then to the sum the result of its feed-forward part.
 
     Args:
         num_heads: heads of the attention.
@@ -109,7 +109,7 @@ class TransformerBlock(FoldableLayer):
             keras.layers.LayerNormalization(epsilon=NORM_EPSILON, dtype=self.dtype_policy, name=f"norm{i}")
             for i in (1, 2)
         )
-        # Inside, maps are channels_last, of which attention is.
+        # Maps are channels_last inside, as attention needs them.
         options = {"data_format": "channels_last", "dtype": self.dtype_policy}
         self.attn = WindowAttention(num_heads, window_size, name="attn", **options)
         self.mlp = FeedForward(folded=self.folded, name="mlp", **options)

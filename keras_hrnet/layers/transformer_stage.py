@@ -96,8 +96,8 @@ class TransformerStage(ModuleSequence):
     Args:
         num_heads: for each branch, the heads of its attention.
         window_size: height and width of a window, in pixels of each map.
-        drop_paths: for each module, a list of the shares of the samples for which training leaves out the parts of its
-            blocks, one for each block of a branch.
+        drop_paths: for each module, a list with one number for each block of a branch: the share of the samples for
+            which training leaves the parts of that block out.
         remat, and what a call takes and returns: as in `HighResolutionModule`.
 
     Raises:

@@ -16,12 +16,12 @@ from keras_hrnet.layers.resize import spatial_size
 class WindowAttention(MapLayer):
     """Lets every pixel attend to the pixels of its window, by several heads, with a bias for each relative position.
 
-    The map is divided into windows. It is padded with zeros to whole ones, on both sides, and cropped again; pixels of
-    the padding are attended to, as in the reference. No tensor has more than four dimensions, the most that a phone's
-    GPU supports.
+    The map is padded with zeros on both sides to a whole number of windows, and the result is cropped. As in the
+    reference, pixels also attend to those of the padding. No tensor has more than four dimensions, the most that a
+    phone's GPU supports.
 
     Args:
-        num_heads: heads; the channels of the map must be a multiple of it.
+        num_heads: number of heads, of which the number of channels must be a multiple.
         window_size: height and width of a window, in pixels of the map.
 
     Call arguments:
@@ -31,7 +31,8 @@ class WindowAttention(MapLayer):
         float, of the same shape.
 
     Raises:
-        ValueError: if the channels are no multiple of `num_heads`, or a number is below one.
+        ValueError: if the number of channels is not a multiple of `num_heads`, or an argument is not
+            a whole number of at least 1.
 
     Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/multihead_isa_pool_attention.py,
     `InterlacedPoolAttention`; Yuan et al., "HRFormer: High-Resolution Transformer for Dense Prediction", 2021.
@@ -61,7 +62,7 @@ class WindowAttention(MapLayer):
         if channels % self.num_heads:
             raise ValueError(
                 f"`WindowAttention` received a map of {channels} channels with num_heads={self.num_heads}. Expected a "
-                "multiple of the heads. Change one of the two."
+                "multiple of num_heads. Change one of the two."
             )
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             projection = keras.layers.Dense(channels, dtype=self.dtype_policy, name=name)
@@ -112,7 +113,7 @@ class WindowAttention(MapLayer):
         return keras.ops.transpose(x, (0, 2, 1, 3))
 
     def position_bias(self) -> keras.KerasTensor:
-        """Returns what each position of a key relative to a query adds: `(1, heads, queries, keys)`."""
+        """Returns the bias for each position of a key relative to a query: `(1, heads, queries, keys)`."""
         side = np.arange(self.window_size)
         distance = side[:, None] - side[None, :] + self.window_size - 1
         # Of queries and keys, each by its row and column.

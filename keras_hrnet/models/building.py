@@ -103,12 +103,12 @@ def resize_convention(
 
 
 def check_arguments(name: str, num_classes: int, head: Head | None, output_stride: int) -> None:
-    """Raises a `ValueError` for a number of classes or an output stride that cannot be."""
+    """Raises a `ValueError` for a number of classes or an output stride that is not supported."""
     if head is not None and (not isinstance(num_classes, int) or num_classes < 2):
         # The softmax of a single logit is 1 whatever the network says: its loss is 0, and nothing is learned.
         raise ValueError(
-            f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 2: what is not the "
-            "object is a class too. Pass the number of classes in your labels, without the ignored one; for masks of "
+            f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 2: the background is "
+            "a class too. Pass the number of classes in your labels, without the ignored one; for masks of "
             "one object, num_classes=2 with class_names=('background', 'object')."
         )
     if output_stride not in (1, 4):
@@ -135,7 +135,7 @@ def image_shape(
         argument: what the shape is called where it is passed, for errors.
 
     Raises:
-        ValueError: if it is no shape of images of a known number of channels, or too small.
+        ValueError: if it is not the shape of an image with a known number of channels, or is too small.
     """
     name, least = backbone.name, backbone.min_size
     shape = tuple(input_shape)
@@ -143,7 +143,7 @@ def image_shape(
         shape = (*shape[2:], None, None)
     channels, *size = shape if data_format == "channels_first" else (shape[-1:] + shape[:-1])
     is_small = any(length is not None and length < least for length in size)
-    # So many channels of so small an image are an image of the other format.
+    # An image that is this small and has this many channels is one of the other format.
     if len(shape) != 3 or not isinstance(channels, int) or channels < 1 or (is_small and channels >= least):
         expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
         of_other_format = shape[1:] + shape[:1] if data_format == "channels_last" else shape[-1:] + shape[:-1]

@@ -35,7 +35,7 @@ def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray
 def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     """Gives a layer the weights of another: the same ones, or folded where the target has no normalisation.
 
-    The two are built, and of the same class and arguments, but for `folded`; or a `ConvNorm` of joined maps and its
+    The two are built, and of the same class and arguments, except `folded`; or a `ConvNorm` of joined maps and its
     `PyramidConvolution`.
     """
     if isinstance(target, PyramidConvolution) and isinstance(source, ConvNorm):

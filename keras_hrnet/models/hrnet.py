@@ -51,10 +51,10 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     name: str | None = None,
     **head_options: Any,
 ) -> keras.Model:
-    """Builds an HRNet of your own widths and depths.
+    """Builds a network of your own widths and depths.
 
     Args:
-        variant: the widths and depths.
+        variant: a `Variant`, `HRFormerVariant` or `LiteVariant` with the widths and depths.
         num_classes: classes that logits are given for. Not used by `head=None`.
         head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), "hierarchical"
             (by OCR at several scales), "isa" (and by all other pixels), or "iterative" (by itself, from maps added up
@@ -62,10 +62,11 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             stride 2 ** n). Or an object of `keras_hrnet.heads`, with its options, or a head of your own: see
             `keras_hrnet.heads.Head`.
         input_shape: (height, width, channels), height and width None where they are not fixed; (channels, height,
-            width) under "channels_first". The default means RGB of any size in either format, as does `(None, None,
-            4)` of four channels.
-        mean: of each channel of the images, in the unit of their pixels. None for ImageNet's of RGB in [0, 255], or for
-            one channel the mean of those three; any other number of channels needs it.
+            width) under "channels_first". The default means RGB images of any size in either format; likewise,
+            `(None, None, 4)` means images of four channels.
+        mean: the mean of each channel of the images, in the unit of their pixels. None for ImageNet's, which are of RGB
+            in [0, 255], or for the average of these three if there is one channel. It is required for any other number
+            of channels.
         deviation: the standard deviation of each channel, likewise.
         weights: what to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
             `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
@@ -73,12 +74,12 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             a head of your own. For another number of channels than the file's three, the first kernel is adapted: see
             `load_checkpoint`.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels. It belongs to the weights.
-            None: as in the network that `weights` are known to be of; else it does not, as in the published plain
-            Cityscapes networks.
-        interpolation: how maps are enlarged: "bilinear", "nearest", or None: as in the network that `weights` are known
-            to be of; else nearest for "classification" as there published, and bilinear for the rest.
+            None: as in the network that `weights` are known to be of; else True for HRFormer and False for other
+            networks, as most of them are published.
+        interpolation: how maps are upsampled: "bilinear" or "nearest". None: as in the network that `weights` are known
+            to be of; else nearest for "classification", as published, and bilinear for other heads.
         data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
-        output_stride: 1 for logits of the image's height and width; 4 for logits before they are enlarged, which
+        output_stride: 1 for logits of the image's height and width; 4 for logits before they are upsampled, which
             "hierarchical" does not have.
         class_names: the names of the classes, by train id; the name of a data set, such as "cityscapes"; or a
             `keras_hrnet.data_sets.Classes`, with colours. None: those of the data set that `weights` were trained on,
@@ -87,10 +88,10 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             less memory, for a third more arithmetic. Losses, gradients and moving statistics are the same.
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: what the model is called; None for the variant's name.
-        **head_options: options of a head that `head` names, where no object holds them: `head_kernel_size` (of all for
-            segmentation), `head_channels` ("fcn"), `ocr_channels` and `ocr_dropout` ("ocr", "hierarchical"), `scales`
-            ("hierarchical"), `isa_channels`, `isa_block_size` and `isa_dropout` ("isa"). The classes in
-            `keras_hrnet.heads` say what they mean.
+        **head_options: options of the head, if `head` is a name: `head_kernel_size` ("fcn", "ocr", "hierarchical",
+            "isa"), `head_channels` ("fcn"), `ocr_channels`, `ocr_dropout`, `ocr_auxiliary_channels` and `ocr_bias`
+            ("ocr", "hierarchical"), `scales` ("hierarchical"), `isa_channels`, `isa_block_size` and `isa_dropout`
+            ("isa"), and `depthwise_head` ("classification"). The classes in `keras_hrnet.heads` describe them.
 
     Returns:
         A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or what
@@ -101,9 +102,9 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
 
     Raises:
         ValueError: if an argument is none of the above, the image is too small, or `weights` are of another network.
-        FileNotFoundError: if `weights` is no file, or one that must be fetched by hand.
+        FileNotFoundError: if there is no such file, or it must be downloaded by hand.
         ConnectionError: if it cannot be downloaded.
-        TypeError: if `variant` is no `Variant`.
+        TypeError: if `variant` is not a row of widths and depths.
 
     Example:
 
@@ -114,8 +115,8 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     """
     if not isinstance(variant, Family):
         raise TypeError(
-            f"`HRNet` received variant={variant!r}. Expected a `keras_hrnet.Variant`. Pass one, or call a published "
-            f"network by its name: {', '.join(VARIANTS)}."
+            f"`HRNet` received variant={variant!r}. Expected a `keras_hrnet.Variant`, `HRFormerVariant` or "
+            f"`LiteVariant`. Pass one, or call a published network by its name: {', '.join(VARIANTS)}."
         )
     data_format = standardize_data_format(data_format)
     head = standardize_head(head, head_options, variant.name, variant.head_options)
@@ -163,7 +164,7 @@ def _published(variant_name: str) -> Callable[..., keras.Model]:
 
     network.__signature__ = _signature_of(row)
     network.__name__ = network.__qualname__ = variant_name
-    arguments = inspect.getdoc(HRNet).partition("the widths and depths.\n")[2].partition("    TypeError")[0]
+    arguments = inspect.getdoc(HRNet).partition("with the widths and depths.\n")[2].partition("    TypeError")[0]
     own = "".join(f"    {name}: {text}\n" for name, text in row.arguments.items())
     arguments = arguments.replace("    input_shape:", f"{own}    input_shape:", 1)
     network.__doc__ = _DOCSTRING.format(name=variant_name, arguments=arguments, reference=row.reference)

@@ -16,8 +16,8 @@ from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.folding import divide_by_deviation, transfer_weights
 from keras_hrnet.models.network import InferenceNetwork
 
-# Of the maps of a head's 1x1 convolution, how many it is faster to enlarge before it: by backend, on a CPU.
-# TensorFlow enlarges fast; PyTorch and JAX take longer for more channels than the multiplications would.
+# How many of the maps of a head's 1x1 convolution are upsampled before it, by backend: measured on a CPU.
+# TensorFlow upsamples fast; PyTorch and JAX take longer for more channels than the multiplications would.
 NUM_JOINED = {"tensorflow": 1, "jax": 3, "torch": 3}
 
 # The largest difference that rounding makes, as a share of the largest output: ten times what was measured with random
@@ -35,7 +35,7 @@ def optimize_for_inference(model: keras.Model) -> keras.Model:
     """Builds a model that predicts what `model` does, faster.
 
     Batch normalisation is folded into the convolution before it, and the division of pixels by their deviation into
-    the one behind it; the 1x1 convolution that a head starts with is done before the coarse maps are enlarged, not
+    the one after it; the 1x1 convolution that a head starts with is done before the coarse maps are upsampled, not
     after. Logits that only training needs are left out. Both models are then run on two small images; the difference,
     which is one of rounding, is logged by the logger "keras_hrnet".
 
@@ -118,7 +118,7 @@ class _Rewriting:
             normalize, pixels, _ = self.normalized[id(args[0])]
             _, deviation = normalize.statistics
             self.stems[id(layer)] = layer, deviation
-            # Another name, as by its name a layer is looked for that gives the same.
+            # It needs another name, as users look up layers by name, and this one gives other values.
             name = f"{normalize.name}_mean"
             centered = Normalize.from_config({**normalize.get_config(), "divides": False, "name": name})
             args = [centered(pixels), *args[1:]]
@@ -170,12 +170,12 @@ def _check_difference(model, optimized):
     )
     dtypes = {layer.compute_dtype for layer in sublayers(model)}
     bound = max(MAX_DIFFERENCE[dtype] for dtype in ("float32", *dtypes) if dtype in MAX_DIFFERENCE)
-    # Not a number is no small one.
+    # This also refuses a difference that is NaN.
     if not difference <= bound:
         raise RuntimeError(
-            f"`optimize_for_inference` made of {model.name!r} a model whose output differs by {difference:.1e} of the "
-            f"largest output. Expected at most {bound:.0e}, which is rounding. Look for weights that are not finite, "
-            "or for a `call` of the model's own; use the model as it is."
+            f"`optimize_for_inference` built from {model.name!r} a model whose output differs by {difference:.1e} of "
+            f"the largest output. Expected at most {bound:.0e}, which is rounding. Look for weights that are not "
+            "finite, or for a `call` of the model's own; use the model as it is."
         )
 
 

@@ -79,7 +79,7 @@ def data_format(model: keras.Model) -> str:
     """Returns where the channels of a model's images are: "channels_last" or "channels_first".
 
     Raises:
-        ValueError: if its input is no batch of images of a known number of channels.
+        ValueError: if its input is not a batch of images with a known number of channels.
     """
     return "channels_last" if tuple(model.inputs[0].shape)[-1] == num_channels(model) else "channels_first"
 
@@ -90,7 +90,7 @@ def num_channels(model: keras.Model | ForeignNetwork) -> int:
     Of a model whose layers do not say it, it is the smaller of the lengths of the last and the second axis.
 
     Raises:
-        ValueError: if its input is no batch of images of a known number of channels.
+        ValueError: if its input is not a batch of images with a known number of channels.
     """
     shape = tuple(model.inputs[0].shape)
     lengths = [shape[axis] for axis in (-1, 1) if len(shape) == 4 and shape[axis] is not None]
@@ -155,7 +155,7 @@ def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
         The same images, channels where the model has them.
 
     Raises:
-        ValueError: if they are no batch of such images, or not of the size that the model was built for.
+        ValueError: if they are not a batch of such images, or not of the size that the model was built for.
     """
     layout, channels = data_format(model), num_channels(model)
     check_images(images, channels)
@@ -174,7 +174,7 @@ def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def check_images(images: np.ndarray, channels: int = 3) -> None:
-    """Refuses what is no batch of images of so many channels, channels last or first.
+    """Refuses what is not a batch of images with this number of channels, last or first.
 
     Raises:
         ValueError: if neither the last nor the second of four axes has that length.
@@ -189,7 +189,7 @@ def check_images(images: np.ndarray, channels: int = 3) -> None:
 
 
 def takes_pixels(model: keras.Model | ForeignNetwork) -> bool:
-    """Returns whether a network normalizes pixels in [0, 255] by itself, as all of this package do by default."""
+    """Returns whether a network normalizes pixels in [0, 255] by itself, as those of this package do by default."""
     if isinstance(model, ForeignNetwork):
         return model.takes_pixels
     normalize = normalization_of(model)
@@ -197,7 +197,7 @@ def takes_pixels(model: keras.Model | ForeignNetwork) -> bool:
 
 
 def has_own_unit(model: keras.Model | ForeignNetwork) -> bool:
-    """Returns whether a network normalizes by a mean and deviation of its own: its images have any unit."""
+    """Returns whether a network normalizes by a mean and deviation of its own, so that its images may have any unit."""
     if isinstance(model, ForeignNetwork):
         return not model.takes_pixels
     normalize = normalization_of(model)
@@ -241,7 +241,7 @@ def min_image_size(model: keras.Model | ForeignNetwork) -> int:
 
 
 def check_weights(model: keras.Model | ForeignNetwork) -> None:
-    """Refuses a network with weights that are no numbers: its labels would be the first class everywhere.
+    """Refuses a network whose weights hold NaN or infinite values: it would label each pixel with the first class.
 
     Raises:
         ValueError: if a weight holds NaN or infinite values; the message names it.
@@ -253,8 +253,8 @@ def check_weights(model: keras.Model | ForeignNetwork) -> None:
         if strange := int(np.count_nonzero(~np.isfinite(values))):
             raise ValueError(
                 f"Received the model {model.name!r}, whose weight {weight.path!r} has {strange} of {values.size} "
-                "values that are NaN or infinite. Expected numbers. Load weights of before its training diverged, such "
-                "as best.keras in the folder of its run."
+                "values that are NaN or infinite. Expected finite numbers. Load weights from before training diverged, "
+                "such as best.keras in the folder of the run."
             )
 
 
@@ -268,7 +268,7 @@ def check_size(model: keras.Model, labels: np.ndarray, size: tuple[int, int]) ->
     if labels.shape[1:] != tuple(size):
         raise ValueError(
             f"Received logits of size {labels.shape[1:]} from the model {model.name!r} for images of size "
-            f"{tuple(size)}. Expected one logit a pixel. Build the model with output_stride=1."
+            f"{tuple(size)}. Expected logits for each pixel. Build the model with output_stride=1."
         )
 
 

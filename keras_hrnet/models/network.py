@@ -55,7 +55,7 @@ class ClassAware:
 
     @property
     def ignore_label(self) -> int | None:
-        """The train id of pixels that are no class."""
+        """The train id of ignored pixels."""
         return self.classes and self.classes.ignore_label
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:

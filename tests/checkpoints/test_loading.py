@@ -120,7 +120,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(name, value, tiny, offi
     weights = dict(official_weights(model))
     weights["stage3.0.branches.0.0.bn1.weight"] = np.array([1, value, 1, 1], "float32")
     path = published_file(weights, name)
-    message = r"holds the tensor 'stage3.0.branches.0.0.bn1.weight', of which 1 of 4 values are NaN or infinite"
+    message = r"holds the tensor 'stage3.0.branches.0.0.bn1.weight', in which 1 of 4 values are NaN or infinite"
     with pytest.raises(ValueError, match=message):
         load_checkpoint(model, path)
     assert all(np.isfinite(weight.numpy()).all() for weight in model.weights)

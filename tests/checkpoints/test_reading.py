@@ -221,16 +221,16 @@ def test_of_plain_and_averaged_weights_the_report_says_which_were_taken_and_how_
     arrays, extras = read_checkpoint(path)
     assert_weights(arrays)
     assert extras == {
-        mean: f"averaged weights: the plain ones under {plain!r} were taken; pass averaged=True for these"
+        mean: f"averaged weights: the plain ones under {plain!r} were loaded; pass averaged=True to load these"
     }
     arrays, extras = read_checkpoint(path, averaged=True)
     np.testing.assert_array_equal(arrays["bn1.bias"], averages["bn1.bias"])
     assert extras == {
-        plain: f"plain weights: the averaged ones under {mean!r} were taken; pass averaged=False for these"
+        plain: f"plain weights: the averaged ones under {mean!r} were loaded; pass averaged=False to load these"
     }
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
 def test_averaged_weights_that_are_not_there_are_named(name, published_file):
-    with pytest.raises(ValueError, match=r"holds one kind of weights. Expected a file with averaged"):
+    with pytest.raises(ValueError, match=r"holds no averaged weights. Expected a file with averaged"):
         read_checkpoint(published_file(WEIGHTS, name), averaged=True)

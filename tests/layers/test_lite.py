@@ -21,7 +21,7 @@ def test_channels_are_taken_in_turn():
 
 @pytest.mark.once
 def test_maps_of_different_widths_are_not_shuffled():
-    with pytest.raises(ValueError, match="Expected one number of channels"):
+    with pytest.raises(ValueError, match="Expected the same number of channels"):
         layers.ChannelShuffle()([np.ones((1, 2, 2, 3)), np.ones((1, 2, 2, 4))])
 
 

@@ -168,7 +168,7 @@ def test_the_backbone_of_a_pose_file_is_loaded_and_its_head_left_out(published_f
     file["keypoint_head.final_layer.weight"] = np.ones((17, 4, 1, 1), "float32")
     file[f"backbone.{table.replace('bias_table', 'index')}"] = np.zeros((9, 9), "int64")
     report = load_checkpoint(model, published_file(file), skip_head=True)
-    assert "which follows from the size of the window" in str(report)
+    assert "an index that follows from the size of the window" in str(report)
     loaded = next(weight for weight in model.weights if name_of(weight.path) == table)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(loaded), weights[table].T)
 

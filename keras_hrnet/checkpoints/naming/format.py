@@ -24,7 +24,7 @@ class Format:
         folded: pairs (pattern of the name of a moving mean, replacement that makes it the name of the bias of the
             convolution before), where such files have a bias and our convolutions have none.
         channel_order: the channel order of the pixels that such files were trained on, "RGB" or "BGR".
-        task: what the head of such files was trained for, where it is not the classes of pixels or images.
+        task: what the head of such files was trained for, if that is not the classification of pixels or images.
         activated_norm: matches a key of files whose head was trained with the leaky ReLU of InPlaceABN, and no other.
     """
 
