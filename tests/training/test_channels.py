@@ -45,5 +45,5 @@ def test_pixels_are_still_expected_where_the_statistics_are_imagenets(tmp_path):
     model = keras.Model(image, keras.layers.Conv2D(2, 1, data_format="channels_last")(x))
     x = np.random.default_rng(0).uniform(0, 1, (1, 32, 32, 1)).astype("float32")
     data = [(x, (x[..., 0] > 0.5).astype("uint8"))]
-    with pytest.raises(ValueError, match=r"images from .* in `train`. Expected RGB in \[0, 255\]"):
+    with pytest.raises(ValueError, match=r"images in `train` with .*\. Expected RGB in \[0, 255\]"):
         keras_hrnet.train(model, data, data, epochs=1, run_dir=tmp_path)
