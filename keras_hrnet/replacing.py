@@ -1,17 +1,22 @@
 """Writes files so that they are complete or absent."""
 
 import contextlib
+import errno
 import functools
 import os
 import pathlib
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 
 DAY = 24 * 60 * 60
 LONGEST_STEM = 48
 """Characters; most file systems take names of 255 bytes, and a character has up to four of them."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a used-up quota, and a file larger than its file system or its process may make."""
 
 _PART_NAME = re.compile(r"\..*-part-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 
@@ -30,19 +35,89 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Yields:
         The path of an empty file in the same folder with the same suffix.
+
+    Raises:
+        OSError: if the file cannot be written, of the kind that the system says, such as `PermissionError`; its message
+            names the file, and says how many bytes are free where there is no room.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _clean_once(path.parent.absolute())
-    part = path.with_name(f".{path.stem[:LONGEST_STEM]}-part-{secrets.token_hex(4)}{path.suffix}")
-    part.touch(exist_ok=False)  # Exclusively, which follows no link.
+    try:
+        part = _new_part(path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(part, path)
+        _move(part, path)
+    except Exception as error:
+        if not is_out_of_room(error):
+            raise
+        raise out_of_room(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_out_of_room(error: Exception) -> bool:
+    """Whether an error says that the disk is full, or that a file has become as large as it may be."""
+    # HDF5 and TensorFlow have errors of their own, with the words of the system in them.
+    return getattr(error, "errno", None) in NO_ROOM or any(os.strerror(code) in str(error) for code in NO_ROOM)
+
+
+def out_of_room(path: str | os.PathLike, error: Exception) -> OSError:
+    """Makes the error of a file for which the disk has no room.
+
+    Args:
+        path: the file.
+        error: what was raised when it was written.
+    """
+    code = next((code for code in NO_ROOM if os.strerror(code) in str(error)), errno.ENOSPC)
+    code = getattr(error, "errno", None) or code
+    free = ""
+    with contextlib.suppress(OSError):
+        folder = pathlib.Path(path).absolute().parent
+        free = f"; {shutil.disk_usage(folder).free:,} bytes are free in {str(folder)!r}"
+    return _os_error(
+        OSError,
+        code,
+        f"{str(path)!r} cannot be written ({os.strerror(code)}{free}). Expected room for it. Free some space, or write "
+        "to another disk; what was there before is unchanged.",
+    )
+
+
+def _new_part(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clean_once(path.parent.absolute())
+    part = path.with_name(f".{path.stem[:LONGEST_STEM]}-part-{secrets.token_hex(4)}{path.suffix}")
+    part.touch(exist_ok=False)  # Exclusively, which follows no link.
+    return part
+
+
+def _move(part, path):
+    try:
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path, error):
+    if is_out_of_room(error):
+        return out_of_room(path, error)
+    return _os_error(
+        type(error),
+        error.errno,
+        f"{str(path)!r} cannot be written ({error.strerror or error}). Expected a file name and a folder that this "
+        "user may write to. Choose others, or correct the permissions of the folder.",
+    )
+
+
+def _os_error(kind, code, message):
+    # With its number among the arguments, the message would begin with "[Errno 28]".
+    error = kind(message)
+    error.errno = code
+    return error
 
 
 def remove_parts(folder: str | os.PathLike, *, min_age: float = 0) -> None:

@@ -1,5 +1,6 @@
 """Files are there whole or not at all, whoever fails, is killed, or lies in wait."""
 
+import errno
 import os
 import signal
 import stat
@@ -90,6 +91,57 @@ def test_a_failure_leaves_the_file_of_before_and_nothing_else(tmp_path, monkeypa
         if fails == "writing":
             fail()
     assert (names(tmp_path), (tmp_path / "a.txt").read_text()) == (["a.txt"], "before")
+
+
+def test_a_full_disk_is_said_with_the_file_and_the_room_that_is_left(tmp_path):
+    (tmp_path / "a.txt").write_text("before")
+    for error in (OSError(errno.ENOSPC, "full"), RuntimeError("HDF5: errno = 28, 'No space left on device'")):
+        with (
+            pytest.raises(
+                OSError, match=r"a\.txt' cannot be written \(No space left .*; [0-9,]+ bytes are free"
+            ) as full,
+            replacing(tmp_path / "a.txt"),
+        ):
+            raise error
+        assert full.value.errno == errno.ENOSPC
+    assert (names(tmp_path), (tmp_path / "a.txt").read_text()) == (["a.txt"], "before")
+
+
+def test_a_real_limit_of_bytes_leaves_the_file_of_before(tmp_path):
+    """The system refuses the rest of a file, as on a full disk, and half of it is written by then."""
+    (tmp_path / "a.txt").write_text("before")
+    code = f"""
+import resource, runpy, sys
+replacing = runpy.run_path({keras_hrnet.replacing.__file__!r})["replacing"]
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with replacing(sys.argv[1]) as part:
+        part.write_bytes(bytes(2000))
+except OSError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "a.txt")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "a.txt' cannot be written (File too large; " in said
+    assert (names(tmp_path), (tmp_path / "a.txt").read_text()) == (["a.txt"], "before")
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
+    # As `os.open` raises it for all but the superuser.
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    monkeypatch.setattr("pathlib.Path.touch", lambda *_, **__: (_ for _ in ()).throw(refused))
+    expected = r"a\.txt' cannot be written \(Permission denied\)\. Expected a file name and a folder that this user"
+    with pytest.raises(PermissionError, match=expected), replacing(tmp_path / "a.txt"):
+        pass
+
+
+def test_a_name_that_the_disk_does_not_take_is_named(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"n' cannot be written \(File name too long\)") as refused,
+        replacing(tmp_path / ("n" * 256)),
+    ):
+        pass
+    assert (refused.value.errno, names(tmp_path)) == (errno.ENAMETOOLONG, [])
 
 
 def test_an_interruption_leaves_nothing(tmp_path):

@@ -78,8 +78,8 @@ def _download_whole(row, target):
             raise
         except OSError as error:
             raise OSError(
-                f"The cache {str(target.parent)!r} is not writable ({error}). Expected a writable folder. Set the "
-                "environment variable KERAS_HOME to another folder, before Keras is imported."
+                f"The cache {str(target.parent)!r} is not writable ({error.__cause__ or error}). Expected a writable "
+                "folder. Set the environment variable KERAS_HOME to another folder, before Keras is imported."
             ) from error
     raise ValueError(
         f"The download from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "

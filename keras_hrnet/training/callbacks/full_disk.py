@@ -2,13 +2,12 @@
 
 import contextlib
 import errno
-import os
 import warnings
 from collections.abc import Iterator
 
 import keras
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+from keras_hrnet.replacing import is_out_of_room
 
 
 @contextlib.contextmanager
@@ -25,17 +24,12 @@ def reporting_full_disk(activity: str, stop: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_full(error):
+        if not is_out_of_room(error):
             raise
         message = f"The disk is full: {activity} failed ({error}). Earlier files are kept. Free some space"
         if stop:
             raise OSError(errno.ENOSPC, f"{message}, and run the same command again.") from error
         warnings.warn(f"{message}; training continues.", stacklevel=3)
-
-
-def _is_full(error):
-    # HDF5 and TensorFlow have errors of their own, with the words of the system in them.
-    return getattr(error, "errno", None) in FULL or any(os.strerror(code) in str(error) for code in FULL)
 
 
 class DespiteFullDisk(keras.callbacks.Callback):
