@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import traceback
 
-import rich.console
-import rich.markup
+import rich.text
 import typer
 
 import keras_hrnet
 from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, train
+from keras_hrnet.cli.console import Console
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -44,7 +44,7 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _is_raised_here(error):
             raise
-        rich.console.Console(stderr=True).print(f"[bold red]Error:[/] {rich.markup.escape(str(error))}", soft_wrap=True)
+        Console(stderr=True).print(rich.text.Text("Error:", "bold red"), str(error), soft_wrap=True)
         sys.exit(1)
 
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import numpy as np
 import rich.box
-import rich.console
 import rich.table
 import typer
 import typer.core
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.outputs import require_folder_of
@@ -118,7 +118,7 @@ def files(
             labels=labels,
             on_run=advance,
         )
-    rich.console.Console().print(_files_table(measured))
+    Console().print(_files_table(measured))
     _write_json(json_file, [measurement.to_dict() for measurement in measured])
 
 
@@ -222,7 +222,7 @@ def data(
         pipelines[f"training, cache {place}"] = cityscapes(root, split, augment=True, cache=place, **arguments)
     with progress_bar("Measuring", rounds, "rounds") as advance:
         measured = throughputs(pipelines, num_images=num_images, rounds=rounds, on_round=advance)
-    rich.console.Console().print(_table(measured))
+    Console().print(_table(measured))
     _write_json(json_file, {name: rates._asdict() for name, rates in measured.items()})
 
 

@@ -3,10 +3,10 @@
 import pathlib
 from typing import Annotated
 
-import rich.console
 import typer
 
 from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.protocol import ClassNames, name_classes
@@ -57,7 +57,7 @@ def convert(
         name_classes(model, parse_classes(classes))
     with replacing(output) as part:
         model.save(part)
-    console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
+    console = Console(soft_wrap=True, highlight=False)
     console.print(str(report))
     console.print(f"Wrote {output}")
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import keras
 import numpy as np
-import rich.console
 import rich.table
+import rich.text
 import typer
 
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, CLASS_NAMES
@@ -37,7 +38,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the streets and of the weights.")] = 0,
 ) -> None:
     """Draw streets, train HRNetW18Small on them, score it, and export it for the phone."""
-    console = rich.console.Console()
+    console = Console()
     keras.utils.set_random_seed(seed)
     root = folder / "streets"
     with progress_bar("Drawing streets", images + NUM_VAL, "images") as advance:
@@ -66,10 +67,11 @@ def demo(
     report = export_tflite(
         model, folder / "w18_small.tflite", image_size=IMAGE_SIZE, representative_data=np.concatenate(batches)
     )
-    console.print(f"\n[bold]The phone file[/], run with LiteRT on this machine's CPU\n{report}", soft_wrap=True)
-    console.print("\n[bold]Look at[/]", folder / "report.html", "and", folder / "comparison.png")
+    console.print("\nThe phone file, run with LiteRT on this machine's CPU", style="bold")
+    console.print(str(report), soft_wrap=True)
+    console.print(rich.text.Text("\nLook at", "bold"), folder / "report.html", "and", folder / "comparison.png")
     command = shlex.join(["keras-hrnet", "predict", str(folder / "w18_small.keras"), "PHOTO.jpg"])
-    console.print("[bold]Then try[/]", command, soft_wrap=True, highlight=False)
+    console.print(rich.text.Text("Then try", "bold"), command, soft_wrap=True, highlight=False)
 
 
 def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
@@ -113,7 +115,8 @@ def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.tabl
     for name, iou, without, share in zip(report.class_names, report.iou, guess.iou, shares, strict=True):
         table.add_row(name, f"{100 * iou:.1f}", f"{100 * without:.1f}", f"{100 * share:.2f}")
     table.add_section()
-    table.add_row("[bold]mean[/]", f"[bold]{100 * report.mean_iou:.1f}[/]", f"{100 * guess.mean_iou:.1f}", "100.00")
+    mean = (rich.text.Text(text, "bold") for text in ("mean", f"{100 * report.mean_iou:.1f}"))
+    table.add_row(*mean, f"{100 * guess.mean_iou:.1f}", "100.00")
     return table
 
 

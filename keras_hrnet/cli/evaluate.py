@@ -4,11 +4,11 @@ import pathlib
 from typing import Annotated
 
 import keras
-import rich.console
 import typer
 
 from keras_hrnet.checkpoints import PublishedWeights, published_weights
 from keras_hrnet.cli import data_options, protocol
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DEFAULT_DATA_SET, DataOptions
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
@@ -71,7 +71,7 @@ def evaluate(
     """Score a network on labelled images, or a folder of predictions exactly like the Cityscapes evaluator."""
     require_folder_of("--json", json_file)
     require_folder_of("--html", html)
-    console = rich.console.Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     if predictions is not None or ground_truth is not None:
         if model is not None or None in (predictions, ground_truth) or html is not None:
             raise ValueError(
@@ -107,7 +107,7 @@ def evaluate(
         if html is not None:
             is_cityscapes = data is not None and data_set in (None, DEFAULT_DATA_SET)
             write_html(report, html, published=published_scores(network) if is_cityscapes else ())
-    console.print(str(report), markup=False)
+    console.print(str(report))
     if json_file is not None:
         report.write(json_file)
     for path in filter(None, (json_file, html)):

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import numpy as np
 import PIL.Image
-import rich.console
 import typer
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network, tell_missing_names
@@ -84,7 +84,7 @@ def export(
             "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
         )
     network = load_network(model, hierarchical_scales, classes)
-    console = rich.console.Console(soft_wrap=True, markup=False, highlight=False)
+    console = Console(soft_wrap=True, highlight=False)
     tell_missing_names(network, console)
     if kind == ".keras":
         with replacing(output) as part:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-import rich.console
 import rich.table
 import typer
 
 from keras_hrnet.checkpoints.published import PublishedWeights, published_weights
+from keras_hrnet.cli.console import Console
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
 from keras_hrnet.models import cost
@@ -71,7 +71,7 @@ def print_networks(
             f"{counted.parameters:,}",
             f"{counted.multiplications / 1e9:.2f} billion",
         )
-    rich.console.Console().print(table)
+    Console().print(table)
 
 
 def print_weights(dataset: str | None = None) -> None:
@@ -90,7 +90,7 @@ def print_weights(dataset: str | None = None) -> None:
             f"Received --dataset {dataset!r}. Expected a data set with published weights: "
             f"{', '.join(datasets)}.{suggestion(dataset, datasets) or ' Pass one of them, or leave it out.'}"
         )
-    console = rich.console.Console()
+    console = Console()
     for name in [dataset] if dataset else datasets:
         console.print(weights_table(name, [row for row in rows if row.dataset == name]), "")
     console.print(LEGEND, highlight=False)

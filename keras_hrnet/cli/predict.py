@@ -5,17 +5,17 @@ from typing import Annotated
 
 import numpy as np
 import PIL.Image
-import rich.console
 import typer
 
 from keras_hrnet.cli import protocol
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
 from keras_hrnet.evaluation.prediction import check_output, predictions
 from keras_hrnet.evaluation.segmenter import Segmenter
-from keras_hrnet.replacing import replacing
+from keras_hrnet.replacing import is_out_of_room, replacing
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
@@ -91,9 +91,11 @@ def write_pictures(
         batch_size: number of photos of one size in a batch.
 
     Raises:
-        ValueError: after all others are written, if some photos could not be read, or are too small.
+        ValueError: after all others are written, if some photos could not be read, are too small, or have a name that
+            the disk does not take.
+        OSError: if the disk is full.
     """
-    console, errors = rich.console.Console(soft_wrap=True, highlight=False), []
+    console, errors, written = Console(soft_wrap=True, highlight=False), [], []
     results = predictions(segmenter, targets, output=output, legend=legend, batch_size=batch_size)
     with progress_bar("Segmenting", len(targets), "photos") as advance:
         for photo, result in results:
@@ -101,20 +103,35 @@ def write_pictures(
             if isinstance(result, Exception):
                 errors.append(result)
                 continue
-            with replacing(targets[photo]) as part:
-                if output == "probabilities":
-                    np.save(part, result)
-                else:
-                    PIL.Image.fromarray(result).save(part, format="PNG")
-    num_written = len(targets) - len(errors)
-    if num_written == 1 and not errors:
-        console.print("Wrote", next(iter(targets.values())))
-    elif num_written:
-        folders = sorted({str(target.parent) for target in targets.values()})
-        console.print(f"Wrote {num_written} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
+            try:
+                write_result(targets[photo], result)
+            except OSError as error:
+                if is_out_of_room(error):
+                    raise
+                errors.append(error)
+            else:
+                written.append(targets[photo])
+    if len(written) == 1:
+        console.print("Wrote", written[0])
+    elif written:
+        folders = sorted({str(target.parent) for target in written})
+        console.print(f"Wrote {len(written)} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
     if errors:
         listed = "\n".join(map(str, errors))
         raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
+
+
+def write_result(target: pathlib.Path, result: np.ndarray) -> None:
+    """Writes a result: probabilities as `numpy.save` does, where the target ends in .npy, and all others as PNG.
+
+    Raises:
+        OSError: if the target cannot be written.
+    """
+    with replacing(target) as part:
+        if target.suffix.lower() == ".npy":
+            np.save(part, result)
+        else:
+            PIL.Image.fromarray(result).save(part, format="PNG")
 
 
 def name_targets(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import rich.progress
 
+from keras_hrnet.cli.console import Console
+
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
@@ -19,13 +21,13 @@ def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[
         A function to call after each item.
     """
     columns = (
-        rich.progress.TextColumn("{task.description}"),
+        rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}"),
         rich.progress.TimeElapsedColumn(),
         rich.progress.TextColumn("left"),
         rich.progress.TimeRemainingColumn(),
     )
-    with rich.progress.Progress(*columns) as progress:
+    with rich.progress.Progress(*columns, console=Console()) as progress:
         task = progress.add_task(description, total=total)
         yield lambda: progress.advance(task)

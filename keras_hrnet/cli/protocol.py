@@ -6,9 +6,9 @@ import zipfile
 from typing import Annotated, Any
 
 import keras
-import rich.console
 import typer
 
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers, parse_size
 from keras_hrnet.data_sets import DATA_SETS, Classes
@@ -115,14 +115,14 @@ def open_network(
     return network if hierarchical_scales is None else with_scales(network, parse_numbers(hierarchical_scales))
 
 
-def tell_missing_names(network: keras.Model | ExportedNetwork, console: rich.console.Console) -> None:
+def tell_missing_names(network: keras.Model | ExportedNetwork, console: Console) -> None:
     """Prints how to name the classes of a network whose classes have no names."""
     known = own_classes(network)
     if known is None or not known.are_named:
         text = (
             f"The classes of {network.name} have no names. Name them with --classes road,sky,… or --classes cityscapes."
         )
-        console.print(text, markup=False, highlight=False)
+        console.print(text, highlight=False)
 
 
 def name_classes(model: keras.Model | ExportedNetwork, classes: Classes) -> None:

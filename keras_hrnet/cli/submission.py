@@ -5,8 +5,8 @@ import pathlib
 import zipfile
 
 import PIL.Image
-import rich.console
 
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.splits import list_images
@@ -79,4 +79,4 @@ def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[path
             PIL.Image.fromarray(label_ids).save(png, format="PNG")
             archive.writestr(image.name.removesuffix("_leftImg8bit.png") + ENDING, png.getvalue())
             advance()
-    rich.console.Console(soft_wrap=True, highlight=False).print(f"Wrote {path}: {len(images)} label images")
+    Console(soft_wrap=True, highlight=False).print(f"Wrote {path}: {len(images)} label images")

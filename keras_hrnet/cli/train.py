@@ -5,10 +5,10 @@ import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 import keras
-import rich.console
 import typer
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.starting import check_network, starting_network
 from keras_hrnet.distributed.processes import num_devices
@@ -93,7 +93,7 @@ def train(
 
     An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
-    console = rich.console.Console()
+    console = Console()
     settings = dict(map(parse_setting, setting or ()))
     if repeat is None:
         made = {
@@ -120,7 +120,7 @@ def train(
         training, validation = data_sets.training(chosen, seed), data_sets.validation()
         model, said = starting_network(made, validation.classes)
         if said:
-            console.print(said, highlight=False, markup=False)
+            console.print(said, highlight=False)
         if repeat is not None:
             _check_same(run, training, validation)
         model = fitting.train(

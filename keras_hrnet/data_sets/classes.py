@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_hrnet.printable import printable
+
 IGNORE_LABEL = 255
 """The train id of pixels that neither the loss nor the score looks at."""
 
@@ -31,8 +33,8 @@ class Classes:
 
     Raises:
         TypeError: if a name is not text.
-        ValueError: if there is no name, a name occurs twice, there is not one colour for each class, or a pair is not
-            of two classes that are in no other pair.
+        ValueError: if there is no name, a name occurs twice or has control characters, there is not one colour for
+            each class, or a pair is not of two classes that are in no other pair.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,12 @@ class Classes:
         names = tuple(self.names)
         if not names:
             raise ValueError("Received no class names. Expected one for each class. Pass a name for each logit.")
+        for name in names:
+            if printable(name) != name:
+                raise ValueError(
+                    f"Received the class name {name!r}. Expected a name without control characters, such as line "
+                    "feeds. Rename the class."
+                )
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(

@@ -17,6 +17,7 @@ from keras_hrnet.evaluation.protocol import Average
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.models.interface import ForeignNetwork, has_own_unit, num_channels
 from keras_hrnet.models.network import checked_classes, classes_of
+from keras_hrnet.printable import printable
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
 
@@ -189,7 +190,7 @@ def _size_error(segmenter, photo, pixels):
     try:
         segmenter.check_size(pixels.shape[:2])
     except ValueError as error:
-        return ValueError(f"{photo}: {error}" if _is_path(photo) else str(error))
+        return ValueError(f"{printable(photo)}: {error}" if _is_path(photo) else str(error))
     return None
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from keras_hrnet.mistaken import NUM_START_BYTES, mistaken_for
+from keras_hrnet.printable import printable
 
 RESTORE = "Restore the file from its source."
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"GIF8", b"RIFF")
@@ -21,7 +22,7 @@ class UnusableFileError(ValueError):
     """
 
     def __init__(self, path: str | os.PathLike, kind: str, *, found: str, expected: str, cure: str = RESTORE):
-        super().__init__(f"{path} {found}. Expected {expected}. {cure}")
+        super().__init__(f"{printable(path)} {found}. Expected {expected}. {cure}")
         self.path = Path(path)
         self.kind = kind
         self.found = found

@@ -1,5 +1,9 @@
 """`keras-hrnet predict` on photos, folders and whole splits."""
 
+import errno
+import os
+import re
+import shutil
 import zipfile
 
 import keras
@@ -126,6 +130,46 @@ def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_small_network
     assert "1 of 3 photos could not be segmented" in str(result.exception)
     assert "a.jpg', which Pillow cannot read" in str(result.exception)
     assert sorted(path.name for path in output.rglob("*.*")) == ["a.png.png", "b.png.png"]
+
+
+HOSTILE = ("[b]", "-rf", "line\nfeed", "escape\x1b[31m", "👩‍🔬 街", "right\u202eleft", "n" * 251)
+
+
+@pytest.mark.once
+def test_photos_of_any_name_are_segmented(invoke, saved_small_network, album):
+    folder = album / "[bold]photos[" / "red]"
+    folder.mkdir(parents=True)
+    for name in HOSTILE:
+        shutil.copy(album / "a.png", folder / f"{name}.png")
+    result = invoke("predict", saved_small_network, folder)
+    assert (result.exit_code, result.exception) == (0, None)
+    assert f"Wrote {len(HOSTILE)} files in {folder}_segmented" in result.output
+    assert len(list(folder.with_name("red]_segmented").iterdir())) == len(HOSTILE)
+
+
+@pytest.mark.once
+def test_a_photo_whose_result_has_too_long_a_name_stops_no_other_and_is_named(invoke, saved_small_network, album):
+    long = (album / "a.png").rename(album / f"{'n' * 248}.png")
+    result = invoke("predict", saved_small_network, long, album / "summer/b.png")
+    assert f"Wrote {album}/summer/b_segmented.png\n" in result.output
+    assert "1 of 2 photos could not be segmented" in str(result.exception)
+    assert "n_segmented.png' cannot be written (File name too long). Expected a file name" in str(result.exception)
+    assert (album / "summer/b_segmented.png").is_file()
+
+
+@pytest.mark.once
+def test_a_full_disk_ends_the_prediction_and_is_named(invoke, saved_small_network, album, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    result = invoke("predict", saved_small_network, album)
+    assert re.fullmatch(
+        r"'.*a.jpg.png' cannot be written \(No space left on device; [0-9,]+ bytes are free in '.*'\)\. Expected room "
+        r"for it\. Free some space, or write to another disk; what was there before is unchanged\.",
+        str(result.exception),
+    )
+    assert not any(path.is_file() for path in album.with_name("my photos_segmented").rglob("*"))
 
 
 @pytest.mark.once

@@ -36,6 +36,7 @@ def test_classes_that_nobody_named_are_numbered():
         ({"names": (1, 2)}, TypeError, r"class names \(1, 2\). Expected a sequence of texts"),
         ({"names": ()}, ValueError, "no class names. Expected one for each class"),
         ({"names": ("sky", "road", "sky")}, ValueError, "the class name 'sky' more than once"),
+        ({"names": ("sky\x1b[2J",)}, ValueError, r"the class name 'sky\\x1b\[2J'\. Expected a name without control"),
         ({"names": ("sky",), "colors": ()}, ValueError, "palette of 0 colours for 1 classes"),
         (
             {"names": ("sky",), "colors": ((0, 0, 256),)},

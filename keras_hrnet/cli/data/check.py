@@ -5,14 +5,13 @@ import os
 import pathlib
 from typing import Annotated
 
-import rich.console
-import rich.markup
 import rich.padding
 import rich.table
 import rich.text
 import typer
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
@@ -87,30 +86,31 @@ def survey_folders(options: DataOptions, quick: bool) -> Survey:
 
 def print_survey(survey: Survey) -> None:
     """Prints a table of the files, and the findings of each kind with their cure."""
-    console = rich.console.Console(highlight=False)
-    table = rich.table.Table(title=rich.markup.escape(survey.root), title_justify="left")
+    console = Console(highlight=False)
+    table = rich.table.Table(title=survey.root, title_justify="left")
     for name in ("annotation", "split", "found", "published", "state"):
         table.add_column(name, justify="right" if name in ("found", "published") else "left")
     for row in survey.rows:
         style = STATE_STYLES.get(row.state.partition(":")[0], "red")
         *numbers, state = cells(row)
-        table.add_row(*numbers, f"[{style}]{state}[/]")
+        table.add_row(*numbers, rich.text.Text(state, style))
     console.print(table)
     for group in survey.groups():
         print_group(console, group, survey.root)
     num_errors = sum(finding.severity == ERROR for finding in survey.findings)
-    verdict = f"[bold red]{counted(num_errors, 'error')}[/]" if num_errors else "[green]No errors[/]"
-    console.print(f"\n{verdict}, {counted(len(survey.findings) - num_errors, 'remark')}.")
+    text, style = (counted(num_errors, "error"), "bold red") if num_errors else ("No errors", "green")
+    remarks = f", {counted(len(survey.findings) - num_errors, 'remark')}."
+    console.print(rich.text.Text.assemble("\n", (text, style), remarks))
 
 
-def print_group(console: rich.console.Console, group: list[Finding], root: str) -> None:
+def print_group(console: Console, group: list[Finding], root: str) -> None:
     """Prints findings of one kind: their number, the first of them, and what to do.
 
     Args:
         root: the folder that the printed paths are relative to.
     """
     style = "bold red" if group[0].severity == ERROR else "bold yellow"
-    console.print(f"\n[{style}]{heading(group)}[/]")
+    console.print(f"\n{heading(group)}", style=style)
     for finding in group[:NUM_SHOWN]:
         # Paths are not wrapped, so that they can be copied.
         console.print(rich.text.Text(f"  {shown_from(root, str(finding.path))}"), soft_wrap=True)

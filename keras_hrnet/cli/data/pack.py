@@ -4,10 +4,10 @@ import pathlib
 import time
 from typing import Annotated, Any
 
-import rich.console
 import typer
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
@@ -64,7 +64,7 @@ def pack(
             f"Received the places {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
             "and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass either."
         )
-    console = rich.console.Console(highlight=False)
+    console = Console(highlight=False)
     options = {"shard_size": shard_size * 2**20, "skip_damaged": skip_damaged}
     data = DataOptions(
         None if own else places[0],
@@ -87,11 +87,11 @@ def pack(
         calls = pack_known(console, data, places[1], split or ["trainval"], **options)
     console.print("Train on them with", soft_wrap=True)
     for call in calls:
-        console.print(f"  keras_hrnet.data.{call}", soft_wrap=True, markup=False)
+        console.print(f"  keras_hrnet.data.{call}", soft_wrap=True)
 
 
 def pack_cityscapes(
-    console: rich.console.Console,
+    console: Console,
     root: pathlib.Path,
     out: pathlib.Path,
     splits: list[str],
@@ -125,7 +125,7 @@ def pack_cityscapes(
     ]
 
 
-def pack_own(console: rich.console.Console, data: DataOptions, out: pathlib.Path, **options: Any) -> list[str]:
+def pack_own(console: Console, data: DataOptions, out: pathlib.Path, **options: Any) -> list[str]:
     """Packs your own images, with --val-share into the folders `train` and `val`; returns the calls that read them."""
     parts = {out: None}
     if data.val_share is not None:
@@ -137,9 +137,7 @@ def pack_own(console: rich.console.Console, data: DataOptions, out: pathlib.Path
     return [f"folders({str(folder)!r}, None, classes)" for folder in parts]
 
 
-def pack_known(
-    console: rich.console.Console, data: DataOptions, out: pathlib.Path, splits: list[str], **options: Any
-) -> list[str]:
+def pack_known(console: Console, data: DataOptions, out: pathlib.Path, splits: list[str], **options: Any) -> list[str]:
     """Packs splits of a known data set, each into a folder of its own; returns the calls that read them."""
     parts = dict.fromkeys(part for split in splits for part in data.row.parts_of(split))
     pairs = {part: find_split_pairs(data.data, data.row, part) for part in parts}
@@ -149,7 +147,7 @@ def pack_known(
 
 
 def pack_folder(
-    console: rich.console.Console,
+    console: Console,
     pairs: list[Pair],
     folder: pathlib.Path,
     *,
@@ -168,16 +166,16 @@ def pack_folder(
     start = time.perf_counter()
     with progress_bar(f"Packing {folder.name}", len(pairs), "pairs") as advance:
         packed = packing.pack(pairs, folder, shard_size=shard_size, known=known, on_sample=advance)
-    console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True, markup=False)
+    console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True)
 
 
-def without_damaged(console: rich.console.Console, pairs: list[Pair], known: LabelValues) -> list[Pair]:
+def without_damaged(console: Console, pairs: list[Pair], known: LabelValues) -> list[Pair]:
     """Returns the pairs that can be used, and prints the others."""
     usable = usable_pairs(pairs, known=known)
     if usable.left_out:
         console.print(f"{len(usable.left_out)} of {len(pairs)} pairs cannot be used and are skipped:", soft_wrap=True)
     for _, error in usable.left_out:
-        console.print(f"  {error}", soft_wrap=True, markup=False)
+        console.print(f"  {error}", soft_wrap=True)
     return usable.pairs
 
 

@@ -3,9 +3,9 @@
 import pathlib
 from typing import Annotated
 
-import rich.console
 import typer
 
+from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data import synthesize as synthesize_streets
@@ -30,6 +30,6 @@ def synthesize(
             seed=seed,
             on_image=lambda path: advance(),
         )
-    console = rich.console.Console()
+    console = Console()
     console.print(f"{train + val + test} streets are in {root}. Train on them with", soft_wrap=True)
-    console.print(f"  keras_hrnet.data.cityscapes({str(root)!r}, 'train')", soft_wrap=True, markup=False)
+    console.print(f"  keras_hrnet.data.cityscapes({str(root)!r}, 'train')", soft_wrap=True)

@@ -16,6 +16,7 @@ from keras_hrnet.evaluation.html.examples import example_view
 from keras_hrnet.evaluation.pictures import Palette, painted_classes
 from keras_hrnet.evaluation.report import EvaluationReport
 from keras_hrnet.evaluation.wording import NO_VALUE, count, is_known, percent, short_count, value
+from keras_hrnet.printable import printable
 from keras_hrnet.replacing import replacing
 
 NUM_BINS = 20
@@ -128,6 +129,8 @@ def _template():
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
+        # Of all that a page shows, names alone hold control characters.
+        finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -389,3 +389,11 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(make_report, tmp_path
 def test_the_same_report_writes_the_same_bytes(make_report, tmp_path):
     first, second = (write_html(make_report(), tmp_path / f"{name}.html").read_bytes() for name in "ab")
     assert first == second
+
+
+def test_control_characters_in_names_are_written_out(make_report, tmp_path):
+    name = "a\x1b[31m\u202e\udcff"
+    report = make_report(network=name, image_names=(name, *"bcdef"))
+    text = write_html(report, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count(r"a\x1b[31m\u202e\udcff") > 2
+    assert not any(character in text for character in "\x1b\u202e")
