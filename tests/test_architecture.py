@@ -14,8 +14,9 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
     "__init__": {"checkpoints", "evaluation", "heads", "layers", "models", "training", "version"},
+    "array_files": {"zip_files"},
     "backends": set(),
-    "checkpoints": {"data_sets", "families", "heads", "mistaken", "printable", "replacing", "suggestion"},
+    "checkpoints": {"data_sets", "families", "heads", "mistaken", "printable", "replacing", "suggestion", "zip_files"},
     "cli": {
         "checkpoints",
         "data",
@@ -35,7 +36,16 @@ ARROWS = {
         "training",
         "version",
     },
-    "data": {"backends", "data_sets", "distributed", "picture_files", "replacing", "streets", "suggestion"},
+    "data": {
+        "array_files",
+        "backends",
+        "data_sets",
+        "distributed",
+        "picture_files",
+        "replacing",
+        "streets",
+        "suggestion",
+    },
     "data_sets": {"printable"},
     "distributed": {"backends"},
     "evaluation": {"data_sets", "distributed", "layers", "models", "picture_files", "printable", "replacing"},
@@ -52,6 +62,7 @@ ARROWS = {
     "streets": {"data_sets", "replacing"},
     "suggestion": set(),
     "training": {
+        "array_files",
         "backends",
         "data",
         "data_sets",
@@ -65,6 +76,7 @@ ARROWS = {
         "version",
     },
     "version": set(),
+    "zip_files": set(),
 }
 # Libraries that only these may import, and only inside a function where the backend is not chosen yet.
 LIBRARIES = {

@@ -3,13 +3,13 @@
 import json
 import os
 import random
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_hrnet.array_files import read_npz
 from keras_hrnet.distributed.processes import this_process
 from keras_hrnet.distributed.replicas import num_replicas
 from keras_hrnet.replacing import replacing
@@ -47,15 +47,27 @@ class TrainingState:
         """Refuses a state that was taken from another model.
 
         Raises:
-            ValueError: if numbers or shapes of variables differ.
+            ValueError: if numbers or shapes of variables differ, or what there is of random generators is no state of
+                theirs.
         """
         variables = self._variables()
-        theirs = {name: array.shape for name, array in arrays.items() if "/" in name}
+        theirs = {name: array.shape for name, array in arrays.items() if "/" in name and array.dtype.kind in "biuf"}
         if theirs != {name: tuple(variable.shape) for name, variable in variables.items()}:
             raise ValueError(
                 f"Received the state of a training with {len(theirs)} variables for one with {len(variables)}, or of "
                 "other shapes. Expected that of the same network and optimizer. Delete it to start anew."
             )
+        try:
+            _set_generators(arrays, random.Random(), np.random.RandomState())
+            if "torch" in arrays:
+                import torch
+
+                torch.Generator().set_state(torch.from_numpy(arrays["torch"].copy()))
+        except (ArithmeticError, ImportError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Received the state of a training whose random generators cannot be restored ({error}). Expected what "
+                "a training saved. Delete it to start anew."
+            ) from error
 
     def put(self, arrays: Arrays, counts: bool = True) -> None:
         """Restores everything but the random generators: see `set_generators`.
@@ -87,10 +99,7 @@ class TrainingState:
 
 def set_generators(arrays: Arrays) -> None:
     """Restores the random generators of Python, NumPy and PyTorch from a state."""
-    states = json.loads(str(arrays["generators"]))
-    version, numbers, gauss = states["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state(tuple(states["numpy"]))
+    _set_generators(arrays, random, np.random)
     if "torch" in arrays:
         import torch
 
@@ -98,6 +107,13 @@ def set_generators(arrays: Arrays) -> None:
         for i in range(torch.cuda.device_count()):
             if f"cuda {i}" in arrays:
                 torch.cuda.set_rng_state(torch.from_numpy(arrays[f"cuda {i}"].copy()), i)
+
+
+def _set_generators(arrays, python, numpy):
+    states = json.loads(str(arrays["generators"]))
+    version, numbers, gauss = states["python"]
+    python.setstate((version, tuple(numbers), gauss))
+    numpy.set_state(tuple(states["numpy"]))
 
 
 def write_state(path: str | os.PathLike, arrays: Arrays, position: Mapping[str, Any]) -> None:
@@ -120,13 +136,16 @@ def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged.
+        ValueError: if it is damaged, or something else.
     """
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return arrays, json.loads(str(arrays.pop("position")))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as file:
+            arrays = read_npz(file)
+        position = json.loads(str(arrays.pop("position")))
+        if not isinstance(position, dict):
+            raise ValueError(f"its position is {position!r}")
+        return arrays, position
+    except (ValueError, KeyError, RecursionError) as error:
         raise ValueError(
             f"Received {str(path)!r}, which is damaged ({error}). Expected what a training saved. Restore it from "
             "a copy, or delete it to start anew."

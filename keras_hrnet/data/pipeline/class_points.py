@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_hrnet.array_files import read_npy
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.label_coding import LabelCoding
 from keras_hrnet.data.pipeline.sources import Source
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
+CHECKSUM_BYTES = 32
+"""A file of points ends in the SHA-256 of what is before it."""
 
 
 def class_points(
@@ -46,13 +50,32 @@ def class_points(
     folder = Path(folder or Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras_hrnet")
     key = hashlib.sha256(f"1 {source.fingerprint} {num_classes} {coding.reading} {tile_size}".encode()).hexdigest()
     path = folder / f"class_points_{key[:16]}.npy"
-    if path.is_file():
-        found = np.load(path, allow_pickle=False)
-    else:
+    found = _kept(path)
+    if found is None:
         found = _find(source, read_train_ids, num_classes, tile_size)
-        with replacing(path) as part:
-            np.save(part, found)
+        _keep(path, found)
     return [found[found[:, 0] == train_id, 1:] for train_id in range(num_classes)]
+
+
+def _keep(path, points):
+    content = io.BytesIO()
+    np.save(content, points)
+    with replacing(path) as part:
+        part.write_bytes(content.getvalue() + _checksum(content.getvalue()))
+
+
+def _kept(path):
+    """The points in a file; None if there is none, or it is damaged: they are then found anew."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    content, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    return read_npy(io.BytesIO(content), len(content)) if checksum == _checksum(content) else None
+
+
+def _checksum(content):
+    return hashlib.sha256(content).digest()
 
 
 def points_of_label(label: np.ndarray, num_classes: int, tile_size: int = TILE_SIZE) -> np.ndarray:

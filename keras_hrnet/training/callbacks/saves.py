@@ -96,10 +96,26 @@ class Saves(keras.callbacks.Callback):
         """
         if not self.path.is_file():
             return None
-        self.arrays, position = read_state(self.path)
-        self.position = self.last = Position(**position)
-        self.state.check(self.arrays)
+        arrays, position = read_state(self.path)
+        try:
+            self.position = self.last = self._checked(position)
+            self.state.check(arrays)
+        except ValueError as error:
+            raise ValueError(f"{str(self.path)!r} does not fit this training. {error}") from error
+        self.arrays = arrays
         return self.position
+
+    def _checked(self, position):
+        seconds = position.get("seconds")
+        counts = [position.get("epoch"), position.get("step")]
+        are_numbers = all(type(count) is int for count in counts) and type(seconds) in (int, float)
+        bounds = zip((*counts, seconds), (self.num_epochs, self.num_steps, math.inf), strict=True)
+        if not are_numbers or not all(0 <= number < bound for number, bound in bounds):
+            raise ValueError(
+                f"Received the position {position}. Expected one in {self.num_epochs} epochs of {self.num_steps} "
+                "steps. Restore the file from a copy, or delete it to start anew."
+            )
+        return Position(*counts, float(seconds))
 
     def terminate(self, received: signal.Signals) -> None:
         """Asks for a save and the end of the process, after the current step."""
