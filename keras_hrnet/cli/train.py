@@ -182,7 +182,9 @@ class DataSets:
 
 def _repeatable(path):
     run = read_run(path)
-    if run["notes"] is None:
+    kinds = {"network": str, "head": str, "ocr_channels": str, "weights": str | None, "cache": str | None}
+    notes = run["notes"] or {}
+    if not all(isinstance(notes.get(name, ...), kind) for name, kind in kinds.items()):
         raise ValueError(
             f"{path} is of a training that was started from Python. Expected a run of this command, which records how "
             "it made network and data. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
@@ -192,9 +194,10 @@ def _repeatable(path):
 
 def _check_same(run, training, validation):
     for name, dataset in (("train", training), ("val", validation)):
-        if dataset.fingerprint != run[name]["fingerprint"]:
+        found = str(run[name].get("fingerprint"))
+        if dataset.fingerprint != found:
             raise ValueError(
                 f"The {name} data are not the files of the run to repeat: their fingerprint is "
-                f"{dataset.fingerprint[:12]}…, and that of the run is {run[name]['fingerprint'][:12]}…. Expected the "
+                f"{dataset.fingerprint[:12]}…, and that of the run is {found[:12]}…. Expected the "
                 "same files. Restore them, or start a new training without --repeat."
             )

@@ -126,7 +126,7 @@ def _is_unfinished(folder, run):
     except (OSError, ValueError):
         return False
     # Without a folder's name, a training with other first weights is another one.
-    begins_alike = known["network"]["first_weights"] == run["network"]["first_weights"]
+    begins_alike = known["network"].get("first_weights") == run["network"]["first_weights"]
     return "result" not in known and begins_alike and not _differences(known, run)
 
 

@@ -119,14 +119,29 @@ def read_file(path: pathlib.Path) -> Run:
     """
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
+        _check_kinds(run)
         # Runs of before have not all settings: those were as they are by default.
         settings = json.loads(json.dumps(dataclasses.asdict(Recipe(**run["settings"]))))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path} does not describe a training ({error}). Expected what `train` writes. Take it from a run."
         ) from error
     # Runs of before had no other ignore label.
     return {"ignore_label": IGNORE_LABEL, **run, "settings": settings}
+
+
+def _check_kinds(run):
+    """Refuses JSON that is not of the shape of a run: in a file that this package did not write may be anything."""
+    kinds = {
+        "recipe": str, "settings": dict, "seed": int, "network": dict, "train": dict, "val": dict,
+        "notes": dict | None, "result": dict,
+    }  # fmt: skip
+    if not isinstance(run, dict):
+        raise TypeError(f"it holds a {type(run).__name__}")
+    for name, kind in kinds.items():
+        # There is no result before the end.
+        if not isinstance(run.get(name, {} if name == "result" else ...), kind):
+            raise TypeError(f"{name!r} is missing" if name not in run else f"{name!r} is {run[name]!r:.80}")
 
 
 def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from keras_hrnet.replacing import replacing
 
-MANIFEST_NAME, SHARD_START = "manifest.json", "records-"
+MANIFEST_NAME, SHARD_START, SHARD_END = "manifest.json", "records-", ".tfrecord"
 FORMAT, VERSION = "keras_hrnet records", 2
 """Version 1 does not state what the labels hold; TensorFlow decodes all of its pictures."""
 
@@ -59,7 +59,7 @@ class Shard(NamedTuple):
 
 def shard_name(number: int, count: int) -> str:
     """Names a shard by its number, from 0, and the number of all."""
-    return f"{SHARD_START}{number:05d}-of-{count:05d}.tfrecord"
+    return f"{SHARD_START}{number:05d}-of-{count:05d}{SHARD_END}"
 
 
 def own_manifest_of(shard: str) -> str:
@@ -134,21 +134,45 @@ def sha256_of(path: Path) -> str:
 
 def _shard(name, size, sha256, samples, occurring=None):
     if occurring is not None:
-        occurring = frozenset(tuple(value) if isinstance(value, list) else value for value in occurring)
-    return _typed(Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring))
+        occurring = frozenset(map(_value_or_color, occurring))
+    shard = _typed(Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring))
+    # A name with a folder in it would lead out of the folder of the records.
+    if not (name.startswith(SHARD_START) and name.endswith(SHARD_END)) or {"/", "\\"} & set(name):
+        raise ValueError(f"a shard is called {name!r:.80}")
+    for record in shard.records:
+        if record.offset + record.length > size:
+            raise ValueError(f"a record of {record.length} bytes at byte {record.offset} is not in {size} bytes")
+    return shard
 
 
 def _record(offset, length, **sample):
-    return _typed(Record(_typed(Sample(**sample)), offset, length))
+    record = _typed(Record(_typed(Sample(**sample)), offset, length))
+    if record.sample.height < 1 or record.sample.width < 1:
+        raise ValueError(f"an image is {record.sample.height}x{record.sample.width}")
+    return record
+
+
+def _value_or_color(value):
+    parts = value if isinstance(value, list) else [value]
+    if len(parts) not in (1, 3) or not all(type(part) is int and 0 <= part < 2**16 for part in parts):
+        raise TypeError(f"a value that occurs is {value!r:.80}")
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _typed(row):
     """Returns the row if its strings, numbers and truth values have these types; JSON may hold anything."""
     for name, kind in _plain_fields(type(row)):
         value = getattr(row, name)
-        if type(value) is not kind or (kind is int and value < 0):
-            raise TypeError(f"{name} is {value!r}")
+        if type(value) is not kind or not _is_possible(value):
+            raise TypeError(f"{name} is {value!r:.80}")
     return row
+
+
+def _is_possible(value):
+    if isinstance(value, str):
+        value.encode()  # Half of a surrogate pair is no text.
+        return "\0" not in value
+    return 0 <= value < 2**63
 
 
 @functools.cache
