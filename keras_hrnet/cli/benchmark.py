@@ -22,7 +22,7 @@ from keras_hrnet.data.cityscapes import open_split
 from keras_hrnet.data.throughput import decoding_alone, throughputs
 from keras_hrnet.export.benchmark import benchmark_files
 from keras_hrnet.export.formats import find_metadata
-from keras_hrnet.export.metadata import classes_in
+from keras_hrnet.export.metadata import described
 from keras_hrnet.models.network import own_classes
 from keras_hrnet.replacing import replacing
 
@@ -101,12 +101,12 @@ def files(
     image_size = parse_size(size) if size else _size_of(paths[0])
     pixels = labels = None
     if root is not None or images is not None:
-        described = DataOptions(
+        options = DataOptions(
             data=root, data_set=data_set, images=images, masks=masks, val_share=val_share,
             ignore_label=ignore_label, id_map=id_map, palette=palette,
             classes=None if images is None else classes or _classes_of(paths),
         )  # fmt: skip
-        pixels, labels = _validation_images(described, image_size, num_images)
+        pixels, labels = _validation_images(options, image_size, num_images)
     with progress_bar("Measuring", runs * len(paths), "runs") as advance:
         measured = benchmark_files(
             paths,
@@ -124,15 +124,18 @@ def files(
 
 def _size_of(path):
     """Returns the size that a file was exported for, or that of the published measurements if it takes any size."""
-    metadata = None if path.suffix == ".keras" else find_metadata(path)
-    size = metadata["input"]["shape"][1:3] if metadata else (None, None)
-    return SIZE if None in size else tuple(size)
+    known = None if path.suffix == ".keras" else described(find_metadata(path), path)
+    return SIZE if known is None or None in known.size else known.size
 
 
 def _classes_of(paths):
     """Returns the classes of the first file that has any; None if no file has."""
     for path in paths:
-        classes = own_classes(load_network(path)) if path.suffix == ".keras" else classes_in(find_metadata(path))
+        if path.suffix == ".keras":
+            classes = own_classes(load_network(path))
+        else:
+            known = described(find_metadata(path), path)
+            classes = known and known.classes
         if classes is not None:
             return classes
     return None

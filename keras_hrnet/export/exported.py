@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.export.formats import find_metadata, open_runner
-from keras_hrnet.export.metadata import classes_in
+from keras_hrnet.export.metadata import described
 from keras_hrnet.models.interface import ForeignNetwork
 
 # A file that takes images of any size is run once with this size, to learn the shape of its output.
@@ -41,11 +41,11 @@ class ExportedNetwork(ForeignNetwork):
         path = pathlib.Path(path)
         self.name = path.name
         self._runner = open_runner(path, num_threads)
-        metadata = find_metadata(path)
-        self._is_probabilities = bool(metadata) and metadata["output"]["kind"] == "probabilities"
+        known = described(find_metadata(path), path)
+        self._is_probabilities = known is not None and known.is_probabilities
         size = self._runner.image_size or (None, None)
-        if metadata and self._runner.image_size is None:
-            size = tuple(metadata["input"]["shape"][1:3])
+        if known and self._runner.image_size is None:
+            size = known.size
         asked = tuple(length or ASKED_SIZE for length in size)
         channels = self._runner.channels
         answer = self._runner(np.zeros((1, *asked, channels), np.uint8))
@@ -59,9 +59,9 @@ class ExportedNetwork(ForeignNetwork):
         self.outputs = [keras.KerasTensor((None, *size, *answer.shape[3:]), answer.dtype.name)]
         if answer.ndim == 2:  # A label of each image, which `check_model` refuses.
             self.outputs = [keras.KerasTensor((None, answer.shape[1]), answer.dtype.name)]
-        self.classes = classes_in(metadata)
-        self.convention = metadata and metadata["resize"]
-        self.takes_pixels = not metadata or "mean" not in metadata["input"]
+        self.classes = known and known.classes
+        self.convention = known and known.convention
+        self.takes_pixels = known is None or known.takes_pixels
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         answer = self._runner(images)

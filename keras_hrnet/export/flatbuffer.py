@@ -1,11 +1,15 @@
 """Changes what is in a `.tflite` file: its signature, and the metadata for the program that runs it."""
 
 import json
+import pathlib
+import struct
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from keras_hrnet.export.metadata import damaged, parse
 
 METADATA_NAME = "keras_hrnet"
 
@@ -22,13 +26,27 @@ def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
     return _pack(model, len(content))
 
 
-def find_metadata(content: bytes) -> dict[str, Any] | None:
-    """Returns what `add_metadata` put into a file; None if there is nothing, or it is no `.tflite` file."""
-    if content[4:8] == b"TFL3":
-        model = schema.Model.GetRootAs(content)
-        for i in range(model.MetadataLength()):
-            if model.Metadata(i).Name() == METADATA_NAME.encode():
-                return json.loads(model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes())
+def find_metadata(path: pathlib.Path) -> dict[str, Any] | None:
+    """Returns what `add_metadata` put into a file; None if there is nothing, or it is no `.tflite` file.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        return None
+    try:
+        found = _metadata_in(schema.Model.GetRootAs(content))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        # What reading outside of a flatbuffer raises: it knows neither its size nor what is missing.
+        raise damaged(path, error) from error
+    return None if found is None else parse(found, path)
+
+
+def _metadata_in(model):
+    for i in range(model.MetadataLength()):
+        if model.Metadata(i).Name() == METADATA_NAME.encode():
+            return model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes()
     return None
 
 

@@ -46,7 +46,7 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is nothing.
-        ValueError: if it was not exported by this package.
+        ValueError: if it is damaged, or was not exported by this package.
     """
     metadata = find_metadata(path)
     if metadata is None:
@@ -58,7 +58,12 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Reads what `read_metadata` reads; None if the file was not exported by this package."""
+    """Reads what `read_metadata` reads; None if the file was not exported by this package.
+
+    Raises:
+        FileNotFoundError: if there is nothing.
+        ValueError: if it is damaged, or of another kind.
+    """
     path = pathlib.Path(path)
     return _kind_of(path).read_metadata(path)
 

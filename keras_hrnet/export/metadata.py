@@ -1,6 +1,8 @@
 """What a file says of itself to the program that runs it: its signature, its classes, and where it came from."""
 
 import dataclasses
+import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,12 +51,79 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
     }
 
 
-def classes_in(metadata: dict[str, Any] | None) -> Classes | None:
-    """Returns the classes that `describe` described; None without metadata."""
+def parse(text: bytes, path: str | os.PathLike) -> dict[str, Any]:
+    """Reads what `describe` described, from the JSON in a file of any format.
+
+    Args:
+        text: JSON in UTF-8.
+        path: of the file that it is in, for messages.
+
+    Raises:
+        ValueError: if it is not a JSON object.
+    """
+    try:
+        found = json.loads(text.decode())
+        if not isinstance(found, dict):
+            raise ValueError(f"it is a {type(found).__name__}")
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    return found
+
+
+def damaged(path: str | os.PathLike, error: Exception) -> ValueError:
+    """Returns the error for a file whose metadata cannot be read, because of another error."""
+    first_line = str(error).strip().partition("\n")[0]
+    return ValueError(
+        f"Received the file {str(path)!r}, whose metadata of keras_hrnet cannot be read ({type(error).__name__}: "
+        f"{first_line:.200}). Expected a whole file that this package exported. Export the network again."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """What is needed of metadata to take a file like a network.
+
+    Args:
+        classes: its classes.
+        size: height and width that it was made for; None for any.
+        is_probabilities: whether it gives probabilities.
+        takes_pixels: whether its images are in [0, 255].
+        convention: how its network upsamples maps; None where that is not known.
+    """
+
+    classes: Classes
+    size: tuple[int | None, int | None]
+    is_probabilities: bool
+    takes_pixels: bool
+    convention: dict[str, Any] | None
+
+
+def described(metadata: dict[str, Any] | None, path: str | os.PathLike) -> Described | None:
+    """Returns what `describe` described; None without metadata.
+
+    Args:
+        metadata: what `parse` returned.
+        path: of the file that it is in, for messages.
+
+    Raises:
+        ValueError: if the metadata is not what this package writes.
+    """
     if metadata is None:
         return None
-    mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
-    return Classes(metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored)
+    try:
+        mirrored = tuple(map(tuple, metadata.get("mirrored", ())))
+        classes = Classes(metadata["class_names"], metadata["colors"], metadata["ignore_label"], mirrored=mirrored)
+        _, height, width, _ = metadata["input"]["shape"]
+        for length in (height, width):
+            if length is not None and (type(length) is not int or length < 1):
+                raise ValueError(f"the height or width of images is {length!r:.80}")
+        if not isinstance(metadata["resize"], dict | None) or type(classes.ignore_label) is not int:
+            raise TypeError("the resize convention or the ignore label is of another type")
+        is_probabilities = metadata["output"]["kind"] == "probabilities"
+        takes_pixels = "mean" not in metadata["input"]
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    return Described(classes, (height, width), is_probabilities, takes_pixels, metadata["resize"])
 
 
 def _values(model, options):

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_hrnet.export.format import Format
 from keras_hrnet.export.function import answer_function
+from keras_hrnet.export.metadata import damaged, parse
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
@@ -140,9 +141,16 @@ class Onnx(Format):
 
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
         import onnx
+        from google.protobuf.message import DecodeError
 
-        found = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
-        return json.loads(found[METADATA]) if METADATA in found else None
+        try:
+            entries = onnx.load(str(path), load_external_data=False).metadata_props
+        except DecodeError as error:
+            raise damaged(path, error) from error
+        found = {entry.key: entry.value for entry in entries}
+        text = found.get(METADATA)
+        # What is no UTF-8 comes as bytes.
+        return None if text is None else parse(text if isinstance(text, bytes) else text.encode(), path)
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         return OnnxRunner(path, num_threads)

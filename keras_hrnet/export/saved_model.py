@@ -11,6 +11,7 @@ import numpy as np
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.export.format import Format
 from keras_hrnet.export.function import answer_function
+from keras_hrnet.export.metadata import parse
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
@@ -97,7 +98,7 @@ class SavedModel(Format):
         (path / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
 
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
-        return json.loads((path / METADATA).read_text()) if (path / METADATA).is_file() else None
+        return parse((path / METADATA).read_bytes(), path) if (path / METADATA).is_file() else None
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         return SavedModelRunner(path)

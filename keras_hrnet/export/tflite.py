@@ -138,7 +138,7 @@ class TFLite(Format):
         path.write_bytes(flatbuffer.add_metadata(path.read_bytes(), metadata))
 
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
-        return flatbuffer.find_metadata(path.read_bytes())
+        return flatbuffer.find_metadata(path)
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> TFLiteModel:
         return TFLiteModel(path, num_threads)
