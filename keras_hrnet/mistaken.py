@@ -26,7 +26,10 @@ def mistaken_for(start: bytes) -> tuple[str, str] | None:
     if text.startswith(_WEB_PAGE):
         title = re.search(rb"<title[^>]*>\s*(.*?)\s*</title>", start, re.DOTALL | re.IGNORECASE)
         return "a web page" + (f", “{title.group(1).decode(errors='replace')}”" if title else ""), cure
-    return ("an XML document, such as a server sends with an error", cure) if text.startswith(b"<?xml") else None
+    # OpenVINO's networks are XML documents of one `net`.
+    if text.startswith(b"<?xml") and b"<net " not in text:
+        return "an XML document, such as a server sends with an error", cure
+    return None
 
 
 def check_not_mistaken(path: str | os.PathLike) -> None:

@@ -52,7 +52,8 @@ def _benchmark():
 @benchmark_app.command()
 def files(
     paths: Annotated[
-        list[pathlib.Path], typer.Argument(help="`.tflite`, `.onnx` and `.keras` files, and folders of SavedModels.")
+        list[pathlib.Path],
+        typer.Argument(help="`.tflite`, `.onnx`, `.xml` and `.keras` files, and folders of SavedModels."),
     ],
     size: Annotated[
         str | None,

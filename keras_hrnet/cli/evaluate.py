@@ -22,7 +22,7 @@ from keras_hrnet.models import classes_of
 def evaluate(
     model: Annotated[
         pathlib.Path | None,
-        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, a SavedModel."),
+        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, `.xml`, SavedModel."),
     ] = None,
     data: data_options.Root = None,
     data_set: data_options.DataSetName = None,

@@ -13,7 +13,7 @@ from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network, tell_missing_names
 from keras_hrnet.evaluation.photos import find_photos, read_image
-from keras_hrnet.export import export_onnx, export_saved_model, export_tflite
+from keras_hrnet.export import export_onnx, export_openvino, export_saved_model, export_tflite
 from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import num_channels
 from keras_hrnet.replacing import replacing
@@ -26,16 +26,24 @@ def export(
     model: Annotated[pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`.")],
     output: Annotated[
         pathlib.Path,
-        typer.Argument(help="What to write: `.tflite`, `.onnx`, `.keras` (optimised), or a folder (SavedModel)."),
+        typer.Argument(
+            help="What to write: `.tflite`, `.onnx`, `.xml` (OpenVINO), `.keras` (optimized), or a folder (SavedModel)."
+        ),
     ],
     size: Annotated[str | None, typer.Option(help="Height and width of the images; required for `.tflite`.")] = None,
     precision: Annotated[
-        str, typer.Option(help="`.tflite`: float32, float16, dynamic, int8, int16x8 or mixed.")
+        str,
+        typer.Option(
+            help="`.tflite`: float32, float16, dynamic, int8, int16x8 or mixed; `.xml`: float32, float16, bfloat16 or "
+            "int8."
+        ),
     ] = "float32",
     answer: Annotated[str, typer.Option(help="`.tflite`: logits, logits_stride4, labels or probabilities.")] = "logits",
-    input_dtype: Annotated[str, typer.Option(help="`.tflite` and `.onnx`: float32 or uint8 pixels.")] = "float32",
+    input_dtype: Annotated[
+        str, typer.Option(help="`.tflite`, `.onnx` and `.xml`: float32 or uint8 pixels.")
+    ] = "float32",
     batch_size: Annotated[
-        int | None, typer.Option(help="`.tflite` and `.onnx`: number of images in a batch.", min=1)
+        int | None, typer.Option(help="`.tflite`, `.onnx` and `.xml`: number of images in a batch.", min=1)
     ] = None,
     data: Annotated[
         pathlib.Path | None,
@@ -102,6 +110,10 @@ def export(
     if kind == ".tflite":
         options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
         report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
+    elif kind == ".xml":
+        report = export_openvino(
+            network, output, **shared, input_dtype=input_dtype, batch_size=batch_size, precision=precision
+        )
     elif kind == ".onnx":
         report = export_onnx(network, output, **shared, input_dtype=input_dtype, batch_size=batch_size)
     else:
@@ -111,7 +123,8 @@ def export(
 
 def _check_options(kind, **given):
     """Refuses options that do not apply to the kind of file."""
-    known = {".tflite": set(given), ".onnx": {"input_dtype", "batch_size"}}.get(kind, set())
+    serving = {"input_dtype", "batch_size"}
+    known = {".tflite": set(given), ".onnx": serving, ".xml": {*serving, "precision"}}.get(kind, set())
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:
         raise ValueError(

@@ -27,7 +27,7 @@ FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff
 def predict(
     model: Annotated[
         pathlib.Path,
-        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, a SavedModel."),
+        typer.Argument(help="A network saved by Keras, `.keras`, or exported: `.tflite`, `.onnx`, `.xml`, SavedModel."),
     ],
     photos: Annotated[
         list[pathlib.Path],

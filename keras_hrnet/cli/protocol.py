@@ -98,7 +98,7 @@ def open_network(
     """Loads a saved network as `load_network`, or opens an exported file to score it or to predict with it.
 
     Args:
-        path: a `.keras`, `.tflite` or `.onnx` file, or the folder of a SavedModel.
+        path: a `.keras`, `.tflite`, `.onnx` or `.xml` file, or the folder of a SavedModel.
         hierarchical_scales: as in `load_network`.
         classes: as in `load_network`.
 

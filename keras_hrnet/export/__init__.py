@@ -4,6 +4,7 @@ from keras_hrnet.export.exported import ExportedNetwork
 from keras_hrnet.export.formats import read_metadata
 from keras_hrnet.export.litert import run_tflite
 from keras_hrnet.export.onnx import export_onnx
+from keras_hrnet.export.openvino import export_openvino
 from keras_hrnet.export.report import ExportReport, ServingReport
 from keras_hrnet.export.saved_model import export_saved_model
 from keras_hrnet.export.tflite import export_tflite
@@ -13,6 +14,7 @@ __all__ = [
     "ExportedNetwork",
     "ServingReport",
     "export_onnx",
+    "export_openvino",
     "export_saved_model",
     "export_tflite",
     "read_metadata",

@@ -16,7 +16,7 @@ import numpy as np
 
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
 from keras_hrnet.export.delegates import delegate_coverage
-from keras_hrnet.export.pipeline import size_of
+from keras_hrnet.export.formats import size_of_export
 from keras_hrnet.models.interface import check_pixels
 
 LAST_LINES = 10
@@ -76,8 +76,8 @@ def benchmark_files(
     """Runs exported files in turn, each in a process of its own, and compares what they answer.
 
     Args:
-        paths: `.tflite`, `.onnx` and `.keras` files and folders of SavedModels. A `.keras` file runs on the active
-            backend.
+        paths: `.tflite`, `.onnx`, `.xml` and `.keras` files and folders of SavedModels. A `.keras` file runs on the
+            active backend.
         image_size: (height, width) for files that take any size.
         batch_size: how many images at once; a `.tflite` file has its own.
         num_threads: on how many cores; None for all.
@@ -112,7 +112,7 @@ def benchmark_files(
         measured.append(
             Measurement(
                 path=process.path,
-                size_bytes=size_of(process.path),
+                size_bytes=size_of_export(process.path),
                 image_size=tuple(start["image_size"]),
                 batch_size=batch_size,
                 num_threads=options["num_threads"],
@@ -166,7 +166,7 @@ class _Process:
         lines = self.errors.read().strip().splitlines()[-LAST_LINES:]
         raise ValueError(
             f"{self.path} cannot be run: its process ended with status {self.process.returncode}. Expected a whole "
-            "`.tflite`, `.onnx` or `.keras` file, or a SavedModel. Read its last lines:\n" + "\n".join(lines)
+            "`.tflite`, `.onnx`, `.xml` or `.keras` file, or a SavedModel. Read its last lines:\n" + "\n".join(lines)
         )
 
     def labels(self):

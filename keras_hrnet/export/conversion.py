@@ -41,6 +41,8 @@ class TFLiteOptions(ExportOptions):
     sensitivity: bool = False
 
     has_fixed_shape: ClassVar[bool] = True
+    uncalibrated: ClassVar[str] = "dynamic"
+    closer: ClassVar[str] = "'mixed', then 'float16', is"
     input_name: ClassVar[str] = "image"
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ LEAST_PROBABILITY = np.finfo("float32").tiny
 
 
 class ExportedNetwork(ForeignNetwork):
-    """A `.tflite` or `.onnx` file or a SavedModel on the CPU, which `evaluate` and `predict` take like a network.
+    """A `.tflite`, `.onnx` or `.xml` file or a SavedModel on the CPU: `evaluate` and `predict` take it like a network.
 
     Its classes are those that the file carries. A file of probabilities gives their logarithms, so that labels and
     averages of probabilities are those of its network.

@@ -36,6 +36,10 @@ class Format(abc.ABC):
     def write(self, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
         """Writes a network, as `optimize_for_inference` leaves it, on the TensorFlow backend."""
 
+    def files(self, path: pathlib.Path) -> list[pathlib.Path]:
+        """Returns the files, or the folder, that belong to the one at a path."""
+        return [path]
+
     @abc.abstractmethod
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         """Opens a file to run it on the CPU, on so many cores; None for all."""

@@ -7,21 +7,23 @@ from typing import Any
 import keras
 
 from keras_hrnet.export.onnx import ONNX
+from keras_hrnet.export.openvino import OPENVINO
+from keras_hrnet.export.pipeline import size_of
 from keras_hrnet.export.runner import KerasRunner, Runner
 from keras_hrnet.export.saved_model import SAVED_MODEL
 from keras_hrnet.export.tflite import TFLITE
 from keras_hrnet.mistaken import check_not_mistaken
 
-FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, SAVED_MODEL)}
+FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL)}
 
 
 def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runner:
     """Opens an exported file, or a saved network, to run it on the CPU.
 
     Args:
-        path: a `.tflite`, `.onnx` or `.keras` file, or the folder of a SavedModel.
-        num_threads: on how many cores LiteRT and ONNX Runtime run; None for all. The others take it from their
-            process's variables: OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
+        path: a `.tflite`, `.onnx`, `.xml` (OpenVINO) or `.keras` file, or the folder of a SavedModel.
+        num_threads: on how many cores LiteRT, ONNX Runtime and OpenVINO run; None for all. The others take it from
+            their process's variables: OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
 
     Raises:
         FileNotFoundError: if there is nothing.
@@ -37,7 +39,7 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
     """Reads what an export wrote into a file for the program that runs it.
 
     Args:
-        path: a `.tflite` or `.onnx` file, or the folder of a SavedModel.
+        path: a `.tflite`, `.onnx` or `.xml` file, or the folder of a SavedModel.
 
     Returns:
         A dict: "input" and "output" (the signature), "precision", "class_names", "colors" (red, green and blue of
@@ -66,6 +68,13 @@ def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
     """
     path = pathlib.Path(path)
     return _kind_of(path).read_metadata(path)
+
+
+def size_of_export(path: str | os.PathLike) -> int:
+    """Returns how many bytes an exported network has in all its files, or a saved one."""
+    path = pathlib.Path(path)
+    kind = next((kind for kind in FORMATS.values() if kind.is_at(path)), None)
+    return sum(map(size_of, kind.files(path) if kind else [path]))
 
 
 def _kind_of(path, *others):

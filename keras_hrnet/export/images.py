@@ -52,18 +52,25 @@ def read_images(options: ExportOptions, data: Any = None) -> Images:
             size where the size may vary.
 
     Raises:
-        ValueError: if the images have another size than the options say, there are none, or too few to calibrate and
+        ValueError: if integers are calibrated and there is no data, the images have another size than the options say,
+            there are none, or too few to calibrate and
             verify, or their values are not pixels in [0, 255].
     """
+    if data is None and options.is_calibrated:
+        raise ValueError(
+            f"Received precision={options.precision!r} without representative_data. Expected images, of which the "
+            f"ranges of its integers are taken. Pass the training dataset, or precision={options.uncalibrated!r}, "
+            "which needs none."
+        )
     if data is None:
         return Images(_made(options))
     batches = list(first_images(_read([data] if hasattr(data, "shape") else data, options), options.num_images))
     if not batches:
         raise ValueError("Received representative_data without images. Expected at least one. Check the dataset.")
-    return _divided(batches, options.precision) if options.is_calibrated else Images(batches)
+    return _divided(batches, options) if options.is_calibrated else Images(batches)
 
 
-def _divided(batches, precision):
+def _divided(batches, options):
     images = np.concatenate([batch.images for batch in batches])
     first = {}
     for i, image in enumerate(images):
@@ -71,10 +78,11 @@ def _divided(batches, precision):
     kept = [i for i in first.values() if (images[i] != images[i, 0, 0]).any()]
     if len(kept) < 2:
         raise ValueError(
-            f"Received representative_data with {len(images)} images for precision={precision!r}, of which {len(kept)} "
-            "remain without repeated images and those of a single color. Expected at least two: the integers are "
-            "calibrated with some, and the file is verified on the others. Pass photos as the network will see them, "
-            "16 or more, or precision='dynamic', which needs none."
+            f"Received representative_data with {len(images)} images for precision={options.precision!r}, of which "
+            f"{len(kept)} remain without repeated images and those of a single color. Expected at least two: the "
+            "integers are calibrated with some, and the file is verified on the others. Pass photos as the network "
+            "will see them, "
+            f"16 or more, or precision={options.uncalibrated!r}, which needs none."
         )
     number = min(max(len(kept) // 4, 1), NUM_VERIFICATION_IMAGES)
     calibration, verification = kept[:-number], kept[-number:]

@@ -40,6 +40,10 @@ class ExportOptions:
     """How many images are taken from a data set, at most."""
     is_calibrated: ClassVar[bool] = False
     """Whether images calibrate the ranges of integers."""
+    uncalibrated: ClassVar[str] = "float32"
+    """The smallest precision that needs no images."""
+    closer: ClassVar[str] = "'float32' is"
+    """Which precisions are closer to Keras, for messages."""
 
     def __post_init__(self) -> None:
         check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)

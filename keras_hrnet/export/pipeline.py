@@ -67,7 +67,7 @@ def export_network(
         report = ExportReport(
             path=path,
             format=kind.report_title(options),
-            size_bytes=size_of(written),
+            size_bytes=sum(map(size_of, kind.files(written))),
             num_images=sum(len(batch.images) for batch in verification),
             num_calibration_images=None if calibration is None else len(calibration),
             **{name: getattr(options, name) for name in OPTIONS},

@@ -1,0 +1,272 @@
+"""Writes a network as an OpenVINO file for the processors of servers: the public function `export_openvino`."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_hrnet.export.comparison import Reference
+from keras_hrnet.export.format import Format
+from keras_hrnet.export.options import ExportOptions, check_choice
+from keras_hrnet.export.pipeline import export_network
+from keras_hrnet.export.report import ExportReport
+from keras_hrnet.export.runner import Runner, known_size
+from keras_hrnet.export.saved_model import SAVED_MODEL
+
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+METADATA = "keras_hrnet"
+# Each takes a run of the network with all its maps kept.
+NUM_CALIBRATION_IMAGES = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenvinoOptions(ExportOptions):
+    """What an OpenVINO file shall be.
+
+    Args:
+        image_size: as `ExportOptions`.
+        batch_size: as `ExportOptions`.
+        input_dtype: as `ExportOptions`.
+        precision: "float32", "float16", "bfloat16" or "int8"; see `export_openvino`.
+
+    Raises:
+        ValueError: if one of them is something else.
+    """
+
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_choice("precision", self.precision, PRECISIONS)
+        super().__post_init__()
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether images calibrate the ranges of integers."""
+        return self.precision == "int8"
+
+    @property
+    def num_images(self) -> int:
+        """How many images are taken from a data set, at most."""
+        return NUM_CALIBRATION_IMAGES if self.is_calibrated else super().num_images
+
+
+def export_openvino(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    image_size: tuple[int | None, int | None] | None = None,
+    batch_size: int | None = None,
+    input_dtype: str = "float32",
+    precision: str = "float32",
+    representative_data: Any = None,
+) -> ExportReport:
+    """Writes a network as an OpenVINO file, runs it, and keeps it only if it answers as Keras does.
+
+    OpenVINO runs networks on Intel's and AMD's processors, and on Intel's GPUs and NPUs. The file goes from "images"
+    `(batch, height, width, 3)`, RGB in [0, 255], to "logits", float32: of every pixel or of the image, channels last
+    also from a model that is channels first. Normalization is inside. Any number of images of any size go in, unless
+    the model or an argument fixes it. It is two files: "w48.xml" with the operators, and "w48.bin" with the weights.
+
+    Precisions:
+
+    * "float32": as trained. Processors with bfloat16 would compute in bfloat16 by OpenVINO's own choice: pass
+      `{"INFERENCE_PRECISION_HINT": "f32"}` to `compile_model`.
+    * "float16": weights in half precision, for half the size; a CPU computes in float32.
+    * "bfloat16": the file of "float32", verified with `{"INFERENCE_PRECISION_HINT": "bf16"}`, which a processor with
+      AVX512-BF16 or AMX computes in.
+    * "int8": int8 weights (per channel) and activations, by NNCF.
+
+    The classes, their colors and where it came from are in its runtime information "keras_hrnet", as JSON
+    (`read_metadata`). A report, as JSON, is written beside it: "w48.xml.json" for "w48.xml". Needs
+    `pip install "keras-hrnet[openvino]"`. Under JAX and torch the weights go through a TensorFlow process, which takes
+    some seconds more.
+
+    Args:
+        model: a functional network from RGB images to logits, in float32.
+        path: where to write; ends in ".xml". Files that are there are replaced, once the new ones are verified.
+        image_size: (height, width) of the images in pixels; None for what the model takes.
+        batch_size: the number of images in a batch; None for any number.
+        input_dtype: of the images: "float32" or "uint8".
+        precision: of weights and arithmetic, as above.
+        representative_data: images as in training: an array `(num_images, height, width, 3)` or an iterable of batches
+            of images or of `(images, labels)`. The first four are compared. None means noise and gradients, of two
+            sizes where it may vary. "int8" needs images: of the first 64, without repeated ones, the last quarter, at
+            least one and at most four, is compared, and the others calibrate the ranges of values.
+
+    Returns:
+        An `ExportReport`: size and differences from Keras; `print` shows it.
+
+    Raises:
+        ImportError: if openvino, or nncf for "int8", is not installed.
+        FileNotFoundError: if the folder of `path` does not exist.
+        FileExistsError: if a ".bin" file that belongs to no ".xml" file is where the weights would be written.
+        TypeError: if `model` is not a functional model from one tensor to one.
+        ValueError: if an option is none of the above, the model gives no logits or computes in half precision, the
+            images do not fit, or this processor cannot verify "bfloat16".
+        RuntimeError: if the file differs from Keras by more than its precision may (float32: 0.5 % of the largest
+            logit; "bfloat16" and "int8": 10 % of the logits' standard deviation in the mean), or the TensorFlow process
+            fails. No file is left then.
+
+    Example:
+
+    ```python
+    report = keras_hrnet.export_openvino(model, "w48.xml", precision="int8", representative_data=train)
+    print(report)
+
+    import openvino
+
+    network = openvino.Core().compile_model("w48.xml", "CPU")
+    logits = network({"images": image[None].astype("float32")})["logits"]
+    ```
+    """
+    options = OpenvinoOptions(image_size, batch_size, input_dtype, precision)
+    _check_packages(options)
+    path = pathlib.Path(path)
+    if weights_path(path).exists() and not path.exists():
+        raise FileExistsError(
+            f"Received the path {str(path)!r}, where {weights_path(path).name!r} exists already and is no part of an "
+            "OpenVINO file. Expected a free name for the weights. Pass another name, or remove it."
+        )
+    return export_network(OPENVINO, model, path, options, representative_data)
+
+
+class Openvino(Format):
+    """`.xml` files with their weights beside them."""
+
+    name = "openvino"
+    title = "OpenVINO"
+    suffix = ".xml"
+    options = OpenvinoOptions
+
+    def files(self, path: pathlib.Path) -> list[pathlib.Path]:
+        return [path, weights_path(path)]
+
+    def write(self, network: keras.Model, options: OpenvinoOptions, path: pathlib.Path) -> None:
+        import openvino
+
+        # OpenVINO reads this as it is. By way of ONNX, HRNetW48 takes twice the memory.
+        with tempfile.TemporaryDirectory(prefix=".saved-model-", dir=path.parent) as folder:
+            SAVED_MODEL.write(network, options, pathlib.Path(folder))
+            _save(openvino.Core().read_model(folder), path, options.precision)
+
+    def refine(
+        self, path: pathlib.Path, options: OpenvinoOptions, calibration: np.ndarray | None, expected: Reference
+    ) -> dict[str, Any]:
+        if calibration is not None:
+            _save(_quantized(_read(path), calibration, options), path, options.precision)
+        return {}
+
+    def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
+        network = _read(path)
+        network.set_rt_info(json.dumps(metadata), METADATA)
+        _save(network, path, metadata["precision"])
+
+    def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
+        network = _read(path)
+        return json.loads(network.get_rt_info(METADATA).astype(str)) if network.has_rt_info(METADATA) else None
+
+    def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
+        return OpenvinoRunner(path, num_threads)
+
+
+class OpenvinoRunner(Runner):
+    """An OpenVINO file on the CPU, in the precision that it was exported with.
+
+    Args:
+        path: the `.xml` file.
+        num_threads: on how many cores; None for all.
+    """
+
+    def __init__(self, path: pathlib.Path, num_threads: int | None = None) -> None:
+        import openvino
+
+        metadata = OPENVINO.read_metadata(path)
+        is_bfloat16 = metadata is not None and metadata["precision"] == "bfloat16"
+        settings = {"INFERENCE_PRECISION_HINT": "bf16" if is_bfloat16 else "f32"}
+        settings["INFERENCE_NUM_THREADS"] = num_threads or os.cpu_count()
+        self.compiled = openvino.Core().compile_model(_read(path), "CPU", settings)
+        (given,) = self.compiled.inputs
+        self.dtype = np.dtype(given.element_type.to_dtype()).name
+        lengths = [length.get_length() if length.is_static else None for length in given.partial_shape]
+        self.batch_size, *size, self.channels = lengths
+        self.image_size = known_size(size)
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        return self.compiled({0: images})[0]
+
+
+OPENVINO = Openvino()
+
+
+def weights_path(path: pathlib.Path) -> pathlib.Path:
+    """Returns where the weights of an `.xml` file are."""
+    return path.with_suffix(".bin")
+
+
+def _read(path):
+    """Reads a file whole: a file that is mapped into memory cannot be replaced."""
+    import openvino
+
+    weights = weights_path(path)
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"Received the OpenVINO file {str(path)!r} without {weights.name!r} beside it. Expected its weights there. "
+            "Copy both files."
+        )
+    core = openvino.Core()
+    core.set_property({"ENABLE_MMAP": False})
+    try:
+        return core.read_model(path, weights)
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise ValueError(
+            f"Received {str(path)!r}, which OpenVINO cannot read: {last} Expected an OpenVINO network with its "
+            f"weights in {weights.name!r}. Export the network again."
+        ) from error
+
+
+def _save(network, path, precision):
+    import openvino
+
+    openvino.save_model(network, path, compress_to_fp16=precision == "float16")
+
+
+def _quantized(network, images, options):
+    # NNCF reports its use over the network, unless this is set when it is imported.
+    os.environ.setdefault("NNCF_CI", "1")
+    import nncf
+
+    nncf.set_log_level("ERROR")
+    step = options.batch_size or 1
+    batches = [
+        np.take(images, range(i, i + step), axis=0, mode="wrap").astype(options.input_dtype)
+        for i in range(0, len(images), step)
+    ]
+    # MIXED lets the ranges of activations be asymmetric.
+    preset = nncf.QuantizationPreset.MIXED
+    return nncf.quantize(network, nncf.Dataset(batches), preset=preset, subset_size=len(batches))
+
+
+def _check_packages(options):
+    wanted = ("openvino", "nncf") if options.is_calibrated else ("openvino",)
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"Did not find the packages {', '.join(missing)}. Expected them for an OpenVINO file. Install them: "
+            'pip install "keras-hrnet[openvino]".'
+        )
+    if options.precision == "bfloat16":
+        import openvino
+
+        capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if "BF16" not in capabilities:
+            raise ValueError(
+                "Received precision='bfloat16' on a processor without bfloat16. Expected AVX512-BF16 or AMX, as the "
+                "file is run and verified here. Export it on such a processor, or pass precision='float32'."
+            )
