@@ -7,6 +7,7 @@ import pytest
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, PALETTE
 from keras_hrnet.evaluation import colorize, comparison, overlay
+from keras_hrnet.evaluation.pictures import write_png
 
 pytestmark = pytest.mark.once
 
@@ -203,3 +204,19 @@ def test_lists_of_different_length_are_refused():
     image, truth, prediction = sample(8, 8)
     with pytest.raises(ValueError, match=r"2 images, 1 truths and 1 predictions"):
         comparison([image, image], [truth], [prediction])
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.5])
+def test_each_pair_of_bytes_is_mixed_as_their_weighted_sum_is_rounded(alpha):
+    image = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis], 3, axis=-1)
+    shades = [(value, 255 - value, 7) for value in range(254)]
+    laid_over = np.concatenate([overlay(image, np.full((1, 256), i), alpha, shades) for i in range(254)])
+    colors = np.array(shades)[:, np.newaxis]
+    np.testing.assert_array_equal(laid_over, np.rint((1 - alpha) * image + alpha * colors))
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (7, 5)])
+def test_a_written_png_holds_each_pixel(shape, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    write_png(picture, tmp_path / "picture.png")
+    np.testing.assert_array_equal(np.asarray(PIL.Image.open(tmp_path / "picture.png")), picture)
