@@ -1,10 +1,10 @@
 """`keras-hrnet predict`: segments photos, or writes a submission to the Cityscapes test server."""
 
+import contextlib
 import pathlib
 from typing import Annotated
 
 import numpy as np
-import PIL.Image
 import typer
 
 from keras_hrnet.cli import protocol
@@ -13,6 +13,7 @@ from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
+from keras_hrnet.evaluation.pictures import write_png
 from keras_hrnet.evaluation.prediction import check_output, predictions
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import is_out_of_room, replacing
@@ -81,7 +82,7 @@ def predict(
 def write_pictures(
     segmenter: Segmenter, targets: dict[pathlib.Path, pathlib.Path], output: str, legend: bool, batch_size: int
 ) -> None:
-    """Predicts photos and writes each result at once; a photo that cannot be used does not stop the others.
+    """Predicts photos and writes each result when it is there; a photo that cannot be used does not stop the others.
 
     Args:
         segmenter: the network under a protocol.
@@ -96,21 +97,27 @@ def write_pictures(
         OSError: if the disk is full.
     """
     console, errors, written = Console(soft_wrap=True, highlight=False), [], []
-    results = predictions(segmenter, targets, output=output, legend=legend, batch_size=batch_size)
-    with progress_bar("Segmenting", len(targets), "photos") as advance:
-        for photo, result in results:
+
+    def write(photo, result):
+        try:
+            write_result(targets[photo], result)
+        except OSError as error:
+            if is_out_of_room(error):
+                raise
+            return error
+        return None
+
+    options = {"output": output, "legend": legend, "batch_size": batch_size, "write": write}
+    with (
+        contextlib.closing(predictions(segmenter, targets, **options)) as results,
+        progress_bar("Segmenting", len(targets), "photos") as advance,
+    ):
+        for photo, error in results:
             advance()
-            if isinstance(result, Exception):
-                errors.append(result)
-                continue
-            try:
-                write_result(targets[photo], result)
-            except OSError as error:
-                if is_out_of_room(error):
-                    raise
-                errors.append(error)
-            else:
+            if error is None:
                 written.append(targets[photo])
+            else:
+                errors.append(error)
     if len(written) == 1:
         console.print("Wrote", written[0])
     elif written:
@@ -131,7 +138,7 @@ def write_result(target: pathlib.Path, result: np.ndarray) -> None:
         if target.suffix.lower() == ".npy":
             np.save(part, result)
         else:
-            PIL.Image.fromarray(result).save(part, format="PNG")
+            write_png(result, part)
 
 
 def name_targets(

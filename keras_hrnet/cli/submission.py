@@ -1,16 +1,16 @@
 """Submissions to the Cityscapes test server: a zip of label ids, with a PNG for each image."""
 
+import contextlib
 import io
 import pathlib
 import zipfile
-
-import PIL.Image
 
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.splits import list_images
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.evaluation.pictures import write_png
 from keras_hrnet.evaluation.prediction import check_output, predictions
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import replacing
@@ -66,17 +66,22 @@ def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[path
         ValueError: if the network's classes are not Cityscapes' 19, or an image cannot be read.
     """
     check_output(segmenter.model, "label_ids")
-    results = predictions(segmenter, images, output="label_ids", batch_size=batch_size)
+
+    def encode(image, label_ids):
+        png = io.BytesIO()
+        write_png(label_ids, png)
+        return png.getvalue()
+
+    options = {"output": "label_ids", "batch_size": batch_size, "write": encode}
     with (
         replacing(path) as part,
         zipfile.ZipFile(part, "w") as archive,  # Compression would not make PNG files smaller.
+        contextlib.closing(predictions(segmenter, images, **options)) as results,
         progress_bar("Segmenting", len(images), "images") as advance,
     ):
-        for image, label_ids in results:
-            if isinstance(label_ids, Exception):
-                raise label_ids
-            png = io.BytesIO()
-            PIL.Image.fromarray(label_ids).save(png, format="PNG")
-            archive.writestr(image.name.removesuffix("_leftImg8bit.png") + ENDING, png.getvalue())
+        for image, png in results:
+            if isinstance(png, Exception):
+                raise png
+            archive.writestr(image.name.removesuffix("_leftImg8bit.png") + ENDING, png)
             advance()
     Console(soft_wrap=True, highlight=False).print(f"Wrote {path}: {len(images)} label images")

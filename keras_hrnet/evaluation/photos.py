@@ -1,18 +1,15 @@
 """Finds photos on disk, and reads their pixels ahead of their use."""
 
-import collections
-import concurrent.futures
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from keras_hrnet.evaluation.ahead import map_ahead
 from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, names_below
 from keras_hrnet.picture_files.pixels import pixels
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
-
-NUM_READERS = 2
 
 Photo = str | os.PathLike | np.ndarray
 
@@ -76,33 +73,19 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
 
 
 def read_ahead(
-    photos: Iterable[Photo], num_ahead: int, channels: int = 3
+    photos: Iterable[Photo], num_ahead: int | None = None, channels: int = 3
 ) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
     """Reads photos on separate threads, so that a network does not wait for files.
 
     Args:
         photos: paths; what is an array already is handed on.
-        num_ahead: how many images may wait.
+        num_ahead: how many images may wait; None takes two for each thread.
         channels: of the images, as in `read_image`.
 
     Yields:
         Pairs in order: the photo, and its pixels as `read_image` gives them, or the error that it raised.
     """
-    with concurrent.futures.ThreadPoolExecutor(NUM_READERS) as pool:
-        waiting, rest = collections.deque(), iter(photos)
-        try:
-            while True:
-                for photo in rest:
-                    waiting.append((photo, pool.submit(_pixels_or_error, photo, channels)))
-                    if len(waiting) > num_ahead:
-                        break
-                if not waiting:
-                    return
-                photo, future = waiting.popleft()
-                yield photo, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    return map_ahead(lambda photo: (photo, _pixels_or_error(photo, channels)), photos, num_ahead=num_ahead)
 
 
 def _pixels_or_error(photo, channels):

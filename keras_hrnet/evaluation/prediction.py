@@ -1,5 +1,7 @@
 """Predicts the labels of images: the public function `predict`."""
 
+import collections
+import itertools
 import os
 import pathlib
 import warnings
@@ -11,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, ID_OF_TRAIN_ID
+from keras_hrnet.evaluation.ahead import map_ahead, num_threads
 from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_image
 from keras_hrnet.evaluation.pictures import Palette, as_rgb, colorize, overlay, painted_classes
 from keras_hrnet.evaluation.protocol import Average
@@ -18,6 +21,9 @@ from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.models.interface import ForeignNetwork, has_own_unit, num_channels
 from keras_hrnet.models.network import checked_classes, classes_of
 from keras_hrnet.printable import printable
+
+NUM_BATCHES = 4
+"""Among how many batches of photos those of one size are looked for, to be predicted together."""
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
 
@@ -59,7 +65,7 @@ def predict(
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
         palette: what to paint in, as in `keras_hrnet.colorize`; None means the colours of the network's classes.
         legend: whether an overlay gets a legend of the classes that occur, over its lower edge.
-        batch_size: number of files of one size in a batch.
+        batch_size: number of files of one size in a batch; they need not follow one another.
         damaged: what to do about files in a list or folder that cannot be read: "error" reads all of them first and
             raises, "skip" leaves them out with one warning that counts and names them.
         on_image: called with each path of a list or folder after its prediction.
@@ -93,8 +99,10 @@ def predict(
         pixels = read_image(image, num_channels(model)) if _is_path(image) else image
         _check_image(pixels, model)
         is_batch = pixels.ndim == 4
-        results = _results_of(segmenter, **painting)(pixels if is_batch else pixels[np.newaxis])
-        return results if is_batch else results[0]
+        images = pixels if is_batch else pixels[np.newaxis]
+        answer, paint = _answer_and_paint(segmenter, **painting)
+        results = [paint(*pair) for pair in zip(images, answer(images), strict=True)]
+        return np.stack(results) if is_batch else results[0]
 
     is_folder = _is_path(image)
     photos = find_photos(image, num_channels(model)) if is_folder else _checked_list(image, model)
@@ -126,8 +134,9 @@ def predictions(
     palette: Palette = None,
     legend: bool = False,
     batch_size: int = 1,
-) -> Iterator[tuple[Photo, np.ndarray | Exception]]:
-    """Predicts many photos in batches of one size, while the next ones are read.
+    write: Callable[[Photo, np.ndarray], Any] | None = None,
+) -> Iterator[tuple[Photo, Any]]:
+    """Predicts many photos in batches of one size, while the next ones are read and the previous ones are painted.
 
     Args:
         segmenter: the network under a protocol.
@@ -135,29 +144,45 @@ def predictions(
         output: as in `predict`.
         palette: as in `predict`.
         legend: as in `predict`.
-        batch_size: number of photos of one size in a batch.
+        batch_size: number of photos of one size in a batch; they need not follow one another.
+        write: called with each photo and its result, on one of several threads, so that the network does not wait for
+            the disk. An exception that it raises ends the iteration.
 
     Yields:
-        Pairs in order: the photo, and its result as `predict` gives it, or the error that says why there is none.
+        Pairs in order: the photo, and its result as `predict` gives it, or what `write` returns; or the error that says
+        why there is none.
     """
-    batch, results_of = [], _results_of(segmenter, output, palette, legend)
+    answer, paint = _answer_and_paint(segmenter, output, palette, legend)
 
-    def finish():
-        if batch:
-            results = results_of(np.stack([pixels for _, pixels in batch]))
-            yield from zip([photo for photo, _ in batch], results, strict=True)
-            batch.clear()
+    def finish(job):
+        photo, pixels, found = job
+        if isinstance(found, Exception):
+            return photo, found
+        result = paint(pixels, found)
+        return photo, result if write is None else write(photo, result)
 
-    for photo, pixels in read_ahead(photos, batch_size, num_channels(segmenter.model)):
-        error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
-        if error is not None:
-            yield from finish()
-            yield photo, error
-            continue
-        if batch and (len(batch) == batch_size or pixels.shape != batch[0][1].shape):
-            yield from finish()
-        batch.append((photo, pixels))
-    yield from finish()
+    # Probabilities take as much memory as there are classes.
+    num_ahead = 2 if output == "probabilities" else None
+    return map_ahead(finish, _answers(segmenter, photos, answer, batch_size), num_ahead=num_ahead)
+
+
+def _answers(segmenter, photos, answer, batch_size):
+    """Yields each photo in order, with its pixels, and what the network finds in it or why there is nothing."""
+    size = 1 if batch_size == 1 else NUM_BATCHES * batch_size
+    reader = read_ahead(photos, max(size, 2 * num_threads()), num_channels(segmenter.model))
+    window = collections.deque()
+    while True:
+        for photo, pixels in itertools.islice(reader, size - len(window)):
+            error = pixels if isinstance(pixels, Exception) else _size_error(segmenter, photo, pixels)
+            window.append([photo, pixels, error])
+        if not window:
+            return
+        if window[0][2] is None:
+            shape = window[0][1].shape
+            batch = [entry for entry in window if entry[2] is None and entry[1].shape == shape][:batch_size]
+            for entry, found in zip(batch, answer(np.stack([pixels for _, pixels, _ in batch])), strict=True):
+                entry[2] = found
+        yield window.popleft()
 
 
 def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
@@ -194,23 +219,19 @@ def _size_error(segmenter, photo, pixels):
     return None
 
 
-def _results_of(segmenter, output, palette, legend):
-    """Returns the function that makes the results of a batch of images, an array."""
+def _answer_and_paint(segmenter, output, palette, legend):
+    """Returns what the network does with a batch of images, and what is made of its answer to one of them."""
     if output == "probabilities":
-        return segmenter.probabilities
-    if output == "label_ids":
-        return lambda images: np.asarray(ID_OF_TRAIN_ID, np.uint8)[segmenter.labels(images)]
+        return segmenter.probabilities, lambda image, probabilities: probabilities
     if output == "labels":
-        return segmenter.labels
+        return segmenter.labels, lambda image, labels: labels
+    if output == "label_ids":
+        label_ids = np.asarray(ID_OF_TRAIN_ID, np.uint8)
+        return segmenter.labels, lambda image, labels: label_ids[labels]
     classes = _classes(segmenter.model, palette)
     if output == "color":
-        return lambda images: colorize(segmenter.labels(images), classes)
-
-    def overlays(images):
-        pairs = zip(images, segmenter.labels(images), strict=True)
-        return np.stack([overlay(as_rgb(x), y, palette=classes, legend=legend) for x, y in pairs])
-
-    return overlays
+        return segmenter.labels, lambda image, labels: colorize(labels, classes)
+    return segmenter.labels, lambda image, labels: overlay(as_rgb(image), labels, palette=classes, legend=legend)
 
 
 def _classes(model, palette):

@@ -1,5 +1,7 @@
 """Predictions on arrays and picture files of every mode."""
 
+import threading
+
 import keras
 import numpy as np
 import PIL.Image
@@ -9,6 +11,8 @@ import keras_hrnet
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID
 from keras_hrnet.evaluation import colorize, labels_model, overlay, predict, read_image
+from keras_hrnet.evaluation.prediction import predictions
+from keras_hrnet.evaluation.segmenter import Segmenter
 
 RED, GREEN, BLUE = (200, 10, 20), (10, 200, 20), (10, 20, 200)
 IMAGE = np.array([[RED, RED, GREEN, GREEN], [BLUE, BLUE, GREEN, RED]], dtype=np.uint8)
@@ -257,6 +261,13 @@ def test_files_of_one_size_go_through_the_network_together(tmp_path):
     results = predict(network, paths, output="probabilities", batch_size=2)
     assert sizes == [(2, 2, 4), (1, 1, 4), (2, 2, 4)]
     assert results[1].argmax(-1).tolist() == [row[::-1] for row in LABELS]
+    sizes.clear()
+    results = predict(network, [paths[2], *paths[:2]], output="probabilities", batch_size=2)
+    assert sizes == [(1, 1, 4), (2, 2, 4)]
+    sizes.clear()
+    results = predict(network, [paths[0], paths[2], paths[1]], output="probabilities", batch_size=2)
+    assert sizes == [(2, 2, 4), (1, 1, 4)]  # Those of one size need not follow one another.
+    assert [len(result) for result in results] == [2, 1, 2]
 
 
 def test_a_folder_gives_a_dict_by_path(tmp_path):
@@ -320,3 +331,24 @@ def test_many_single_predictions_compile_the_network_once():
         predict(model, IMAGE)
     if keras.config.backend() == "tensorflow":
         assert model.predict_function.experimental_get_tracing_count() <= 1
+
+
+def test_results_are_written_in_order_on_threads_and_an_interruption_leaves_no_thread(tmp_path):
+    paths, threads = save(tmp_path, a=IMAGE, b=IMAGE[:1], c=IMAGE), set()
+
+    def write(photo, labels):
+        threads.add(threading.get_ident())
+        return photo.name, labels.tolist()
+
+    segmenter = Segmenter(strongest_color())
+    found = list(predictions(segmenter, paths, write=write))
+    assert found == [(path, (path.name, LABELS[: 1 if path == paths[1] else 2])) for path in paths]
+    assert threading.get_ident() not in threads
+
+    def interrupt(images):
+        raise KeyboardInterrupt
+
+    segmenter.labels = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        list(predictions(segmenter, paths, write=write))
+    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]

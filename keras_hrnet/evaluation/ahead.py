@@ -1,0 +1,48 @@
+"""Works ahead on threads, so that a network waits neither for files nor for pictures."""
+
+import collections
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def num_threads() -> int:
+    """Returns the number of threads that read or write: one for each processor, at least 2 and at most 16."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Not on every system.
+    return max(2, min(16, len(affinity(0)) if affinity else os.cpu_count() or 1))
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, num_ahead: int | None = None
+) -> Iterator[Result]:
+    """Applies a function to items on threads, ahead of the use of its results, which keep their order.
+
+    The items are drawn on the thread that asks for results, so a network that computes them runs on that thread alone.
+    When the iteration is abandoned, calls that have not begun are cancelled, and those that run are completed.
+
+    Args:
+        function: called on the threads. An exception that it raises is raised in place of its result.
+        items: drawn only as far ahead as `num_ahead` says.
+        num_ahead: number of results that may wait; None takes two for each thread.
+
+    Yields:
+        The results, in the order of the items.
+    """
+    if num_ahead is None:
+        num_ahead = 2 * num_threads()
+    with concurrent.futures.ThreadPoolExecutor(num_threads()) as pool:
+        waiting = collections.deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > num_ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
