@@ -36,7 +36,12 @@ def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np
     with opened(source, path) as image:
         check_mode(image, path)
         image = load_upright(image)
-        return np.repeat(_grey(image)[..., None], 3, axis=-1) if _is_deep(image) else np.asarray(image.convert("RGB"))
+        return np.repeat(_grey(image)[..., None], 3, axis=-1) if _is_deep(image) else _rgb(image)
+
+
+def _rgb(image):
+    # Pillow's conversion copies even what is RGB already.
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _is_deep(image):

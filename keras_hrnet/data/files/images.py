@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from keras_hrnet.data.files.plain import JPEG_SIGNATURE, plain_pixels
 from keras_hrnet.data.files.png import (
     GREY,
     NUM_HEADER_BYTES,
@@ -15,7 +16,6 @@ from keras_hrnet.picture_files.opening import TURNS, load_upright, opened, orien
 from keras_hrnet.picture_files.pixels import check_mode, other_channels, rgb_pixels
 from keras_hrnet.picture_files.reading import read_file
 
-JPEG_SIGNATURE = b"\xff\xd8\xff"
 MOST_TENSORFLOW_BYTES = 2**29 - 1
 """The largest output of TensorFlow's decoders: `tensorflow/core/kernels/image/decode_image_op.cc`."""
 
@@ -42,8 +42,7 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
     """Checks that a file is an undamaged picture that can be read as RGB of 8 bits: `rgb_pixels` says how.
 
     Args:
-        contents: whether to read the whole file (the checksums of a PNG in RGB or grey, which is not decompressed; the
-            pixels of others), or only its header.
+        contents: whether to read and decode the whole file, as training will, or only its header.
 
     Raises:
         UnusableFileError: if it is no picture, damaged, larger than the limit, or of a pixel format without a rule.
@@ -59,9 +58,7 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
         if is_jpeg and image.mode in ("L", "RGB") and orientation not in TURNS and _fits_tensorflow(*image.size):
             header = ImageHeader(image.height, image.width, f"JPEG in {image.mode}", orientation)
             if contents:
-                # All of the data is read, and only one pixel of each block of 8x8 is computed.
-                image.draft("RGB", (1, 1))
-                image.load()
+                plain_pixels(data, path)
             return header
         return _header_by_pillow(path, source, image, orientation, contents)
 
@@ -83,6 +80,8 @@ def _check_png(path, data, contents):
     source = data if contents else path
     is_plain = (header.bit_depth, header.color_type) in ((8, RGB), (8, GREY)) and orientation not in TURNS
     if is_plain and _fits_tensorflow(header.height, header.width):
+        if contents:
+            plain_pixels(data, path)
         return ImageHeader(header.height, header.width, header.format, orientation)
     with opened(source, path, ["PNG"]) as image:
         return _header_by_pillow(path, source, image, orientation, contents)._replace(format=header.format)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from keras_hrnet.data.files.plain import plain_pixels
 from keras_hrnet.data.files.png import (
     GREY,
     NUM_HEADER_BYTES,
@@ -71,7 +72,7 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     _check_format(path, header, known)
     by_pillow = not (is_png and (header.bit_depth, header.color_type) == (8, GREY) and orientation not in TURNS)
     if contents:
-        values, occurring = _checked_pixels(path, data, header, known)
+        values, occurring = _checked_pixels(path, data, header, known, by_pillow)
         return LabelHeader(*values, header.format, by_pillow, occurring)
     size = header[:2]
     if orientation in TURNS:
@@ -124,13 +125,13 @@ def _format_cure(header, known):
     return "Save the class numbers as 8-bit grey: `Image.fromarray(numbers.astype('uint8')).save(path)`."
 
 
-def _checked_pixels(path, data, header, known):
+def _checked_pixels(path, data, header, known, by_pillow):
     """Returns the size of the upright picture, and the values or colours that occur, which must all be known."""
     if header.color_type == RGB:
         with opened(data, path) as image:
             image = load_upright(image).convert("RGB")
             return image.size[::-1], _checked_colors(path, image, known)
-    values = stored_values(data, path)
+    values = stored_values(data, path) if by_pillow else plain_pixels(data, path, is_label=True)
     if values.dtype == np.uint8:
         # Three times as fast as NumPy's ways to count.
         occurring = frozenset(i for i, count in enumerate(Image.fromarray(values).histogram()) if count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
-from keras_hrnet.data.files.images import JPEG_SIGNATURE
+from keras_hrnet.data.files.plain import decode_plain_image, decode_plain_label
 from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
@@ -40,12 +40,7 @@ def decode_image(
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
 
     def by_tensorflow():
-        return tf.cond(
-            tf.strings.substr(contents, 0, len(JPEG_SIGNATURE)) == JPEG_SIGNATURE,
-            # TensorFlow's default is a faster transform, whose pixels differ from Pillow's by up to 18.
-            lambda: tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE"),
-            lambda: tf.io.decode_png(contents, channels=3),
-        )
+        return decode_plain_image(contents)
 
     def read(data, path):
         return pixels(_bytes(data), _bytes(path).decode(), channels)
@@ -53,7 +48,7 @@ def decode_image(
     def read_by_pillow():
         return tf.numpy_function(read, [contents, name], tf.uint8, stateful=False)
 
-    image = tf.cond(by_pillow, read_by_pillow, by_tensorflow) if channels == 3 else read_by_pillow()
+    image = read_by_pillow() if channels != 3 else tf.cond(by_pillow, read_by_pillow, by_tensorflow)
     return tf.ensure_shape(image, (None, None, channels))
 
 
@@ -90,7 +85,7 @@ def decode_label(
         # TensorFlow's decoder does not give a palette's indices, and scales values of few bits.
         tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GREY_8),
         lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
-        lambda: tf.squeeze(tf.io.decode_png(contents, channels=1), 2),
+        lambda: decode_plain_label(contents),
     )
     return tf.ensure_shape(label, (None, None))
 
