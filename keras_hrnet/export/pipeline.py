@@ -44,7 +44,7 @@ def export_network(
     Raises:
         As `export_tflite` and `export_saved_model`. No file is left then.
     """
-    path = _checked_path(kind, path)
+    path = checked_path(kind, path)
     options = options.for_model(model)
     if keras.config.backend() != "tensorflow":
         check_importable(model)
@@ -76,7 +76,7 @@ def export_network(
         )
         written.with_name(f"{path.name}.json").write_text(json.dumps(report.to_dict(), indent=2) + "\n")
         for new in sorted(written.parent.iterdir()):
-            _move(new, path.with_name(new.name))
+            put_in_place(new, path.with_name(new.name))
     return report
 
 
@@ -86,7 +86,14 @@ def size_of(path: pathlib.Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _checked_path(kind, path):
+def checked_path(kind: Format, path: str | os.PathLike) -> pathlib.Path:
+    """Returns the path of a file to write, or of a folder.
+
+    Raises:
+        ValueError: if its name does not end as the names of that kind of file do.
+        FileNotFoundError: if the folder that it is in is not there.
+        FileExistsError: if a folder shall be written where there is something else than such a folder.
+    """
     path = pathlib.Path(path)
     if path.suffix != kind.suffix and kind.suffix:
         raise ValueError(
@@ -108,7 +115,8 @@ def _checked_path(kind, path):
     return path
 
 
-def _move(new, path):
+def put_in_place(new: pathlib.Path, path: pathlib.Path) -> None:
+    """Moves what was written to its place, and removes what was there once that has succeeded."""
     if not path.is_dir():
         os.replace(new, path)
         return
