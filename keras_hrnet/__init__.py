@@ -72,6 +72,7 @@ __all__ = [
     "export_openvino",
     "export_saved_model",
     "export_tflite",
+    "export_web",
     "heads",
     "layers",
     "load_checkpoint",
@@ -97,6 +98,7 @@ _IMPORTED_LATER = {
     "export_openvino": "keras_hrnet.export",
     "export_saved_model": "keras_hrnet.export",
     "export_tflite": "keras_hrnet.export",
+    "export_web": "keras_hrnet.export",
     "read_metadata": "keras_hrnet.export",
     "run_tflite": "keras_hrnet.export",
 }

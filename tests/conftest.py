@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,20 @@ import numpy as np
 import pytest
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+BROWSER_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -147,3 +162,27 @@ def small_network():
         return Network(image, keras.layers.Conv2D(num_classes, 3, name="last_layer_0", **options)(x), name=name)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory):
+    """Headless Chromium, whose console and requests are logged."""
+    try:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+    except ImportError:
+        pytest.fail('These tests need selenium. It is not installed. Run `pip install -e ".[browser]"`.')
+    browser, control = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not control:
+        pytest.fail(
+            f"These tests need Chromium and its driver. Found chromium={browser}, chromedriver={control}. Run "
+            "`apt-get install -y chromium chromium-driver`."
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(control))
+    yield driver
+    driver.quit()

@@ -8,6 +8,7 @@ from keras_hrnet.export.openvino import export_openvino
 from keras_hrnet.export.report import ExportReport, ServingReport
 from keras_hrnet.export.saved_model import export_saved_model
 from keras_hrnet.export.tflite import export_tflite
+from keras_hrnet.export.web import export_web, write_web_page
 
 __all__ = [
     "ExportReport",
@@ -17,6 +18,8 @@ __all__ = [
     "export_openvino",
     "export_saved_model",
     "export_tflite",
+    "export_web",
     "read_metadata",
     "run_tflite",
+    "write_web_page",
 ]

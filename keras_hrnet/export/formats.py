@@ -12,9 +12,10 @@ from keras_hrnet.export.pipeline import size_of
 from keras_hrnet.export.runner import KerasRunner, Runner
 from keras_hrnet.export.saved_model import SAVED_MODEL
 from keras_hrnet.export.tflite import TFLITE
+from keras_hrnet.export.web.export import WEB
 from keras_hrnet.mistaken import check_not_mistaken
 
-FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL)}
+FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL, WEB)}
 
 
 def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runner:

@@ -1,23 +1,11 @@
 """The page as Chromium shows it: without a network, by keyboard alone, in both themes, on narrow screens."""
 
 import json
-import shutil
 
 import pytest
 
 pytestmark = [pytest.mark.once, pytest.mark.browser]
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 # The contrast of every text that takes up room with the first opaque background behind it, by the formula of WCAG 2.2.
 CONTRASTS = """
@@ -52,29 +40,6 @@ while (walker.nextNode()) {
 }
 return found;
 """
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    try:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-    except ImportError:
-        pytest.fail('These tests need selenium. It is not installed. Run `pip install -e ".[browser]"`.')
-    browser, control = shutil.which("chromium"), shutil.which("chromedriver")
-    if not browser or not control:
-        pytest.fail(
-            f"These tests need Chromium and its driver. Found chromium={browser}, chromedriver={control}. Run "
-            "`apt-get install -y chromium chromium-driver`."
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(control))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

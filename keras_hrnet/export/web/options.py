@@ -1,0 +1,37 @@
+"""What a network must be for a page, which has nothing but photos to give it."""
+
+import dataclasses
+from typing import Self
+
+import keras
+
+from keras_hrnet.export.conversion import TFLiteOptions
+
+CHANNELS = (1, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class WebOptions(TFLiteOptions):
+    """What the `.tflite` file of a page shall be; see `TFLiteOptions`."""
+
+    def for_model(self, model: keras.Model) -> Self:
+        """Checks a network as `TFLiteOptions` does, and that it segments photos.
+
+        Raises:
+            TypeError: as there.
+            ValueError: as there, or if it takes something else than RGB or grey pixels, or labels whole images.
+        """
+        options = super().for_model(model)
+        if len(model.outputs[0].shape) != 4:
+            raise ValueError(
+                f"Received the model {model.name!r}, which classifies whole images. Expected a network with an output "
+                "for each pixel, which a page can show. Export it with export_tflite instead."
+            )
+        if options.channels not in CHANNELS or not options.takes_pixels:
+            unit = "" if options.takes_pixels else ", in a unit of their own"
+            raise ValueError(
+                f"Received the model {model.name!r}, which takes images of {options.channels} channels{unit}. Expected "
+                "RGB or grey pixels in [0, 255], as a browser reads them from photos. Export it with export_tflite "
+                "instead."
+            )
+        return options

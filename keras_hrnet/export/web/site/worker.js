@@ -1,0 +1,132 @@
+// Runs the network beside the page, which stays responsive meanwhile. `base` is the page's folder; the page sets it.
+/* global base, resizePhoto, nearestPixels, BAND */
+"use strict";
+
+const RUNTIME = `${base}runtime/`;
+let litert;
+let model;
+let network;
+
+// LiteRT.js writes to the console, notices as errors: the page shows what is more than a notice.
+for (const level of ["log", "info", "warn", "error"]) {
+  console[level] = (...words) => {
+    const text = String(words[0]).includes("%c") ? String(words[0]).replaceAll("%c", "") : words.join(" ");
+    if (!/^(INFO|VERBOSE|I\d{4}\b)/.test(text)) postMessage({kind: "message", text});
+  };
+}
+
+const TASKS = {load, segment};
+
+addEventListener("message", async ({data}) => {
+  try {
+    const [answer, transferred] = await TASKS[data.task](data);
+    postMessage({kind: "answer", id: data.id, answer}, transferred);
+  } catch (error) {
+    postMessage({kind: "answer", id: data.id, error: error?.message || String(error)});
+  }
+});
+
+/** Loads LiteRT.js and the file, and compiles it. */
+async function load({engine, file, metadata}) {
+  const start = performance.now();
+  network = metadata;
+  const bytes = fetched(`${base}${file}`);
+  bytes.catch(() => {}); // It is awaited below, where the error is thrown.
+  // The worker's own address is no file's, from which LiteRT.js would derive these.
+  self.Module = {
+    locateFile: (name) => `${RUNTIME}${name}`,
+    mainScriptUrlOrBlob: `${RUNTIME}litert_wasm_threaded_internal.js`,
+  };
+  if (engine === "wasm") hideGpu();
+  litert = await import(`${RUNTIME}litert.js`);
+  const hasThreads = self.crossOriginIsolated && await supports("relaxedSimd", "threads");
+  await litert.loadLiteRt(RUNTIME, {
+    threads: engine === "wasm" && hasThreads,
+    jspi: engine === "webgpu" && await supports("relaxedSimd", "jspi"),
+  });
+  model = await litert.loadAndCompile(await bytes, {accelerator: engine});
+  if (model.options.accelerator !== engine) throw new Error("WebGPU does not take all operators of this network.");
+  const threads = engine === "wasm" && hasThreads ? litert.getGlobalLiteRt().liteRtWasm.getThreadCount() : 1;
+  return [{threads, seconds: (performance.now() - start) / 1000}, []];
+}
+
+async function fetched(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`The server answers ${response.status} for ${address}.`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Gives LiteRT.js no GPU, which it would start up, or warn of, before it runs on the CPU. */
+function hideGpu() {
+  const adapter = {limits: {}, features: new Set(), requestDevice: async () => null};
+  Object.defineProperty(navigator, "gpu", {value: {requestAdapter: async () => adapter}, configurable: true});
+}
+
+async function supports(...features) {
+  const found = await Promise.all(features.map((feature) => litert.supportsFeature(feature)));
+  return found.every(Boolean);
+}
+
+/** Answers with the label of each pixel of the network's output, and how many pixels of the photo each class has. */
+async function segment({bitmap, keepsAnswer}) {
+  const start = performance.now();
+  const [, height, width, channels] = network.input.shape;
+  const photo = {height: bitmap.height, width: bitmap.width};
+  const pixels = resizePhoto(reader(bitmap), photo, {height, width}, channels);
+  bitmap.close();
+  const resized = performance.now();
+  const input = network.input.dtype === "float32" ? Float32Array.from(pixels) : pixels;
+  const tensor = new litert.Tensor(input, network.input.shape);
+  const [output] = await model.run([tensor]);
+  const values = await output.data();
+  const [, rows, columns, numClasses] = output.type.layout.dimensions;
+  output.delete();
+  tensor.delete();
+  const ran = performance.now();
+  const labels = numClasses === undefined ? Uint16Array.from(values) : largest(values, rows * columns, numClasses);
+  const result = {
+    labels,
+    rows,
+    columns,
+    counts: countLabels(labels, rows, columns, photo),
+    times: {resize: resized - start, network: ran - resized, total: performance.now() - start},
+    ...(keepsAnswer ? {values, pixels} : {}),
+  };
+  return [result, [labels.buffer]];
+}
+
+/** Reads rows of a picture as RGBA. */
+function reader(bitmap) {
+  const canvas = new OffscreenCanvas(bitmap.width, Math.min(BAND, bitmap.height));
+  const context = canvas.getContext("2d", {willReadFrequently: true});
+  return (top, rows) => {
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(bitmap, 0, -top);
+    return context.getImageData(0, 0, bitmap.width, rows).data;
+  };
+}
+
+function largest(values, length, numClasses) {
+  const labels = new Uint16Array(length);
+  for (let i = 0, p = 0; i < length; i++, p += numClasses) {
+    let best = 0;
+    for (let c = 1; c < numClasses; c++) if (values[p + c] > values[p + best]) best = c;
+    labels[i] = best;
+  }
+  return labels;
+}
+
+function countLabels(labels, rows, columns, photo) {
+  const counts = new Float64Array(Math.max(network.class_names.length, 1 + labels.reduce((a, b) => Math.max(a, b), 0)));
+  const [perRow, perColumn] = [repeats(rows, photo.height), repeats(columns, photo.width)];
+  for (let y = 0, i = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++, i++) counts[labels[i]] += perRow[y] * perColumn[x];
+  }
+  return counts;
+}
+
+function repeats(from, to) {
+  const found = new Int32Array(from);
+  for (const i of nearestPixels(from, to)) found[i]++;
+  return found;
+}
