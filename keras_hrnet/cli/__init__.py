@@ -9,7 +9,7 @@ import rich.text
 import typer
 
 import keras_hrnet
-from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, train
+from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, serve, train
 from keras_hrnet.cli.console import Console
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(info.info)
 app.command()(predict.predict)
+app.command()(serve.serve)
 app.command()(train.train)
 app.add_typer(benchmark.benchmark_app, name="benchmark")
 app.add_typer(data.data_app, name="data")

@@ -16,7 +16,7 @@ from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, CLASS_NAMES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict, write_html
-from keras_hrnet.export import export_tflite
+from keras_hrnet.export import export_tflite, write_web_page
 from keras_hrnet.models import HRNetW18Small
 from keras_hrnet.training.callbacks import TrainingProgress
 
@@ -69,9 +69,22 @@ def demo(
     )
     console.print("\nThe phone file, run with LiteRT on this machine's CPU", style="bold")
     console.print(str(report), soft_wrap=True)
+    write_page(folder, console)
     console.print(rich.text.Text("\nLook at", "bold"), folder / "report.html", "and", folder / "comparison.png")
     command = shlex.join(["keras-hrnet", "predict", str(folder / "w18_small.keras"), "PHOTO.jpg"])
     console.print(rich.text.Text("Then try", "bold"), command, soft_wrap=True, highlight=False)
+
+
+def write_page(folder: pathlib.Path, console: Console) -> None:
+    """Writes the page that segments photos in a browser, or tells how to get what it needs."""
+    try:
+        write_web_page(folder / "w18_small.tflite", folder / "web")
+    except (OSError, ValueError) as error:
+        console.print(f"\nThe web page was not written: {error}", soft_wrap=True, highlight=False)
+    else:
+        command = shlex.join(["keras-hrnet", "serve", str(folder / "web")])
+        console.print("\nThe web page, which segments photos in your browser:", style="bold")
+        console.print(command, soft_wrap=True, highlight=False)
 
 
 def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:

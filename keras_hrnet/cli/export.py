@@ -1,6 +1,7 @@
 """`keras-hrnet export`: exports a trained network for the phone, the server or the browser."""
 
 import pathlib
+import shlex
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +14,14 @@ from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network, tell_missing_names
 from keras_hrnet.evaluation.photos import find_photos, read_image
-from keras_hrnet.export import export_onnx, export_openvino, export_saved_model, export_tflite
+from keras_hrnet.export import (
+    export_onnx,
+    export_openvino,
+    export_saved_model,
+    export_tflite,
+    export_web,
+    write_web_page,
+)
 from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import num_channels
 from keras_hrnet.replacing import replacing
@@ -23,24 +31,38 @@ NUM_PHOTOS = 64
 
 
 def export(
-    model: Annotated[pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`.")],
+    model: Annotated[
+        pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`; with --web also a `.tflite` file.")
+    ],
     output: Annotated[
         pathlib.Path,
         typer.Argument(
-            help="What to write: `.tflite`, `.onnx`, `.xml` (OpenVINO), `.keras` (optimized), or a folder (SavedModel)."
+            help="What to write: `.tflite`, `.onnx`, `.xml` (OpenVINO), `.keras` (optimized), or a folder "
+            "(SavedModel, or --web)."
         ),
     ],
-    size: Annotated[str | None, typer.Option(help="Height and width of the images; required for `.tflite`.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Height and width of the images; required for `.tflite` and --web.")
+    ] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Write a folder with a web page that segments photos in the browser.")
+    ] = False,
+    runtime: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="--web: folder with LiteRT.js as `npm pack` writes it; by default npm fetches it once."),
+    ] = None,
     precision: Annotated[
         str,
         typer.Option(
-            help="`.tflite`: float32, float16, dynamic, int8, int16x8 or mixed; `.xml`: float32, float16, bfloat16 or "
-            "int8."
+            help="`.tflite` and --web: float32, float16, dynamic, int8, int16x8 or mixed; `.xml`: float32, float16, "
+            "bfloat16 or int8."
         ),
     ] = "float32",
-    answer: Annotated[str, typer.Option(help="`.tflite`: logits, logits_stride4, labels or probabilities.")] = "logits",
+    answer: Annotated[
+        str, typer.Option(help="`.tflite` and --web: logits, logits_stride4, labels or probabilities.")
+    ] = "logits",
     input_dtype: Annotated[
-        str, typer.Option(help="`.tflite`, `.onnx` and `.xml`: float32 or uint8 pixels.")
+        str, typer.Option(help="`.tflite`, `.onnx`, `.xml` and --web: float32 or uint8 pixels.")
     ] = "float32",
     batch_size: Annotated[
         int | None, typer.Option(help="`.tflite`, `.onnx` and `.xml`: number of images in a batch.", min=1)
@@ -60,7 +82,7 @@ def export(
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="`.tflite` of integers: measure the error of each layer.")
+        bool, typer.Option("--sensitivity", help="`.tflite` and --web, of integers: measure the error of each layer.")
     ] = False,
     hierarchical_scales: HierarchicalScales = None,
     classes: ClassNames = None,
@@ -71,7 +93,9 @@ def export(
             f"Received {str(output)!r} as the network and as the file to write. Expected another name, as an exported "
             "network cannot be trained further. Pass one."
         )
-    kind = output.suffix
+    kind = "--web" if web else output.suffix
+    if web and model.suffix == ".tflite":
+        kind = "the page of a .tflite file"
     _check_options(
         kind,
         precision=precision != "float32",
@@ -79,7 +103,16 @@ def export(
         input_dtype=input_dtype != "float32",
         batch_size=batch_size is not None,
         sensitivity=sensitivity,
+        runtime=runtime is not None,
+        size=size is not None,
+        photos=photos is not None,
+        data=data is not None,
+        images=images is not None,
+        classes=classes is not None,
     )
+    if web and model.suffix == ".tflite":
+        _tell_page(write_web_page(model, output, runtime=runtime))
+        return
     image_size = None if size is None else parse_size(size)
     given = [source for source in (data, photos, images) if source is not None]
     if len(given) > 1:
@@ -87,7 +120,7 @@ def export(
             f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out "
             f"the other{'s' if len(given) > 2 else ''}."
         )
-    if image_size is None and (kind == ".tflite" or given):
+    if image_size is None and (kind in (".tflite", "--web") or given):
         raise ValueError(
             "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
         )
@@ -107,9 +140,12 @@ def export(
             classes=None if images is None else classes_of(network),
         )  # fmt: skip
     shared = {"image_size": image_size, "representative_data": _images(network, described, photos, image_size)}
-    if kind == ".tflite":
+    if kind in (".tflite", "--web"):
         options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
-        report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
+        if web:
+            report = export_web(network, output, **shared, **options, runtime=runtime)
+        else:
+            report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
     elif kind == ".xml":
         report = export_openvino(
             network, output, **shared, input_dtype=input_dtype, batch_size=batch_size, precision=precision
@@ -119,17 +155,31 @@ def export(
     else:
         report = export_saved_model(network, output, **shared)
     console.print(str(report))
+    if web:
+        _tell_page(output)
+
+
+def _tell_page(folder):
+    command = shlex.join(["keras-hrnet", "serve", str(folder)])
+    Console(soft_wrap=True, highlight=False).print(f"Try the page: {command}")
 
 
 def _check_options(kind, **given):
     """Refuses options that do not apply to the kind of file."""
-    serving = {"input_dtype", "batch_size"}
-    known = {".tflite": set(given), ".onnx": serving, ".xml": {*serving, "precision"}}.get(kind, set())
+    shared = {"size", "photos", "data", "images", "classes"}
+    serving = {"input_dtype", "batch_size", *shared}
+    known = {
+        ".tflite": set(given) - {"runtime"},
+        ".onnx": serving,
+        ".xml": {*serving, "precision"},
+        "--web": set(given) - {"batch_size"},
+        "the page of a .tflite file": {"runtime"},
+    }.get(kind, shared)
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:
         raise ValueError(
             f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected options that apply to it. Leave "
-            "them out, or write a file whose name ends in .tflite."
+            "them out, or write another kind of file."
         )
 
 

@@ -68,9 +68,12 @@ def test_the_demo_goes_from_streets_to_the_phone_file(invoke, small_network, tmp
     monkeypatch.setattr(demo_module, "CROP_SIZE", (32, 64))
     monkeypatch.setattr(demo_module, "NUM_VAL", 4)
     monkeypatch.setattr(demo_module, "HRNetW18Small", small_network)
+    monkeypatch.setenv("PATH", "")  # Without npm there is no page, and the demo goes on.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     result = invoke("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)
     assert result.exit_code == 0, result.output
     assert f"keras-hrnet predict '{tmp_path / 'my demo' / 'w18_small.keras'}' PHOTO.jpg" in result.output
+    assert "The web page was not written: A web page needs LiteRT.js" in result.output
     for words in ("baseline IoU %", "traffic light", "label agreement", "latency"):
         assert words in result.output
     assert {path.name for path in (tmp_path / "my demo").iterdir()} == {

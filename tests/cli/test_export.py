@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_hrnet.cli import export as export_module
 from keras_hrnet.data import synthesize
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.layers.normalization import BatchNorm
@@ -127,6 +128,10 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("a.tflite", "--size", "32x48", "--data", ".", "--photos", "."), "Leave out the other"),
         (("a.tflite", "--size", "32x48", "--precision", "int3"), "precision='int3'"),
         (("a.tflite", "--size", "32x48", "--precision", "int8"), "representative_data"),
+        (("folder", "--web"), "Received no --size"),
+        (("folder", "--web", "--size", "32x48", "--batch-size", 2), "Received --batch-size for --web"),
+        (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
+        (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
         (("nowhere/a.tflite", "--size", "32x48"), "to write into. Make it first"),
     ],
 )
@@ -134,6 +139,25 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_
     monkeypatch.chdir(tmp_path)
     assert message in str(invoke("export", saved_small_network, *arguments).exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_page_is_written_of_a_file_and_no_option_is_ignored(invoke, tmp_path, monkeypatch):
+    (tmp_path / "a.tflite").touch()
+    monkeypatch.setattr(
+        export_module, "write_web_page", lambda file, path, runtime: calls.append((file, runtime)) or path
+    )
+    calls = []
+    result = invoke("export", tmp_path / "a.tflite", tmp_path / "web page", "--web", "--runtime", tmp_path)
+    assert calls == [(tmp_path / "a.tflite", tmp_path)]
+    assert f"Try the page: keras-hrnet serve '{tmp_path / 'web page'}'" in result.output
+    result = invoke(
+        "export", tmp_path / "a.tflite", tmp_path / "web", "--web", "--size", "32x48", "--precision", "int8"
+    )
+    assert "Received --precision, --size for the page of a .tflite file" in str(result.exception)
+
+
+def test_a_folder_without_a_page_is_not_served(invoke, tmp_path):
+    assert "in which there is no page" in str(invoke("serve", tmp_path).exception)
 
 
 def test_a_network_is_not_replaced_by_what_is_exported_of_it(invoke, saved_small_network):

@@ -1,0 +1,26 @@
+"""`keras-hrnet serve`: opens a page that `export --web` wrote to browsers on this machine."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from keras_hrnet.cli.console import Console
+from keras_hrnet.export.web.server import address_of, web_server
+
+
+def serve(
+    folder: Annotated[pathlib.Path, typer.Argument(help="The folder that `export --web` wrote.")],
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.", min=0, max=65535)] = 8000,
+    threads: Annotated[
+        bool, typer.Option("--threads/--one-thread", help="Whether to send the headers that threads need.")
+    ] = True,
+) -> None:
+    """Serve a web page to browsers on this machine, until Ctrl+C."""
+    console = Console(soft_wrap=True, highlight=False)
+    with web_server(folder, port, isolated=threads) as server:
+        console.print(f"Serving {folder} at {address_of(server)} to this machine alone. Press Ctrl+C to stop.")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.print("Stopped.")
