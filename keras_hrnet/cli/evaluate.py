@@ -15,6 +15,7 @@ from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
 from keras_hrnet.evaluation import evaluate as evaluate_model
 from keras_hrnet.evaluation.official.files import find_pairs
+from keras_hrnet.evaluation.running import optimized_for
 from keras_hrnet.heads import head_of
 from keras_hrnet.models import classes_of
 
@@ -98,7 +99,7 @@ def evaluate(
         unit = "images" if batch_size == 1 else "batches"
         with progress_bar("Scoring", len(dataset), unit) as advance:
             report = evaluate_model(
-                network,
+                optimized_for(network, batch_size * len(dataset)),
                 dataset,
                 **protocol.read_options(scales, flip, tile, overlap, average),
                 num_examples=examples if html is not None else 0,

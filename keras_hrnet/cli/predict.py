@@ -15,6 +15,7 @@ from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
 from keras_hrnet.evaluation.pictures import write_png
 from keras_hrnet.evaluation.prediction import check_output, predictions
+from keras_hrnet.evaluation.running import optimized_for
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.replacing import is_out_of_room, replacing
 
@@ -69,13 +70,15 @@ def predict(
     options = protocol.read_options(scales, flip, tile, overlap, average)
     if submission is not None:
         images = check_submission(submission, photos, split, partial)
-        segmenter = Segmenter(protocol.open_network(model, hierarchical_scales, classes), **options)
+        network = protocol.open_network(model, hierarchical_scales, classes)
+        segmenter = Segmenter(optimized_for(network, len(images)), **options)
         write_submission(submission, segmenter, images, batch_size)
         return
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
     network, output_name = protocol.open_network(model, hierarchical_scales, classes), show.replace("-", "_")
     check_output(network, output_name, legend)
-    segmenter = Segmenter(network, **options, for_many=len(targets) > 1 and show != "probabilities")
+    finds_labels = len(targets) > 1 and show != "probabilities"
+    segmenter = Segmenter(optimized_for(network, len(targets)), **options, for_many=finds_labels)
     write_pictures(segmenter, targets, output_name, legend, batch_size)
 
 

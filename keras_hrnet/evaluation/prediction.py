@@ -17,6 +17,7 @@ from keras_hrnet.evaluation.ahead import map_ahead, num_threads
 from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_image
 from keras_hrnet.evaluation.pictures import Palette, as_rgb, colorize, overlay, painted_classes
 from keras_hrnet.evaluation.protocol import Average
+from keras_hrnet.evaluation.running import optimized_for
 from keras_hrnet.evaluation.segmenter import Segmenter
 from keras_hrnet.models.interface import ForeignNetwork, has_own_unit, num_channels
 from keras_hrnet.models.network import checked_classes, classes_of
@@ -46,7 +47,8 @@ def predict(
 ) -> np.ndarray | list[np.ndarray | None] | dict[pathlib.Path, np.ndarray]:
     """Predicts the class of every pixel of an image, of a batch, of a list of images, or of a folder.
 
-    JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size.
+    JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size. For many
+    images, a float32 network of this package is optimized first (`keras_hrnet.optimize_for_inference`).
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
@@ -93,7 +95,7 @@ def predict(
     check_output(model, output, legend)
     is_one = isinstance(image, np.ndarray) or (_is_path(image) and not os.path.isdir(image))
     options = {"scales": scales, "flip": flip, "tile": tile, "overlap": overlap, "average": average}
-    segmenter = Segmenter(model, for_many=not is_one and output != "probabilities", **options)
+    segmenter = Segmenter(model, for_many=False, **options)
     painting = {"output": output, "palette": palette, "legend": legend}
     if is_one:
         pixels = read_image(image, num_channels(model)) if _is_path(image) else image
@@ -106,6 +108,7 @@ def predict(
 
     is_folder = _is_path(image)
     photos = find_photos(image, num_channels(model)) if is_folder else _checked_list(image, model)
+    segmenter = Segmenter(optimized_for(model, len(photos)), for_many=output != "probabilities", **options)
     if damaged not in ("error", "skip"):
         raise ValueError(f"Received damaged={damaged!r}. Expected 'error' or 'skip'. Pass one of them.")
     if damaged == "error":

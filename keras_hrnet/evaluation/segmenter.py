@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_hrnet.evaluation.log_scores import log_add, log_join, log_resize, log_softmax, mean_of_flips
 from keras_hrnet.evaluation.protocol import Protocol
+from keras_hrnet.evaluation.running import Runner
 from keras_hrnet.evaluation.tiles import tiles, window_starts
 from keras_hrnet.layers import Rescale
 from keras_hrnet.layers.labels import argmax
@@ -61,7 +62,8 @@ class Segmenter:
         if averages:
             self._check_gives_logits(f"an average: {self.protocol}")
         finds_labels = gives_labels(model) or (for_many and isinstance(model, keras.Model))
-        self._labeler = labels_model(model) if finds_labels and not averages else None
+        self._run = Runner(model)
+        self._run_labeler = Runner(labels_model(model)) if finds_labels and not averages else None
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Refuses an image that is too small for the network at one of the scales, or not of its one size.
@@ -136,11 +138,11 @@ class Segmenter:
         return whole
 
     def _labels_of_tile(self, images):
-        if self._labeler is None:
+        if self._run_labeler is None:
             labels = argmax(self._log_scores(images))
             return keras.ops.convert_to_numpy(labels).astype(label_dtype(num_classes(self.model)))
         images = images_for(self.model, images)
-        labels = self._labeler.predict_on_batch(images)
+        labels = self._run_labeler(images)
         check_size(self.model, labels, image_size(self.model, images))
         return labels
 
@@ -185,7 +187,7 @@ class Segmenter:
 
     def _logits(self, images):
         images = images_for(self.model, np.ascontiguousarray(images))
-        logits = self.model.predict_on_batch(images)
+        logits = self._run(images)
         if data_format(self.model) == "channels_first":
             logits = np.moveaxis(logits, 1, -1)
         check_size(self.model, logits[..., 0], image_size(self.model, images))

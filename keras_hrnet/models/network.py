@@ -192,7 +192,7 @@ class InferenceNetwork(Network):
     On TensorFlow on a CPU where it uses oneDNN, `predict` computes with constants, as an exported file does: oneDNN
     lays out a constant kernel once, a variable at every call. They are taken from the weights when it first predicts,
     and again after `set_weights` and `load_weights`; who assigns to a weight by itself calls
-    `make_predict_function(force=True)`.
+    `make_predict_function(force=True)`. What `labels_model` makes of it has constants of its own.
     """
 
     def predict_step(self, *state_and_data: Any) -> Any:
@@ -238,6 +238,7 @@ def labels_model(model: keras.Model) -> keras.Model:
     logits = model(model.inputs[0])
     dtype = interface.label_dtype(interface.num_classes(model))
     labels = Labels(interface.channel_axis_of(model), dtype)(logits)
-    of_labels = Network(model.inputs[0], labels, name=f"{model.name}_labels")
+    kind = InferenceNetwork if isinstance(model, InferenceNetwork) else Network
+    of_labels = kind(model.inputs[0], labels, name=f"{model.name}_labels")
     of_labels.classes = classes_of(model)
     return of_labels
