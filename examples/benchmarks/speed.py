@@ -34,7 +34,7 @@ FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
 def main():
     parser = argparse.ArgumentParser(description="Measures the networks beside the published code.")
     parser.add_argument("tasks", nargs="+", choices=("inference", "training"))
-    parser.add_argument("--reference", required=True, help="a checkout of HRNet-Semantic-Segmentation")
+    parser.add_argument("--reference", required=True, help="the published code: see published.py")
     parser.add_argument("--network", default="HRNetW18SmallV2")
     parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="512x1024; training: 256x512")
     parser.add_argument("--batch", type=int, help="1; training: 2")

@@ -1,7 +1,7 @@
 """One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
 
 Started with JSON of: contender, network, task ("inference" or "training"), size, batch, dtype, threads,
-gpu (whether it runs on one), steps (how many are timed at a time), reference (the checkout of the published code) and
+gpu (whether it runs on one), steps (how many are timed at a time), reference (the folder of the published code) and
 files (the folder of exported files). The lines are "step", "memory" and "profile".
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 from operators import operator_seconds
 
 NUM_CLASSES = 19
+AUXILIARY_WEIGHT = 0.4
 KERAS_BACKEND = os.environ.get("KERAS_BACKEND")
 
 
@@ -91,7 +92,7 @@ def leave_gpu_memory():
 
 
 def published(options, channels_last, compiled=False):
-    """HRNet-Semantic-Segmentation's own network and loss, in PyTorch; on a GPU under AMP where the dtype is half."""
+    """The published network and loss, in PyTorch; on a GPU under AMP where the dtype is half."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -99,16 +100,16 @@ def published(options, channels_last, compiled=False):
     half = torch.autocast(device, torch.bfloat16, enabled=options["dtype"] != "float32")
 
     def prepare():
+        import published  # noqa: F401 (it counts as an import)
+
         torch.set_num_threads(options["threads"])
         torch.backends.cudnn.benchmark = True  # As its configurations ask for.
-        np.int = int  # The published code is older than NumPy 1.24.
-        sys.path.insert(0, str(pathlib.Path(options["reference"], "lib")))
-        import models.seg_hrnet  # noqa: F401 (the published package)
 
     def build():
-        from models.seg_hrnet import HighResolutionNet
+        from published import published_network
 
-        return HighResolutionNet(published_config(options["network"])).to(device, memory_format=layout)
+        network = published_network(options["reference"], options["network"], NUM_CLASSES)
+        return network.to(device, memory_format=layout)
 
     def tensors(images, labels):
         x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype("float32") / 255 - 0.45)
@@ -123,7 +124,7 @@ def published(options, channels_last, compiled=False):
         network.eval()
 
         def logits_or_labels(x):
-            logits = full_size(network(x), x.shape[2:])
+            logits = full_size(network(x)[0], x.shape[2:])
             return logits.argmax(1) if options["gpu"] else logits
 
         run = torch.compile(logits_or_labels) if compiled else logits_or_labels
@@ -138,7 +139,8 @@ def published(options, channels_last, compiled=False):
         network.train()
 
         def loss_of(x, y):
-            return criterion(full_size(network(x), y.shape[1:]), y)
+            main, *auxiliary = (criterion(full_size(logits, y.shape[1:]), y) for logits in network(x))
+            return main + AUXILIARY_WEIGHT * sum(auxiliary)
 
         run = torch.compile(loss_of) if compiled else loss_of
         for _ in steps:
@@ -150,33 +152,6 @@ def published(options, channels_last, compiled=False):
             loss.item()
 
     return prepare, build, infer if options["task"] == "inference" else fit
-
-
-def published_config(network):
-    """Returns what the published constructor reads of its YAML files."""
-    import types
-
-    from keras_hrnet.families import VARIANTS
-
-    variant = VARIANTS[network]
-
-    def stage(modules, branches, block="BASIC", blocks=variant.blocks, widths=variant.widths):
-        return {
-            "NUM_MODULES": modules,
-            "NUM_BRANCHES": branches,
-            "BLOCK": block,
-            "NUM_BLOCKS": [blocks] * branches,
-            "NUM_CHANNELS": list(widths[:branches]),
-            "FUSE_METHOD": "SUM",
-        }
-
-    class Extra(dict):
-        FINAL_CONV_KERNEL = 1  # Read as an attribute, the stages as items.
-
-    extra = Extra(STAGE1=stage(1, 1, "BOTTLENECK", variant.stage1_blocks, (variant.stage1_filters,)))
-    extra.update({f"STAGE{i + 2}": stage(modules, i + 2) for i, modules in enumerate(variant.modules)})
-    model = types.SimpleNamespace(EXTRA=extra, ALIGN_CORNERS=False)
-    return types.SimpleNamespace(MODEL=model, DATASET=types.SimpleNamespace(NUM_CLASSES=NUM_CLASSES))
 
 
 def ours(options, optimized=False):

@@ -19,7 +19,7 @@ class ChosenWeights:
     Args:
         path: the file.
         published: the published file that it is; None if it is not published.
-        skip_head: whether its head is not loaded, as for ImageNet's weights under a head for segmentation.
+        skip_head: whether its head is left out, as of weights for ImageNet or key points under a head for segmentation.
         interpolation, align_corners: the network's, where its user did not choose; None for the default.
     """
 
@@ -56,7 +56,7 @@ def choose_weights(weights: str | os.PathLike, variant: str, head: str | None, n
         row = find(weights, variant, head, num_classes)
         path = download(row)
     convention = row.interpolation, row.align_corners
-    return _chosen(path, row, row.dataset == "imagenet", row.head, head, convention)
+    return _chosen(path, row, row.is_for_pixels, row.head, head, convention)
 
 
 def _of_unknown_file(path, head):
@@ -64,19 +64,20 @@ def _of_unknown_file(path, head):
     contents = read_contents(path)
     _check_channel_order(path, contents.format.channel_order)
     own_head = describe_contents(contents).options["head"]
+    is_for_pixels = own_head != "classification" and contents.task is None
     known = convention_of_file(contents)
     convention = (known.interpolation, known.align_corners) if known else (None, None)
-    return _chosen(path, None, own_head == "classification", own_head, head, convention)
+    return _chosen(path, None, is_for_pixels, own_head, head, convention)
 
 
-def _chosen(path, published, is_imagenet, own_head, head, convention):
+def _chosen(path, published, is_for_pixels, own_head, head, convention):
     """Decides what of a file counts for a network with this head.
 
     ImageNet's weights decide the resize convention for classification alone: segmentation starts from them with
-    bilinear upsampling, in the published recipe too.
+    bilinear upsampling, in the published recipe too. So it is with weights for key points, whose head has no use here.
     """
-    decides = head == "classification" if is_imagenet else head in (own_head, None)
-    skip_head = is_imagenet and head not in ("classification", None)
+    decides = head in (own_head, None) if is_for_pixels else head == "classification" == own_head
+    skip_head = not is_for_pixels and head is not None and not head == "classification" == own_head
     return ChosenWeights(path, published, skip_head, *(convention if decides else (None, None)))
 
 

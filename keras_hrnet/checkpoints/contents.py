@@ -21,6 +21,9 @@ _OF_PARTS = ("hrnet.", "encoder.model.")
 # CSAILVision/semantic-segmentation-pytorch, train.py, `checkpoint`: two files, such as encoder_epoch_30.pth.
 _PART_NAMES = r"^(encoder|decoder)(?=_)"
 
+# mmpose, whose networks for key points have this head, whatever their backbone.
+_KEY_POINTS = ("keypoint_head.", "key points")
+
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
     (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not have"),
@@ -77,6 +80,12 @@ class Contents:
     def bare(self, key: str) -> str:
         """Returns a key without the prefix."""
         return key.removeprefix(self.prefix)
+
+    @property
+    def task(self) -> str | None:
+        """What its head was trained for, if that is not the classification of pixels or images."""
+        prefix, task = _KEY_POINTS
+        return task if any(self.bare(key).startswith(prefix) for key in self.arrays) else self.format.task
 
     @property
     def has_activated_norm(self) -> bool:

@@ -100,7 +100,7 @@ def describe_contents(contents: Contents) -> Description:
     for name in TELLING_WEIGHTS:
         if (shape := contents.shape_of(name)) is not None:
             shapes[name] = shape
-    described = dataclasses.replace(describe(shapes), task=contents.format.task)
+    described = dataclasses.replace(describe(shapes), task=contents.task)
     if contents.has_activated_norm:
         return dataclasses.replace(described, obstacle="a head of InPlaceABN with leaky ReLU inside")
     convention = convention_of_file(contents)

@@ -81,7 +81,7 @@ def load_checkpoint(
         source.weight.assign(value)
     if loads_head:
         notes = (*notes, *_adopt_classes(model, contents.published))
-        notes += (f"the head was trained for {contents.format.task}",) if contents.format.task else ()
+        notes += (f"the head was trained for {contents.task}",) if contents.task else ()
     return dataclasses.replace(report, convention=convention, notes=(*notes, *conversion_notes(contents, fitting)))
 
 
@@ -96,8 +96,8 @@ def _adopt_classes(model, published):
 
 def _why_no_head(contents, has_head):
     reason = "skip_head=True" if has_head else "the model has no head"
-    if contents.format.task:
-        return f"part of a head for {contents.format.task}, and {reason}"
+    if contents.task:
+        return f"part of a head for {contents.task}, and {reason}"
     return f"part of a head, and {reason}" if has_head else reason
 
 

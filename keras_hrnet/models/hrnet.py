@@ -70,9 +70,9 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         deviation: the standard deviation of each channel, likewise.
         weights: what to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
             `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
-            random weights. ImageNet's are loaded without their head under a head for segmentation, and so are all under
-            a head of your own. For another number of channels than the file's three, the first kernel is adapted: see
-            `load_checkpoint`.
+            random weights. Those for ImageNet and for key points are loaded without their head under a head for
+            segmentation, and so are all under a head of your own. For another number of channels than the file's three,
+            the first kernel is adapted: see `load_checkpoint`.
         align_corners: whether bilinear resizing aligns the centres of the corner pixels. It belongs to the weights.
             None: as in the network that `weights` are known to be of; else True for HRFormer and False for other
             networks, as most of them are published.

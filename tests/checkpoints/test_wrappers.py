@@ -132,7 +132,8 @@ def test_the_backbone_of_a_network_for_key_points_loads_and_says_what_its_head_w
     assert report.ignored["backbone.head_layer.projects.0.pointwise_conv.conv.weight"] == reason
     assert reason in str(report)
     given = {path: value for path, value, _ in key_points.values()}
-    for weight in model.weights:
+    constructed = keras_hrnet.HRNet(LITE, 5, head="fcn", weights=path)
+    for weight in (*model.weights, *constructed.weights):
         if naming.is_backbone(naming.name_of(weight.path)):
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), given[weight.path], err_msg=weight.path)
 

@@ -43,7 +43,7 @@ def find(weights: str, variant: str, head: str | None, num_classes: int) -> Publ
         num_classes: its number of classes.
 
     Returns:
-        A file that fits the network; of "imagenet", at least its backbone does.
+        A file that fits the network; of "imagenet" and "coco_keypoints", at least its backbone does.
 
     Raises:
         ValueError: if there is no such data set or file, or it is for another network, head or number of classes. The
@@ -95,9 +95,9 @@ def _best(rows, weights, variant, head, num_classes):
 
 
 def _head_fits(row, head):
-    if row.dataset == "imagenet":
-        return head != "classification" or row.head == head
-    return head in (None, row.head)
+    if row.is_for_pixels:
+        return head in (None, row.head)
+    return head != "classification" or row.head == head
 
 
 def _check_fit(row, weights, variant, head, num_classes):
@@ -110,7 +110,7 @@ def _check_fit(row, weights, variant, head, num_classes):
             f"{received} Expected head={row.head!r}, for which they are. Build that, or build this one without weights "
             f"and load the backbone alone: {load}, skip_head=True)"
         )
-    uses_head = head is not None and (row.dataset != "imagenet" or head == "classification")
+    uses_head = head is not None and (row.is_for_pixels or head == row.head)
     if uses_head and row.num_classes != num_classes:
         raise ValueError(
             f"{received} Expected num_classes={row.num_classes}, as in {row.file}. Pass num_classes={row.num_classes}, "
@@ -124,11 +124,11 @@ def _check_fit(row, weights, variant, head, num_classes):
 
 
 def _none_for(rows, weights, variant, head):
-    heads = sorted({row.head for row in rows if row.head is not None})
+    heads = sorted({row.head for row in rows if row.head is not None and row.is_for_pixels})
     lists = [f"head={name!r}: {', '.join(sorted({row.variant for row in rows if row.head == name}))}" for name in heads]
-    if weights == "imagenet":
+    if not lists:
         variants = ", ".join(sorted({row.variant for row in rows}))
-        return f"Received weights='imagenet' for {variant}. Expected one of {variants}. Build one of them."
+        return f"Received weights={weights!r} for {variant}. Expected one of {variants}. Build one of them."
     return (
         f"Received weights={weights!r} for {variant} with head={head!r}. Expected a network that has such weights "
         f"({'; '.join(lists)}). Build one of those, or start from weights='imagenet'."

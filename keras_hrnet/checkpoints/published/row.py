@@ -52,6 +52,11 @@ class PublishedWeights:
     channel_order: str = "RGB"
 
     @property
+    def is_for_pixels(self) -> bool:
+        """Whether its head classifies pixels. Under a head that does, other files are loaded without theirs."""
+        return self.dataset not in ("imagenet", "coco_keypoints")
+
+    @property
     def classes(self) -> Classes | None:
         """The names and colours of its classes; None if this package does not know them."""
         rows = (DATA_SETS.get(name) for name in (self.dataset, f"{self.dataset}_{self.num_classes}"))

@@ -155,6 +155,8 @@ def test_a_file_of_another_data_set_or_number_of_classes_has_none():
         ("hrnet_cs_8090_torch11.pth", "HRNetW48", "fcn", 19, "official_w48_cityscapes"),
         ("mmlab_w48", "HRNetW48", "isa", 19, "mmlab_w48"),
         ("imagenet", "HRFormerTiny", "ocr", 19, "hrformer_tiny_imagenet"),
+        ("coco_keypoints", "LiteHRNetNaive18", "iterative", 19, "naive_lite_18_coco_256x192"),
+        ("lite_18_coco_384x288", "LiteHRNet18", "fcn", 5, "lite_18_coco_384x288"),
     ],
 )
 def test_a_network_finds_its_weights(weights, variant, head, num_classes, name):
@@ -188,6 +190,7 @@ def test_every_network_finds_imagenet_weights_and_those_of_hrnet_can_be_fetched_
         ),
         (("cityscapes", "HRNetW48", "isa", 19), r"with head='isa'\. Expected a network that has such weights"),
         (("imagenet", "Tiny", "fcn", 19), r"Expected one of .*, HRNetW18, HRNetW18Small, .*\. Build one"),
+        (("coco_keypoints", "HRNetW48", "fcn", 19), r"Expected one of LiteHRNet18, LiteHRNet30, LiteHRNetNaive18, Lit"),
         (
             ("cityscapes", "HRNetW48", "fcn", 7),
             r"num_classes=7\. Expected num_classes=19, as in fcn_hr48_.*\. Pass num_classes=19, or build without "
