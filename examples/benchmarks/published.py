@@ -1,8 +1,8 @@
 """The published PyTorch networks, built from checkouts of their repositories; for `speed_worker.py`.
 
-A checkout of HRNet/HRNet-Semantic-Segmentation (its branch HRNet-OCR) for HRNet; for its relatives a folder with those of
-HRNet/HRFormer in `hrformer` and HRNet/Lite-HRNet in `lite`, and `pip install einops yacs`. Stand-ins below replace what
-the files of the last two import from timm, mmcv, mmpose and their own logging.
+For HRNet a checkout of HRNet/HRNet-Semantic-Segmentation (its branch HRNet-OCR); for its relatives a folder with those
+of HRNet/HRFormer in `hrformer` and HRNet/Lite-HRNet in `lite`, and `pip install einops yacs`. Stand-ins below replace
+what the files of the last two import from timm, mmcv, mmpose and their own logging.
 """
 
 import importlib

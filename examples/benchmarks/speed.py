@@ -4,6 +4,7 @@ Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../refe
           python examples/benchmarks/speed.py inference training --reference ../reference --files
           python examples/benchmarks/speed.py inference training --reference ../reference --gpu --network HRNetW48
               --size 512 1024 --batch 12 --dtype mixed_bfloat16
+          python examples/benchmarks/speed.py inference training --reference ../relatives --network HRFormerSmall
 Hardware: a CPU with two cores and 12 GB; for the last line a GPU of 100 GB, or a smaller batch.
 Result:   see examples/benchmarks/README.md.
 
@@ -42,6 +43,7 @@ def main():
     parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--cpu-seconds", action="store_true", help="not of the clock: for a machine with other work")
     parser.add_argument("--files", action="store_true", help="measure exported files too")
     parser.add_argument("--gpu", action="store_true", help="JAX and PyTorch on a GPU, with torch.compile")
     parser.add_argument("--profile", action="store_true", help="say where the time of a step goes")
@@ -121,6 +123,7 @@ def start(name, task, options, folder):
         "dtype": options.dtype,
         "threads": options.threads,
         "gpu": options.gpu,
+        "cpu_seconds": options.cpu_seconds,
         "steps": GPU_STEPS if options.gpu else 1,
         "reference": options.reference,
         "files": folder,

@@ -1,8 +1,9 @@
 """One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
 
 Started with JSON of: contender, network, task ("inference" or "training"), size, batch, dtype, threads,
-gpu (whether it runs on one), steps (how many are timed at a time), reference (the folder of the published code) and
-files (the folder of exported files). The lines are "step", "memory" and "profile".
+gpu (whether it runs on one), cpu_seconds (whether the seconds are the processor's and not the clock's), steps (how many
+are timed at a time), reference (the folder of the published code) and files (the folder of exported files). The lines
+are "step", "memory" and "profile".
 """
 
 import itertools
@@ -31,11 +32,13 @@ def main(options):
     images = generator.integers(0, 256, (*shape, 3), np.uint8)
     labels = generator.integers(0, NUM_CLASSES, shape, np.uint8)
 
+    clock = time.process_time if options["cpu_seconds"] else time.perf_counter
+
     def steps():
         """Yields before each step, and says how long it took."""
-        begin = time.perf_counter()
+        begin = clock()
         yield
-        answer({"first": time.perf_counter() - begin})
+        answer({"first": clock() - begin})
         if options["gpu"]:
             leave_gpu_memory()
         for line in sys.stdin:
@@ -49,10 +52,10 @@ def main(options):
                 continue
             if options["gpu"]:
                 yield  # After a pause its memory is taken anew, and its clock rises.
-            begin = time.perf_counter()
+            begin = clock()
             for _ in range(options["steps"]):
                 yield
-            answer({"seconds": (time.perf_counter() - begin) / options["steps"]})
+            answer({"seconds": (clock() - begin) / options["steps"]})
             if options["gpu"]:
                 leave_gpu_memory()
 
