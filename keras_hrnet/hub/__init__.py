@@ -1,7 +1,8 @@
-"""HRNet as KerasHub knows its models: backbone, segmenter, preprocessing and presets, over the same graph and weights.
+"""HRNet and its relatives as KerasHub knows its models: backbone, segmenter, preprocessing and presets.
 
-Needs KerasHub: `pip install "keras-hrnet[hub]"`. KerasHub finds these classes once they are imported, so import this
-package before `keras_hub.models.ImageSegmenter.from_preset(...)` reads a preset that they wrote.
+Graph and weights are those of the networks of `keras_hrnet`. Needs KerasHub: `pip install "keras-hrnet[hub]"`. KerasHub
+finds these classes once they are imported, so import this package before
+`keras_hub.models.ImageSegmenter.from_preset(...)` reads a preset that they wrote.
 """
 
 try:
@@ -13,8 +14,33 @@ except ImportError as error:
     ) from error
 
 from keras_hrnet.hub.backbone import HRNetBackbone
+from keras_hrnet.hub.hrformer import (
+    HRFormerBackbone,
+    HRFormerImageConverter,
+    HRFormerImageSegmenter,
+    HRFormerImageSegmenterPreprocessor,
+)
 from keras_hrnet.hub.image_converter import HRNetImageConverter
 from keras_hrnet.hub.image_segmenter import HRNetImageSegmenter
 from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
+from keras_hrnet.hub.lite_hrnet import (
+    LiteHRNetBackbone,
+    LiteHRNetImageConverter,
+    LiteHRNetImageSegmenter,
+    LiteHRNetImageSegmenterPreprocessor,
+)
 
-__all__ = ["HRNetBackbone", "HRNetImageConverter", "HRNetImageSegmenter", "HRNetImageSegmenterPreprocessor"]
+__all__ = [
+    "HRFormerBackbone",
+    "HRFormerImageConverter",
+    "HRFormerImageSegmenter",
+    "HRFormerImageSegmenterPreprocessor",
+    "HRNetBackbone",
+    "HRNetImageConverter",
+    "HRNetImageSegmenter",
+    "HRNetImageSegmenterPreprocessor",
+    "LiteHRNetBackbone",
+    "LiteHRNetImageConverter",
+    "LiteHRNetImageSegmenter",
+    "LiteHRNetImageSegmenterPreprocessor",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import keras
 import keras_hub
@@ -12,7 +12,7 @@ from keras_hrnet.checkpoints import download, load_checkpoint
 from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes
 from keras_hrnet.families import LayerOptions
 from keras_hrnet.heads import ARGUMENTS, HEADS, Hierarchical, standardize_head
-from keras_hrnet.hub.backbone import HRNetBackbone
+from keras_hrnet.hub.backbone import HighResolutionBackbone, HRNetBackbone
 from keras_hrnet.hub.channels_first import ChannelsFirstCrossentropy, ChannelsFirstMeanIoU
 from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
 from keras_hrnet.hub.published import find_published
@@ -27,61 +27,30 @@ BACKBONE_OPTIONS = ("dtype", "image_shape", "mean", "deviation")
 HUB_HEADS = tuple(name for name, head in HEADS.items() if head.segments and not issubclass(head, Hierarchical))
 
 
-@keras.saving.register_keras_serializable(package="keras_hrnet")
-class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmenter):
-    """HRNet for semantic segmentation, with the layers and weight names of `keras_hrnet.HRNet`.
+class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmenter):
+    """What the segmenters of all families share; a subclass names its backbone and its preprocessor.
 
-    It trains on images and train ids; `compile()` has defaults for that. Weight files of other code bases load by
-    `keras_hrnet.load_checkpoint(segmenter, path)`, published ones by `HRNetImageSegmenter.from_preset`.
-
-    Args:
-        backbone: an `HRNetBackbone`. Training the segmenter trains it.
-        num_classes: classes that logits are given for, 2 to 255.
-        preprocessor: an `HRNetImageSegmenterPreprocessor` that `fit`, `predict` and `evaluate` run; None for none.
-        head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), or "isa" (and
-            by all other pixels). With the last two, `fit` also trains auxiliary logits, with 0.4 of the loss.
-        class_names: as in `keras_hrnet.HRNet`.
-        activation: None for logits, or "softmax" for probabilities.
-        **kwargs: options of the head, as in `keras_hrnet.HRNet`; `name`, `trainable`, and `compile=False` to leave it
-            uncompiled.
-
-    Call arguments:
-        inputs: images as the backbone takes them.
-
-    Returns:
-        float32 logits `(batch, height, width, num_classes)`, or probabilities of that shape in [0, 1]; channels first
-        if the backbone has them first.
-
-    Raises:
-        TypeError: if `backbone` is not an `HRNetBackbone`.
-        ValueError: if another argument is none of the above.
-
-    Example:
-
-    >>> from keras_hrnet.hub import HRNetBackbone, HRNetImageSegmenter
-    >>> tiny = HRNetBackbone(8, 1, 16, (1, 1, 1), 1, data_format="channels_last")
-    >>> HRNetImageSegmenter(tiny, num_classes=5).output_shape
-    (None, None, None, 5)
+    Its arguments are those of `HRNetImageSegmenter`. `head=None` means the one that the family is published with.
     """
 
-    backbone_cls = HRNetBackbone
-    preprocessor_cls = HRNetImageSegmenterPreprocessor
+    backbone_cls: ClassVar[type[HighResolutionBackbone]]
 
     def __init__(
         self,
-        backbone: HRNetBackbone,
+        backbone: HighResolutionBackbone,
         num_classes: int,
-        preprocessor: HRNetImageSegmenterPreprocessor | None = None,
+        preprocessor: keras_hub.models.ImageSegmenterPreprocessor | None = None,
         *,
-        head: str = "fcn",
+        head: str | None = None,
         class_names: Sequence[str] | str | Classes | None = None,
         activation: str | None = None,
         compile: bool = True,
         **kwargs: Any,
     ):
-        _check_arguments(backbone, num_classes, head, activation)
+        self.check_arguments(backbone, num_classes, head, activation)
+        head = head or backbone.variant.default_head
         options = {name: kwargs.pop(name) for name in ARGUMENTS if name in kwargs}
-        connected = standardize_head(head, options, "HRNetImageSegmenter")
+        connected = standardize_head(head, options, type(self).__name__, backbone.variant.head_options)
 
         # === Functional model ===
         trained, loss_weights = _trained_logits(backbone, num_classes, connected, activation)
@@ -102,14 +71,14 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             self.compile()
 
     @classmethod
-    def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> HRNetImageSegmenter:
+    def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> Self:
         """Builds a segmenter with trained weights.
 
         KerasHub's own `ImageSegmenter.from_preset` reads what `save_to_preset` wrote, once `keras_hrnet.hub` is
         imported. This class also knows the published files.
 
         Args:
-            preset: as `HRNetBackbone.from_preset`.
+            preset: as the `from_preset` of its backbone.
             load_weights: whether to load the weights, or to leave them random.
             **kwargs: arguments of the constructor, instead of the preset's; `dtype`, `image_shape`, `mean` and
                 `deviation` of the backbone. With `num_classes` the head is new, and only the backbone has the preset's
@@ -117,7 +86,7 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
 
         Raises:
             TypeError: if the preset has no head for segmentation, and `num_classes` is not given.
-            ValueError, FileNotFoundError, ConnectionError: as `HRNetBackbone.from_preset`.
+            ValueError, FileNotFoundError, ConnectionError: as the `from_preset` of its backbone.
         """
         row = find_published(preset)
         if row is None:
@@ -126,11 +95,11 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
         loads_head = row.head in HUB_HEADS and "num_classes" not in kwargs
         if not loads_head and "num_classes" not in kwargs:
             raise TypeError(
-                f"`HRNetImageSegmenter.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
+                f"`{cls.__name__}.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
                 f"one of {HUB_HEADS}, or the class count of a new head. Pass num_classes."
             )
         path = download(row) if load_weights else None
-        backbone = HRNetBackbone.from_preset(preset, load_weights=False, **backbone_options)
+        backbone = cls.backbone_cls.from_preset(preset, load_weights=False, **backbone_options)
         own_head = {"num_classes": row.num_classes, "head": row.head, **row.head_options} if loads_head else {}
         segmenter = cls(backbone, **{**own_head, **kwargs})
         if load_weights:
@@ -177,12 +146,76 @@ class HRNetImageSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmente
             "activation": self.activation,
         }
 
+    @classmethod
+    def check_arguments(cls, backbone: Any, num_classes: Any, head: Any, activation: Any) -> None:
+        """Refuses what the constructor documents as wrong."""
+        if not isinstance(backbone, cls.backbone_cls):
+            expected = cls.backbone_cls.__name__
+            raise TypeError(
+                f"`{cls.__name__}` received backbone={backbone!r}. Expected an `{expected}`: the head reads its "
+                f"maps. Build one, or read one with `{expected}.from_preset`."
+            )
+        if not isinstance(num_classes, int) or not 2 <= num_classes <= IGNORE_LABEL:
+            raise ValueError(
+                f"`{cls.__name__}` received num_classes={num_classes!r}. Expected 2 to {IGNORE_LABEL}, as label "
+                f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
+            )
+        if head is not None and head not in HUB_HEADS:
+            raise ValueError(f"`{cls.__name__}` received head={head!r}. Expected one of {HUB_HEADS}. Pass one of them.")
+        if activation not in (None, "softmax"):
+            raise ValueError(
+                f"`{cls.__name__}` received activation={activation!r}. Expected None (logits) or 'softmax' "
+                "(probabilities). Pass one of them."
+            )
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class HRNetImageSegmenter(HighResolutionSegmenter):
+    """HRNet for semantic segmentation, with the layers and weight names of `keras_hrnet.HRNet`.
+
+    It trains on images and train ids; `compile()` has defaults for that. Weight files of other code bases load by
+    `keras_hrnet.load_checkpoint(segmenter, path)`, published ones by `HRNetImageSegmenter.from_preset`.
+
+    Args:
+        backbone: an `HRNetBackbone`. Training the segmenter trains it.
+        num_classes: classes that logits are given for, 2 to 255.
+        preprocessor: an `HRNetImageSegmenterPreprocessor` that `fit`, `predict` and `evaluate` run; None for none.
+        head: how every pixel is classified: None or "fcn" (by itself), "ocr" (and by the classes in the image), or
+            "isa" (and by all other pixels). With the last two, `fit` also trains auxiliary logits, with 0.4 of the
+            loss.
+        class_names: as in `keras_hrnet.HRNet`.
+        activation: None for logits, or "softmax" for probabilities.
+        **kwargs: options of the head, as in `keras_hrnet.HRNet`; `name`, `trainable`, and `compile=False` to leave it
+            uncompiled.
+
+    Call arguments:
+        inputs: images as the backbone takes them.
+
+    Returns:
+        float32 logits `(batch, height, width, num_classes)`, or probabilities of that shape in [0, 1]; channels first
+        if the backbone has them first.
+
+    Raises:
+        TypeError: if `backbone` is not an `HRNetBackbone`.
+        ValueError: if another argument is none of the above.
+
+    Example:
+
+    >>> from keras_hrnet.hub import HRNetBackbone, HRNetImageSegmenter
+    >>> tiny = HRNetBackbone(8, 1, 16, (1, 1, 1), 1, data_format="channels_last")
+    >>> HRNetImageSegmenter(tiny, num_classes=5).output_shape
+    (None, None, None, 5)
+    """
+
+    backbone_cls = HRNetBackbone
+    preprocessor_cls = HRNetImageSegmenterPreprocessor
+
 
 def _trained_logits(backbone, num_classes, head, activation):
     """Connects the head, and returns the logits with the auxiliary ones, if the head has any, and their weights."""
     # The backbone's own tensors, not a call of it: one flat graph, in which its layers keep their place and name, and
     # no map goes to channels first and back.
-    image, maps = backbone.get_layer("normalize").input, backbone.get_layer("stage4").output
+    image, maps = backbone.get_layer("normalize").input, list(backbone.maps)
     options = LayerOptions(backbone.interpolation, backbone.align_corners, backbone.dtype_policy)
     tensors, loss_weights = head.connect(image, lambda _: maps, num_classes, options, output_stride=1)
     tensors = {name: in_format(x, backbone.data_format, name) for name, x in tensors.items()}
@@ -193,25 +226,3 @@ def _trained_logits(backbone, num_classes, head, activation):
             for name, x in tensors.items()
         }
     return list(tensors.values()), loss_weights
-
-
-def _check_arguments(backbone, num_classes, head, activation):
-    if not isinstance(backbone, HRNetBackbone):
-        raise TypeError(
-            f"`HRNetImageSegmenter` received backbone={backbone!r}. Expected an `HRNetBackbone`: the head reads its "
-            "maps. Build one, or read one with `HRNetBackbone.from_preset`."
-        )
-    if not isinstance(num_classes, int) or not 2 <= num_classes <= IGNORE_LABEL:
-        raise ValueError(
-            f"`HRNetImageSegmenter` received num_classes={num_classes!r}. Expected 2 to {IGNORE_LABEL}, as label "
-            f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
-        )
-    if not isinstance(head, str) or head not in HUB_HEADS:
-        raise ValueError(
-            f"`HRNetImageSegmenter` received head={head!r}. Expected one of {HUB_HEADS}. Pass one of them."
-        )
-    if activation not in (None, "softmax"):
-        raise ValueError(
-            f"`HRNetImageSegmenter` received activation={activation!r}. Expected None (logits) or 'softmax' "
-            "(probabilities). Pass one of them."
-        )

@@ -19,11 +19,11 @@ def find_published(preset: str) -> PublishedWeights | None:
 
 
 def convention_of(row: PublishedWeights) -> dict[str, Any]:
-    """Returns the arguments of `HRNetBackbone` by which it upsamples maps as the weights of a published file need it.
+    """Returns the arguments of a backbone by which it upsamples maps as the weights of a published file need it.
 
-    ImageNet's weights do not say so: segmentation starts from them with bilinear upsampling, in the published recipe
-    too, whatever their classifier did.
+    Weights for ImageNet and for key points do not say so: segmentation starts from them with bilinear upsampling, in
+    the published recipe too, whatever their classifier did.
     """
-    if row.dataset == "imagenet" or row.interpolation is None or row.align_corners is None:
+    if not row.is_for_pixels or row.interpolation is None or row.align_corners is None:
         return {}
     return {"interpolation": row.interpolation, "align_corners": row.align_corners}
