@@ -29,7 +29,7 @@ GPU_YARDSTICK = ("published, compiled", "torch")
 GPU_STEPS = 10
 NUM_OPERATORS = 6
 BACKENDS = ("tensorflow", "torch", "jax")
-FILES = ("SavedModel", "ONNX Runtime", "LiteRT float32", "LiteRT int8")
+FILES = ("SavedModel", "ONNX Runtime", "OpenVINO", "LiteRT float32", "LiteRT int8")
 
 
 def main():
@@ -176,6 +176,7 @@ def export(options, folder):
         "model = getattr(keras_hrnet, name)(19)\n"
         "keras_hrnet.export_saved_model(model, folder / name)\n"
         "keras_hrnet.export_onnx(model, folder / f'{name}.onnx', image_size=size, batch_size=1)\n"
+        "keras_hrnet.export_openvino(model, folder / f'{name}.xml', image_size=size, batch_size=1)\n"
         "network = keras_hrnet.optimize_for_inference(model)\n"
         "content = conversion.convert(network, conversion.TFLiteOptions(size))\n"
         "(folder / f'{name}-float32.tflite').write_bytes(content)\n"

@@ -267,6 +267,7 @@ CONTENDERS = {
     "optimised": lambda options: ours(options, optimized=True),
     "SavedModel": lambda options: exported(options, ""),
     "ONNX Runtime": lambda options: exported(options, ".onnx"),
+    "OpenVINO": lambda options: exported(options, ".xml"),
     "LiteRT float32": lambda options: exported(options, "-float32.tflite"),
     "LiteRT int8": lambda options: exported(options, "-int8.tflite"),
 }

@@ -7,9 +7,10 @@ import shlex
 import pytest
 import typer.main
 
-import keras_hrnet
 from keras_hrnet import Variant, cli
 from keras_hrnet.data import synthesize
+from keras_hrnet.export.openvino import OPENVINO
+from keras_hrnet.export.tflite import TFLITE
 
 pytestmark = pytest.mark.once
 
@@ -28,7 +29,16 @@ def test_the_code_runs(tmp_path, monkeypatch):
         code = re.sub(r"HRNetW\w+\(", "HRNet(TINY, ", code).replace("(512, 1024)", "(32, 64)")
         exec(compile(code, "export.md", "exec"), names)
     written = {path.name for path in tmp_path.iterdir()}
-    assert written >= {"v2.tflite", "v2.tflite.json", "v2_int8.tflite", "v2", "v2.json", "v2.onnx", "v2_fast.keras"}
+    assert written >= {
+        "v2.tflite",
+        "v2.tflite.json",
+        "v2_int8.tflite",
+        "v2",
+        "v2.json",
+        "v2.onnx",
+        "v2.xml",
+        "v2_fast.keras",
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -40,6 +50,10 @@ def test_a_command_is_understood(command):
     assert parser.make_context(words[0], words[1:]).params
 
 
-@pytest.mark.parametrize("precision", re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
-def test_every_precision_of_the_guide_is_there(precision):
-    assert keras_hrnet.export.conversion.TFLiteOptions((32, 64), precision=precision).precision == precision
+@pytest.mark.parametrize(("heading", "kind"), [("`.tflite`", TFLITE), ("OpenVINO", OPENVINO)])
+def test_every_precision_of_the_guide_is_there(heading, kind):
+    section = GUIDE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    precisions = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert len(precisions) >= 4
+    for precision in precisions:
+        assert kind.options((32, 64), precision=precision).precision == precision
