@@ -1,6 +1,5 @@
 """Downloads a published weight file into Keras's cache, unless it is cut short or altered."""
 
-import http.client
 import logging
 import os
 import pathlib
@@ -12,17 +11,17 @@ import keras
 from keras_hrnet.checkpoints.published import PublishedWeights, published_weights
 from keras_hrnet.checkpoints.published.lookup import sha256_of
 from keras_hrnet.checkpoints.reading import SAFETENSORS_ENDING
-from keras_hrnet.replacing import replacing
-
-# Errors of a connection that was made; that there is none is a `URLError`.
-_INTERRUPTIONS = (urllib.error.ContentTooShortError, http.client.HTTPException, ConnectionError, TimeoutError)
+from keras_hrnet.checkpoints.transfer import CutShortError, OtherFileError, alone, fetch
+from keras_hrnet.replacing import is_out_of_room, out_of_room
 
 
 def download(weights: PublishedWeights | str) -> pathlib.Path:
     """Downloads a published weight file, unless it is in the cache, and returns its path.
 
     The file has its name in the cache only once it is complete and, as far as its SHA-256 is stated, verified; a
-    damaged file is downloaded again. The cache is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
+    damaged file is downloaded again. One process downloads a file while others wait for it, and an interrupted download
+    is resumed where the server can do that. `keras_hrnet.checkpoints.transfer` says how slow a server may be. The cache
+    is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
 
     Args:
         weights: a row of `published_weights`, or its name.
@@ -30,8 +29,8 @@ def download(weights: PublishedWeights | str) -> pathlib.Path:
     Raises:
         ValueError: if there is no row of that name, or two downloads in a row are not the published file.
         FileNotFoundError: if the file has no direct address. The message says where it is and where to put it.
-        ConnectionError: if the download fails. The message says the same.
-        OSError: if the cache is not writable.
+        ConnectionError: if the download fails, or is too slow. The message says the same.
+        OSError: if the cache is not writable, or the disk is full.
     """
     row = _row_of(weights)
     target = cache_folder() / row.name / row.file
@@ -59,50 +58,78 @@ def _row_of(weights):
     return row
 
 
-class _NotThePublishedFileError(Exception):
-    """What was downloaded is another file, or only a part of it; the message says why."""
-
-
 def _download_whole(row, target):
-    """Downloads a file, a second time if the first is not the published file."""
+    """Downloads a file, a second time if the first is not the published file; other processes wait meanwhile."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone(target.with_name(".lock")):
+            if not (target.is_file() and _fault_of(target, row) is None):
+                _download_alone(row, target)
+        return target
+    except (ConnectionError, FileNotFoundError):
+        raise
+    except OSError as error:
+        if is_out_of_room(error):
+            raise out_of_room(target, error) from error
+        raise OSError(
+            f"The cache {str(target.parent)!r} is not writable ({error}). Expected a writable folder. Set the "
+            "environment variable KERAS_HOME to another folder, before Keras is imported."
+        ) from error
+
+
+def _download_alone(row, target):
+    part = target.with_name(f".{target.name}.part")
+    try:
+        _fetch_twice(row, part, target)
+        os.replace(part, target)
+    except OSError as error:
+        # What arrived over a connection that was lost is kept, if there is anything.
+        if not isinstance(error, ConnectionError) or (part.is_file() and not part.stat().st_size):
+            part.unlink(missing_ok=True)
+        raise
+    _report_unverified(row)
+
+
+def _fetch_twice(row, part, target):
     fault = None
     for _ in range(2):
+        if row.sha256 is None:
+            # Without a checksum, nobody would notice that the beginning is of another file.
+            part.unlink(missing_ok=True)
         try:
-            with replacing(target) as part:
-                _download_once(row, part)
-            _report_unverified(row)
-            return target
-        except _NotThePublishedFileError as error:
+            _fetch(row, part, target)
+            fault = _fault_of(part, row)
+        except CutShortError:
+            fault = "it is cut short"
+            continue
+        except OtherFileError as error:
             fault = error
-        except ConnectionError:
-            raise
-        except OSError as error:
-            raise OSError(
-                f"The cache {str(target.parent)!r} is not writable ({error.__cause__ or error}). Expected a writable "
-                "folder. Set the environment variable KERAS_HOME to another folder, before Keras is imported."
-            ) from error
+        if fault is None:
+            return
+        part.unlink(missing_ok=True)
+    if row.sha256 is None:
+        part.unlink(missing_ok=True)
     raise ValueError(
         f"The download from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "
         f"later, or download {row.file} from {row.page} by hand, and save it as {str(target)!r}."
     )
 
 
-def _download_once(row, part):
-    """Downloads a file once, and checks it."""
+def _fetch(row, part, target):
+    """Fetches what is missing of a file, with a progress bar."""
+    bar = None
+
+    def show(num_bytes, total):
+        nonlocal bar
+        bar = bar or keras.utils.Progbar(total, unit_name="byte")
+        bar.update(num_bytes)
+
     try:
-        keras.utils.get_file(part.name, row.url, cache_subdir=str(part.parent), force_download=True)
-    except Exception as error:
-        # Keras raises a bare `Exception` from urllib's, which tells a file cut short from one that is not there.
-        cause = error.__context__ if type(error) is Exception else error
-        if isinstance(cause, _INTERRUPTIONS):
-            raise _NotThePublishedFileError("it is cut short") from error
-        if not isinstance(cause, OSError):
-            raise
-        if isinstance(cause, urllib.error.HTTPError):
-            cause.close()  # It holds the connection.
-        raise _download_error(row, part.parent / row.file, cause) from error
-    if fault := _fault_of(part, row):
-        raise _NotThePublishedFileError(fault)
+        fetch(row.url, part, size=row.size, on_bytes=show)
+    except (urllib.error.URLError, TimeoutError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # It holds the connection.
+        raise _download_error(row, target, error) from error
 
 
 def _fault_of(path, row):

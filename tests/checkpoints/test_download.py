@@ -1,8 +1,11 @@
 import contextlib
+import errno
 import hashlib
 import http.server
+import os
 import socket
 import threading
+import time
 
 import pytest
 
@@ -26,7 +29,7 @@ class Server:
     """Answers each request with the next of `answers`, the last of them for ever, and counts them."""
 
     def __init__(self):
-        self.answers, self.requests = [CONTENT], 0
+        self.answers, self.requests, self.ranges = [CONTENT], 0, []
         members = {"do_GET": lambda handler: self.answer(handler), "log_message": lambda *_: None}
         handler = type("Handler", (http.server.BaseHTTPRequestHandler,), members)
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -34,12 +37,13 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, handler):
+        self.ranges.append(handler.headers["Range"])
         body = self.answers[min(self.requests, len(self.answers) - 1)]
         self.requests += 1
         if isinstance(body, int):
             handler.send_error(body)
             return
-        handler.send_response(200)
+        handler.send_response(getattr(body, "status", 200))
         if callable(body):
             body(handler)
             return
@@ -89,7 +93,7 @@ def in_cache(content, file="a.pth"):
 
 
 def files():
-    return sorted(path.name for path in cache_folder().rglob("*") if path.is_file())
+    return sorted(path.name for path in cache_folder().rglob("*") if path.is_file() and path.name != ".lock")
 
 
 def test_a_file_is_downloaded_into_the_cache_of_keras(server, tmp_path):
@@ -236,8 +240,135 @@ def test_two_downloads_at_once_do_no_harm(server):
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert files() == ["a.pth"]
+    assert (files(), server.requests) == (["a.pth"], 1)
     assert (cache_folder() / "a_row" / "a.pth").read_bytes() == CONTENT
+
+
+def from_the_byte_asked_for(handler):
+    start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    handler.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+    handler.send_header("Content-Length", len(CONTENT) - start)
+    handler.end_headers()
+    handler.wfile.write(CONTENT[start:])
+
+
+from_the_byte_asked_for.status = 206
+
+
+def test_a_download_that_was_cut_short_is_resumed(server):
+    server.answers = [cut_short, from_the_byte_asked_for]
+    assert download(row(server)).read_bytes() == CONTENT
+    assert (files(), server.ranges) == (["a.pth"], [None, "bytes=10000-"])
+
+
+def test_a_later_call_resumes_what_an_earlier_one_got(server):
+    server.answers = [cut_short, cut_short, from_the_byte_asked_for]
+    with pytest.raises(ValueError, match="it is cut short, twice"):
+        download(row(server))
+    assert files() == [".a.pth.part"]
+    assert download(row(server)).read_bytes() == CONTENT
+    assert (files(), server.ranges[-1]) == (["a.pth"], "bytes=10000-")
+
+
+@pytest.mark.parametrize("part", [b"another", CONTENT + b"more"])
+def test_a_part_of_another_file_is_given_up(part, server):
+    in_cache(part, ".a.pth.part")
+    server.answers = [from_the_byte_asked_for, CONTENT]
+    assert download(row(server, size=len(CONTENT)) if len(part) < 9 else row(server)).read_bytes() == CONTENT
+    assert files() == ["a.pth"]
+
+
+def test_no_link_is_followed_when_a_part_is_written(server, tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    path = in_cache(b"", ".a.pth.part")
+    path.unlink()
+    path.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match=r"The cache '.*a_row' is not writable"):
+        download(row(server))
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def endless(handler):
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(bytes(2**16))
+
+
+def nonsense_length(handler):
+    handler.send_header("Content-Length", "-7 apples")
+    handler.end_headers()
+    handler.wfile.write(CONTENT)
+    handler.close_connection = True
+
+
+def too_long(handler):
+    handler.send_header("Content-Length", 10**12)
+    handler.end_headers()
+
+
+def test_no_more_bytes_are_written_than_the_file_has(server):
+    server.answers = [endless]
+    with pytest.raises(ValueError, match=f"it has more than {len(CONTENT)} bytes, twice"):
+        download(row(server, size=len(CONTENT)))
+    server.answers = [too_long]
+    with pytest.raises(ValueError, match="it has 1000000000000 bytes, twice"):
+        download(row(server, size=len(CONTENT)))
+    assert files() == []
+
+
+def test_a_length_that_is_nonsense_does_no_harm(server):
+    server.answers = [nonsense_length]
+    assert download(row(server, size=len(CONTENT))).read_bytes() == CONTENT
+
+
+def silent(handler):
+    time.sleep(2)
+
+
+def headers_alone(handler):
+    handler.end_headers()
+    time.sleep(2)
+
+
+def byte_by_byte(handler):
+    handler.send_header("Content-Length", len(CONTENT))
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for i in range(20):
+            handler.wfile.write(CONTENT[i : i + 1])
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (silent, r"no answer within [0-9.]+ seconds"),
+        (
+            lambda handler: handler.end_headers() or handler.wfile.flush() or time.sleep(2),
+            "nothing arrived for 0.5 sec",
+        ),
+        (byte_by_byte, "fewer than 1000 bytes a second arrived"),
+    ],
+)
+def test_a_server_that_is_too_slow_is_left(answer, fault, server, monkeypatch):
+    monkeypatch.setattr("keras_hrnet.checkpoints.transfer.SECONDS_OF_SILENCE", 0.5)
+    monkeypatch.setattr("keras_hrnet.checkpoints.transfer.SECONDS_TO_ANSWER", 0.5)
+    server.answers = [answer]
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match=rf"'a_row' could not be downloaded from .*: {fault}.*save it as"):
+        download(row(server))
+    assert time.monotonic() - start < 2
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(server, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("keras_hrnet.checkpoints.transfer._copied", fail)
+    with pytest.raises(OSError, match=r"a\.pth' cannot be written \(No space left on device; [0-9,]+ bytes are free"):
+        download(row(server))
+    assert files() == []
 
 
 def test_a_cache_that_cannot_be_written_to_is_named(server, tmp_path):
