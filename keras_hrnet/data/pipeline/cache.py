@@ -14,7 +14,7 @@ import numpy as np
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.sources import Source
 from keras_hrnet.data_sets.classes import Color
-from keras_hrnet.replacing import replacing
+from keras_hrnet.replacing import is_out_of_room, replacing
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MEMORY = "memory"
 ALIGNMENT = 64
 """TensorFlow takes an array that begins at a multiple of so many bytes as it is, and copies others."""
+BLOCK_BYTES = 2**24
 
 
 class DecodedCache:
@@ -94,10 +95,27 @@ class DecodedCache:
         if not (path.is_file() and path.stat().st_size == num_bytes):
             _require_disk(folder, num_bytes)
             with replacing(path) as part:
-                pixels = np.memmap(part, np.uint8, mode="w+", shape=(num_bytes,))
+                _allocate(part, num_bytes)
+                pixels = np.memmap(part, np.uint8, mode="r+", shape=(num_bytes,))
                 self._fill(decode, pixels)
                 pixels.flush()
         return np.memmap(path, np.uint8, mode="r")
+
+
+def _allocate(path, num_bytes):
+    """Takes all of the room that a file needs: on a disk that fills later, writing through a map kills the process."""
+    try:
+        with open(path, "r+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
+            else:
+                for start in range(0, num_bytes, BLOCK_BYTES):
+                    file.write(bytes(min(BLOCK_BYTES, num_bytes - start)))
+    except OSError as error:
+        if not is_out_of_room(error):
+            raise
+        path.unlink()  # What it took would not be free.
+        raise _no_room(path.parent, num_bytes) from error
 
 
 def _starts(sizes, channels):
@@ -128,12 +146,16 @@ def _require_memory(num_bytes):
 
 
 def _require_disk(folder, num_bytes):
+    if num_bytes > shutil.disk_usage(folder).free:
+        raise _no_room(folder, num_bytes)
+
+
+def _no_room(folder, num_bytes):
     free = shutil.disk_usage(folder).free
-    if num_bytes > free:
-        raise ValueError(
-            f"The decoded images take {_gigabytes(num_bytes)}, and {_gigabytes(free)} are free at {folder}. Expected "
-            f"data that fits. Free some space, pass another folder as cache, or no cache."
-        )
+    return ValueError(
+        f"The decoded images take {_gigabytes(num_bytes)}, and {_gigabytes(free)} are free at {folder}. Expected "
+        f"data that fits. Free some space, pass another folder as cache, or no cache."
+    )
 
 
 def _gigabytes(num_bytes):

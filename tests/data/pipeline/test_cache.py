@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import types
@@ -110,3 +111,28 @@ def test_pixels_that_do_not_fit_are_refused_before_decoding(tmp_path, monkeypatc
     with pytest.raises(ValueError, match=r"this machine has 0\.00 GB of memory.*Pass a folder as cache"):
         Files().cached("memory")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_after_the_check_leaves_nothing(tmp_path, monkeypatch):
+    """Without the room being taken first, writing through the map would end the process with SIGBUS."""
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    files = Files()
+    with pytest.raises(ValueError, match=r"decoded images take 0\.00 GB, and [0-9.]+ GB are free at .*Free some space"):
+        files.cached(tmp_path)
+    assert (files.num_decoded, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_the_room_is_taken_before_the_first_image_is_decoded(tmp_path, monkeypatch):
+    taken, allocate = [], os.posix_fallocate
+    monkeypatch.setattr(
+        os, "posix_fallocate", lambda *arguments: taken.append(files.num_decoded) or allocate(*arguments)
+    )
+    files = Files()
+    files.cached(tmp_path)
+    assert taken == [0]
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
