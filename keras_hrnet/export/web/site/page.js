@@ -306,13 +306,22 @@ async function startCamera() {
     fail("The camera needs a page that is served over https, or from this device.");
     return;
   }
+  const before = ticket;
+  get("camera").disabled = true; // Until the user has answered the browser's question.
   try {
-    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}, audio: false});
+    const asked = navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}, audio: false});
+    const given = await asked.finally(() => (get("camera").disabled = false));
+    await runCamera(given);
   } catch (error) {
+    if (ticket > before + 1) return; // It was stopped before it ran.
+    stopCamera();
     fail(`The camera cannot be used: ${error.message || error.name}.`);
-    return;
   }
-  const [own, used] = [++ticket, stream];
+}
+
+async function runCamera(used) {
+  const own = ++ticket;
+  stream = used;
   video.srcObject = used;
   get("camera").textContent = "Stop the camera";
   say("The camera is running. Its pictures stay in this page.");
@@ -321,6 +330,7 @@ async function startCamera() {
     const start = performance.now();
     await segment(await createImageBitmap(video), {name: "camera.png", blob: null}, own);
     await new Promise(requestAnimationFrame);
+    if (stream !== used) break;
     get("rate").textContent = `${(1000 / (performance.now() - start)).toFixed(1)} pictures a second`;
     if (!get("error").hidden) stopCamera();
   }

@@ -7,11 +7,12 @@ let litert;
 let model;
 let network;
 
-// LiteRT.js writes to the console, notices as errors: the page shows what is more than a notice.
+// LiteRT.js writes to the console, notices as errors: the page shows what is more than a notice. That a browser gives it
+// no neural processor is none either.
 for (const level of ["log", "info", "warn", "error"]) {
   console[level] = (...words) => {
     const text = String(words[0]).includes("%c") ? String(words[0]).replaceAll("%c", "") : words.join(" ");
-    if (!/^(INFO|VERBOSE|I\d{4}\b)/.test(text)) postMessage({kind: "message", text});
+    if (!/^(INFO|VERBOSE|I\d{4}\b)|npu_registry/.test(text)) postMessage({kind: "message", text});
   };
 }
 
