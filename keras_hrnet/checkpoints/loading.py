@@ -39,8 +39,9 @@ def load_checkpoint(
     Args:
         model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
             classes are known, it gets their names and colours with the head.
-        path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without running any code it holds; needs PyTorch), or
-            `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other in its folder.
+        path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without PyTorch, and without running any code that it
+            holds), or `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other in
+            its folder.
         strict: whether everything must fit. False loads what fits and reports the rest.
         skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
         inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
@@ -52,7 +53,7 @@ def load_checkpoint(
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged; is for another network or number of classes; or has another resize convention than
             the model, which does not matter to a backbone alone. The message says which network to build.
-        ImportError: if PyTorch or safetensors is needed and not installed.
+        ImportError: if safetensors is needed and not installed.
 
     Reference: the files of `keras_hrnet.checkpoints.naming` name the code behind each format.
     """

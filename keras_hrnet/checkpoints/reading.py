@@ -2,12 +2,11 @@
 
 import os
 import pathlib
-import pickle
-import re
-import zipfile
 
 import numpy as np
 
+from keras_hrnet.checkpoints.torch_files import UNUSUAL_TENSORS, TorchFile
+from keras_hrnet.checkpoints.unpickling import Name, Tensor
 from keras_hrnet.mistaken import check_not_mistaken
 
 TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin", ".ckpt")
@@ -27,11 +26,12 @@ def has_ending(path: str | os.PathLike, *endings: str) -> bool:
 def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads the tensors of a weight file.
 
-    A `.pth` is a pickle, which can run code: it is read with `weights_only=True`, which refuses to do so.
+    A `.pth` is a pickle, which can run code: it is read as plain data, and refused if it holds anything else. What a
+    file says of sizes is compared with its own before anything is made.
 
     Args:
-        path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (needs PyTorch) or in `.safetensors`, in
-            letters of either case.
+        path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt`, or in `.safetensors`, in letters of either
+            case.
         averaged: whether to read the weights averaged over training, if the file holds both these and plain ones.
 
     Returns:
@@ -42,7 +42,7 @@ def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[di
         FileNotFoundError: if there is no such file.
         ValueError: if the file is of another type, is damaged, holds no tensors, or none that are averaged; or is a web
             page or a Git LFS pointer.
-        ImportError: if the library that reads it is not installed.
+        ImportError: if it is a `.safetensors` file, and that library is not installed.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -51,13 +51,22 @@ def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[di
     if has_ending(path, SAFETENSORS_ENDING):
         if averaged:
             raise _not_averaged(path)
-        return _read_safetensors(path), {}
+        return _require_tensors(path, _read_safetensors(path), {})
     if has_ending(path, *TORCH_ENDINGS):
-        return _read_torch(path, averaged)
+        return _require_tensors(path, *_read_torch(path, averaged))
     raise ValueError(
         f"Received the checkpoint {str(path)!r}. Expected a name that ends in one of "
         f"{(*TORCH_ENDINGS, SAFETENSORS_ENDING)}. A `.keras` or `.weights.h5` file is loaded by Keras itself."
     )
+
+
+def _require_tensors(path, arrays, extras):
+    if not arrays:
+        raise ValueError(
+            f"{str(path)!r} holds no tensors under keys of text. Expected the weights of a network. Save its "
+            "state_dict."
+        )
+    return arrays, extras
 
 
 def is_pickle(path: str | os.PathLike) -> bool:
@@ -77,54 +86,60 @@ def _read_safetensors(path):
         arrays = safetensors.numpy.load_file(path)  # bfloat16 too: Keras registers it with NumPy.
     except (AttributeError, KeyError, TypeError) as error:  # What safetensors raises for a type that NumPy lacks.
         raise _damaged(path, f"it holds numbers of a type that NumPy lacks ({error}).") from error
-    except safetensors.SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+    except (safetensors.SafetensorError, ValueError, OverflowError) as error:  # NumPy has 64 axes at most.
+        raise _damaged(path, f"{error}.") from error
+    for key, array in arrays.items():
+        if array.dtype.kind == "c":
+            raise _damaged(path, f"the tensor {key!r:.80} is of the type {array.dtype}.")
     whole = ("i", "u", "b")
     return {key: x if x.dtype.kind in whole else x.astype(np.float32, copy=False) for key, x in arrays.items()}
 
 
 def _read_torch(path, averaged):
     try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {str(path)!r} needs PyTorch, which is not installed. Run `pip install torch`, or convert the "
-            "file to .safetensors where PyTorch is."
-        ) from error
-    try:
-        with torch.serialization.safe_globals(_number_stand_ins()):
-            # Files of PyTorch before 1.6 are not zip files, and cannot be mapped into memory.
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise _damaged(path, _reason_of_refusal(str(error))) from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    state, extras = _unwrap(path, content, averaged)
+        file = TorchFile(path)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    state, extras = _unwrap(path, file.content, averaged)
     if not isinstance(state, dict):
         raise ValueError(
-            f"{str(path)!r} holds a {type(state).__name__}. Expected a dict of tensors, or one under "
+            f"{str(path)!r} holds {_kind_of(state)}. Expected a dict of tensors, or one under "
             f"{' or '.join(map(repr, _LEVELS))}. Save the model's state_dict."
         )
     arrays = {}
     for key, value in state.items():
-        if isinstance(value, torch.Tensor):
-            # NumPy has no bfloat16; float32 holds all of its values.
-            arrays[key] = (value.float() if value.is_floating_point() else value).detach().numpy()
+        if not isinstance(key, str):
+            extras[f"{key!r:.80}"] = "its key is not text"
+        elif isinstance(value, Tensor):
+            try:
+                arrays[key] = file.array(value)
+            except ValueError as error:
+                raise _damaged(path, f"the tensor {key!r:.80} {error}") from error
+        elif isinstance(value, Name) and value.text in UNUSUAL_TENSORS:
+            raise _damaged(path, f"the tensor {key!r:.80} is {UNUSUAL_TENSORS[value.text]}.")
         else:
             extras[key] = "not a tensor"
     return arrays, extras
 
 
+def _kind_of(value):
+    names = {Tensor: "a tensor", Name: "something else than tensors"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
 def _unwrap(path, content, averaged):
     """Finds the weights in what a file holds, and says of what is beside them why it is not loaded."""
-    extras, has_averaged = {}, False
+    extras, has_averaged, seen = {}, False, set()
     while isinstance(content, dict):
+        if id(content) in seen:
+            raise _damaged(path, "its weights lie under a key of themselves.")
+        seen.add(id(content))
         plain, mean = (_level(content, names) for names in (_LEVELS, _AVERAGED_LEVELS))
         has_averaged = has_averaged or mean is not None
         level = mean if plain is None or (averaged and mean) else plain
         if level is None:
             break
-        extras.update({key: "not a weight" for key in content if key != level})
+        extras.update({_text(key): "not a weight" for key in content if key != level})
         if plain and mean:
             kinds = {plain: ("plain", False), mean: ("averaged", True)}
             left = mean if level == plain else plain
@@ -138,6 +153,10 @@ def _unwrap(path, content, averaged):
     return content, extras
 
 
+def _text(key):
+    return key if isinstance(key, str) else f"{key!r:.80}"
+
+
 def _level(content, names):
     return next((name for name in names if isinstance(content.get(name), dict)), None)
 
@@ -147,35 +166,6 @@ def _not_averaged(path):
         f"Received averaged=True for {str(path)!r}, which holds no averaged weights. Expected a file with "
         f"averaged weights under {' or '.join(map(repr, _AVERAGED_LEVELS))}. Leave averaged out."
     )
-
-
-class _NumberStandIn:
-    """Takes the place of a NumPy number or array, such as a score that training code saves beside the weights.
-
-    Nothing of it is kept, and no code of NumPy runs: NumPy's types hold more than numbers, and trust the file.
-    """
-
-    def __init__(self, *args):
-        pass
-
-    def __setstate__(self, state):
-        pass
-
-
-def _number_stand_ins():
-    """Returns the stand-ins, under the names by which NumPy 1 and 2 pickle their numbers."""
-    names = [("numpy", "dtype"), ("numpy", "ndarray")]
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        names += [(module, "scalar"), (module, "_reconstruct")]
-    return [type(name, (_NumberStandIn,), {"__module__": module}) for module, name in names]
-
-
-def _reason_of_refusal(message):
-    """Returns what PyTorch refused, without its advice to load the file anyway."""
-    if found := re.search(r"GLOBAL (\S+)", message):
-        return f"it holds {found.group(1)}, which is neither a tensor nor a number, and reading that could run code."
-    found = re.search(r"WeightsUnpickler error: (.*)", message)
-    return found.group(1) if found else message
 
 
 def _damaged(path, reason):

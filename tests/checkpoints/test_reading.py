@@ -149,6 +149,98 @@ def test_a_bare_pickle_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "written").exists()
 
 
+# === What PyTorch's tensors can be ===
+
+
+@pytest.mark.parametrize("before_1_6", [False, True])
+def test_tensors_that_share_their_values_or_lie_otherwise_are_read_as_pytorch_reads_them(before_1_6, save):
+    import torch
+
+    base = torch.arange(60, dtype=torch.float32).reshape(3, 4, 5)
+    content = {
+        "whole": base, "turned": base.permute(2, 0, 1), "part": base[1:, ::2, 3], "one": base[2, 3, 4],
+        "expanded": torch.tensor([2.5]).expand(4), "empty": torch.zeros(0, 3), "last": base.flatten()[50:],
+        "flags": torch.tensor([True, False]), "counts": torch.arange(3, dtype=torch.int16), "half": base.bfloat16(),
+        "channels_last": torch.ones(1, 2, 3, 3).to(memory_format=torch.channels_last),
+    }  # fmt: skip
+    path = save(content, before_1_6=before_1_6)
+    arrays, _ = read_checkpoint(path)
+    expected = torch.load(path, weights_only=True)
+    for key, array in arrays.items():
+        value = expected[key].float() if expected[key].is_floating_point() else expected[key]
+        assert (array.dtype, array.shape) == (value.numpy().dtype, tuple(value.shape))
+        np.testing.assert_array_equal(array, value.numpy(), err_msg=key)
+    assert list(arrays) == list(content)
+
+
+def test_a_file_without_checksums_is_read(save):
+    import torch
+
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = save(tensors())
+    finally:
+        torch.serialization.set_crc32_options(before)
+    assert_weights(read_checkpoint(path)[0])
+
+
+def test_one_wrong_bit_in_the_values_is_found(save):
+    path = save(tensors())
+    content = path.read_bytes()
+    path.write_bytes(content.replace(np.float32(5).tobytes(), np.float32(5.5).tobytes()))
+    assert path.read_bytes() != content
+    with pytest.raises(ValueError, match=r"a\.pth' could not be read as weights: the checksum of a part is wrong"):
+        read_checkpoint(path)
+
+
+def strange(kind):
+    """A file's content that is no plain tensor; PyTorch warns of some that it makes."""
+    import warnings
+
+    import torch
+
+    itself = {}
+    itself["state_dict"] = itself
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = {
+            "itself": lambda: itself,
+            "expanded": lambda: {"a": torch.ones(1).expand(3_000_000_000)},
+            "sparse": lambda: {"a": torch.eye(3).to_sparse()},
+            "quantized": lambda: {"a": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)},
+            "conjugate": lambda: {"a": torch.ones(3, dtype=torch.complex64).conj()},
+            "complex": lambda: {"a": torch.ones(3, dtype=torch.complex64)},
+            "meta": lambda: {"a": torch.empty(3, device="meta")},
+        }
+        return made[kind]()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("itself", "its weights lie under a key of themselves"),
+        ("expanded", r"the tensor 'a' takes 12,000,000,000 bytes together with those before it, in a file of 1,\d+\."),
+        ("sparse", "the tensor 'a' is sparse"),
+        ("quantized", "the tensor 'a' is quantized"),
+        ("conjugate", "the tensor 'a' is a conjugate or negative view"),
+        ("complex", "the tensor 'a' is of the type 'ComplexFloatStorage'"),
+        ("meta", "the tensor 'a' is on the device “meta”, without values"),
+    ],
+)
+def test_what_is_no_plain_tensor_is_named(kind, message, save):
+    with pytest.raises(ValueError, match=rf"a\.pth' could not be read as weights: {message}"):
+        read_checkpoint(save(strange(kind)))
+
+
+def test_keys_that_are_not_text_are_reported(save):
+    import torch
+
+    arrays, extras = read_checkpoint(save({**tensors(), 1: torch.ones(2), (2, 3): torch.ones(2)}))
+    assert_weights(arrays)
+    assert extras == {"1": "its key is not text", "a tuple": "its key is not text"}
+
+
 # === What cannot be read ===
 
 
@@ -184,20 +276,20 @@ def test_a_file_of_something_else_is_refused(save):
         read_checkpoint(save([1, 2]))
 
 
-@pytest.mark.parametrize(("name", "package"), [("a.pth", "torch"), ("a.safetensors", "safetensors")])
-def test_without_its_library_a_file_says_what_to_install(name, package, published_file, monkeypatch):
-    path = published_file(WEIGHTS, name)
-    monkeypatch.setitem(sys.modules, package, None)
+def test_without_its_library_a_file_says_what_to_install(published_file, monkeypatch):
+    path = published_file(WEIGHTS, "a.safetensors")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match=f"pip install {package}"):
+    with pytest.raises(ImportError, match="pip install safetensors"):
         read_checkpoint(path)
 
 
-def test_safetensors_are_read_without_pytorch(published_file, monkeypatch):
-    path = published_file(WEIGHTS, "a.safetensors")
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_files_are_read_without_pytorch(name, published_file, monkeypatch):
+    path = published_file(WEIGHTS, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     arrays, _ = read_checkpoint(path)
-    assert set(arrays) == set(WEIGHTS)
+    assert_weights({key: arrays[key] for key in WEIGHTS})
 
 
 @pytest.mark.parametrize("name", ["a.ckpt", "A.PTH", "Model.Pth.Tar"])
