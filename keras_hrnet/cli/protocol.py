@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import zipfile
 from typing import Annotated, Any
 
 import keras
@@ -14,10 +13,10 @@ from keras_hrnet.cli.info import parse_numbers, parse_size
 from keras_hrnet.data_sets import DATA_SETS, Classes
 from keras_hrnet.export import ExportedNetwork
 from keras_hrnet.export.formats import FORMATS
-from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models import with_scales
 from keras_hrnet.models.interface import check_weights
 from keras_hrnet.models.network import checked_classes, own_classes
+from keras_hrnet.models.saved_files import load_saved
 
 EXPORTED = tuple(kind.suffix for kind in FORMATS.values() if kind.suffix)
 """The suffixes of exported files; a SavedModel is a folder."""
@@ -74,19 +73,14 @@ def load_network(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a saved Keras model, is not hierarchical although scales are given, has other classes,
-            or has weights that are NaN or infinite.
+        ValueError: if it is not a saved Keras model, is damaged, is not hierarchical although scales are given, has
+            other classes, or has weights that are NaN or infinite.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
-    check_not_mistaken(path)
-    if not zipfile.is_zipfile(path):  # Keras would say that there is no such file.
-        raise ValueError(
-            f"{path} is not a saved Keras model, or is incomplete. Expected a `.keras` file. Save the model again."
-        )
-    model = keras.models.load_model(path, compile=False)
-    check_weights(model)
+    model = load_saved(path)
+    try:
+        check_weights(model)
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} cannot be used. {error}") from error
     if classes is not None:
         name_classes(model, parse_classes(classes))
     return model if hierarchical_scales is None else with_scales(model, parse_numbers(hierarchical_scales))

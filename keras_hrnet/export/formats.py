@@ -4,8 +4,6 @@ import os
 import pathlib
 from typing import Any
 
-import keras
-
 from keras_hrnet.export.onnx import ONNX
 from keras_hrnet.export.openvino import OPENVINO
 from keras_hrnet.export.pipeline import size_of
@@ -14,6 +12,7 @@ from keras_hrnet.export.saved_model import SAVED_MODEL
 from keras_hrnet.export.tflite import TFLITE
 from keras_hrnet.export.web.export import WEB
 from keras_hrnet.mistaken import check_not_mistaken
+from keras_hrnet.models.saved_files import load_saved
 
 FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL, WEB)}
 
@@ -32,7 +31,7 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
     """
     path = pathlib.Path(path)
     if path.is_file() and path.suffix == ".keras":
-        return KerasRunner(keras.models.load_model(path, compile=False))
+        return KerasRunner(load_saved(path))
     return _kind_of(path, "a .keras file").open(path, num_threads)
 
 

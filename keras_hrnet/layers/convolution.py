@@ -15,6 +15,7 @@ from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.normalization import BatchNorm
+from keras_hrnet.layers.without_values import is_without_values
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -145,7 +146,7 @@ class Convolution(WithMargin, keras.layers.Conv2D):
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
-        if self.is_torchs_own():
+        if self.is_torchs_own() and not is_without_values():
             import torch
 
             # The values stay the same, but lie in memory as PyTorch's kernels read them, without a copy at every call.

@@ -1,0 +1,167 @@
+"""Loads networks that Keras saved, after what a file says of sizes is compared with its own."""
+
+import io
+import json
+import math
+import os
+import pathlib
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_hrnet.layers.without_values import without_values
+from keras_hrnet.mistaken import check_not_mistaken
+from keras_hrnet.zip_files import check_member, read_member, stored_members
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+LARGEST_NUMBER = 2**15
+"""What a number in a configuration may be, unless an axis of a weight is as long: filters, classes, sizes of images."""
+
+FREE_BYTES = 200_000_000
+MOST_TIMES = 10
+"""A network may take so many times the size of its file, and `FREE_BYTES`, without a second look at it."""
+
+# Numbers that say nothing of sizes.
+_OTHER_KEYS = frozenset(("seed", "shared_object_id", "colors", "ignore_label", "inbound_nodes", "input_layers"))
+_REPEATS = ("num_modules", "num_blocks", "num_units", "num_layers")
+_FLOAT_BYTES = 4
+
+
+class _Stored(NamedTuple):
+    """The weights in a file: how many arrays, bytes of all of them, and the longest of their axes."""
+
+    count: int
+    num_bytes: int
+    longest: int
+
+
+def load_saved(path: str | os.PathLike) -> keras.Model:
+    """Loads a saved network without compiling it.
+
+    Nothing in the file is run: Keras loads no code, and only layers that it or this package has, or that you have
+    registered.
+
+    Args:
+        path: a `.keras` file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is something else, is damaged, declares more weights than it holds, or has layers that are not
+            known.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Received the model {str(path)!r}. Expected a `.keras` file there. Check the path.")
+    check_not_mistaken(path)
+    try:
+        config, stored = _contents(path)
+        _check_numbers(config, stored)
+        if _most_bytes(config, stored) > MOST_TIMES * path.stat().st_size + FREE_BYTES:
+            _check_weights(config, stored)
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        # Keras, HDF5 and the layers themselves raise whatever comes of damaged files, and none of it names the file.
+        raise ValueError(
+            f"{str(path)!r} is not a saved Keras model, or is incomplete or damaged ({_first_line(error)}). Expected a "
+            "whole `.keras` file of layers that are known. Save the model again, or get the file again."
+        ) from error
+
+
+def _first_line(error):
+    text = next((line for line in str(error).splitlines() if line.strip()), "")
+    return text[:300] if isinstance(error, ValueError) else f"{type(error).__name__}: {text[:300]}"
+
+
+def _contents(path):
+    """The configuration in a file, and what there is of weights; checksums are compared."""
+    with path.open("rb") as file:
+        members = stored_members(file)
+        for name in (CONFIG, WEIGHTS):
+            if name not in members:
+                raise ValueError(f"it has no {name}")
+        for name, member in members.items():
+            if ".." in pathlib.PurePosixPath(name).parts or name.startswith("/"):
+                raise ValueError(f"its part {name!r} leads out of the folder that it would be extracted to")
+            check_member(file, member)
+        config = json.loads(read_member(file, members[CONFIG]))
+        return config, _stored(io.BytesIO(read_member(file, members[WEIGHTS])))
+
+
+def _stored(file):
+    import h5py
+
+    shapes = []
+
+    def visit(name, found):
+        if isinstance(found, h5py.Dataset):
+            shapes.append((found.shape or (), found.dtype.itemsize))
+
+    with h5py.File(file, "r") as weights:
+        weights.visititems(visit)
+    num_bytes = sum(math.prod(shape) * itemsize for shape, itemsize in shapes)
+    if num_bytes > file.getbuffer().nbytes:
+        raise ValueError(f"its weights say that they take {num_bytes:,} bytes, of {file.getbuffer().nbytes:,}")
+    return _Stored(len(shapes), num_bytes, max((length for shape, _ in shapes for length in shape), default=1))
+
+
+def _check_numbers(config, stored):
+    largest = max(LARGEST_NUMBER, stored.longest)
+    for key, number in _numbers(config):
+        if not -largest <= number <= largest:
+            raise ValueError(f"it declares {key}={number}, and no weight in it is longer than {stored.longest}")
+
+
+def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, int]]:
+    """All integers in a configuration, each with the key that it is under."""
+    left = [(key, value)]
+    while left:
+        key, value = left.pop()
+        if type(value) is int:
+            yield key, value
+        elif isinstance(value, dict):
+            left += [(name, inner) for name, inner in value.items() if name not in _OTHER_KEYS]
+        elif isinstance(value, list):
+            left += [(key, inner) for inner in value]
+
+
+def _most_bytes(config, stored):
+    """About the most bytes that the weights of a network can take, from the numbers in its layers alone."""
+    layers = config.get("config", {}).get("layers", []) if isinstance(config, dict) else []
+    return sum(_most_bytes_of(layer, stored) for layer in layers)
+
+
+def _most_bytes_of(layer, stored):
+    numbers = list(_numbers(layer.get("config")))
+    # All but the first axis of an input: the last is that of channels, or the first after it.
+    inputs = [number for _, number in _numbers(layer.get("build_config"))]
+    kernels = [abs(number) for key, number in numbers if key == "kernel_size"]
+    times = math.prod(abs(number) for key, number in numbers if key in _REPEATS)
+    if times > max(stored.count, LARGEST_NUMBER // 64):
+        raise ValueError(f"a layer declares {times:,} parts, and the file holds {stored.count} weights")
+    widest = max((abs(number) for _, number in numbers), default=0)
+    area = max(9, math.prod(kernels), max(kernels, default=0) ** 2)
+    return _FLOAT_BYTES * widest * max((widest, *inputs)) * area * times
+
+
+def _check_weights(config, stored):
+    """Builds a network without the values of its weights, to compare their number with what the file holds."""
+    found = []
+
+    def build():
+        try:
+            with without_values():
+                model = keras.saving.deserialize_keras_object(config)
+                found.append(sum(math.prod(variable.shape) for variable in model.variables))
+        except Exception as error:  # noqa: BLE001 (raised below, in the thread that asked)
+            found.append(error)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    thread.join()
+    (number,) = found
+    if isinstance(number, Exception):
+        raise number
+    if number * _FLOAT_BYTES > 2 * stored.num_bytes + FREE_BYTES / MOST_TIMES:
+        raise ValueError(f"it declares {number:,} weights, and holds {stored.num_bytes:,} bytes of them")
