@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-from tests.fuzz.harness import CLEAR, FAULTS, MOST_SECONDS, READ, Inputs, answer
+from tests.fuzz.harness import CLEAR, FAULTS, MOST_WAITING, READ, Inputs, answer
 from tests.fuzz.readers import READERS
 
 GRACE_SECONDS = 5
@@ -67,7 +67,7 @@ def _try(name, num_inputs, keep):
                 raise RuntimeError(f"The process for {name} did not begin: {errors.read()}")
             total = begun["total"]
             while first < total and (started := _next(lines, 60)) is not None:
-                found = _next(lines, MOST_SECONDS + GRACE_SECONDS) or _ended(process)
+                found = _next(lines, MOST_WAITING + GRACE_SECONDS) or _ended(process)
                 counts[found["kind"]] += 1
                 first += 1
                 if found["kind"] in FAULTS:
@@ -106,7 +106,7 @@ def _ended(process):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return {"kind": "hang", "detail": f"more than {MOST_SECONDS} s"}
+        return {"kind": "hang", "detail": f"more than {MOST_WAITING} s"}
     return {"kind": "crash", "detail": f"the process ended with status {status}"}
 
 

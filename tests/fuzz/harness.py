@@ -11,12 +11,13 @@ import random
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 
 from tests.fuzz.mutation import damage_bytes
 
-MOST_SECONDS = 10
+MOST_SECONDS, MOST_WAITING = 10, 60
+"""Of the processor, and of the clock, which runs on while a busy machine does other things."""
+
 MOST_BYTES = 200e6
 """What a reader may need beside ten times the size of the file."""
 
@@ -83,20 +84,19 @@ def answer(reader: Reader, content: bytes, folder: pathlib.Path) -> Answer:
     """Gives a file to a reader, in this process."""
     path = folder / reader.file_name
     path.write_bytes(content)
-    begin, before = time.monotonic(), _start_peak()
+    begin, before = time.process_time(), _start_peak()
     try:
-        with _alarm(), warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with _alarm():
             reader.read(path)
         found = Answer(READ)
     except _Hang:
-        return Answer("hang", f"more than {MOST_SECONDS} s")
+        return Answer("hang", f"more than {MOST_WAITING} s")
     except reader.raises as error:
         found = _judge(error, path)
     except Exception as error:  # noqa: BLE001 (whatever it raises is what is asked for)
         found = Answer("undocumented", f"{type(error).__name__}: {error}")
-    if (seconds := time.monotonic() - begin) > MOST_SECONDS:
-        return Answer("hang", f"{seconds:.1f} s")
+    if (seconds := time.process_time() - begin) > MOST_SECONDS:
+        return Answer("hang", f"{seconds:.1f} s of the processor")
     if (needed := _peak() - before) > MOST_BYTES + 10 * len(content):
         return Answer("memory", f"{needed / 1e6:.0f} MB for a file of {len(content)} bytes")
     return found
@@ -126,7 +126,7 @@ def _alarm():
         raise _Hang
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, MOST_WAITING)
     try:
         yield
     finally:
