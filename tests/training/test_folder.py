@@ -104,3 +104,13 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match=r"a file. Expected a folder"):
         opened(tmp_path / "file", description())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{}", "3", '{"settings": {}, "network": []}', "\0"], ids=range(5))
+def test_what_else_lies_in_runs_keeps_no_run_from_beginning(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "Tiny-own-1").mkdir(parents=True)
+    (tmp_path / "runs" / "Tiny-own-1" / "run.json").write_text(text)
+    with pytest.raises(ValueError, match=r"Tiny-own-1/run\.json does not describe a training"):
+        read_run("runs/Tiny-own-1")
+    assert opened(None, description())[0] == "runs/Tiny-own-2"

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -224,6 +225,16 @@ def test_a_complete_run_is_not_trained_again(undisturbed, tmp_path, capsys):
 
 
 @pytest.mark.once
+def test_a_folder_that_is_deleted_is_written_anew(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train(folder, At(lambda: shutil.rmtree(folder), 6), At(kill, 8))
+    assert [path.name for path in folder.iterdir()] == ["resume.npz"]
+    # The network of the best epoch is lost with the folder; that of the last one ends as it would have.
+    train(folder)
+    assert outcome(train(folder), folder)[1:3] == undisturbed[1:3]
+
+
 def test_a_training_in_another_thread_leaves_signals_alone(tmp_path):
     thread = threading.Thread(target=lambda: train(tmp_path, epochs=2))
     thread.start()

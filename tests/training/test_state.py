@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_hrnet.training import SGD
+from keras_hrnet.training.callbacks import Saves
 from keras_hrnet.training.state import TrainingState, read_state, set_generators, write_state
 
 
@@ -72,6 +73,27 @@ def test_the_state_of_another_network_is_refused(trained):
         state.check({**arrays, "network/0": np.zeros((3, 5))})
     with pytest.raises(ValueError, match=r"for one with \d+, or of other shapes"):
         state.check({name: array for name, array in arrays.items() if name != "network/0"})
+
+
+GOOD = {"epoch": 0, "step": 2, "seconds": 1.0}
+
+
+def read_saved(folder, state, arrays, position):
+    write_state(folder / "resume.npz", arrays, position)
+    return Saves(folder / "resume.npz", state, num_steps=10, num_epochs=3).read()
+
+
+def test_a_save_that_does_not_fit_the_training_is_named(trained, tmp_path):
+    _, state = trained
+    arrays = state.take()
+    assert read_saved(tmp_path, state, arrays, GOOD) == (0, 2, 1.0)
+    with pytest.raises(ValueError, match=r"resume\.npz' does not fit this training\. Received the state of a training"):
+        read_saved(tmp_path, state, {**arrays, "network/0": np.zeros((3, 5))}, GOOD)
+    with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* random generators cannot be restored"):
+        read_saved(tmp_path, state, {**arrays, "generators": np.array('{"python": [3, [1], null], "numpy": []}')}, GOOD)
+    for position in ({**GOOD, "epoch": 3}, {**GOOD, "step": -1}, {**GOOD, "seconds": "1"}, {"epoch": 0}):
+        with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* Expected one in 3 epochs of 10 steps"):
+            read_saved(tmp_path, state, arrays, position)
 
 
 def test_weights_that_are_nan_are_found(trained):
