@@ -48,6 +48,7 @@ DECODER_ERRORS = (
     MemoryError,
     struct.error,
     zlib.error,
+    UserWarning,  # Of damaged Exif data, where warnings are errors.
 )
 _PILLOW_LIMIT = threading.Lock()
 
