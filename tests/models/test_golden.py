@@ -37,8 +37,10 @@ def assert_equal_to_the_published(actual, expected):
     np.testing.assert_allclose(actual, expected, atol=1.2e-5 * abs(expected).max())
 
 
-# "ocr_w48" has the backbone of "seg_w48".
+# "ocr_w48" has the backbone of "seg_w48". JAX takes long to compile, and two of the cases have the layers of others.
 MARKS = {"seg_w18_small_v2": (), "seg_w48": pytest.mark.heavy}
+if keras.config.backend() == "jax":
+    MARKS |= dict.fromkeys(("hrformer_tiny_cls", "naive_lite_hrnet_18"), pytest.mark.heavy)
 
 
 @pytest.mark.parametrize("name", [pytest.param(x, marks=MARKS.get(x, pytest.mark.slow)) for x in CASES])
