@@ -10,6 +10,7 @@ import typer
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.protocol import load_network
 from keras_hrnet.cli.starting import check_network, starting_network
 from keras_hrnet.distributed.processes import num_devices
 from keras_hrnet.evaluation import evaluate
@@ -49,6 +50,10 @@ def train(
             help="Weights to start from: imagenet, cityscapes, or a file. Of weights for other classes, only the "
             "backbone is used."
         ),
+    ] = None,
+    teacher: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="A trained network, `.keras`, of the same classes, from which the network learns too."),
     ] = None,
     align_corners: Annotated[
         bool | None,
@@ -103,6 +108,8 @@ def train(
             "data_set": data_set, "val_share": val_share, "ignore_label": ignore_label, "id_map": id_map,
             "palette": palette,
         }  # fmt: skip
+        if teacher is not None:
+            made["teacher"] = teacher
         made = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in made.items()}
     else:
         run = _repeatable(repeat)
@@ -121,6 +128,7 @@ def train(
         model, said = starting_network(made, validation.classes)
         if said:
             console.print(said, highlight=False)
+        learned_from = None if made.get("teacher") is None else load_network(made["teacher"])
         if repeat is not None:
             _check_same(run, training, validation)
         model = fitting.train(
@@ -129,6 +137,7 @@ def train(
             validation,
             recipe=recipe,
             run_dir=run_dir,
+            teacher=learned_from,
             seed=seed,
             deterministic=deterministic,
             notes=made,

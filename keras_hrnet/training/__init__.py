@@ -6,6 +6,7 @@ from keras_hrnet.training.fitting import freeze_norm, train
 from keras_hrnet.training.losses import (
     CrossEntropy,
     Dice,
+    Distillation,
     LovaszSoftmax,
     OhemCrossEntropy,
     RegionMutualInformation,
@@ -23,6 +24,7 @@ __all__ = [
     "AdamW",
     "CrossEntropy",
     "Dice",
+    "Distillation",
     "LovaszSoftmax",
     "OhemCrossEntropy",
     "Poly",

@@ -28,6 +28,7 @@ from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
 from keras_hrnet.training.run import describe_run, result_of, write_run
 from keras_hrnet.training.run_callbacks import run_callbacks
 from keras_hrnet.training.state import TrainingState
+from keras_hrnet.training.teaching import check_teacher, taught
 from keras_hrnet.training.termination import noting_termination, stop
 
 # What belongs to no backbone has a learning rate of its own.
@@ -45,6 +46,7 @@ def train(
     recipe: str | Recipe = "cityscapes",
     run_dir: str | os.PathLike | None = None,
     loss: str | keras.losses.Loss | None = None,
+    teacher: keras.Model | None = None,
     seed: int = 0,
     deterministic: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -89,6 +91,9 @@ def train(
         run_dir: folder to write to, or of the run to resume; None for the first `runs/<network>-<recipe>-<number>` that
             is free, or holds this very run unfinished.
         loss: a name as in recipes, or a loss of logits; None for the recipe's.
+        teacher: a trained network with the same classes, whose probabilities are learned beside the labels
+            (`Distillation`, weighted by the recipe's `distillation` and `temperature`). It may be of any size and head,
+            and is in no file of the run.
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
             one end with the same weights bit for bit, on the same device and number of cores. Without, that holds on
@@ -128,6 +133,13 @@ def train(
     classes = check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
+    if teacher is not None:
+        check_teacher(teacher, model)
+    elif strange := sorted(settings.keys() & {"distillation", "temperature"}):
+        raise ValueError(
+            f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected one to learn from. Pass "
+            "`teacher`, or leave it out."
+        )
     check_devices(model, train, val, recipe)
     chosen = choose(recipe, train, batch_shape_of(model, train), len(classes.names))
     recipe = dataclasses.replace(recipe, **chosen)
@@ -140,7 +152,17 @@ def train(
     if classes != classes_of(model):
         model.classes = classes
     run = describe_run(
-        model, train, val, recipe, name=name, given=settings, chosen=chosen, seed=seed, loss=loss, notes=notes
+        model,
+        train,
+        val,
+        recipe,
+        name=name,
+        given=settings,
+        chosen=chosen,
+        seed=seed,
+        loss=loss,
+        teacher=teacher,
+        notes=notes,
     )
     is_first = this_process().is_first
     with open_folder_together(run_dir, run) as (folder, run):
@@ -168,7 +190,8 @@ def train(
                 validate_every=recipe.validate_every,
                 stop_on_full_disk=stop_on_full_disk,
             )
-            _fit(model, train, val, recipe, folder, saves, callbacks)
+            with taught(model, teacher, recipe.distillation, recipe.temperature):
+                _fit(model, train, val, recipe, folder, saves, callbacks)
             if is_first:
                 write_run(folder, {**run, "result": result_of(folder, saves.position.seconds)})
                 saves.path.unlink(missing_ok=True)

@@ -16,8 +16,8 @@ from keras_hrnet.training.run import RUN_FILE, Run, read_file, write_run
 DEFAULT_FOLDER = "runs"
 # What must be the same for a training to be resumed in a folder that was named; weights are those of the last save, and
 # several devices validate larger batches than one.
-SAME = ("settings", "loss", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
-MAY_DIFFER = ("network.name", "network.first_weights", "val.batches", "val.batch_size")
+SAME = ("settings", "loss", "teacher", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
+MAY_DIFFER = ("network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size")
 
 
 @contextlib.contextmanager

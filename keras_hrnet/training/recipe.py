@@ -73,6 +73,8 @@ class Recipe:
             the average, before each validation; 0 keeps those of the latest steps, as several devices must.
         freeze_norm: whether batch normalisation keeps its statistics, scale and offset: for batches of one or two
             images.
+        distillation: with a teacher, factor of the `Distillation` that is added to the loss.
+        temperature: with a teacher, what the logits of both are divided by: see `Distillation`.
         patience: number of validations without a better one after which the training ends; None for no such end.
         validate_every: number of epochs from one validation to the next.
         crop_size: (height, width) of training images, in pixels.
@@ -113,6 +115,8 @@ class Recipe:
     ema: float | None = None
     norm_batches: int = 20
     freeze_norm: bool = False
+    distillation: float = 1.0
+    temperature: float = 1.0
     patience: int | None = None
     validate_every: int | None = 1
     crop_size: tuple[int, int] | None = (512, 1024)
@@ -134,7 +138,8 @@ class Recipe:
             value = getattr(self, name)
             require(value is None or value >= least, name, value, f"at least {least}")
         require(bool(self.epochs or self.updates), "epochs", self.epochs, "a number, unless `updates` has one")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number above 0")
+        for name in ("learning_rate", "distillation", "temperature"):
+            require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
         require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {OPTIMIZERS}")
         if self.nesterov and self.optimizer != "sgd":
             raise ValueError(

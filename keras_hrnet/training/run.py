@@ -42,6 +42,7 @@ def describe_run(
     chosen: dict[str, Any],
     seed: int,
     loss: keras.losses.Loss | None,
+    teacher: keras.Model | None,
     notes: dict[str, Any] | None,
 ) -> Run:
     """Returns all that a repetition needs.
@@ -56,6 +57,7 @@ def describe_run(
         chosen: settings that the data decided.
         seed: that of all random numbers.
         loss: what replaces the recipe's, or None.
+        teacher: the network that is learned from, or None.
         notes: of the caller, on how network and data were made: what JSON holds, or None.
     """
     return {
@@ -64,6 +66,7 @@ def describe_run(
         "given": sorted(given),
         "chosen": chosen,
         "loss": None if loss is None else keras.losses.serialize(loss),
+        **({} if teacher is None else {"teacher": {"name": teacher.name, "weights": weights_hash(teacher)}}),
         "seed": seed,
         "network": {
             "name": model.name,

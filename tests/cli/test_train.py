@@ -73,6 +73,11 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
     assert (train.fingerprint, val.fingerprint) == (noted["train"]["fingerprint"], noted["val"]["fingerprint"])
     assert (given["recipe"], given["seed"], given["notes"]) == (noted["settings"], 5, noted["notes"])
 
+    teacher = tmp_path / "a" / "best.keras"
+    run(*own, "--network", "Tiny", "--recipe", "fine_tuning", *chosen, "--teacher", teacher)
+    assert weights_hash(given["teacher"]) == weights_hash(keras.models.load_model(teacher))
+    assert given["notes"] == {**noted["notes"], "teacher": str(teacher)}
+
     Image.fromarray(np.zeros((40, 40), "uint8")).save(tmp_path / "val masks" / "0.png")
     changed = run("--repeat", tmp_path / "a" / "run.json", "--run-dir", tmp_path / "c")
     assert "The val data are not the files of the run to repeat" in str(changed.exception)

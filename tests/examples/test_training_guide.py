@@ -27,6 +27,7 @@ SMALLER = {
     'RECIPES["cityscapes_ocr"]': 'dataclasses.replace(RECIPES["cityscapes_ocr"], batch_size=2, crop_size=(64, 64))',
     'RECIPES["from_scratch"]': 'dataclasses.replace(RECIPES["from_scratch"], updates=1, repeats=1)',
     "HRNetW48(": "HRNet(TINY, ",
+    "HRNetW18Small(": "HRNet(TINY, ",
     "HRNetW18SmallV2(": "HRNet(TINY, ",
     "epochs=484": "epochs=1",
 }

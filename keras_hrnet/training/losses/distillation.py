@@ -1,0 +1,63 @@
+"""How far the probabilities of a network are from those of its teacher, pixel by pixel."""
+
+from typing import Any
+
+import keras
+
+from keras_hrnet.data_sets.classes import IGNORE_LABEL
+from keras_hrnet.distributed.replicas import mean_over_replicas
+from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class Distillation(SegmentationLoss):
+    """The mean divergence KL(teacher ‖ student) over the pixels, with the logits of both divided by a temperature.
+
+    The mean is multiplied by the square of the temperature, so that its gradient keeps its size. Ignored pixels do not
+    count. The teacher's logits have no gradient.
+
+    Args:
+        temperature: what the logits are divided by, above 0; more than 1 softens the probabilities.
+        ignore_label, data_format, name: see `SegmentationLoss`.
+
+    Call arguments:
+        y_true: see `SegmentationLoss`.
+        y_pred: float `(batch, height, width, 2 * classes)`, or channels first: the student's logits, and after them the
+            teacher's.
+
+    Raises:
+        ValueError: if the temperature is not above 0; and see `SegmentationLoss`.
+
+    Reference: Hinton et al., Distilling the Knowledge in a Neural Network, section 2; pixel-wise as in Liu et al.,
+    Structured Knowledge Distillation for Semantic Segmentation, section 3.2.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 1.0,
+        ignore_label: int = IGNORE_LABEL,
+        data_format: str | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(ignore_label, data_format, name)
+        if not temperature > 0:
+            raise ValueError(
+                f"`Distillation` received temperature={temperature}. Expected a number above 0. Pass 1 for the "
+                "probabilities as they are."
+            )
+        self.temperature = float(temperature)
+
+    def of_pixels(
+        self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        ops = keras.ops
+        student, teacher = ops.split(logits / self.temperature, 2, axis=-1)
+        known = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
+        divergence = ops.sum(ops.exp(known) * (known - ops.log_softmax(student, axis=-1)), axis=-1)
+        weights = ops.cast(counts, "float32")
+        # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+        mean = ops.divide_no_nan(mean_over_pixels(weights * divergence), mean_over_replicas(mean_over_pixels(weights)))
+        return self.temperature**2 * mean
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "temperature": self.temperature}

@@ -1,0 +1,95 @@
+"""A teacher: a trained network whose probabilities another one learns beside the labels."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_hrnet.models import classes_of, optimize_for_inference
+from keras_hrnet.models.interface import check_model, data_format, gives_labels, num_channels, num_classes
+from keras_hrnet.training.losses.distillation import Distillation
+
+
+def check_teacher(teacher: Any, student: keras.Model) -> None:
+    """Refuses what cannot teach a network.
+
+    Raises:
+        TypeError: if it is not a Keras model.
+        ValueError: if it gives labels, or has other classes or images than the student.
+    """
+    if not isinstance(teacher, keras.Model):
+        raise TypeError(
+            f"Received a teacher of type {type(teacher).__name__}. Expected a trained keras.Model. Load the file of "
+            "one with keras.models.load_model."
+        )
+    check_model(teacher)
+    if gives_labels(teacher):
+        raise ValueError(
+            f"Received the teacher {teacher.name!r}, which gives labels. Expected logits, as its probabilities are "
+            "what is learned. Pass the network that they were made of."
+        )
+    for what, of in (("classes", num_classes), ("channels", num_channels)):
+        if of(teacher) != of(student):
+            raise ValueError(
+                f"Received the teacher {teacher.name!r} of {of(teacher)} {what} for the network {student.name!r} of "
+                f"{of(student)}. Expected the same number. Train a teacher on the same data."
+            )
+    ours, theirs = classes_of(student), classes_of(teacher)
+    difference = theirs.first_difference(ours)
+    if ours.are_named and theirs.are_named and difference:
+        i, known, wanted = difference
+        raise ValueError(
+            f"Received the teacher {teacher.name!r}, whose class {i} is {known!r}, for the network {student.name!r}, "
+            f"whose class {i} is {wanted!r}. Expected the same classes in the same order. Train a teacher on the same "
+            "data."
+        )
+
+
+@contextlib.contextmanager
+def taught(student: keras.Model, teacher: keras.Model | None, weight: float, temperature: float) -> Iterator[None]:
+    """Adds what a teacher says to the loss of a network's training steps, until it is left.
+
+    The network's own loss, metrics, validation and files stay as they are; the teacher is in none of its files.
+
+    Args:
+        student: the network, before it is compiled.
+        teacher: a network for which `check_teacher` raises nothing; None adds nothing.
+        weight: factor of the `Distillation`.
+        temperature: of the `Distillation`.
+    """
+    if teacher is None:
+        yield
+        return
+    loss = Distillation(temperature, classes_of(student).ignore_label, data_format(student))
+    # A copy, which is faster and which no step trains.
+    frozen = optimize_for_inference(teacher)
+    frozen.trainable = False
+    layouts = [data_format(model) for model in (student, frozen)]
+    axis = -1 if layouts[0] == "channels_last" else 1
+    plain = student.compute_loss
+
+    def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        total = plain(x, y, y_pred, sample_weight, training)
+        if not training:
+            return total
+        logits = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
+        known = _turned(frozen(_turned(x, *layouts), training=False), *reversed(layouts))
+        pair = keras.ops.concatenate([keras.ops.cast(logits, "float32"), keras.ops.cast(known, "float32")], axis)
+        return total + weight * loss(y, pair)
+
+    # Not a layer that the network tracks: its files would hold the teacher.
+    student.compute_loss = compute_loss
+    try:
+        yield
+    finally:
+        del student.compute_loss
+        # It was made with the teacher in it.
+        student.train_function = None
+
+
+def _turned(x, source, target):
+    """Moves the channels of images or maps from where one network has them to where another does."""
+    if source == target:
+        return x
+    return keras.ops.transpose(x, (0, 3, 1, 2) if target == "channels_first" else (0, 2, 3, 1))

@@ -1,0 +1,174 @@
+"""Training with a teacher: its loss, what it changes and what it leaves alone, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_hrnet
+from keras_hrnet.models.network import Network
+from keras_hrnet.training import CrossEntropy, Distillation
+from keras_hrnet.training.teaching import taught
+
+SIZE = (8, 12)
+SETTINGS = {"epochs": 2, "batch_size": 2, "crop_size": SIZE, "class_weights": None, "learning_rate": 0.1}
+
+
+def network(seed=0, num_classes=3, data_format="channels_last", name="student"):
+    keras.utils.set_random_seed(seed)
+    is_last = data_format == "channels_last"
+    image = keras.Input((None, None, 3) if is_last else (3, None, None))
+    x = keras.layers.Rescaling(1 / 255)(image if is_last else keras.layers.Permute((2, 3, 1))(image))
+    x = keras.layers.Conv2D(num_classes, 3, padding="same", name="last", data_format="channels_last")(x)
+    return Network(image, x if is_last else keras.layers.Permute((3, 1, 2))(x), name=name)
+
+
+def batches(labels=None):
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (2, 2, *SIZE, 3), dtype=np.uint8)
+    labels = draw.integers(0, 3, (2, 2, *SIZE), dtype=np.uint8) if labels is None else labels
+    return Batches(images, labels)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, images, labels):
+        super().__init__()
+        self.images, self.labels = images, labels
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        return self.images[i], self.labels[i]
+
+
+def divergence(teacher, student, temperature):
+    known, learned = (np.exp(x / temperature) for x in (teacher, student))
+    known, learned = (x / x.sum(-1, keepdims=True) for x in (known, learned))
+    return temperature**2 * np.sum(known * np.log(known / learned), axis=-1)
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_the_loss_is_the_mean_divergence_over_pixels_that_count(temperature, data_format):
+    draw = np.random.default_rng(0)
+    student, teacher = draw.normal(size=(2, 1, 4, 5, 3)).astype("float32")
+    labels = draw.integers(0, 3, (1, 4, 5)).astype("uint8")
+    labels[0, 0] = 255
+    expected = divergence(teacher, student, temperature)[0, 1:].mean()
+    pair = np.concatenate([student, teacher], -1)
+    pair = pair if data_format == "channels_last" else np.moveaxis(pair, -1, 1)
+    actual = float(Distillation(temperature, data_format=data_format)(labels, pair))
+    assert actual == pytest.approx(expected, rel=2e-6)
+    assert float(Distillation(temperature, data_format=data_format)(np.full_like(labels, 255), pair)) == 0
+    copy = keras.losses.deserialize(keras.losses.serialize(Distillation(temperature, data_format=data_format)))
+    assert float(copy(labels, pair)) == actual
+
+
+@pytest.mark.parametrize("teacher_format", ["channels_last", "channels_first"])
+def test_a_step_adds_the_teachers_loss_and_leaves_validation_and_the_network_alone(teacher_format):
+    model, teacher = network(1), network(2, data_format=teacher_format, name="teacher")
+    images, labels = batches()[0]
+    logits = keras.ops.convert_to_numpy(model(images))
+    turned = images if teacher_format == "channels_last" else np.moveaxis(images, -1, 1)
+    known = keras.ops.convert_to_numpy(teacher(turned))
+    known = known if teacher_format == "channels_last" else np.moveaxis(known, 1, -1)
+    added = 0.5 * divergence(known, logits, 2.0).mean()
+    weights, teachers = model.get_weights(), teacher.get_weights()
+    model.compile(keras.optimizers.SGD(0.1), CrossEntropy())
+    alone = model.train_on_batch(images, labels)
+    model.set_weights(weights)
+    with taught(model, teacher, 0.5, 2.0):
+        model.train_function = None
+        assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone) + added, rel=1e-5)
+        model.set_weights(weights)
+        assert float(model.test_on_batch(images, labels)) == pytest.approx(float(alone), rel=1e-5)
+    assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone), rel=1e-5)
+    for before, after in zip(teachers, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert len(model.weights) == len(weights) == 2
+
+
+def test_a_network_learns_its_teacher_where_the_labels_say_nothing_else(tmp_path):
+    model, teacher = network(1), network(2, name="teacher")
+    images = batches().images
+    labels = np.stack([np.argmax(teacher.predict_on_batch(x), -1) for x in images]).astype("uint8")
+    data = Batches(images, labels)
+
+    def distance():
+        pairs = [(teacher.predict_on_batch(x), model.predict_on_batch(x)) for x in images]
+        return np.mean([divergence(known, learned, 1.0).mean() for known, learned in pairs])
+
+    before = distance()
+    settings = {**SETTINGS, "epochs": 20, "distillation": 10.0, "weight_decay": 0.0}
+    keras_hrnet.train(model, data, data, teacher=teacher, run_dir=tmp_path, **settings)
+    assert distance() < 0.1 * before
+    run = keras_hrnet.training.read_run(tmp_path)
+    assert (run["teacher"]["name"], len(run["teacher"]["weights"])) == ("teacher", 64)
+    assert run["settings"].distillation == 10.0
+    saved = keras.models.load_model(tmp_path / "best.keras")
+    assert len(saved.weights) == 2
+
+
+def test_a_run_resumes_with_its_teacher_alone(tmp_path):
+    data = batches()
+    settings = {**SETTINGS, "save_minutes": 0}
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    def train(folder, teacher, **options):
+        model = network(1)
+        keras_hrnet.train(model, data, data, teacher=teacher, run_dir=folder, **settings, **options)
+        return model.get_weights()
+
+    expected = train(tmp_path / "whole", network(2))
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", network(2), callbacks=[Stop()])
+    for other in (None, network(3)):
+        with pytest.raises(ValueError, match="which holds a training already, of teacher"):
+            train(tmp_path / "stopped", other)
+    for one, same in zip(train(tmp_path / "stopped", network(2)), expected, strict=True):
+        np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path):
+    variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+    model = keras_hrnet.HRNet(variant, 3, head="ocr", ocr_channels=(8, 4))
+    teacher = keras_hrnet.HRNet(variant, 3, name="teacher")
+    draw = np.random.default_rng(0)
+    data = Batches(
+        draw.integers(0, 256, (1, 2, 32, 48, 3), dtype=np.uint8), draw.integers(0, 3, (1, 2, 32, 48), dtype=np.uint8)
+    )
+    before = model.get_weights()
+    settings = {**SETTINGS, "epochs": 1, "crop_size": (32, 48), "temperature": 2.0}
+    keras_hrnet.train(model, data, data, teacher=teacher, run_dir=tmp_path, **settings)
+    assert all((one != other).any() for one, other in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("teacher", "settings", "message"),
+    [
+        (lambda: network(num_classes=4, name="teacher"), {}, "the teacher 'teacher' of 4 classes .* of 3"),
+        (lambda: keras_hrnet.models.network.labels_model(network()), {}, "which gives labels. Expected logits"),
+        (lambda: None, {"temperature": 4.0}, "Received temperature=4.0 without a teacher"),
+        (network, {"distillation": 0.0}, "distillation=0.0"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_refused(teacher, settings, message, tmp_path):
+    data = batches()
+    settings = {**SETTINGS, **settings}
+    with pytest.raises(ValueError, match=message):
+        keras_hrnet.train(network(), data, data, teacher=teacher(), run_dir=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.once
+def test_a_teacher_of_other_names_and_what_is_no_network_are_refused(tmp_path):
+    data, model, teacher = batches(), network(), network(name="teacher")
+    model.classes, teacher.classes = ("sky", "road", "car"), ("sky", "car", "road")
+    with pytest.raises(ValueError, match="whose class 1 is 'car', for the network 'student', whose class 1 is 'road'"):
+        keras_hrnet.train(model, data, data, teacher=teacher, run_dir=tmp_path, **SETTINGS)
+    with pytest.raises(TypeError, match=r"a teacher of type str\. Expected a trained keras.Model"):
+        keras_hrnet.train(model, data, data, teacher="w48.keras", run_dir=tmp_path, **SETTINGS)
