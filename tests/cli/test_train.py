@@ -140,7 +140,16 @@ def test_a_network_that_is_not_there_is_refused_before_any_file_is_read(run):
 
 
 def test_a_run_of_python_code_is_not_repeated_by_the_command(run, own, tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"settings": {"source": "x"}, "notes": None}))
+    of_python = {
+        "recipe": "own",
+        "settings": {"source": "x"},
+        "seed": 0,
+        "network": {},
+        "train": {},
+        "val": {},
+        "notes": None,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(of_python))
     assert "started from Python" in str(run("--repeat", tmp_path).exception)
 
 
