@@ -11,6 +11,7 @@ from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
 from keras_hrnet.cli.submission import check_submission, write_submission
 from keras_hrnet.evaluation.photos import find_photos
 from keras_hrnet.evaluation.pictures import write_png
@@ -57,6 +58,11 @@ def predict(
     average: protocol.Average = "official",
     hierarchical_scales: protocol.HierarchicalScales = None,
     batch_size: Annotated[int, typer.Option(help="Number of photos of one size in a batch.", min=1)] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Segment one of several parts of the photos, such as 1/4, in each of several processes."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out photos whose results have been written.")] = False,
     submission: Annotated[
         pathlib.Path | None,
         typer.Option(help="Write the label ids of a Cityscapes split as a zip for the test server."),
@@ -67,7 +73,9 @@ def predict(
     """Segment photos, and write pictures of their classes in the size of each photo."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
-    options = protocol.read_options(scales, flip, tile, overlap, average)
+    options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
+    if submission is not None and (shard is not None or resume):
+        raise ValueError("Received --submission with --shard or --resume. Expected a whole split. Leave these out.")
     if submission is not None:
         images = check_submission(submission, photos, split, partial)
         network = protocol.open_network(model, hierarchical_scales, classes)
@@ -75,6 +83,12 @@ def predict(
         write_submission(submission, segmenter, images, batch_size)
         return
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
+    found, targets = len(targets), in_shard(targets, [path for path in photos if path.is_dir()], part)
+    if resume:
+        targets = without_written(targets)
+    if not targets:
+        Console(highlight=False).print(f"None of {found} photos is left to segment.")
+        return
     network, output_name = protocol.open_network(model, hierarchical_scales, classes), show.replace("-", "_")
     check_output(network, output_name, legend)
     finds_labels = len(targets) > 1 and show != "probabilities"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import re
 import shutil
 import zipfile
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import keras_hrnet
+from keras_hrnet.cli.shards import in_shard
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets import cityscapes as labels
@@ -122,6 +124,38 @@ def test_a_folder_becomes_a_folder_beside_it_with_the_same_tree(invoke, saved_sm
 
 
 @pytest.mark.once
+def test_shards_are_disjoint_and_complete_and_the_photos_left_out_are_resumed(invoke, saved_small_network, album):
+    options, output, written = ("--show", "labels", "--output", album.with_name("out")), album.with_name("out"), []
+    for shard in ("1/2", "2/2"):
+        result = invoke("predict", saved_small_network, album, *options, "--shard", shard)
+        assert result.exit_code == 0, result.output
+        written.append(len(list(output.rglob("*.png"))))
+    assert written == [written[0], 3]
+    assert 0 < written[0] < 3
+    whole, target = (album / "a.png").read_bytes(), output / "a.png.png"
+    target.write_bytes(b"written before")
+    (output / "summer" / "b.png.png").unlink()
+    assert "Wrote" in invoke("predict", saved_small_network, album, *options, "--resume").output
+    assert target.read_bytes() == b"written before"
+    assert (output / "summer" / "b.png.png").is_file()
+    assert (album / "a.png").read_bytes() == whole
+    assert "None of 3 photos is left" in invoke("predict", saved_small_network, album, *options, "--resume").output
+
+
+@pytest.mark.once
+def test_a_shard_does_not_depend_on_other_photos_or_on_where_the_folder_is(tmp_path):
+    photos = [tmp_path / f"{i}.jpg" for i in range(100)]
+    targets = {photo: photo.with_suffix(".png") for photo in photos}
+    shards = [in_shard(targets, [tmp_path], (i, 3)) for i in (1, 2, 3)]
+    assert sorted(path for shard in shards for path in shard) == sorted(photos)
+    assert min(map(len, shards)) > 20
+    half = dict(list(targets.items())[::2])
+    assert set(in_shard(half, [tmp_path], (1, 3))) == set(shards[0]) & set(half)
+    moved = {pathlib.Path("/elsewhere") / photo.name: target for photo, target in targets.items()}
+    assert list(in_shard(moved, [pathlib.Path("/elsewhere")], (1, 3)).values()) == list(shards[0].values())
+
+
+@pytest.mark.once
 def test_a_damaged_photo_stops_no_other_and_is_named(invoke, saved_small_network, album):
     (album / "a.jpg").write_bytes(b"no photo")
     output = album.parent / "out"
@@ -214,6 +248,9 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         ((".", "--submission", "out.tar"), "Expected a name that ends in .zip"),
         ((".", "photo.png", "--submission", "out.zip"), "Received 2 paths with --submission"),
         ((".", "--submission", "nowhere/out.zip"), "Expected its folder to exist"),
+        ((".", "--submission", "out.zip", "--resume"), "Expected a whole split"),
+        (("photo.png", "--shard", "0/2"), "Received --shard '0/2'. Expected I/N, from 1/N to N/N"),
+        (("photo.png", "--shard", "3/2"), "Received --shard '3/2'"),
         ((".", "--submission", "out.zip", "--split", "all"), "Received the split 'all'"),
     ],
 )

@@ -1,0 +1,123 @@
+"""How much longer the segmentation of a folder takes than the optimized network alone, and how much memory it holds.
+
+Command:  python examples/benchmarks/folders.py --network HRNetW18SmallV2 --size 512 1024 --photos 100 --cores 1 2
+Hardware: a CPU with Linux; the network alone and the folder alternate in one process, so that load concerns both.
+Result:   see examples/evaluation.md.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+NUM_DRAWN = 8
+NUM_ROUNDS = 3
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the segmentation of a folder beside its network.")
+    parser.add_argument("--network", default="HRNetW18SmallV2")
+    parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--photos", type=int, default=100, help="in the folder")
+    parser.add_argument("--show", default="overlay", help="what to write")
+    parser.add_argument("--cores", type=int, nargs="+", default=(1, 2))
+    parser.add_argument("--backends", nargs="+", default=("tensorflow", "torch", "jax"))
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measure(options, pathlib.Path(options.only))))
+        return
+    size = "x".join(map(str, options.size))
+    print(f"{options.network}, {options.show} of {options.photos} photos of {size}\n")
+    print("| backend | cores | photos a second | folder / network: seconds | CPU seconds | memory in MiB |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        draw(pathlib.Path(folder), options)
+        for backend in options.backends:
+            for cores in options.cores:
+                result = in_process(folder, backend, cores)
+                memory = ", ".join(f"{each:.0f}" for each in result["memory"])
+                print(
+                    f"| {backend} | {cores} | {result['per_second']:.2f} | {result['ratio']:.2f} | "
+                    f"{result['cpu_ratio']:.2f} | {memory} |",
+                    flush=True,
+                )
+
+
+def draw(folder, options):
+    """Draws streets, and fills a folder with as many links to them as there are to be photos."""
+    from keras_hrnet.data import synthesize
+
+    root = synthesize(folder / "streets", num_train=0, num_val=NUM_DRAWN, num_test=0, size=tuple(options.size)).root
+    streets = sorted(root.rglob("*_leftImg8bit.png"))
+    (folder / "photos").mkdir()
+    for i in range(options.photos):
+        os.link(streets[i % len(streets)], folder / "photos" / f"{i:06}.png")
+
+
+def in_process(folder, backend, cores):
+    """Measures on so many cores in a process of its own."""
+    processors = ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": str(cores)}
+    command = ["taskset", "-c", processors, sys.executable, __file__, *sys.argv[1:], "--only", folder]
+    finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def measure(options, folder):
+    import numpy as np
+
+    import keras_hrnet
+    from keras_hrnet.cli.predict import write_result
+    from keras_hrnet.evaluation.photos import find_photos, read_image
+    from keras_hrnet.evaluation.prediction import predictions
+    from keras_hrnet.evaluation.segmenter import Segmenter
+
+    network = keras_hrnet.optimize_for_inference(getattr(keras_hrnet, options.network)(num_classes=19))
+    segmenter = Segmenter(network)
+    photos = find_photos(folder / "photos")
+    image = read_image(photos[0])[np.newaxis]
+
+    def alone(count):
+        for _ in range(count):
+            segmenter.labels(image)
+
+    def through(some):
+        def write(photo, result):
+            write_result(folder / "written" / f"{photo.stem}.png", result)
+
+        for _ in predictions(segmenter, some, output=options.show.replace("-", "_"), write=write):
+            pass
+
+    through(photos[:2])
+    memory, ratios, cpu_ratios, seconds = [resident()], [], [], []
+    share = len(photos) // NUM_ROUNDS
+    for i in range(NUM_ROUNDS):
+        network_alone = timed(lambda: alone(share))
+        whole = timed(lambda some=photos[i * share : (i + 1) * share]: through(some))
+        ratios.append(whole[0] / network_alone[0])
+        cpu_ratios.append(whole[1] / network_alone[1])
+        seconds.append(whole[0] / share)
+        memory.append(resident())
+    values = {"ratio": np.median(ratios), "cpu_ratio": np.median(cpu_ratios), "per_second": 1 / np.median(seconds)}
+    return {**{name: float(value) for name, value in values.items()}, "memory": memory}
+
+
+def timed(function):
+    start, cpu = time.perf_counter(), time.process_time()
+    function()
+    return time.perf_counter() - start, time.process_time() - cpu
+
+
+def resident():
+    """Returns the memory that the process holds, in MiB."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()

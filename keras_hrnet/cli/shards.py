@@ -1,0 +1,52 @@
+"""Which of many photos a process segments: its shard of them, without those whose results have been written."""
+
+import pathlib
+import re
+import zlib
+from collections.abc import Sequence
+
+Targets = dict[pathlib.Path, pathlib.Path]
+"""The file for the result of each photo."""
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Parses "I/N", the I-th of N shards; None is the only one.
+
+    Returns:
+        The number of the shard, from 1, and the number of shards.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if text is None:
+        return 1, 1
+    found = re.fullmatch(r"(\d+)/(\d+)", text, re.ASCII)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError(f"Received --shard {text!r}. Expected I/N, from 1/N to N/N. Pass 1/4 for the first of four.")
+    return int(found[1]), int(found[2])
+
+
+def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int, int]) -> Targets:
+    """Returns the photos of one shard.
+
+    A checksum of its name decides where a photo belongs, so that shards are disjoint and complete even if photos are
+    added between their starts, and wherever a machine has mounted the folder.
+
+    Args:
+        targets: all photos.
+        folders: those that the photos were found in; a photo's name begins below them.
+        shard: as `parse_shard` returns it.
+    """
+    number, count = shard
+    return {photo: target for photo, target in targets.items() if _checksum(photo, folders) % count == number - 1}
+
+
+def without_written(targets: Targets) -> Targets:
+    """Returns the photos whose results have not been written; what has been written is whole."""
+    return {photo: target for photo, target in targets.items() if not target.exists()}
+
+
+def _checksum(photo, folders):
+    name = next((photo.relative_to(folder) for folder in folders if photo.is_relative_to(folder)), photo.name)
+    # Names need not be text.
+    return zlib.crc32(pathlib.PurePath(name).as_posix().encode(errors="surrogateescape"))
