@@ -13,7 +13,9 @@ PACKAGE = pathlib.Path(keras_hrnet.__file__).parent
 
 # What each folder or file may import, beside the standard library, keras, numpy and itself.
 ARROWS = {
+    "__main__": {"cli"},
     "__init__": {"checkpoints", "evaluation", "heads", "layers", "models", "training", "version"},
+    "architecture": set(),
     "array_files": {"zip_files"},
     "backends": set(),
     "checkpoints": {"data_sets", "families", "heads", "mistaken", "printable", "replacing", "suggestion", "zip_files"},
@@ -36,6 +38,7 @@ ARROWS = {
         "training",
         "version",
     },
+    "command": {"cli"},
     "data": {
         "array_files",
         "backends",
@@ -46,9 +49,18 @@ ARROWS = {
         "streets",
         "suggestion",
     },
-    "data_sets": {"printable"},
+    "data_sets": {"printable", "suggestion"},
     "distributed": {"backends"},
-    "evaluation": {"data_sets", "distributed", "layers", "models", "picture_files", "printable", "replacing"},
+    "evaluation": {
+        "architecture",
+        "data_sets",
+        "distributed",
+        "layers",
+        "models",
+        "picture_files",
+        "printable",
+        "replacing",
+    },
     "export": {
         "backends",
         "checkpoints",
@@ -60,12 +72,13 @@ ARROWS = {
         "replacing",
         "version",
     },
-    "families": {"layers"},
-    "heads": {"families", "layers", "suggestion"},
+    "families": {"architecture", "layers"},
+    "heads": {"architecture", "families", "layers", "suggestion"},
     "hub": {"checkpoints", "data_sets", "families", "heads", "layers", "models"},
-    "layers": {"distributed"},
+    "layers": {"architecture", "distributed"},
     "mistaken": set(),
     "models": {
+        "architecture",
         "backends",
         "checkpoints",
         "data_sets",

@@ -1,4 +1,8 @@
-"""The command `keras-hrnet`, which puts data, models, training and export together."""
+"""The command `keras-hrnet`, which puts data, models, training and export together.
+
+Its files import at once only what `--help` needs: what brings Keras or NumPy with it is imported inside functions,
+after `start`. `tests/cli/test_start.py` verifies that.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ import traceback
 import rich.text
 import typer
 
-import keras_hrnet
 from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, serve, train
 from keras_hrnet.cli.console import Console
+from keras_hrnet.cli.start import CHATTER, Chatter
+from keras_hrnet.version import __version__
 
 app = typer.Typer(
     help="HRNet for Keras 3: segment streets, from training to the phone.",
@@ -34,19 +39,30 @@ app.add_typer(data.data_app, name="data")
 @app.callback(invoke_without_command=True)
 def _options(version: bool = typer.Option(False, "--version", help="Print the version and exit.")):
     if version:
-        typer.echo(keras_hrnet.__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 
 def main() -> None:
     """Runs the command; errors that the user can correct are printed without a traceback."""
+    chatter = Chatter()
+    held_back = CHATTER.set(chatter)
     try:
-        app()
+        app(prog_name="keras-hrnet")
     except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_raised_here(error):
+        can_be_corrected = not isinstance(error, RuntimeError) or _is_raised_here(error)
+        chatter.stop(failed=isinstance(error, ImportError) or not can_be_corrected)
+        if not can_be_corrected:
             raise
         Console(stderr=True).print(rich.text.Text("Error:", "bold red"), str(error), soft_wrap=True)
         sys.exit(1)
+    except BaseException as error:
+        chatter.stop(failed=not isinstance(error, SystemExit | KeyboardInterrupt))
+        raise
+    else:
+        chatter.stop(failed=False)
+    finally:
+        CHATTER.reset(held_back)
 
 
 def _is_raised_here(error):

@@ -4,7 +4,6 @@ import json
 import pathlib
 from typing import Annotated
 
-import numpy as np
 import rich.box
 import rich.table
 import typer
@@ -16,14 +15,8 @@ from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.cli.protocol import load_network
-from keras_hrnet.data import cityscapes
-from keras_hrnet.data.cityscapes import open_split
-from keras_hrnet.data.throughput import decoding_alone, throughputs
-from keras_hrnet.export.benchmark import benchmark_files
-from keras_hrnet.export.formats import find_metadata
-from keras_hrnet.export.metadata import described
-from keras_hrnet.models.network import own_classes
+from keras_hrnet.cli.protocol import load_network, require_network
+from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
 
 
@@ -99,7 +92,13 @@ def files(
             f"Received --images {images}. Expected a folder of images; --num-images is the number of images to use. "
             f"Pass --num-images {images}."
         )
-    image_size = parse_size(size) if size else _size_of(paths[0])
+    image_size = parse_size(size) if size else None
+    for path in paths:
+        require_network(path)
+    start()
+    from keras_hrnet.export.benchmark import benchmark_files
+
+    image_size = image_size or _size_of(paths[0])
     pixels = labels = None
     if root is not None or images is not None:
         options = DataOptions(
@@ -125,12 +124,19 @@ def files(
 
 def _size_of(path):
     """Returns the size that a file was exported for, or that of the published measurements if it takes any size."""
+    from keras_hrnet.export.formats import find_metadata
+    from keras_hrnet.export.metadata import described
+
     known = None if path.suffix == ".keras" else described(find_metadata(path), path)
     return SIZE if known is None or None in known.size else known.size
 
 
 def _classes_of(paths):
     """Returns the classes of the first file that has any; None if no file has."""
+    from keras_hrnet.export.formats import find_metadata
+    from keras_hrnet.export.metadata import described
+    from keras_hrnet.models.network import own_classes
+
     for path in paths:
         if path.suffix == ".keras":
             classes = own_classes(load_network(path))
@@ -144,6 +150,8 @@ def _classes_of(paths):
 
 def _validation_images(described, size, num_images):
     """Returns the centres of validation images, in the size that the files take."""
+    import numpy as np
+
     images, labels = [], []
     dataset = described.dataset("val", augment=False, batch_size=1)
     for image, label in dataset.take(num_images).as_numpy_iterator():
@@ -218,6 +226,11 @@ def data(
     """
     require_folder_of("--json", json_file)
     arguments = {"batch_size": batch_size, "crop_size": parse_size(crop_size), "verify": False}
+    start()
+    from keras_hrnet.data import cityscapes
+    from keras_hrnet.data.cityscapes import open_split
+    from keras_hrnet.data.throughput import decoding_alone, throughputs
+
     pipelines = {ALONE: decoding_alone(open_split(root, split, verify=False))}
     pipelines["training"] = cityscapes(root, split, augment=True, **arguments)
     if records:

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.protocol import ClassNames, name_classes
-from keras_hrnet.models import HRNet
+from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
 
 
@@ -42,6 +41,11 @@ def convert(
             f"Received --classes {classes} and --skip-head. Expected one of them, as a backbone has no classes. Leave "
             "one out."
         )
+    named = None if classes is None else parse_classes(classes)
+    start()
+    from keras_hrnet.checkpoints import describe_checkpoint, load_checkpoint
+    from keras_hrnet.models import HRNet
+
     network = describe_checkpoint(checkpoint)
     options = dict(network.options)
     if skip_head:
@@ -53,8 +57,8 @@ def convert(
 
     model = HRNet(network.variant, **options)
     report = load_checkpoint(model, checkpoint, averaged=averaged)
-    if classes is not None:
-        name_classes(model, parse_classes(classes))
+    if named is not None:
+        name_classes(model, named)
     with replacing(output) as part:
         model.save(part)
     console = Console(soft_wrap=True, highlight=False)

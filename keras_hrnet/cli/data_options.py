@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import keras_hrnet.data
-from keras_hrnet.data.label_coding import LabelCoding, coding_of, coding_of_data_set
-from keras_hrnet.data.records.layout import is_packed
 from keras_hrnet.data_sets import DATA_SETS, Classes, DataSet
-from keras_hrnet.models.network import standardize_classes
+from keras_hrnet.data_sets.published import standardize_classes
 from keras_hrnet.suggestion import suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from keras_hrnet.data.label_coding import LabelCoding
 
 DEFAULT_DATA_SET = "cityscapes"
 
@@ -125,8 +124,10 @@ class DataOptions:
         return DATA_SETS[self.data_set or DEFAULT_DATA_SET]
 
     @property
-    def coding(self) -> LabelCoding | None:
+    def coding(self) -> "LabelCoding | None":
         """How the masks store the classes; None if the options do not say so."""
+        from keras_hrnet.data.label_coding import coding_of, coding_of_data_set
+
         if self.data is not None:
             return coding_of_data_set(self.row)
         if self.classes is None:
@@ -140,6 +141,8 @@ class DataOptions:
             split: of your own images, "val" is --val-images or the part of --val-share; without both, all images.
             **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
         """
+        import keras_hrnet.data
+
         if self.data is not None:
             return getattr(keras_hrnet.data, self.row.name)(self.data, split, **arguments)
         return keras_hrnet.data.folders(
@@ -157,7 +160,11 @@ class DataOptions:
 
     def _check_masks(self, images, masks):
         folder, mask_folder = getattr(self, images), getattr(self, masks)
-        if (folder is None) != (mask_folder is None) and not (folder is not None and is_packed(folder)):
+        if (folder is None) == (mask_folder is None):
+            return
+        from keras_hrnet.data.records.layout import is_packed
+
+        if folder is None or not is_packed(folder):
             raise ValueError(
                 f"Received {_option(images)} {folder} and {_option(masks)} {mask_folder}. Expected both, unless the "
                 "images were packed by `data pack`, which includes their masks. Pass the other too."
@@ -184,6 +191,8 @@ def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
     if not isinstance(classes, str):
         return standardize_classes(classes)
     if classes.strip().isdecimal():
+        from keras_hrnet.data.label_coding import coding_of
+
         return coding_of(int(classes)).classes
     return standardize_classes(classes if classes in DATA_SETS else [name.strip() for name in classes.split(",")])
 

@@ -1,27 +1,26 @@
 """`keras-hrnet demo`: from nothing to a segmented street and a file for the phone, in one command."""
 
+from __future__ import annotations
+
 import pathlib
 import shlex
 from typing import TYPE_CHECKING, Annotated
 
-import keras
-import numpy as np
 import rich.table
 import rich.text
 import typer
 
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data import cityscapes, synthesize
+from keras_hrnet.cli.start import start
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, CLASS_NAMES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
-from keras_hrnet.evaluation import EvaluationReport, comparison, confusion_matrix, evaluate, predict, write_html
-from keras_hrnet.export import export_tflite, write_web_page
-from keras_hrnet.models import HRNetW18Small
-from keras_hrnet.training.callbacks import TrainingProgress
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
+
+    from keras_hrnet.evaluation import EvaluationReport
 
 # Chosen so that the whole demo takes less than five minutes on two CPU cores.
 IMAGE_SIZE = (256, 512)
@@ -38,6 +37,15 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the streets and of the weights.")] = 0,
 ) -> None:
     """Draw streets, train HRNetW18Small on them, score it, and export it for the phone."""
+    start()
+    import keras
+    import numpy as np
+
+    from keras_hrnet.data import cityscapes, synthesize
+    from keras_hrnet.evaluation import evaluate, write_html
+    from keras_hrnet.export import export_tflite
+    from keras_hrnet.models import HRNetW18Small
+
     console = Console()
     keras.utils.set_random_seed(seed)
     root = folder / "streets"
@@ -77,6 +85,8 @@ def demo(
 
 def write_page(folder: pathlib.Path, console: Console) -> None:
     """Writes the page that segments photos in a browser, or tells how to get what it needs."""
+    from keras_hrnet.export import write_web_page
+
     try:
         write_web_page(folder / "w18_small.tflite", folder / "web")
     except (OSError, ValueError) as error:
@@ -87,8 +97,12 @@ def write_page(folder: pathlib.Path, console: Console) -> None:
         console.print(command, soft_wrap=True, highlight=False)
 
 
-def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
+def fit(model: keras.Model, train: tf.data.Dataset, epochs: int) -> None:
     """Trains by AdamW with a one-cycle learning rate, for a few hundred steps from random weights."""
+    import keras
+
+    from keras_hrnet.training.callbacks import TrainingProgress
+
     steps = epochs * len(train)
     rate = keras.optimizers.schedules.CosineDecay(
         LEARNING_RATE / 10, steps - steps // 5, warmup_target=LEARNING_RATE, warmup_steps=steps // 5
@@ -101,8 +115,13 @@ def fit(model: keras.Model, train: "tf.data.Dataset", epochs: int) -> None:
     model.fit(train, epochs=epochs, shuffle=False, verbose=0, callbacks=[progress])
 
 
-def baseline(root: pathlib.Path, val: "tf.data.Dataset") -> EvaluationReport:
+def baseline(root: pathlib.Path, val: tf.data.Dataset) -> EvaluationReport:
     """Scores a prediction without a network: the most frequent class of the training labels at each pixel."""
+    import numpy as np
+
+    from keras_hrnet.data import cityscapes
+    from keras_hrnet.evaluation import EvaluationReport, confusion_matrix
+
     counts = np.zeros((len(CLASS_NAMES), *IMAGE_SIZE), "int64")
     for _, label in cityscapes(root, "train", augment=False).as_numpy_iterator():
         for train_id in range(len(CLASS_NAMES)):
@@ -133,8 +152,10 @@ def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.tabl
     return table
 
 
-def write_picture(model: keras.Model, val: "tf.data.Dataset", path: pathlib.Path) -> None:
+def write_picture(model: keras.Model, val: tf.data.Dataset, path: pathlib.Path) -> None:
     """Writes three validation images beside their labels and predictions."""
+    from keras_hrnet.evaluation import comparison, predict
+
     samples = [(image[0], label[0]) for image, label in val.take(3).as_numpy_iterator()]
     images, labels = zip(*samples, strict=True)
     predictions = [predict(model, image) for image in images]

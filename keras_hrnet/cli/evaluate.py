@@ -1,23 +1,24 @@
 """`keras-hrnet evaluate`: scores a network on labelled images, or predictions like the Cityscapes evaluator."""
 
-import pathlib
-from typing import Annotated
+from __future__ import annotations
 
-import keras
+import pathlib
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from keras_hrnet.checkpoints import PublishedWeights, published_weights
 from keras_hrnet.cli import data_options, protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DEFAULT_DATA_SET, DataOptions
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.evaluation import CityscapesScores, score_predictions, write_html
-from keras_hrnet.evaluation import evaluate as evaluate_model
-from keras_hrnet.evaluation.official.files import find_pairs
-from keras_hrnet.evaluation.running import optimized_for
-from keras_hrnet.heads import head_of
-from keras_hrnet.models import classes_of
+from keras_hrnet.cli.start import start
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_hrnet.checkpoints import PublishedWeights
+    from keras_hrnet.evaluation import CityscapesScores
 
 
 def evaluate(
@@ -87,6 +88,14 @@ def evaluate(
                 f"Received --data {data}, --images {images} and --masks {masks}. Expected --data alone, or --images "
                 "and --masks. Pass either."
             )
+        options = protocol.read_options(scales, flip, tile, overlap, average)
+        protocol.require_network(model)
+        start()
+        from keras_hrnet.evaluation import evaluate as evaluate_model
+        from keras_hrnet.evaluation import write_html
+        from keras_hrnet.evaluation.running import optimized_for
+        from keras_hrnet.models import classes_of
+
         network = protocol.open_network(model, hierarchical_scales, classes)
         if images is not None:
             protocol.tell_missing_names(network, console)
@@ -101,7 +110,7 @@ def evaluate(
             report = evaluate_model(
                 optimized_for(network, batch_size * len(dataset)),
                 dataset,
-                **protocol.read_options(scales, flip, tile, overlap, average),
+                **options,
                 num_examples=examples if html is not None else 0,
                 on_batch=lambda num_images: advance(),
             )
@@ -124,6 +133,10 @@ def official_scores(
     workers: int | None,
 ) -> CityscapesScores:
     """Scores a folder of predictions with a progress bar: `score_predictions`."""
+    start()
+    from keras_hrnet.evaluation import score_predictions
+    from keras_hrnet.evaluation.official.files import find_pairs
+
     options = {"split": split, "instances": instances}
     num_pairs = len(find_pairs(predictions, ground_truth, **options))
     with progress_bar("Scoring", num_pairs, "images") as advance:
@@ -134,6 +147,9 @@ def official_scores(
 
 def published_scores(model: keras.Model) -> list[PublishedWeights]:
     """Lists the published weights of a network on Cityscapes that have a score."""
+    from keras_hrnet.checkpoints import published_weights
+    from keras_hrnet.heads import head_of
+
     head = head_of(model)
     return [
         row

@@ -4,26 +4,20 @@ import pathlib
 import shlex
 from typing import Annotated
 
-import numpy as np
-import PIL.Image
 import typer
 
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
-from keras_hrnet.cli.protocol import ClassNames, HierarchicalScales, load_network, tell_missing_names
-from keras_hrnet.evaluation.photos import find_photos, read_image
-from keras_hrnet.export import (
-    export_onnx,
-    export_openvino,
-    export_saved_model,
-    export_tflite,
-    export_web,
-    write_web_page,
+from keras_hrnet.cli.protocol import (
+    ClassNames,
+    HierarchicalScales,
+    load_network,
+    require_network,
+    tell_missing_names,
 )
-from keras_hrnet.models import classes_of, optimize_for_inference
-from keras_hrnet.models.interface import num_channels
+from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
 
 # The number of images from which `export_tflite` learns the ranges of values.
@@ -111,6 +105,10 @@ def export(
         classes=classes is not None,
     )
     if web and model.suffix == ".tflite":
+        require_network(model)
+        start()
+        from keras_hrnet.export import write_web_page
+
         _tell_page(write_web_page(model, output, runtime=runtime))
         return
     image_size = None if size is None else parse_size(size)
@@ -124,6 +122,11 @@ def export(
         raise ValueError(
             "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
         )
+    require_network(model)
+    start()
+    from keras_hrnet.export import export_onnx, export_openvino, export_saved_model, export_tflite, export_web
+    from keras_hrnet.models import classes_of, optimize_for_inference
+
     network = load_network(model, hierarchical_scales, classes)
     console = Console(soft_wrap=True, highlight=False)
     tell_missing_names(network, console)
@@ -188,6 +191,11 @@ def _images(network, described, photos, size):
         return described.dataset("train", batch_size=1, crop_size=size)
     if photos is None:
         return None
+    import numpy as np
+
+    from keras_hrnet.evaluation.photos import find_photos, read_image
+    from keras_hrnet.models.interface import num_channels
+
     channels = num_channels(network)
     paths = find_photos(photos, channels)[:NUM_PHOTOS]
     return np.stack([_fitted(read_image(path, channels), size) for path in paths])
@@ -195,6 +203,9 @@ def _images(network, described, photos, size):
 
 def _fitted(image, size):
     """Crops the centre of a photo, as large as its shape allows, and resizes it to (height, width)."""
+    import numpy as np
+    import PIL.Image
+
     scale = min(length / wanted for length, wanted in zip(image.shape, size, strict=False))
     height, width = (min(length, round(wanted * scale)) for length, wanted in zip(image.shape, size, strict=False))
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2

@@ -13,7 +13,7 @@ from keras_hrnet.checkpoints.published import PublishedWeights, published_weight
 from keras_hrnet.cli.console import Console
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
-from keras_hrnet.models import cost
+from keras_hrnet.models.cost import cost
 from keras_hrnet.suggestion import suggestion
 
 LEGEND = (

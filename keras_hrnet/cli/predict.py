@@ -1,10 +1,11 @@
 """`keras-hrnet predict`: segments photos, or writes a submission to the Cityscapes test server."""
 
+from __future__ import annotations
+
 import contextlib
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from keras_hrnet.cli import protocol
@@ -12,13 +13,13 @@ from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
-from keras_hrnet.cli.submission import check_submission, write_submission
-from keras_hrnet.evaluation.photos import find_photos
-from keras_hrnet.evaluation.pictures import write_png
-from keras_hrnet.evaluation.prediction import check_output, predictions
-from keras_hrnet.evaluation.running import optimized_for
-from keras_hrnet.evaluation.segmenter import Segmenter
+from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import is_out_of_room, replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_hrnet.evaluation.segmenter import Segmenter
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
@@ -76,7 +77,13 @@ def predict(
     options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
     if submission is not None and (shard is not None or resume):
         raise ValueError("Received --submission with --shard or --resume. Expected a whole split. Leave these out.")
+    protocol.require_network(model)
     if submission is not None:
+        start()
+        from keras_hrnet.cli.submission import check_submission, write_submission
+        from keras_hrnet.evaluation.running import optimized_for
+        from keras_hrnet.evaluation.segmenter import Segmenter
+
         images = check_submission(submission, photos, split, partial)
         network = protocol.open_network(model, hierarchical_scales, classes)
         segmenter = Segmenter(optimized_for(network, len(images)), **options)
@@ -89,6 +96,11 @@ def predict(
     if not targets:
         Console(highlight=False).print(f"None of {found} photos is left to segment.")
         return
+    start()
+    from keras_hrnet.evaluation.prediction import check_output
+    from keras_hrnet.evaluation.running import optimized_for
+    from keras_hrnet.evaluation.segmenter import Segmenter
+
     network, output_name = protocol.open_network(model, hierarchical_scales, classes), show.replace("-", "_")
     check_output(network, output_name, legend)
     finds_labels = len(targets) > 1 and show != "probabilities"
@@ -113,6 +125,8 @@ def write_pictures(
             the disk does not take.
         OSError: if the disk is full.
     """
+    from keras_hrnet.evaluation.prediction import predictions
+
     console, errors, written = Console(soft_wrap=True, highlight=False), [], []
 
     def write(photo, result):
@@ -151,6 +165,10 @@ def write_result(target: pathlib.Path, result: np.ndarray) -> None:
     Raises:
         OSError: if the target cannot be written.
     """
+    import numpy as np
+
+    from keras_hrnet.evaluation.pictures import write_png
+
     with replacing(target) as part:
         if target.suffix.lower() == ".npy":
             np.save(part, result)
@@ -179,6 +197,9 @@ def name_targets(
     places = {}
     for path in photos:
         if path.is_dir():
+            start()
+            from keras_hrnet.evaluation.photos import find_photos
+
             folder = output or path.resolve().with_name(f"{path.resolve().name}_segmented")
             places |= {photo: folder / photo.relative_to(path).parent for photo in find_photos(path)}
         elif not path.is_file():

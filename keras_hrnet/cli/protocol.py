@@ -1,25 +1,22 @@
 """The inference options that `evaluate` and `predict` share, and the network that they load."""
 
+from __future__ import annotations
+
 import os
 import pathlib
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import keras
 import typer
 
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers, parse_size
 from keras_hrnet.data_sets import DATA_SETS, Classes
-from keras_hrnet.export import ExportedNetwork
-from keras_hrnet.export.formats import FORMATS
-from keras_hrnet.models import with_scales
-from keras_hrnet.models.interface import check_weights
-from keras_hrnet.models.network import checked_classes, own_classes
-from keras_hrnet.models.saved_files import load_saved
 
-EXPORTED = tuple(kind.suffix for kind in FORMATS.values() if kind.suffix)
-"""The suffixes of exported files; a SavedModel is a folder."""
+if TYPE_CHECKING:
+    import keras
+
+    from keras_hrnet.export import ExportedNetwork
 
 Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged, such as 0.5,0.75,1.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
@@ -60,6 +57,18 @@ def read_options(scales: str, flip: bool, tile: str | None, overlap: int | None,
     }
 
 
+def require_network(path: str | os.PathLike) -> None:
+    """Refuses a path where there is no network, before Keras is imported.
+
+    Raises:
+        FileNotFoundError: if there is neither a file nor a folder.
+    """
+    if not pathlib.Path(path).exists():
+        raise FileNotFoundError(
+            f"Received the model {str(path)!r}. Expected a saved or exported network there. Check the path."
+        )
+
+
 def load_network(
     path: str | os.PathLike, hierarchical_scales: str | None = None, classes: str | None = None
 ) -> keras.Model:
@@ -76,6 +85,10 @@ def load_network(
         ValueError: if it is not a saved Keras model, is damaged, is not hierarchical although scales are given, has
             other classes, or has weights that are NaN or infinite.
     """
+    from keras_hrnet.models import with_scales
+    from keras_hrnet.models.interface import check_weights
+    from keras_hrnet.models.saved_files import load_saved
+
     model = load_saved(path)
     try:
         check_weights(model)
@@ -100,8 +113,12 @@ def open_network(
         FileNotFoundError: if there is no such file or folder.
         ValueError: as `load_network` and `ExportedNetwork`.
     """
+    from keras_hrnet.export import ExportedNetwork
+    from keras_hrnet.export.formats import FORMATS
+    from keras_hrnet.models import with_scales
+
     path = pathlib.Path(path)
-    if not path.is_dir() and path.suffix not in EXPORTED:
+    if not path.is_dir() and path.suffix not in {kind.suffix for kind in FORMATS.values()} - {""}:
         return load_network(path, hierarchical_scales, classes)
     network = ExportedNetwork(path)
     if classes is not None:
@@ -111,6 +128,8 @@ def open_network(
 
 def tell_missing_names(network: keras.Model | ExportedNetwork, console: Console) -> None:
     """Prints how to name the classes of a network whose classes have no names."""
+    from keras_hrnet.models.network import own_classes
+
     known = own_classes(network)
     if known is None or not known.are_named:
         text = (
@@ -125,6 +144,8 @@ def name_classes(model: keras.Model | ExportedNetwork, classes: Classes) -> None
     Raises:
         ValueError: if its classes have other names, or it has another number of classes.
     """
+    from keras_hrnet.models.network import checked_classes, own_classes
+
     own = own_classes(model)
     if own is None or not own.are_named:
         model.classes = checked_classes(model, classes)

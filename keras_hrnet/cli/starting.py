@@ -16,17 +16,6 @@ from keras_hrnet.families import BACKBONE_LAYERS
 from keras_hrnet.heads import head_of
 from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import resize_convention
-from keras_hrnet.suggestion import suggestion
-
-
-def check_network(name: str) -> None:
-    """Refuses a name that is neither a `.keras` file nor a network."""
-    if name.endswith(".keras") or name in models.VARIANTS:
-        return
-    raise ValueError(
-        f"Received --network {name!r}. Expected a `.keras` file, or one of {', '.join(models.VARIANTS)}."
-        f"{suggestion(name, models.VARIANTS)}"
-    )
 
 
 def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.Model, str | None]:

@@ -1,26 +1,39 @@
 """`keras-hrnet train`: trains a network on a data set by a recipe."""
 
+from __future__ import annotations
+
 import dataclasses
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
 
-import keras
 import typer
 
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.protocol import load_network
-from keras_hrnet.cli.starting import check_network, starting_network
-from keras_hrnet.distributed.processes import num_devices
-from keras_hrnet.evaluation import evaluate
+from keras_hrnet.cli.start import start
+from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
-from keras_hrnet.models import classes_of
-from keras_hrnet.training import RECIPES, Recipe, distributed, fitting, parse_setting, read_run, resolve_recipe
+from keras_hrnet.suggestion import suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from keras_hrnet.training import Recipe
+
+# `keras_hrnet.training.RECIPES`, which brings Keras with it; a test compares the two.
+RECIPE_NAMES = (
+    "cityscapes",
+    "cityscapes_ohem",
+    "cityscapes_small",
+    "cityscapes_ocr",
+    "hierarchical",
+    "hrformer",
+    "lite_hrnet",
+    "fine_tuning",
+    "from_scratch",
+)
 HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
 
 
@@ -64,7 +77,7 @@ def train(
     ] = False,
     dtype: Annotated[str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
     recipe: Annotated[
-        str, typer.Option(help=f"Recipe of the training, which --show prints: one of {', '.join(RECIPES)}.")
+        str, typer.Option(help=f"Recipe of the training, which --show prints: one of {', '.join(RECIPE_NAMES)}.")
     ] = "cityscapes",
     setting: Annotated[
         list[str] | None,
@@ -98,29 +111,37 @@ def train(
 
     An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
-    console = Console()
-    settings = dict(map(parse_setting, setting or ()))
-    if repeat is None:
-        made = {
-            "data": data, "images": images, "masks": masks, "val_images": val_images, "val_masks": val_masks,
-            "classes": classes, "cache": cache, "network": network, "head": head, "ocr_channels": ocr_channels,
-            "weights": weights, "align_corners": align_corners, "remat": remat, "dtype": dtype,
-            "data_set": data_set, "val_share": val_share, "ignore_label": ignore_label, "id_map": id_map,
-            "palette": palette,
-        }  # fmt: skip
-        if teacher is not None:
-            made["teacher"] = teacher
-        made = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in made.items()}
-    else:
+    made = {
+        "data": data, "images": images, "masks": masks, "val_images": val_images, "val_masks": val_masks,
+        "classes": classes, "cache": cache, "network": network, "head": head, "ocr_channels": ocr_channels,
+        "weights": weights, "align_corners": align_corners, "remat": remat, "dtype": dtype,
+        "data_set": data_set, "val_share": val_share, "ignore_label": ignore_label, "id_map": id_map,
+        "palette": palette,
+    }  # fmt: skip
+    if teacher is not None:
+        made["teacher"] = teacher
+    made = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in made.items()}
+    if repeat is not None:
+        start()
         run = _repeatable(repeat)
         made, recipe, seed = run["notes"], run["settings"], run["seed"]
+    else:
+        _check_names(network, recipe)
+    data_sets = None if show else DataSets(made)
+    start()
+    import keras
 
+    from keras_hrnet.cli.starting import starting_network
+    from keras_hrnet.evaluation import evaluate
+    from keras_hrnet.models import classes_of
+    from keras_hrnet.training import distributed, fitting, parse_setting, resolve_recipe
+
+    console = Console()
+    settings = dict(map(parse_setting, setting or ()))
     chosen = resolve_recipe(recipe, settings)
-    if show:
+    if data_sets is None:
         console.print(str(chosen), soft_wrap=True, highlight=False)
         return
-    check_network(made["network"])
-    data_sets = DataSets(made)
     together = {"hosts": hosts.split(","), "process": process} if hosts else {"devices": devices, "process": process}
     with distributed(**together):
         keras.utils.set_random_seed(seed)
@@ -156,6 +177,26 @@ def train(
     console.print(str(evaluate(model, validation)), highlight=False)
 
 
+def _check_names(network, recipe):
+    """Refuses a network and a recipe that do not exist, before Keras is imported."""
+    check_network(network)
+    if recipe not in RECIPE_NAMES:
+        raise ValueError(
+            f"Received --recipe {recipe!r}. Expected one of {', '.join(RECIPE_NAMES)}."
+            f"{suggestion(recipe, RECIPE_NAMES) or ' Pass one of them.'}"
+        )
+
+
+def check_network(name: str) -> None:
+    """Refuses a name that is neither a `.keras` file nor a network."""
+    if name.endswith(".keras") or name in VARIANTS:
+        return
+    raise ValueError(
+        f"Received --network {name!r}. Expected a `.keras` file, or one of {', '.join(VARIANTS)}."
+        f"{suggestion(name, VARIANTS)}"
+    )
+
+
 class DataSets:
     """The data of a training, as the options of the command describe it.
 
@@ -176,7 +217,7 @@ class DataSets:
                 "network is selected by its validation mIoU. Pass --val-images and --val-masks, or --val-share 0.2."
             )
 
-    def training(self, recipe: Recipe, seed: int) -> "tf.data.Dataset":
+    def training(self, recipe: Recipe, seed: int) -> tf.data.Dataset:
         """Makes the training data of a recipe; crop and batch follow from the images where the recipe has None."""
         arguments = {"seed": seed, "cache": self.cache}
         if None in (recipe.crop_size, recipe.batch_size):
@@ -184,12 +225,16 @@ class DataSets:
             return self.options.dataset("train", **arguments, verify=False, **recipe.data_arguments(whole.image_sizes))
         return self.options.dataset("train", **arguments, **recipe.data_arguments())
 
-    def validation(self) -> "tf.data.Dataset":
+    def validation(self) -> tf.data.Dataset:
         """Makes the validation data: batches of whole images, one for each device."""
+        from keras_hrnet.distributed.processes import num_devices
+
         return self.options.dataset("val", augment=False, batch_size=num_devices())
 
 
 def _repeatable(path):
+    from keras_hrnet.training import read_run
+
     run = read_run(path)
     kinds = {"network": str, "head": str, "ocr_channels": str, "weights": str | None, "cache": str | None}
     notes = run["notes"] or {}

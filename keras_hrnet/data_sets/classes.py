@@ -6,8 +6,11 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 from keras_hrnet.printable import printable
 
@@ -149,6 +152,8 @@ def palette(count: int) -> tuple[Color, ...]:
     >>> palette(2)
     ((209, 24, 70), (24, 255, 24))
     """
+    import numpy as np
+
     steps = 11
     candidates = _candidates(steps)
     while len(candidates) < count:
@@ -165,6 +170,8 @@ def palette(count: int) -> tuple[Color, ...]:
 
 
 def _candidates(steps: int) -> np.ndarray:
+    import numpy as np
+
     levels = np.round(np.linspace(24, 255, steps)).astype("int64")
     colors = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     lab = _lab(colors)
@@ -173,6 +180,8 @@ def _candidates(steps: int) -> np.ndarray:
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
     """Turns sRGB in [0, 255] into CIELAB (IEC 61966-2-1; CIE 15:2004), with the white of D65."""
+    import numpy as np
+
     share = rgb / 255
     linear = np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

@@ -2,11 +2,13 @@
 
 import collections
 import itertools
+from collections.abc import Sequence
 
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes
 from keras_hrnet.data_sets.data_set import DataSet
 from keras_hrnet.data_sets.table import data_set_of, read_table
+from keras_hrnet.suggestion import suggestion
 
 
 class Published(collections.UserDict):
@@ -45,3 +47,32 @@ _IN_FILES = (
 
 DATA_SETS = Published({"cityscapes": CITYSCAPES, **dict.fromkeys(_IN_FILES)})
 """The data sets by name; `keras_hrnet.data` has a function of that name for each."""
+
+
+def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
+    """Returns the classes that an argument stands for.
+
+    Args:
+        classes: a `Classes`; the names of the classes, by train id, which have the colours of the data set whose names
+            they are; or the name of a data set in `keras_hrnet.data_sets.DATA_SETS`.
+
+    Raises:
+        TypeError: if it is none of these.
+        ValueError: if there is no such data set, or the names do not differ.
+    """
+    if isinstance(classes, Classes):
+        return classes
+    if isinstance(classes, str):
+        if classes not in DATA_SETS:
+            raise ValueError(
+                f"Received the classes {classes!r}. Expected names, or a data set: {', '.join(DATA_SETS)}. Pass a "
+                f"sequence of names, by train id.{suggestion(classes, DATA_SETS)}"
+            )
+        return DATA_SETS[classes].classes
+    if not isinstance(classes, Sequence):
+        raise TypeError(
+            f"Received classes of type {type(classes).__name__}. Expected a sequence of names, the name of a data set, "
+            "or a `keras_hrnet.data_sets.Classes`. Pass a list of names, by train id."
+        )
+    named = Classes(tuple(classes))
+    return next((row.classes for row in DATA_SETS.values() if row.classes.names == named.names), named)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.evaluation.log_scores import log_add, log_join, log_resize, log_softmax, mean_of_flips
 from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.running import Runner
@@ -13,7 +14,6 @@ from keras_hrnet.evaluation.tiles import tiles, window_starts
 from keras_hrnet.layers import Rescale
 from keras_hrnet.layers.labels import argmax
 from keras_hrnet.layers.resize import resize
-from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.models.interface import (
     ForeignNetwork,
     check_images,

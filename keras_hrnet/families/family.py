@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
-
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.families.counting import Cost, HasCost, count
-from keras_hrnet.layers.stem import MIN_SIZE
+
+if TYPE_CHECKING:
+    import keras
+
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shapes of weights in PyTorch's order, by official name."""

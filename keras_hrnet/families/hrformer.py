@@ -6,16 +6,16 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
-import numpy as np
-
+from keras_hrnet.architecture import EXPANSION
 from keras_hrnet.families.counting import ConvolutionCost, Cost, HasCost, count, depthwise, fuse, separable
 from keras_hrnet.families.family import LayerOptions, Shapes, first_size
 from keras_hrnet.families.hrnet import HighResolutionFamily
-from keras_hrnet.layers import TransformerStage
-from keras_hrnet.layers.transformer import EXPANSION
+
+if TYPE_CHECKING:
+    import keras
+
 
 _BLOCK = "stage2.0.branches.0.0."
 _TABLE = f"{_BLOCK}attn.attn.relative_position_bias_table"
@@ -113,12 +113,16 @@ class HRFormerVariant(HighResolutionFamily):
         return tuple(self.num_heads * 2**i for i in range(4))
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
+        from keras_hrnet.layers import TransformerStage
+
         of_blocks = self.heads[:stage], self.window_size, self.drop_paths[stage - 2]
         return TransformerStage(*of_blocks, remat=options.remat, name=f"stage{stage}", **options.of_layer)
 
     @property
     def drop_paths(self) -> list[list[list[float]]]:
         """For stages 2, 3 and 4, each module and each block in it, the share that stochastic depth leaves out."""
+        import numpy as np
+
         rates = iter(np.linspace(0, self.drop_path or 0, sum(self.modules) * self.blocks).tolist())
         return [[list(itertools.islice(rates, self.blocks)) for _ in range(num)] for num in self.modules]
 

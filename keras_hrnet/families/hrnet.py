@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, HasCost, bottleneck, convolution_3x3, fuse
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size, num_matching
-from keras_hrnet.layers import Branch, Normalize, Stage, Stem, Transition
+
+if TYPE_CHECKING:
+    import keras
+
 
 STEM_FILTERS = 64
 
@@ -42,6 +43,8 @@ class HighResolutionFamily(Family):
     )
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
+        from keras_hrnet.layers import Branch, Normalize, Stem, Transition
+
         # HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`.
         of_layer = options.of_layer
         x = Normalize(name="normalize", **options.of_normalization)(image)
@@ -116,6 +119,8 @@ class Variant(HighResolutionFamily):
         self.check_counts(self.stage1_blocks, self.stage1_filters)
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
+        from keras_hrnet.layers import Stage
+
         of_blocks = {"block": self.block, "remat": options.remat}
         return Stage(self.modules[stage - 2], self.blocks, name=f"stage{stage}", **of_blocks, **options.of_resizing)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
-
+from keras_hrnet.architecture import LITE_BLOCKS
 from keras_hrnet.families.counting import ConvolutionCost, depthwise, fuse, separable
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size, num_matching
-from keras_hrnet.layers import LiteModule, LiteStem, LiteTransition, Normalize
-from keras_hrnet.layers.lite import LITE_BLOCKS
+
+if TYPE_CHECKING:
+    import keras
+
 
 STEM_FILTERS = 32
 REDUCTION = 8
@@ -84,6 +85,8 @@ class LiteVariant(Family):
             )
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
+        from keras_hrnet.layers import LiteModule, LiteStem, LiteTransition, Normalize
+
         of_layer = options.of_layer
         x = Normalize(name="normalize", **options.of_normalization)(image)
         maps = [LiteStem(STEM_FILTERS, name="lite_stem", **of_layer)(x)]

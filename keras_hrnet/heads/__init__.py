@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from keras_hrnet.heads.classification import Classification
 from keras_hrnet.heads.fcn import FCN
@@ -20,6 +18,10 @@ from keras_hrnet.heads.isa import ISA
 from keras_hrnet.heads.iterative import Iterative
 from keras_hrnet.heads.ocr import OCR
 from keras_hrnet.suggestion import suggestion
+
+if TYPE_CHECKING:
+    import keras
+
 
 HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification, Iterative)}
 """The heads, by their name."""

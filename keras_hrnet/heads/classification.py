@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, Cost, bottleneck, depthwise
 from keras_hrnet.families.family import Family, LayerOptions, Shapes
 from keras_hrnet.heads.head import Backbone, Head, option, yes_or_no
-from keras_hrnet.layers import Branch, ConvNorm, DepthwiseConvNorm
-from keras_hrnet.layers.convolution import classifier_initializer
+
+if TYPE_CHECKING:
+    import keras
+
 
 # HRNet-Image-Classification, lib/models/cls_hrnet.py, `_make_head`.
 FILTERS = (32, 64, 128, 256)
@@ -53,6 +53,11 @@ class Classification(Head):
     def connect(
         self, image: keras.KerasTensor, backbone: Backbone, num_classes: int, options: LayerOptions, output_stride: int
     ) -> tuple[dict[str, keras.KerasTensor], tuple[float, ...]]:
+        import keras
+
+        from keras_hrnet.layers import Branch, ConvNorm
+        from keras_hrnet.layers.convolution import classifier_initializer
+
         of_layer = options.of_layer
         block = "depthwise_bottleneck" if self.depthwise else "bottleneck"
         maps = [
@@ -71,6 +76,8 @@ class Classification(Head):
 
     def downsample(self, x: keras.KerasTensor, filters: int, name: str, options: LayerOptions) -> keras.KerasTensor:
         """Halves height and width of a map, and gives it as many channels as the next."""
+        from keras_hrnet.layers import ConvNorm, DepthwiseConvNorm
+
         of_layer = options.of_layer
         if not self.depthwise:
             return ConvNorm(filters, 3, strides=2, use_bias=True, name=name, **of_layer)(x)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost
 from keras_hrnet.families.family import LayerOptions, Shapes, first_size
 from keras_hrnet.heads.head import Head, channels_or_none, head_kernel_size, option
-from keras_hrnet.layers import ConvNorm, Convolution, ResizeConcatenate
-from keras_hrnet.layers.convolution import classifier_initializer
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_hrnet.layers import Convolution
+
 
 _FIRST, _LAST = "last_layer.0.weight", "last_layer.3.weight"
 
@@ -62,6 +64,8 @@ class FCN(Head):
 
 def joined(maps: Sequence[keras.KerasTensor], options: LayerOptions) -> keras.KerasTensor:
     """Joins the channels of four maps at the size of the finest."""
+    from keras_hrnet.layers import ResizeConcatenate
+
     return ResizeConcatenate(name="concatenate", **options.of_resizing)(maps)
 
 
@@ -74,6 +78,8 @@ def two_convolutions(
     filters: int | None = None,
 ) -> keras.KerasTensor:
     """Classifies each pixel of a map by a convolution, which keeps its channels or has `filters`, and a 1x1 one."""
+    from keras_hrnet.layers import ConvNorm
+
     # The numbers are the convolutions' places in the published sequence of layers.
     x = ConvNorm(filters or x.shape[-1], kernel_size, use_bias=True, name=f"{name}_0", **options.of_layer)(x)
     return classifier(num_classes, f"{name}_3", options)(x)
@@ -81,6 +87,9 @@ def two_convolutions(
 
 def classifier(num_classes: int, name: str, options: LayerOptions) -> Convolution:
     """Makes the 1x1 convolution that gives logits."""
+    from keras_hrnet.layers import Convolution
+    from keras_hrnet.layers.convolution import classifier_initializer
+
     initializer = classifier_initializer()
     return Convolution(num_classes, 1, kernel_initializer=initializer, name=name, **options.of_layer)
 

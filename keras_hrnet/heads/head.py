@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, Cost, count
 from keras_hrnet.families.family import Family, LayerOptions, Shapes
-from keras_hrnet.layers import Resize
+
+if TYPE_CHECKING:
+    import keras
+
 
 # Yuan et al., "Object-Contextual Representations for Semantic Segmentation", 2020, section 4.1; NVIDIA's `OCR_ALPHA`.
 AUXILIARY_LOSS_WEIGHT = 0.4
 
-Backbone = Callable[[keras.KerasTensor], Sequence[keras.KerasTensor]]
+Backbone = Callable[["keras.KerasTensor"], Sequence["keras.KerasTensor"]]
 """From a symbolic image to four maps, finest first."""
 
 
@@ -206,6 +207,10 @@ def upsample_logits(
         image: symbolic `(batch, height, width, 3)`, of which only the size is used.
         output_stride: 1, or another to leave the size as it is.
     """
+    import keras
+
+    from keras_hrnet.layers import Resize
+
     if output_stride != 1:
         return keras.layers.Activation("linear", dtype="float32", name=name)(logits)
     resizing = options.interpolation, options.align_corners

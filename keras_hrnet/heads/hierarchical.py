@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import keras
-
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.families.counting import ConvolutionCost, Cost, count
 from keras_hrnet.families.family import Family, LayerOptions, Shapes
 from keras_hrnet.heads.head import AUXILIARY_LOSS_WEIGHT, Backbone, option, upsample_logits
 from keras_hrnet.heads.ocr import OCR
-from keras_hrnet.layers import Rescale, ScaleAttention, ScaleBlend
-from keras_hrnet.layers.stem import MIN_SIZE
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_hrnet.layers import ScaleAttention
+
 
 # NVIDIA/semantic-segmentation, scripts/train_cityscapes.yml, `supervised_mscale_loss_wt`.
 SCALE_LOSS_WEIGHT = 0.05
@@ -69,6 +72,10 @@ class Hierarchical(OCR):
     def connect(
         self, image: keras.KerasTensor, backbone: Backbone, num_classes: int, options: LayerOptions, output_stride: int
     ) -> tuple[dict[str, keras.KerasTensor], tuple[float, ...]]:
+        import keras
+
+        from keras_hrnet.layers import ScaleAttention
+
         check_image_size(image, self.scales)
         scaled = keras.Input((None, None, image.shape[-1]), name="scaled_image")
         outputs = list(self.logits_and_features(backbone(scaled), num_classes, options))
@@ -126,6 +133,8 @@ def blend_scales(
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR.two_scale_forward` and `nscale_forward`:
     the first is the second at the scales 0.5 and 1, with a loss at each scale.
     """
+    from keras_hrnet.layers import Rescale, ScaleBlend
+
     join = network.get_layer("concatenate")
     options = LayerOptions(join.interpolation, join.align_corners)
     of_scaling = {"align_corners": join.align_corners, "data_format": "channels_last", "dtype": "float32"}

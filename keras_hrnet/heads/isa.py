@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
-
-import keras
+from typing import TYPE_CHECKING, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, Cost, count
 from keras_hrnet.families.family import Family, LayerOptions
 from keras_hrnet.heads.fcn import classifier, joined, two_convolution_costs, two_convolutions
 from keras_hrnet.heads.head import AUXILIARY_LOSS_WEIGHT, Head, head_kernel_size, option, two_channels
-from keras_hrnet.layers import ConvNorm, InterlacedContext
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,8 @@ class ISA(Head):
     def logits(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> Sequence[keras.KerasTensor]:
+        from keras_hrnet.layers import ConvNorm, InterlacedContext
+
         filters, key = self.channels
         x = joined(maps, options)
         auxiliary = two_convolutions(x, num_classes, "aux_head", self.kernel_size, options)

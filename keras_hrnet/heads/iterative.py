@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, separable
 from keras_hrnet.families.family import LayerOptions, Shapes, first_size
 from keras_hrnet.heads.fcn import classifier
 from keras_hrnet.heads.head import Head
-from keras_hrnet.layers import IterativeUpsampling
+
+if TYPE_CHECKING:
+    import keras
+
 
 _LAST = "keypoint_head.final_layer.weight"
 _PROJECT = "head_layer.projects.0.pointwise_conv.conv.weight"
@@ -42,6 +43,8 @@ class Iterative(Head):
     def logits(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> Sequence[keras.KerasTensor]:
+        from keras_hrnet.layers import IterativeUpsampling
+
         x = IterativeUpsampling(name="head_layer", **options.of_layer)(maps)
         return [classifier(num_classes, "head_classifier", options)(x)]
 

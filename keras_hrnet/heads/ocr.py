@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
-
-import keras
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from keras_hrnet.families.counting import ConvolutionCost, Cost, num_pixels
 from keras_hrnet.families.family import Family, LayerOptions, Shapes, first_size
@@ -20,7 +18,10 @@ from keras_hrnet.heads.head import (
     two_channels,
     yes_or_no,
 )
-from keras_hrnet.layers import ConvNorm, ObjectContext, SpatialGather
+
+if TYPE_CHECKING:
+    import keras
+
 
 _FIRST, _LAST = "conv3x3_ocr.0.weight", "cls_head.weight"
 _AUXILIARY_FIRST, _AUXILIARY_LAST = "aux_head.0.weight", "aux_head.3.weight"
@@ -79,6 +80,8 @@ class OCR(Head):
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
         """Connects the layers, and returns the logits, the auxiliary logits, and the features of the logits."""
+        from keras_hrnet.layers import ConvNorm, ObjectContext, SpatialGather
+
         middle, key = self.channels
         of_layer = options.of_layer
         x = joined(maps, options)

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_hrnet.architecture import LITE_BLOCKS
 from keras_hrnet.layers import in_place
 from keras_hrnet.layers.branch import Branch
 from keras_hrnet.layers.channel_weighting import ConditionalChannelWeighting
@@ -22,8 +23,6 @@ from keras_hrnet.layers.stage import ParallelModule
 from keras_hrnet.layers.stem import Stem
 from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.transition import Transition
-
-LITE_BLOCKS = ("weighting", "shuffle")
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

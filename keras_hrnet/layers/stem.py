@@ -4,15 +4,12 @@ from typing import Any
 
 import keras
 
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.sublayers import build_in_order
-
-MIN_SIZE = 17
-"""The smallest height and width, in pixels, that can be halved five times (rounded up) with each map smaller than the
-one before: 17, 9, 5, 3, 2, 1."""
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_hrnet.architecture import EXPANSION
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
@@ -14,7 +15,6 @@ from keras_hrnet.layers.window_attention import WindowAttention
 
 # HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/transformer_block.py, `GeneralTransformerBlock`.
 NORM_EPSILON = 1e-6
-EXPANSION = 4
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")

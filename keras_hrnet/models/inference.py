@@ -9,9 +9,9 @@ import math
 import keras
 import numpy as np
 
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.layers import ConvNorm, Normalize, PyramidConvolution, Rescale, ResizeConcatenate, Stem, Supervision
 from keras_hrnet.layers.convolution import NormalizedConvolution
-from keras_hrnet.layers.stem import MIN_SIZE
 from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.folding import divide_by_deviation, transfer_weights
 from keras_hrnet.models.network import InferenceNetwork

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_hrnet.architecture import MIN_SIZE
 from keras_hrnet.checkpoints.convention import convention_of_model
 from keras_hrnet.layers import Normalize, Rescale
-from keras_hrnet.layers.stem import MIN_SIZE, Stem
+from keras_hrnet.layers.stem import Stem
 
 if TYPE_CHECKING:
     from keras_hrnet.data_sets import Classes

@@ -9,11 +9,11 @@ from typing import Any
 import keras
 
 from keras_hrnet.backends.freezing import freeze, uses_onednn
-from keras_hrnet.data_sets import DATA_SETS, Classes
+from keras_hrnet.data_sets import Classes
+from keras_hrnet.data_sets.published import standardize_classes
 from keras_hrnet.layers.labels import Labels
 from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models import interface
-from keras_hrnet.suggestion import suggestion
 
 
 class ClassAware:
@@ -78,35 +78,6 @@ class ClassAware:
         if classes is not None:
             model.classes = Classes(**classes)
         return model
-
-
-def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
-    """Returns the classes that an argument stands for.
-
-    Args:
-        classes: a `Classes`; the names of the classes, by train id, which have the colours of the data set whose names
-            they are; or the name of a data set in `keras_hrnet.data_sets.DATA_SETS`.
-
-    Raises:
-        TypeError: if it is none of these.
-        ValueError: if there is no such data set, or the names do not differ.
-    """
-    if isinstance(classes, Classes):
-        return classes
-    if isinstance(classes, str):
-        if classes not in DATA_SETS:
-            raise ValueError(
-                f"Received the classes {classes!r}. Expected names, or a data set: {', '.join(DATA_SETS)}. Pass a "
-                f"sequence of names, by train id.{suggestion(classes, DATA_SETS)}"
-            )
-        return DATA_SETS[classes].classes
-    if not isinstance(classes, Sequence):
-        raise TypeError(
-            f"Received classes of type {type(classes).__name__}. Expected a sequence of names, the name of a data set, "
-            "or a `keras_hrnet.data_sets.Classes`. Pass a list of names, by train id."
-        )
-    named = Classes(tuple(classes))
-    return next((row.classes for row in DATA_SETS.values() if row.classes.names == named.names), named)
 
 
 def classes_of(model: keras.Model) -> Classes:

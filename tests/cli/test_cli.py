@@ -42,7 +42,7 @@ def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
 @pytest.mark.parametrize("module", ["keras_hrnet.export.comparison", "torch"])
 def test_a_refusal_is_a_line_and_a_failure_of_a_library_is_not(module, monkeypatch, capsys):
     namespace = {"__name__": module}
-    exec("def fail():\n    raise RuntimeError('The exported file is off.')", namespace)
+    exec("def fail(**options):\n    raise RuntimeError('The exported file is off.')", namespace)
     monkeypatch.setattr(cli, "app", namespace["fail"])
     with pytest.raises(SystemExit if module.startswith("keras_hrnet") else RuntimeError):
         cli.main()
@@ -67,7 +67,7 @@ def test_the_demo_goes_from_streets_to_the_phone_file(invoke, small_network, tmp
     monkeypatch.setattr(demo_module, "IMAGE_SIZE", (64, 128))
     monkeypatch.setattr(demo_module, "CROP_SIZE", (32, 64))
     monkeypatch.setattr(demo_module, "NUM_VAL", 4)
-    monkeypatch.setattr(demo_module, "HRNetW18Small", small_network)
+    monkeypatch.setattr("keras_hrnet.models.HRNetW18Small", small_network)
     monkeypatch.setenv("PATH", "")  # Without npm there is no page, and the demo goes on.
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     result = invoke("demo", tmp_path / "my demo", "--images", 8, "--epochs", 1)

@@ -30,7 +30,7 @@ def build():
 @pytest.fixture
 def run(build, monkeypatch):
     """Returns a function that runs the command, and builds a network but once."""
-    monkeypatch.setattr(cli.convert, "HRNet", build)
+    monkeypatch.setattr("keras_hrnet.models.HRNet", build)
 
     def run(*arguments):
         return typer.testing.CliRunner().invoke(cli.app, ["convert", *map(str, arguments)])
@@ -101,7 +101,7 @@ def test_the_caller_states_the_resize_convention_where_the_file_does_not(
 ):
     built = []
     network = build(num_classes=5, head="fcn")
-    monkeypatch.setattr(cli.convert, "HRNet", lambda variant, **options: built.append(options) or network)
+    monkeypatch.setattr("keras_hrnet.models.HRNet", lambda variant, **options: built.append(options) or network)
     convert(file, tmp_path / "out.keras", *arguments)
     assert built == [{"num_classes": 5, "head": "fcn", **options}]
 

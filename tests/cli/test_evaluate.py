@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import keras_hrnet
-from keras_hrnet.cli.evaluate import head_of, published_scores
+from keras_hrnet.cli.evaluate import published_scores
 from keras_hrnet.data import cityscapes, synthesize
 from keras_hrnet.evaluation import evaluate
 from keras_hrnet.evaluation.official import score_predictions
+from keras_hrnet.heads import head_of
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 import keras_hrnet
 from keras_hrnet import Variant, models
 from keras_hrnet.checkpoints.naming.official import name_of
-from keras_hrnet.cli.starting import check_network, starting_network
+from keras_hrnet.cli.starting import starting_network
+from keras_hrnet.cli.train import check_network
 from keras_hrnet.data_sets import Classes
 
 pytestmark = pytest.mark.once
@@ -20,7 +21,7 @@ MADE = {
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch):
-    monkeypatch.setattr(models, "VARIANTS", {**models.VARIANTS, "Tiny": TINY})
+    monkeypatch.setitem(models.VARIANTS, "Tiny", TINY)
 
 
 @pytest.fixture(scope="module")

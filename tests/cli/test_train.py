@@ -10,7 +10,7 @@ import typer.testing
 from PIL import Image
 
 from keras_hrnet import Variant, cli, models
-from keras_hrnet.training import read_run
+from keras_hrnet.training import fitting, read_run
 from keras_hrnet.training.callbacks import saves
 from keras_hrnet.training.run import weights_hash
 from keras_hrnet.training.state import write_state
@@ -28,7 +28,7 @@ def run(monkeypatch, small_network):
 
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr(models, "HRNet", build)
-    monkeypatch.setattr(models, "VARIANTS", {**models.VARIANTS, "Tiny": TINY})
+    monkeypatch.setitem(models.VARIANTS, "Tiny", TINY)
 
     def run(*arguments):
         return typer.testing.CliRunner().invoke(cli.app, ["train", *map(str, arguments)])
@@ -66,7 +66,7 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
 
     # What `train` does with a network, data and a recipe is tested there: they must be the same ones.
     given = {}
-    monkeypatch.setattr(cli.train.fitting, "train", lambda *arguments, **options: given.update(options, of=arguments))
+    monkeypatch.setattr(fitting, "train", lambda *arguments, **options: given.update(options, of=arguments))
     run("--repeat", tmp_path / "a" / "run.json", "--run-dir", tmp_path / "b")
     model, train, val = given["of"]
     assert weights_hash(model) == noted["network"]["first_weights"]
@@ -122,7 +122,7 @@ def test_a_recipe_is_shown_with_its_settings(run):
         (["--data", "x", "--classes", "a"], "Received --data x, --classes a. Expected either --data"),
         (["--images", "x", "--masks", "y", "--classes", "2"], "without images to validate on.*Pass --val-images"),
         (["--data", "x", "--set", "epoch=3"], "Did you mean epochs"),
-        (["--data", "x", "--recipe", "ocr"], "recipe='ocr'. Expected one of"),
+        (["--data", "x", "--recipe", "ocr"], "--recipe 'ocr'. Expected one of"),
         (["--repeat", "nowhere"], r"Expected a run\.json there"),
     ],
     ids=range(6),
@@ -176,7 +176,7 @@ def test_an_interrupted_command_goes_on_when_it_is_given_again(run, own, tmp_pat
 
 def test_a_training_that_stops_for_a_full_disk_is_asked_for(run, own, monkeypatch):
     given = {}
-    monkeypatch.setattr(cli.train.fitting, "train", lambda *arguments, **options: given.update(options))
+    monkeypatch.setattr(fitting, "train", lambda *arguments, **options: given.update(options))
     run(*own, "--network", "Tiny", "--recipe", "fine_tuning", "--stop-on-full-disk", "--set", "crop_size=32x32",
         "--set", "batch_size=4")  # fmt: skip
     assert (given["stop_on_full_disk"], given["save_minutes"]) == (True, 10.0)
@@ -206,9 +206,9 @@ def test_devices_and_processes_are_asked_for(options, expected, run, own, monkey
         assert asked == [expected]
         return model
 
-    monkeypatch.setattr(cli.train, "distributed", distributed)
-    monkeypatch.setattr(cli.train.fitting, "train", train)
-    monkeypatch.setattr(cli.train, "evaluate", lambda model, data: scored.append((model, len(asked))))
+    monkeypatch.setattr("keras_hrnet.training.distributed", distributed)
+    monkeypatch.setattr(fitting, "train", train)
+    monkeypatch.setattr("keras_hrnet.evaluation.evaluate", lambda model, data: scored.append((model, len(asked))))
     settings = ["--set", "crop_size=32x32", "--set", "batch_size=4"]
     result = run(*own, "--network", "Tiny", "--recipe", "fine_tuning", *settings, *options)
     assert result.exit_code == 0, result.output

@@ -1,27 +1,15 @@
 """`keras-hrnet data check`: lists the files of a data set, what is wrong with them, and what to do about it."""
 
 import json
-import os
 import pathlib
 from typing import Annotated
 
-import rich.padding
-import rich.table
-import rich.text
 import typer
 
 from keras_hrnet.cli import data_options
-from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.outputs import require_folder_of
-from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, cells, counted, heading
-from keras_hrnet.data.files.folders import match_folders
-from keras_hrnet.data.files.survey import check as check_root
-from keras_hrnet.data.files.survey import check_folders, count_pairs
 from keras_hrnet.replacing import replacing
-
-STATE_STYLES = {"complete": "green", "sound": "green", "absent": "dim"}
 
 
 def check(
@@ -53,6 +41,8 @@ def check(
             f"Received --ignore-label {ignore_label} without --classes, so that every mask value is allowed. Expected "
             "both. Pass --classes."
         )
+    from keras_hrnet.cli.data.surveying import print_survey, survey_folders, survey_root
+
     survey = survey_root(options, quick) if root is not None else survey_folders(options, quick)
     print_survey(survey)
     if json_file is not None:
@@ -60,71 +50,3 @@ def check(
             part.write_text(json.dumps(survey.as_dict(), indent=2) + "\n", encoding="utf-8")
     if not survey.ok:
         raise typer.Exit(1)
-
-
-def survey_root(options: DataOptions, quick: bool) -> Survey:
-    """Checks the root of a known data set, with a progress bar.
-
-    Args:
-        quick: whether to read headers only.
-    """
-    root, row = options.data, options.row
-    with progress_bar("Checking", count_pairs(root, row), "pairs") as advance:
-        return check_root(root, row, contents=not quick, on_pair=lambda pair: advance())
-
-
-def survey_folders(options: DataOptions, quick: bool) -> Survey:
-    """Checks a folder of images and one of masks, with a progress bar.
-
-    Args:
-        quick: whether to read headers only.
-    """
-    folders, coding = options.folders_of("train"), options.coding
-    with progress_bar("Checking", len(match_folders(*folders).pairs), "pairs") as advance:
-        return check_folders(*folders, coding=coding, contents=not quick, on_pair=lambda pair: advance())
-
-
-def print_survey(survey: Survey) -> None:
-    """Prints a table of the files, and the findings of each kind with their cure."""
-    console = Console(highlight=False)
-    table = rich.table.Table(title=survey.root, title_justify="left")
-    for name in ("annotation", "split", "found", "published", "state"):
-        table.add_column(name, justify="right" if name in ("found", "published") else "left")
-    for row in survey.rows:
-        style = STATE_STYLES.get(row.state.partition(":")[0], "red")
-        *numbers, state = cells(row)
-        table.add_row(*numbers, rich.text.Text(state, style))
-    console.print(table)
-    for group in survey.groups():
-        print_group(console, group, survey.root)
-    num_errors = sum(finding.severity == ERROR for finding in survey.findings)
-    text, style = (counted(num_errors, "error"), "bold red") if num_errors else ("No errors", "green")
-    remarks = f", {counted(len(survey.findings) - num_errors, 'remark')}."
-    console.print(rich.text.Text.assemble("\n", (text, style), remarks))
-
-
-def print_group(console: Console, group: list[Finding], root: str) -> None:
-    """Prints findings of one kind: their number, the first of them, and what to do.
-
-    Args:
-        root: the folder that the printed paths are relative to.
-    """
-    style = "bold red" if group[0].severity == ERROR else "bold yellow"
-    console.print(f"\n{heading(group)}", style=style)
-    for finding in group[:NUM_SHOWN]:
-        # Paths are not wrapped, so that they can be copied.
-        console.print(rich.text.Text(f"  {shown_from(root, str(finding.path))}"), soft_wrap=True)
-        console.print(indented(shown_from(root, finding.message), 4))
-    if len(group) > NUM_SHOWN:
-        console.print(f"  and {len(group) - NUM_SHOWN} more")
-    console.print(indented(f"→ {group[0].cure}", 2))
-
-
-def shown_from(root: str, text: str) -> str:
-    """Makes the paths in a text relative to the root."""
-    return text.replace(f"{root}{os.sep}", "")
-
-
-def indented(text: str, num_spaces: int) -> rich.padding.Padding:
-    """Wraps a text with spaces before each line."""
-    return rich.padding.Padding(rich.text.Text(text), (0, 0, 0, num_spaces), expand=False)

@@ -8,7 +8,6 @@ import typer
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data import synthesize as synthesize_streets
 
 
 def synthesize(
@@ -20,13 +19,16 @@ def synthesize(
     seed: Annotated[int, typer.Option(help="Seed of the streets.")] = 0,
 ) -> None:
     """Write a data set of synthetic streets in the layout and file formats of Cityscapes."""
+    image_size = parse_size(size)
+    from keras_hrnet.data import synthesize as synthesize_streets
+
     with progress_bar("Drawing streets", train + val + test, "images") as advance:
         synthesize_streets(
             root,
             num_train=train,
             num_val=val,
             num_test=test,
-            size=parse_size(size),
+            size=image_size,
             seed=seed,
             on_image=lambda path: advance(),
         )

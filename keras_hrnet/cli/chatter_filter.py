@@ -1,0 +1,47 @@
+"""Copies its input to its output, but for the start-up lines and INFO of libraries: a process of its own.
+
+It shows what it held back if its input ends without the line `ALL_WELL`, as when the other process crashes.
+"""
+
+import collections
+import re
+import signal
+import sys
+
+ALL_WELL = b"keras-hrnet: all is well\n"
+
+CHATTER = re.compile(
+    rb"I\d{4} [\d:.]+ "  # INFO of Abseil, with the time of day, or seconds since 1970
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: I "  # INFO of TensorFlow
+    rb"|INFO: "  # INFO of LiteRT, such as that XNNPACK is used
+    rb"|WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
+    rb"|To enable the following instructions: "  # the second line of an INFO
+    # An error where there is no driver, and hence no GPU: CUDA_ERROR_SHARED_OBJECT_INIT_FAILED.
+    rb"|E\d{4} .*failed call to cuInit: .*\(303\)"
+    # Warnings about arguments that TensorFlow passes to its own converter.
+    rb"|W\d{4} .*tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored (?:output_format|drop_control_dependency)\."
+)
+
+
+def main() -> None:
+    """Copies stdin to stdout until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the other may still write.
+    held, is_well = collections.deque(maxlen=1000), False
+    for line in sys.stdin.buffer:
+        if line == ALL_WELL:
+            is_well = True
+        elif CHATTER.match(line):
+            held.append(line)
+        else:
+            _show(line)
+    if not is_well:
+        _show(b"".join(held))
+
+
+def _show(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
