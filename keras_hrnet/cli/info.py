@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Annotated
 
+import rich.measure
 import rich.table
 import typer
 
@@ -16,6 +18,7 @@ from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.suggestion import suggestion
 
+INDENT = "    "
 LEGEND = (
     'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
     "and checked. Scores are at a single scale without flipping, unless they say so. Resize: nearest, or bilinear with "
@@ -92,7 +95,10 @@ def print_weights(dataset: str | None = None) -> None:
         )
     console = Console()
     for name in [dataset] if dataset else datasets:
-        console.print(weights_table(name, [row for row in rows if row.dataset == name]), "")
+        table = weights_table(name, [row for row in rows if row.dataset == name])
+        whole = rich.measure.Measurement.get(console, console.options.update(max_width=1000), table)
+        fits = whole.maximum <= console.width
+        console.print(table if fits else in_lines(table, console.width), "", soft_wrap=not fits, highlight=False)
     console.print(LEGEND, highlight=False)
 
 
@@ -110,8 +116,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
     title = f"{dataset}, {' or '.join(map(str, classes))} classes"
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("name", "network", "head", "score", "resize", "licence", "checked"):
-        whole = column in ("name", "network", "head")
-        table.add_column(column, no_wrap=whole, min_width=15 if column == "score" else None, overflow="fold")
+        table.add_column(column, no_wrap=True)
     for row in rows:
         several = f" {row.num_classes}" if len(classes) > 1 else ""
         table.add_row(
@@ -124,6 +129,28 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
             "partly" if row.verification.startswith("8") else row.verification,
         )
     return table
+
+
+def in_lines(table: rich.table.Table, width: int) -> str:
+    """Writes each row of a table that is too wide as lines: its first three cells, and the others below them.
+
+    Args:
+        width: characters of a line at most.
+    """
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    lengths = [max(map(len, column)) for column in columns[:3]]
+    lines = [str(table.title)]
+    for cells in zip(*columns, strict=True):
+        first = "  ".join(cell.ljust(length) for cell, length in zip(cells, lengths, strict=False))
+        named = [
+            cell if column.header == "score" else f"{column.header} {cell}"
+            for column, cell in zip(table.columns[3:], cells[3:], strict=True)
+        ]
+        lines += [
+            first.rstrip(),
+            textwrap.fill("; ".join(named), width, initial_indent="    ", subsequent_indent="    "),
+        ]
+    return "\n".join(lines)
 
 
 def resizing(row: PublishedWeights) -> str:

@@ -1,11 +1,28 @@
 """Progress bars."""
 
 import contextlib
+import datetime
 from collections.abc import Callable, Iterator
 
 import rich.progress
+import rich.text
 
 from keras_hrnet.cli.console import Console
+
+
+class Times(rich.progress.ProgressColumn):
+    """Shows the time elapsed, and until all items are done the time left."""
+
+    max_refresh = 0.5
+
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        """Returns such as "0:00:05, 0:00:15 left", and at the end "0:00:20"."""
+        seconds = task.finished_time if task.finished else task.elapsed
+        elapsed = datetime.timedelta(seconds=int(seconds or 0))
+        if task.finished:
+            return rich.text.Text(str(elapsed))
+        left = "-:--:--" if task.time_remaining is None else datetime.timedelta(seconds=int(task.time_remaining))
+        return rich.text.Text(f"{elapsed}, {left} left")
 
 
 @contextlib.contextmanager
@@ -24,10 +41,9 @@ def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[
         rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
         rich.progress.TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}"),
-        rich.progress.TimeElapsedColumn(),
-        rich.progress.TextColumn("left"),
-        rich.progress.TimeRemainingColumn(),
+        Times(),
     )
-    with rich.progress.Progress(*columns, console=Console()) as progress:
+    # The pace of all items so far, as one item may take longer than the half minute that rich looks back.
+    with rich.progress.Progress(*columns, console=Console(), speed_estimate_period=float("inf")) as progress:
         task = progress.add_task(description, total=total)
         yield lambda: progress.advance(task)

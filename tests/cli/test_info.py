@@ -88,3 +88,14 @@ def test_a_network_costs_what_its_head_costs(arguments, row, run):
 def test_a_wrong_option_is_refused(arguments, message, run):
     with pytest.raises(ValueError, match=message):
         raise run(*arguments).exception
+
+
+def test_weights_break_no_word_in_a_window_of_eighty_columns(invoke, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = invoke("info", "--weights").output.splitlines()
+    first = lines.index("official_w48_ocr_trainval          W48         ocr")
+    assert lines[first + 1 : first + 3] == [
+        "    82.3 mIoU, test, 6 scales, flipped; resize corners; licence * CC0-1.0;",
+        "    checked nothing",
+    ]
+    assert max(map(len, lines)) <= 80

@@ -103,7 +103,7 @@ def _style(axes, title, is_last):
     from matplotlib.ticker import MaxNLocator
 
     axes.set_title(title, loc="left", fontsize=11)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="#dadce0", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if is_last:

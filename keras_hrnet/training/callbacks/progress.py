@@ -137,7 +137,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def _line(self):
         done, total = self._steps()
-        return f"{self._epoch()}  step {done}/{total}  {self._left()}  {self._values()}"
+        return "  ".join(filter(None, (self._epoch(), f"step {done}/{total}", self._left(), self._values())))
 
     def _values(self):
         best = "" if self.best is None else f"  best {self.best[0]:.4f} (epoch {self.best[1] + 1})"
@@ -153,7 +153,10 @@ class TrainingProgress(keras.callbacks.Callback):
         return self.epoch * self.steps_of_epoch + self.step, self.params["epochs"] * self.steps_of_epoch
 
     def _left(self):
+        """The time left; nothing at the end, beside the time that the run has taken."""
         done, total = self._steps()
+        if done == total and not self.epochs_left:
+            return ""
         seconds = None
         if total is not None:
             seconds = self.time_left.seconds(total - done, self.epochs_left)

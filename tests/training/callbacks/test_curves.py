@@ -69,6 +69,14 @@ def test_each_panel_shows_the_values_of_its_epochs():
     assert list(panels["learning rate"][0][2]) == [0.03, 0.02, 0.01]
 
 
+@pytest.mark.parametrize("num_epochs", [1, 2, 5])
+def test_epochs_are_whole_numbers(num_epochs):
+    (axes,) = draw_curves({"epoch": range(num_epochs), "loss": [1.0] * num_epochs}).axes
+    left, right = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if left <= tick <= right]
+    assert ticks == list(range(1, num_epochs + 1))
+
+
 def test_a_panel_without_values_is_left_out():
     assert list(drawn(draw_curves({"epoch": [0], "loss": [1.0], "mean_iou": [math.nan]}))) == ["loss"]
 
