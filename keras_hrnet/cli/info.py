@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import Annotated
 
-import rich.measure
 import rich.table
 import typer
 
@@ -18,6 +17,8 @@ from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.suggestion import suggestion
 
+# The least width in which no column breaks words.
+TABLE_WIDTH = 100
 INDENT = "    "
 LEGEND = (
     'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
@@ -96,9 +97,8 @@ def print_weights(dataset: str | None = None) -> None:
     console = Console()
     for name in [dataset] if dataset else datasets:
         table = weights_table(name, [row for row in rows if row.dataset == name])
-        whole = rich.measure.Measurement.get(console, console.options.update(max_width=1000), table)
-        fits = whole.maximum <= console.width
-        console.print(table if fits else in_lines(table, console.width), "", soft_wrap=not fits, highlight=False)
+        fits = console.width >= TABLE_WIDTH
+        console.print(table if fits else in_lines(table, console.width), "", soft_wrap=not fits)
     console.print(LEGEND, highlight=False)
 
 
@@ -116,7 +116,8 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
     title = f"{dataset}, {' or '.join(map(str, classes))} classes"
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("name", "network", "head", "score", "resize", "licence", "checked"):
-        table.add_column(column, no_wrap=True)
+        whole = column in ("name", "network", "head")
+        table.add_column(column, no_wrap=whole, min_width=15 if column == "score" else None, overflow="fold")
     for row in rows:
         several = f" {row.num_classes}" if len(classes) > 1 else ""
         table.add_row(

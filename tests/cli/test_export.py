@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_hrnet.cli import export as export_module
 from keras_hrnet.data import synthesize
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.layers.normalization import BatchNorm
@@ -144,7 +143,7 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_
 def test_a_page_is_written_of_a_file_and_no_option_is_ignored(invoke, tmp_path, monkeypatch):
     (tmp_path / "a.tflite").touch()
     monkeypatch.setattr(
-        export_module, "write_web_page", lambda file, path, runtime: calls.append((file, runtime)) or path
+        "keras_hrnet.export.write_web_page", lambda file, path, runtime: calls.append((file, runtime)) or path
     )
     calls = []
     result = invoke("export", tmp_path / "a.tflite", tmp_path / "web page", "--web", "--runtime", tmp_path)
