@@ -6,6 +6,7 @@ with small matrices, against which the tests compare the first two.
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,7 +87,9 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
 
     if data_format == "channels_first":
         x = tf.transpose(x, (0, 2, 3, 1))
-    if interpolation == "nearest":
+    if interpolation == "nearest" and (factors := _factors(x.shape[1:3], size)):
+        y = _repeat(x, *factors)
+    elif interpolation == "nearest":
         y = tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
     else:
         # The kernel answers in float32 whatever it is given, and under XLA has no gradient but for float32.
@@ -95,6 +98,40 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
         )
     y = tf.cast(y, x.dtype)
     return tf.transpose(y, (0, 3, 1, 2)) if data_format == "channels_first" else y
+
+
+def _factors(source, size):
+    """Returns how often each row and each column is repeated, if sizes are known and no factor has a prime above 3."""
+    lengths = list(zip(source, size, strict=True))
+    if not all(isinstance(a, int) and isinstance(b, int) and b % a == 0 for a, b in lengths):
+        return None
+    factors = [b // a for a, b in lengths]
+    return factors if all(math.prod(_steps(factor)) == factor for factor in factors) else None
+
+
+def _steps(factor):
+    """Divides a factor into steps of at most 4, as TFLite's XNNPACK joins few tensors at once."""
+    steps = []
+    for step in (4, 2, 3):
+        while factor % step == 0:
+            steps.append(step)
+            factor //= step
+    return steps
+
+
+def _repeat(x, rows, columns):
+    """Repeats pixels by joining tensors: XNNPACK, which runs TFLite files on CPUs, has no RESIZE_NEAREST_NEIGHBOR."""
+    import tensorflow as tf
+
+    _, height, width, channels = x.shape
+    for step in _steps(columns):
+        x, width = tf.concat([x] * step, axis=-1), width * step
+        x = tf.reshape(x, (-1, height, width, channels))
+    for step in _steps(rows):
+        x = tf.concat([tf.reshape(x, (-1, height, 1, width * channels))] * step, axis=-1)
+        height *= step
+        x = tf.reshape(x, (-1, height, width, channels))
+    return x
 
 
 def _resize_on_torch(x, size, interpolation, align_corners, data_format):
