@@ -160,6 +160,24 @@ def export(folder, network, head, precision, size):
     ]
 
 
+def settle(model, images):
+    """Gives the normalisations of a network with random weights the statistics of images.
+
+    Otherwise its maps would grow from block to block, for Lite-HRNet beyond the ratios of scales that XNNPACK takes.
+    """
+    import keras
+
+    from keras_hrnet.layers.sublayers import sublayers
+
+    norms = [layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def conversion_seconds(model, size):
     """Returns what the converter alone takes; the rest is folding, running Keras and the file, and comparing."""
     import keras_hrnet

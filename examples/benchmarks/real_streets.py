@@ -1,4 +1,4 @@
-"""What networks learn of real streets from random weights: HRNet beside U-Net and DeepLabV3+, on CamVid.
+"""What networks learn of real streets from random weights: HRNet, HRFormer and Lite-HRNet beside U-Net and DeepLabV3+.
 
 Command:  python examples/benchmarks/real_streets.py data/camvid comparison
           python examples/benchmarks/real_streets.py data/camvid comparison --seeds 3 --minutes 60

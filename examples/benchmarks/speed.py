@@ -172,8 +172,10 @@ def export(options, folder):
     code = (
         "import sys, pathlib, keras_hrnet, numpy as np\n"
         "from keras_hrnet.export import conversion, quantization\n"
-        "name, folder, *size = sys.argv[1:]; size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
+        "scripts, name, folder, *size = sys.argv[1:]; size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
+        "sys.path.insert(0, scripts); from exports import settle\n"
         "model = getattr(keras_hrnet, name)(19)\n"
+        "settle(model, np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8))\n"
         "keras_hrnet.export_saved_model(model, folder / name)\n"
         "keras_hrnet.export_onnx(model, folder / f'{name}.onnx', image_size=size, batch_size=1)\n"
         "keras_hrnet.export_openvino(model, folder / f'{name}.xml', image_size=size, batch_size=1)\n"
@@ -185,7 +187,8 @@ def export(options, folder):
         "(folder / f'{name}-int8.tflite').write_bytes(quantization.quantize(content, 'int8', ranges))\n"
     )
     size = map(str, options.size or (512, 1024))
-    command = [sys.executable, "-c", code, options.network, folder, *size]
+    scripts = str(pathlib.Path(__file__).parent)
+    command = [sys.executable, "-c", code, scripts, options.network, folder, *size]
     subprocess.run(command, check=True, env=environment("tensorflow", options.threads), stderr=subprocess.DEVNULL)
 
 

@@ -1,8 +1,9 @@
-"""The networks that `real_streets.py` compares, a line each: HRNet, U-Net and DeepLabV3+, all with random weights.
+"""The networks that `real_streets.py` compares, a line each: HRNet, its relatives, U-Net and DeepLabV3+.
 
-All take RGB images of any size in [0, 255], and return float32 logits of that size. U-Net is that of the paper with
-padded convolutions and batch normalisation, DeepLabV3+ is KerasHub's over ResNet-50. Both halve the image a fixed
-number of times: it is padded with the mean colour to sizes that can be halved so often, and the logits are cut.
+Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of that size. U-Net is
+that of the paper with padded convolutions and batch normalisation, DeepLabV3+ is KerasHub's over ResNet-50. Both halve
+the image a fixed number of times: it is padded with the mean colour to sizes that can be halved so often, and the
+logits are cut.
 """
 
 import keras
@@ -113,6 +114,9 @@ NETWORKS = {
     "HRNetW18Small-OCR": hrnet("HRNetW18Small", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18Small"]),
     "HRNetW18SmallV2": hrnet("HRNetW18SmallV2"),
     "HRNetW18SmallV2-OCR": hrnet("HRNetW18SmallV2", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18SmallV2"]),
+    "LiteHRNet18": hrnet("LiteHRNet18"),
+    "LiteHRNet30": hrnet("LiteHRNet30"),
+    "HRFormerSmall": hrnet("HRFormerSmall"),
     "UNet-2M": unet(16),
     "UNet-8M": unet(32),
     "UNet-31M": unet(64),
