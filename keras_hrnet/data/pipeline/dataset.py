@@ -15,7 +15,7 @@ from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.pipeline.decoding import decode_image, decode_label, train_ids
 from keras_hrnet.data.pipeline.options import Options
 from keras_hrnet.data.pipeline.sampling import EpochPlan
-from keras_hrnet.data.pipeline.sources import Source
+from keras_hrnet.data.pipeline.sources import Source, as_bytes
 from keras_hrnet.data.transforms.augmentation import augmented
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.distributed.processes import num_devices
@@ -41,7 +41,7 @@ class Reader:
         self.coding = coding
         self.channels = channels
         tf = host_tensorflow()
-        self._names = tf.constant(source.names)
+        self._names = as_bytes(source.names)
         self._by_pillow = tf.constant(source.by_pillow, tf.bool, (len(source.names), 2))
         self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache, channels)
 

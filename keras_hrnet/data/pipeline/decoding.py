@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def decode_image(
         return decode_plain_image(contents)
 
     def read(data, path):
-        return pixels(_bytes(data), _bytes(path).decode(), channels)
+        return pixels(_bytes(data), os.fsdecode(_bytes(path)), channels)
 
     def read_by_pillow():
         return tf.numpy_function(read, [contents, name], tf.uint8, stateful=False)
@@ -73,7 +74,7 @@ def decode_label(
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
 
     def read(data, path):
-        path = _bytes(path).decode()
+        path = os.fsdecode(_bytes(path))
         values = stored_values(_bytes(data), path, palette, UNKNOWN_ID)
         if values.max(initial=0) > 255:
             raise ValueError(

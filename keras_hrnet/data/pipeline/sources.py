@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.pairs import Headers, Pair
 
@@ -81,10 +83,15 @@ class Files:
     def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Reads a sample; a file must have the length that it had when the source was made."""
         tf = host_tensorflow()
-        image_path, label_path = tf.unstack(tf.constant(self._paths)[index])
+        image_path, label_path = tf.unstack(as_bytes(self._paths)[index])
         image_bytes, label_bytes = tf.unstack(tf.constant(self._num_bytes, tf.int64)[index])
         image, label = _read_unchanged(image_path, image_bytes), _read_unchanged(label_path, label_bytes)
         return image, label, image_path, label_path
+
+
+def as_bytes(names: Sequence) -> tf.Tensor:
+    """Makes a tensor of names, nested as they are: TensorFlow takes no text but UTF-8, and files have any name."""
+    return host_tensorflow().constant(np.vectorize(os.fsencode, otypes=[object])(np.array(names, object)))
 
 
 def union(parts: Iterable[frozenset | None]) -> frozenset | None:

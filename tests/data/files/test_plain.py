@@ -102,3 +102,16 @@ def test_pixels_that_are_missing_or_damaged_are_named_by_the_check(write, change
     assert finding.path.stem == "b"
     assert finding.path.parent == (masks if "label" in changes else images)
     assert "cannot be decoded" in finding.message or "middle of its data" in finding.message
+
+
+@pytest.mark.parametrize("name", ["not utf-8 \udcff", "escape\x1b[31m", "line\nfeed", "[b]", "-rf", "n" * 251])
+def test_files_of_any_name_are_read(write, name):
+    """A name is bytes to the system, and need not be UTF-8."""
+    images, masks = write()
+    try:
+        for folder in (images, masks):
+            (folder / "b.png").rename(folder / f"{name}.png")
+    except (OSError, UnicodeError):
+        return  # The file system takes no such names.
+    assert check_folders(images, masks).ok
+    assert len(list(folders(images, masks, 3))) == 3
