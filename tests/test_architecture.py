@@ -87,7 +87,6 @@ ARROWS = {
         "layers",
         "mistaken",
         "suggestion",
-        "zip_files",
     },
     "picture_files": {"mistaken", "printable"},
     "printable": set(),

@@ -51,6 +51,7 @@ def hostile_networks():
     yield zipped({**members, CONFIG: b"{}"})
     yield zipped({**members, "assets/../../escaped": b"x"})
     yield zipped(members, 8)
+    yield zipped({**members, "assets/bomb": bytes(60_000_000)}, 8)
     for name in members:
         yield zipped({other: content for other, content in members.items() if other != name})
     config = json.loads(members[CONFIG])
