@@ -83,7 +83,10 @@ def read_manifest(path: Path) -> list[Shard]:
         content = json.loads(path.read_bytes())
         found_format, version = content["format"], content["version"]
         if found_format == FORMAT and version in (1, VERSION):
-            return [_shard(**fields) for fields in content["shards"]]
+            shards = [_shard(**fields) for fields in content["shards"]]
+            if not any(shard.records for shard in shards):
+                raise ValueError("it names no sample")
+            return shards
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no manifest of records ({type(error).__name__}: {error}). Expected the JSON that "

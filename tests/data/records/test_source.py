@@ -163,6 +163,13 @@ class TestBadFolders:
         with pytest.raises(ValueError, match=rf"is no manifest of records \(TypeError: {field} is {value!r}\)"):
             Records(packed)
 
+    @pytest.mark.parametrize("keep", [0, 2])
+    def test_a_manifest_without_a_sample_is_refused(self, packed, keep):
+        shards = json.loads((packed / "manifest.json").read_text())["shards"][:keep]
+        change_manifest(packed, shards=[{**shard, "samples": []} for shard in shards])
+        with pytest.raises(ValueError, match=r"is no manifest of records \(ValueError: it names no sample\)"):
+            Records(packed)
+
     def test_a_newer_manifest_asks_for_a_newer_package(self, packed):
         change_manifest(packed, version=3)
         with pytest.raises(
