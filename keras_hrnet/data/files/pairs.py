@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_hrnet.data.files.checked import CheckedFiles
 from keras_hrnet.data.files.images import ImageHeader, check_image
 from keras_hrnet.data.files.labels import LabelHeader, check_label
 from keras_hrnet.data_sets import LabelValues
@@ -49,7 +50,8 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
     """Checks all files of a data set before the first epoch, on as many threads as there are cores.
 
     Args:
-        contents: whether to read whole files (`check_image`, `check_label`), or only their headers.
+        contents: whether to read whole files (`check_image`, `check_label`), or only their headers. Files that passed
+            an earlier check, and have not changed since, are not read again.
 
     Returns:
         A list with the headers of each pair.
@@ -85,8 +87,23 @@ def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool =
 
     Code that may stop before the last pair closes the generator, which ends its threads.
     """
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(lambda pair: examine(pair.image, [pair.label], known=known, contents=contents), pairs)
+    checked = CheckedFiles(pairs[0], known) if contents and pairs else None
+
+    def examine_new(pair):
+        headers = checked and checked.recall(pair)
+        if headers:
+            return Examination(headers[0], [], [headers[1]])
+        examination = examine(pair.image, [pair.label], known=known, contents=contents)
+        if checked and not examination.faults:
+            checked.note(pair, examination.header, *examination.labels)
+        return examination
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            yield from pool.map(examine_new, pairs)
+    finally:
+        if checked:
+            checked.save()
 
 
 def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents: bool = True) -> Examination:
