@@ -8,7 +8,9 @@ import pytest
 
 from keras_hrnet.data import synthesize
 
-README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
+README = (ROOT / "README.md").read_text()
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 # From the size of Cityscapes and the paper to that of a test.
@@ -42,12 +44,23 @@ def test_another_code_block_runs(block, tmp_path, monkeypatch):
     exec(compile(block, "README.md", "exec"), {})
 
 
-def test_every_link_and_picture_is_there():
-    root = pathlib.Path(__file__).parent.parent
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    assert links
-    for link in links:
-        assert "://" in link or (root / link).exists(), link
+@pytest.mark.once
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_picture_is_there(page):
+    text = page.read_text()
+    for link, anchor in re.findall(r"\]\(([^)#\s]*)(#[^)]*)?\)", text):
+        if "://" in link:
+            continue
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor[1:] in anchors(target.read_text()), (link, anchor)
+
+
+def anchors(text):
+    """Lists the anchors of a page's headings as the usual renderers of Markdown name them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_readme_has_the_two_commands():
