@@ -25,7 +25,10 @@ CHATTER = re.compile(
 
 def main() -> None:
     """Copies stdin to stdout until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the other may still write.
+    # They reach both processes, and the other may save first, and write: its end ends this one.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP.
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     held, is_well = collections.deque(maxlen=1000), False
     for line in sys.stdin.buffer:
         if line == ALL_WELL:

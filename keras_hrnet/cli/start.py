@@ -63,7 +63,8 @@ class Chatter:
             return
         sys.stderr.flush()
         if not failed:
-            os.write(2, chatter_filter.ALL_WELL)
+            with contextlib.suppress(OSError):  # The other process was killed.
+                os.write(2, chatter_filter.ALL_WELL)
         os.dup2(sys.stderr.fileno(), 2)
         self._stderr, sys.stderr = None, self._stderr
         with contextlib.suppress(subprocess.TimeoutExpired):  # Processes that outlive this one may still write.

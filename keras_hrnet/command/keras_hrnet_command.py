@@ -31,6 +31,9 @@ def put_off() -> None:
             module = importlib.util.module_from_spec(importlib.util.find_spec(name))
             module.__class__ = _PutOff
             sys.modules[name] = module
+            package, _, file = name.rpartition(".")
+            if package:
+                setattr(sys.modules[package], file, module)
 
 
 def complete() -> None:

@@ -134,6 +134,28 @@ cli.main()
     assert "keras-hrnet: all is well" not in result.stderr
 
 
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL"])
+def test_a_signal_to_both_processes_leaves_no_traceback(signal_name):
+    code = f"""{AS_COMMAND}
+import os, signal, time
+command.put_off()
+import keras_hrnet.cli as cli
+from keras_hrnet.cli.start import CHATTER
+def app(prog_name):
+    CHATTER.get().hold_back()
+    os.write(2, b"a warning\\n")
+    time.sleep(0.5)  # The process has begun.
+    CHATTER.get()._filter.send_signal(signal.{signal_name})
+    time.sleep(0.2)
+    raise SystemExit(3)
+cli.app = app
+cli.main()
+"""
+    result = run(code)
+    assert result.returncode == 3
+    assert result.stderr == "a warning\n"
+
+
 def test_a_level_of_zero_shows_everything(monkeypatch, capfd):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     chatter = cli.start.Chatter()
