@@ -1,5 +1,6 @@
-"""`python -m keras_hrnet`: the command `keras-hrnet`, for whom its folder of scripts is not on the path."""
+"""`python -m keras_hrnet`: the command `keras-hrnet`, where its folder of scripts is not on the path."""
 
 from keras_hrnet.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

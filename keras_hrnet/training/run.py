@@ -42,8 +42,8 @@ def describe_run(
     chosen: dict[str, Any],
     seed: int,
     loss: keras.losses.Loss | None,
-    teacher: keras.Model | None,
     notes: dict[str, Any] | None,
+    teacher: keras.Model | None = None,
 ) -> Run:
     """Returns all that a repetition needs.
 
@@ -57,8 +57,8 @@ def describe_run(
         chosen: settings that the data decided.
         seed: that of all random numbers.
         loss: what replaces the recipe's, or None.
-        teacher: the network that is learned from, or None.
         notes: of the caller, on how network and data were made: what JSON holds, or None.
+        teacher: the network that is learned from, or None.
     """
     return {
         "recipe": name,
