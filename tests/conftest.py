@@ -1,5 +1,6 @@
 """What several tests share: small sets of files, the golden cases, and files in the published formats."""
 
+import gc
 import json
 import math
 import os
@@ -70,6 +71,23 @@ def pytest_runtest_setup(item):
 @pytest.fixture(autouse=True)
 def _same_start():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _memory():
+    """Lets JAX forget what it compiled once it takes much memory: at the end of the suite, it would be 10 GB."""
+    yield
+    if keras.config.backend() == "jax" and resident_bytes() > 3e9:
+        import jax
+
+        jax.clear_caches()
+        gc.collect()
+
+
+def resident_bytes():
+    """Returns the memory of this process, or 0 where the system does not say."""
+    status = pathlib.Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
 
 
 def golden_weights(keys):

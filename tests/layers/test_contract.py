@@ -219,7 +219,8 @@ def test_every_weight_moves_in_one_training_step(case):
     draw, batch = np.random.default_rng(2), (inputs[0] if isinstance(inputs, list) else inputs).shape[:1]
     targets = [draw.uniform(0, 1, (*batch, *x.shape[1:])).astype("float32") for x in model.outputs]
     targets = targets if len(targets) > 1 else targets[0]
-    model.compile(keras.optimizers.SGD(0.1), "mse")
+    # TensorFlow would take seconds to trace and compile the step of one layer; whole networks are traced elsewhere.
+    model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=keras.config.backend() == "tensorflow")
     before = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
     model.fit(inputs, targets, verbose=0)
     for weight, value in zip(model.weights, before, strict=True):

@@ -132,6 +132,7 @@ def test_a_run_resumes_with_its_teacher_alone(tmp_path):
         np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path):
     variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
     model = keras_hrnet.HRNet(variant, 3, head="ocr", ocr_channels=(8, 4))
