@@ -137,7 +137,7 @@ def in_training(variant=TINY, steps=3, **options):
     return losses, model, before
 
 
-@pytest.mark.parametrize("variant", [TINY, NAIVE], ids=lambda row: row.name)
+@pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=pytest.mark.slow)], ids=lambda row: row.name)
 def test_every_weight_moves(variant):
     # In the first step, a scale before a depthwise convolution has no gradient: the next normalisation undoes it.
     _, model, before = in_training(variant)
@@ -145,6 +145,7 @@ def test_every_weight_moves(variant):
         assert np.any(array(weight) != old), weight.path
 
 
+@pytest.mark.slow
 def test_rematerialisation_changes_nothing():
     (plain, model, _), (remat, again, _) = in_training(), in_training(remat=True)
     np.testing.assert_allclose(remat, plain, rtol=1e-4)  # Measured 1e-7 at the first step.
