@@ -19,8 +19,8 @@ MOST_PROGRAMS = 32
 
 
 NUM_WORTH_OPTIMIZING = {"tensorflow": 50, "torch": 50, "jax": 300}
-"""From how many images on it saves time to build the optimized network first, by backend. On JAX, its check compiles
-both networks, for 15 s of HRNetW18SmallV2."""
+"""From how many images on the optimized network is built first, by backend: estimates of where that saves time. On JAX,
+its check compiles both networks, for 15 s of HRNetW18SmallV2."""
 
 MAX_DIFFERENCE = 1e-4
 """The largest difference of logits at which an optimized network stands for its original, as a share of the largest

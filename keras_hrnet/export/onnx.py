@@ -1,7 +1,6 @@
 """Writes a network as an ONNX file that ONNX Runtime runs: the public function `export_onnx`."""
 
 import dataclasses
-import importlib.util
 import json
 import os
 import pathlib
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_hrnet.export.format import Format
+from keras_hrnet.export.format import Format, require_packages
 from keras_hrnet.export.function import answer_function
 from keras_hrnet.export.metadata import damaged, parse
 from keras_hrnet.export.options import ExportOptions
@@ -107,7 +106,7 @@ def export_onnx(
     ```
     """
     options = OnnxOptions(image_size, batch_size, input_dtype, opset)
-    _check_packages()
+    require_packages(PACKAGES, "an ONNX file", extra="export")
     return export_network(ONNX, model, path, options, representative_data)
 
 
@@ -184,15 +183,6 @@ class OnnxRunner(Runner):
 
 
 ONNX = Onnx()
-
-
-def _check_packages():
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"Did not find the packages {', '.join(missing)}. Expected them for an ONNX file. Install them: "
-            'pip install "keras-hrnet[export]".'
-        )
 
 
 def _name_axes(value, names):

@@ -1,7 +1,6 @@
 """Writes a network as an OpenVINO file for the processors of servers: the public function `export_openvino`."""
 
 import dataclasses
-import importlib.util
 import json
 import os
 import pathlib
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.export.comparison import Reference
-from keras_hrnet.export.format import Format
+from keras_hrnet.export.format import Format, require_packages
 from keras_hrnet.export.options import ExportOptions, check_choice
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
@@ -126,7 +125,9 @@ def export_openvino(
     ```
     """
     options = OpenvinoOptions(image_size, batch_size, input_dtype, precision)
-    _check_packages(options)
+    packages = ("openvino", "nncf") if options.is_calibrated else ("openvino",)
+    require_packages(packages, "an OpenVINO file", extra="openvino")
+    _check_processor(options)
     path = pathlib.Path(path)
     if weights_path(path).exists() and not path.exists():
         raise FileExistsError(
@@ -150,7 +151,7 @@ class Openvino(Format):
     def write(self, network: keras.Model, options: OpenvinoOptions, path: pathlib.Path) -> None:
         import openvino
 
-        # OpenVINO reads this as it is. By way of ONNX, HRNetW48 takes twice the memory.
+        # OpenVINO reads this as it is, so that no other converter is needed.
         with tempfile.TemporaryDirectory(prefix=".saved-model-", dir=path.parent) as folder:
             SAVED_MODEL.write(network, options, pathlib.Path(folder))
             _save(openvino.Core().read_model(folder), path, options.precision)
@@ -253,14 +254,7 @@ def _quantized(network, images, options):
     return nncf.quantize(network, nncf.Dataset(batches), preset=preset, subset_size=len(batches))
 
 
-def _check_packages(options):
-    wanted = ("openvino", "nncf") if options.is_calibrated else ("openvino",)
-    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"Did not find the packages {', '.join(missing)}. Expected them for an OpenVINO file. Install them: "
-            'pip install "keras-hrnet[openvino]".'
-        )
+def _check_processor(options):
     if options.precision == "bfloat16":
         import openvino
 
