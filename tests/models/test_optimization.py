@@ -193,6 +193,31 @@ def test_a_half_precision_network_gives_float32_logits_that_are_near():
     np.testing.assert_allclose(actual, expected, atol=0.2 * abs(expected).max())  # measured 1.9e-2 of it
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("policy", "weights"),
+    [("bfloat16", "bfloat16"), pytest.param("mixed_bfloat16", "float32", marks=pytest.mark.heavy)],
+)
+def test_a_float32_network_computes_in_bfloat16_on_request(policy, weights, sublayers):
+    model = network(**CASES["fcn"])
+    optimized = keras_hrnet.optimize_for_inference(model, dtype=policy)
+    assert {weight.dtype for weight in optimized.weights} == {weights}
+    assert {layer.compute_dtype for layer in sublayers(optimized) if layer.weights and layer is not optimized} == {
+        "bfloat16"
+    }
+    assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
+    (actual,), (expected,) = outputs_of(optimized), outputs_of(model)
+    assert actual.dtype == "float32"
+    assert 0 < np.max(np.abs(actual - expected)) < 0.2 * abs(expected).max()  # measured 1.2e-2 of it
+
+
+@pytest.mark.parametrize("dtype", ["int8", "brain float", 16])
+def test_a_dtype_that_is_no_policy_of_floats_is_refused(dtype):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="Expected a dtype policy that computes in one of float32, float16, bfloat16"):
+        keras_hrnet.optimize_for_inference(model, dtype=dtype)
+
+
 @pytest.mark.once
 @pytest.mark.slow
 def test_an_optimized_hierarchical_network_runs_at_other_scales():
