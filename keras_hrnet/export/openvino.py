@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_hrnet.export.comparison import Reference
 from keras_hrnet.export.format import Format, require_packages
+from keras_hrnet.export.metadata import damaged, parse
 from keras_hrnet.export.options import ExportOptions, check_choice
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
@@ -170,7 +171,13 @@ class Openvino(Format):
 
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
         network = _read(path)
-        return json.loads(network.get_rt_info(METADATA).astype(str)) if network.has_rt_info(METADATA) else None
+        if not network.has_rt_info(METADATA):
+            return None
+        try:
+            text = network.get_rt_info(METADATA).astype(str)
+        except RuntimeError as error:  # It is not text.
+            raise damaged(path, error) from error
+        return parse(text.encode(), path)
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
         return OpenvinoRunner(path, num_threads)
@@ -188,7 +195,7 @@ class OpenvinoRunner(Runner):
         import openvino
 
         metadata = OPENVINO.read_metadata(path)
-        is_bfloat16 = metadata is not None and metadata["precision"] == "bfloat16"
+        is_bfloat16 = metadata is not None and metadata.get("precision") == "bfloat16"
         settings = {"INFERENCE_PRECISION_HINT": "bf16" if is_bfloat16 else "f32"}
         settings["INFERENCE_NUM_THREADS"] = num_threads or os.cpu_count()
         self.compiled = openvino.Core().compile_model(_read(path), "CPU", settings)

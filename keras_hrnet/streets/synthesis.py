@@ -178,7 +178,7 @@ def _claim(written):
 def _read_marker(marker):
     try:
         return json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileExistsError(
             f"{marker} must say in JSON how the synthetic set beside it was written. It cannot be read ({error}). "
             "Delete that folder, or choose another."

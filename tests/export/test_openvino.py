@@ -160,3 +160,13 @@ def test_missing_packages_are_named_with_how_to_install_them(tmp_path, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "nncf" else find(name, *args))
     with pytest.raises(ImportError, match=r'the packages nncf\..*pip install "keras-hrnet\[openvino\]"'):
         export_openvino(small_network(), tmp_path / "s.xml", precision="int8", representative_data=images(4))
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "[" * 100_000])
+def test_damaged_metadata_is_refused_with_the_name_of_the_file(tmp_path, text):
+    opset, path = openvino.opset13, tmp_path / "relu.xml"
+    network = openvino.Model([opset.relu(images := opset.parameter([1, 4, 4, 3]))], [images])
+    network.set_rt_info(text, "keras_hrnet")
+    openvino.save_model(network, path)
+    with pytest.raises(ValueError, match=r"relu\.xml', whose metadata of keras_hrnet cannot be read"):
+        read_metadata(path)

@@ -106,10 +106,18 @@ def _best_score(folder, monitor):
     path = folder / "best.json"
     if not path.is_file() or not (folder / "best.keras").is_file():
         return -math.inf
-    best = json.loads(path.read_text())
-    if monitor not in best:
+    try:
+        best = json.loads(path.read_text())
+        scores = {name: float(value) for name, value in best.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{str(path)!r} is damaged ({error}). Expected the score of best.keras beside it. Move both files away: "
+            "the best network is then the best one from here on."
+        ) from error
+    if monitor not in scores:
         raise ValueError(
             f"Received monitor={monitor!r} for the folder {str(folder)!r}, where the best network is by "
-            f"{', '.join(sorted(best.keys() - {'epoch'}))}. Expected the same score. Pass that one, or another folder."
+            f"{', '.join(sorted(scores.keys() - {'epoch'}))}. Expected the same score. Pass that one, or another "
+            "folder."
         )
-    return best[monitor]
+    return scores[monitor]

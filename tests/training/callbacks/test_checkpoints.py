@@ -98,3 +98,12 @@ def test_a_folder_with_the_best_by_another_score_is_refused(tmp_path, saves_a_na
     run(tmp_path, saves_a_name, [0.5])
     with pytest.raises(ValueError, match=r"monitor='mean_iou' for the folder .* best network is by val_mean_iou"):
         Checkpoints(tmp_path, monitor="mean_iou")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"epoch": 1, "val_mean_iou": "high"}', "[" * 100_000])
+def test_a_damaged_score_of_the_best_is_named_with_its_file(tmp_path, saves_a_name, text):
+    run(tmp_path, saves_a_name, [0.5])
+    (tmp_path / "best.json").write_text(text)
+    with pytest.raises(ValueError, match=r"best\.json' is damaged .*Expected the score of best\.keras"):
+        Checkpoints(tmp_path)
+    assert (tmp_path / "best.keras").is_file()
