@@ -119,6 +119,7 @@ LIBRARIES = {
     "keras_hub": {"hub"},
     "PIL": {"cli", "data", "evaluation", "picture_files", "streets"},
     "typer": {"cli"},
+    "ray": {"cli"},
     "rich": {"cli", "training"},
     "matplotlib": {"training"},
     "onnx": {"export"},

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import require_folder_of
-from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.ray_engine import require_ray, write_with_ray
+from keras_hrnet.cli.segmenting import Job, report_written
 from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
 from keras_hrnet.cli.start import start
-from keras_hrnet.replacing import is_out_of_room, replacing
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from keras_hrnet.evaluation.segmenter import Segmenter
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
+
+ENGINES = ("here", "ray")
 
 # A name with one of these suffixes is that of a file; any other is that of a folder.
 FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -64,6 +60,17 @@ def predict(
         typer.Option(help="Segment one of several parts of the photos, such as 1/4, in each of several processes."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out photos whose results have been written.")] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="Where to segment: here, or with ray on the workers of a Ray cluster, which leaves out photos whose "
+            "results have been written."
+        ),
+    ] = "here",
+    workers: Annotated[
+        int | None,
+        typer.Option(help="With --engine ray: number of workers; one for each GPU, or processor.", min=1),
+    ] = None,
     submission: Annotated[
         pathlib.Path | None,
         typer.Option(help="Write the label ids of a Cityscapes split as a zip for the test server."),
@@ -75,8 +82,14 @@ def predict(
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
-    if submission is not None and (shard is not None or resume):
-        raise ValueError("Received --submission with --shard or --resume. Expected a whole split. Leave these out.")
+    if engine not in ENGINES:
+        raise ValueError(f"Received --engine {engine!r}. Expected one of {', '.join(ENGINES)}. Pass one of them.")
+    if workers is not None and engine != "ray":
+        raise ValueError(f"Received --workers {workers} with --engine {engine}. Expected --engine ray. Pass it too.")
+    if submission is not None and (shard is not None or resume or engine != "here"):
+        raise ValueError(
+            "Received --submission with --shard, --resume or --engine. Expected a whole split. Leave these out."
+        )
     protocol.require_network(model)
     if submission is not None:
         start()
@@ -89,91 +102,35 @@ def predict(
         segmenter = Segmenter(optimized_for(network, len(images)), **options)
         write_submission(submission, segmenter, images, batch_size)
         return
+    if engine == "ray":
+        require_ray()
     targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
     found, targets = len(targets), in_shard(targets, [path for path in photos if path.is_dir()], part)
-    if resume:
+    if resume or engine == "ray":
         targets = without_written(targets)
     if not targets:
-        Console(highlight=False).print(f"None of {found} photos is left to segment.")
+        Console(highlight=False).print(f"There is nothing to do: none of the {found} photos remains to be segmented.")
         return
     start()
-    from keras_hrnet.evaluation.prediction import check_output
-    from keras_hrnet.evaluation.running import optimized_for
-    from keras_hrnet.evaluation.segmenter import Segmenter
-
-    network, output_name = protocol.open_network(model, hierarchical_scales, classes), show.replace("-", "_")
-    check_output(network, output_name, legend)
-    finds_labels = len(targets) > 1 and show != "probabilities"
-    segmenter = Segmenter(optimized_for(network, len(targets)), **options, for_many=finds_labels)
-    write_pictures(segmenter, targets, output_name, legend, batch_size)
-
-
-def write_pictures(
-    segmenter: Segmenter, targets: dict[pathlib.Path, pathlib.Path], output: str, legend: bool, batch_size: int
-) -> None:
-    """Predicts photos and writes each result when it is there; a photo that cannot be used does not stop the others.
-
-    Args:
-        segmenter: the network under a protocol.
-        targets: the file for the result of each photo.
-        output: as in `keras_hrnet.predict`.
-        legend: as in `keras_hrnet.predict`.
-        batch_size: number of photos of one size in a batch.
-
-    Raises:
-        ValueError: after all others are written, if some photos could not be read, are too small, or have a name that
-            the disk does not take.
-        OSError: if the disk is full.
-    """
-    from keras_hrnet.evaluation.prediction import predictions
-
-    console, errors, written = Console(soft_wrap=True, highlight=False), [], []
-
-    def write(photo, result):
-        try:
-            write_result(targets[photo], result)
-        except OSError as error:
-            if is_out_of_room(error):
-                raise
-            return error
-        return None
-
-    options = {"output": output, "legend": legend, "batch_size": batch_size, "write": write}
-    with (
-        contextlib.closing(predictions(segmenter, targets, **options)) as results,
-        progress_bar("Segmenting", len(targets), "photos") as advance,
-    ):
-        for photo, error in results:
-            advance()
-            if error is None:
-                written.append(targets[photo])
-            else:
-                errors.append(error)
-    if len(written) == 1:
-        console.print("Wrote", written[0])
-    elif written:
-        folders = sorted({str(target.parent) for target in written})
-        console.print(f"Wrote {len(written)} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
-    if errors:
-        listed = "\n".join(map(str, errors))
-        raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
-
-
-def write_result(target: pathlib.Path, result: np.ndarray) -> None:
-    """Writes a result: probabilities as `numpy.save` does, where the target ends in .npy, and all others as PNG.
-
-    Raises:
-        OSError: if the target cannot be written.
-    """
-    import numpy as np
-
-    from keras_hrnet.evaluation.pictures import write_png
-
-    with replacing(target) as part:
-        if target.suffix.lower() == ".npy":
-            np.save(part, result)
-        else:
-            write_png(result, part)
+    if engine == "ray":
+        # Ray's processes need not have this one's working folder.
+        targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
+    job = Job(
+        network=model.absolute(),
+        hierarchical_scales=hierarchical_scales,
+        classes=classes,
+        options=options,
+        output=show.replace("-", "_"),
+        legend=legend,
+        batch_size=batch_size,
+        num_photos=len(targets),
+    )
+    segmenter = job.open()
+    if engine == "ray":
+        del segmenter  # It has been checked; each worker opens its own.
+        report_written(targets, write_with_ray(job, targets, workers))
+    else:
+        report_written(targets, job.write_each(segmenter, targets))
 
 
 def name_targets(

@@ -139,7 +139,7 @@ def test_shards_are_disjoint_and_complete_and_the_photos_left_out_are_resumed(in
     assert target.read_bytes() == b"written before"
     assert (output / "summer" / "b.png.png").is_file()
     assert (album / "a.png").read_bytes() == whole
-    assert "None of 3 photos is left" in invoke("predict", saved_small_network, album, *options, "--resume").output
+    assert "none of the 3 photos remains" in invoke("predict", saved_small_network, album, *options, "--resume").output
 
 
 @pytest.mark.once

@@ -1,0 +1,139 @@
+"""Segments photos and writes the result of each; in this process, or in another that is given the job."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from keras_hrnet.cli import protocol
+from keras_hrnet.cli.console import Console
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.shards import Targets
+from keras_hrnet.replacing import is_out_of_room, replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_hrnet.evaluation.segmenter import Segmenter
+
+Outcomes = Iterator[tuple[pathlib.Path, Exception | str | None]]
+"""Each photo, once its result has been written, and why it has none, or None."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Which network segments photos, and how: plain values, from which any process opens the network.
+
+    Args:
+        network: as in `keras_hrnet.cli.protocol.open_network`.
+        hierarchical_scales: likewise.
+        classes: likewise.
+        options: the keyword arguments of a `Segmenter`.
+        output: as in `keras_hrnet.predict`.
+        legend: likewise.
+        batch_size: number of photos of one size in a batch.
+        num_photos: number of photos that the process segments; for many, the network is optimized first.
+    """
+
+    network: pathlib.Path
+    hierarchical_scales: str | None
+    classes: str | None
+    options: dict[str, Any]
+    output: str
+    legend: bool
+    batch_size: int
+    num_photos: int
+
+    def open(self) -> Segmenter:
+        """Opens the network.
+
+        Raises:
+            FileNotFoundError: as `open_network`.
+            ValueError: as `open_network`, or if the network cannot give the output.
+        """
+        from keras_hrnet.evaluation.prediction import check_output
+        from keras_hrnet.evaluation.running import optimized_for
+        from keras_hrnet.evaluation.segmenter import Segmenter
+
+        network = protocol.open_network(self.network, self.hierarchical_scales, self.classes)
+        check_output(network, self.output, self.legend)
+        finds_labels = self.num_photos > 1 and self.output != "probabilities"
+        return Segmenter(optimized_for(network, self.num_photos), **self.options, for_many=finds_labels)
+
+    def write_each(self, segmenter: Segmenter, targets: Targets) -> Outcomes:
+        """Segments photos and writes each result as soon as it exists; an unusable photo does not stop the others.
+
+        Args:
+            segmenter: as `open` returns it.
+            targets: the file for the result of each photo.
+
+        Yields:
+            The photos in order, each with the error that left it without a result, or None.
+
+        Raises:
+            OSError: if the disk is full.
+        """
+        from keras_hrnet.evaluation.prediction import predictions
+
+        def write(photo, result):
+            try:
+                write_result(targets[photo], result)
+            except OSError as error:
+                if is_out_of_room(error):
+                    raise
+                return error
+            return None
+
+        options = {"output": self.output, "legend": self.legend, "batch_size": self.batch_size}
+        return predictions(segmenter, targets, **options, write=write)
+
+
+def report_written(targets: Targets, outcomes: Outcomes) -> None:
+    """Shows the progress of writing, and reports at its end where the results are and how many a second were written.
+
+    Args:
+        targets: the file for the result of each photo.
+        outcomes: what becomes of the photos, in any order.
+
+    Raises:
+        ValueError: after all others are written, if some photos could not be read, are too small, or have a name that
+            the disk does not accept.
+    """
+    console, errors, written, start = Console(soft_wrap=True, highlight=False), [], [], time.perf_counter()
+    with contextlib.closing(outcomes), progress_bar("Segmenting", len(targets), "photos") as advance:
+        for photo, error in outcomes:
+            advance()
+            if error:
+                errors.append(error)
+            else:
+                written.append(targets[photo])
+    if len(written) == 1:
+        console.print("Wrote", written[0])
+    elif written:
+        folders = sorted({str(target.parent) for target in written})
+        console.print(f"Wrote {len(written)} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
+        console.print(f"{len(written) / (time.perf_counter() - start):.3g} photos a second")
+    if errors:
+        listed = "\n".join(map(str, errors))
+        raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
+
+
+def write_result(target: pathlib.Path, result: np.ndarray) -> None:
+    """Writes a result: probabilities as `numpy.save` does, where the target ends in .npy, and all others as PNG.
+
+    Raises:
+        OSError: if the target cannot be written.
+    """
+    import numpy as np
+
+    from keras_hrnet.evaluation.pictures import write_png
+
+    with replacing(target) as part:
+        if target.suffix.lower() == ".npy":
+            np.save(part, result)
+        else:
+            write_png(result, part)
