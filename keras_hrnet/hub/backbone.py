@@ -12,7 +12,7 @@ import keras_hub
 
 from keras_hrnet.checkpoints import download, load_checkpoint
 from keras_hrnet.families import VARIANTS, Family, LayerOptions, Variant
-from keras_hrnet.hub.published import convention_of, find_published
+from keras_hrnet.hub.published import check_channel_order, convention_of, find_published
 from keras_hrnet.layers.data_format import standardize_data_format
 from keras_hrnet.layers.resize import check_convention
 from keras_hrnet.models.building import given_statistics
@@ -108,6 +108,8 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
         row = find_published(preset)
         if row is None:
             return super().from_preset(preset, load_weights=load_weights, **kwargs)
+        if load_weights:
+            check_channel_order(row)
         path = download(row) if load_weights else None
         backbone = cls.from_variant(row.variant, **{**convention_of(row), **kwargs})
         if load_weights:

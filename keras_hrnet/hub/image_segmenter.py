@@ -15,7 +15,7 @@ from keras_hrnet.heads import ARGUMENTS, HEADS, Hierarchical, standardize_head
 from keras_hrnet.hub.backbone import HighResolutionBackbone, HRNetBackbone
 from keras_hrnet.hub.channels_first import ChannelsFirstCrossentropy, ChannelsFirstMeanIoU
 from keras_hrnet.hub.image_segmenter_preprocessor import HRNetImageSegmenterPreprocessor
-from keras_hrnet.hub.published import find_published
+from keras_hrnet.hub.published import check_channel_order, find_published
 from keras_hrnet.layers import Supervision
 from keras_hrnet.layers.data_format import channel_axis
 from keras_hrnet.models.building import in_format
@@ -98,6 +98,8 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
                 f"`{cls.__name__}.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
                 f"one of {HUB_HEADS}, or the class count of a new head. Pass num_classes."
             )
+        if load_weights:
+            check_channel_order(row)
         path = download(row) if load_weights else None
         backbone = cls.backbone_cls.from_preset(preset, load_weights=False, **backbone_options)
         own_head = {"num_classes": row.num_classes, "head": row.head, **row.head_options} if loads_head else {}

@@ -18,6 +18,20 @@ def find_published(preset: str) -> PublishedWeights | None:
     return next((row for row in published_weights() if preset == row.name or page == row.page), None)
 
 
+def check_channel_order(row: PublishedWeights) -> None:
+    """Refuses weights whose pixels KerasHub's preprocessors would give in another order.
+
+    Raises:
+        ValueError: if they are not for RGB pixels.
+    """
+    if row.channel_order != "RGB":
+        raise ValueError(
+            f"Received the preset {row.name!r}, whose weights are for {row.channel_order} pixels. Expected weights for "
+            "RGB pixels. Pass load_weights=False, call `keras_hrnet.load_checkpoint`, and pass images with reversed "
+            "channels, images[..., ::-1]."
+        )
+
+
 def convention_of(row: PublishedWeights) -> dict[str, Any]:
     """Returns the arguments of a backbone by which it upsamples maps as the weights of a published file need it.
 

@@ -240,3 +240,9 @@ def test_a_wrong_argument_is_refused(options, message, backbone):
 def test_another_backbone_is_refused():
     with pytest.raises(TypeError, match=r"received backbone='W48'\. Expected an `HRNetBackbone`"):
         HRNetImageSegmenter("W48", 5)
+
+
+@pytest.mark.parametrize("from_preset", [HRNetImageSegmenter.from_preset, HRNetBackbone.from_preset])
+def test_weights_for_bgr_pixels_are_refused_before_they_are_downloaded(from_preset):
+    with pytest.raises(ValueError, match=r"for BGR pixels\. Expected weights for RGB pixels\. Pass"):
+        from_preset("openseg_w48_ocr_lip")
