@@ -3,7 +3,8 @@
 import functools
 import html.parser
 import http.server
-import importlib
+import importlib.util
+import inspect
 import json
 import pathlib
 import subprocess
@@ -37,10 +38,10 @@ def site(tmp_path_factory):
 class Page(html.parser.HTMLParser):
     """The anchors, links and text of a page, and what a browser loads for it."""
 
-    def __init__(self, path):
+    def __init__(self, text):
         super().__init__()
         self.anchors, self.links, self.loaded, self.text = {""}, set(), set(), ""
-        self.feed(path.read_text(encoding="utf-8"))
+        self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
@@ -57,33 +58,28 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages(site):
-    return {path: Page(path) for path in sorted(site.rglob("*.html"))}
+    return {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
 
 
 def test_every_public_name_has_a_page(site, pages):
-    modules = ["keras_hrnet", *(f"keras_hrnet.{x.parent.name}" for x in (ROOT / "keras_hrnet").glob("*/__init__.py"))]
-    for module in map(importlib.import_module, modules):
-        for name in getattr(module, "__all__", ()):
-            value = getattr(module, name)
-            if name == "__version__" or isinstance(value, type(pathlib)):
-                continue
-            index = site / "reference" / module.__name__ / "index.html"
-            (link,) = {x for x in pages[index].links if x.endswith(f"/{name}.html")} & entries(index)
-            page = pages[(index.parent / link).resolve()]
-            assert f"{module.__name__}.{name}" in page.text or name in page.text
-            described = getattr(value, "__doc__", None) or ""
-            first = " ".join(described.split("\n")[0].replace("`", "").split()[:4])
-            assert type(value).__module__ == "builtins" or first in " ".join(page.text.split()), name
+    folders = sorted(path.parent.name for path in (ROOT / "keras_hrnet").glob("*/__init__.py"))
+    for module in map(importlib.import_module, ["keras_hrnet", *(f"keras_hrnet.{folder}" for folder in folders)]):
+        names = set(getattr(module, "__all__", ())) - {"__version__"}
+        values = {name: getattr(module, name) for name in names}
+        values = {name: value for name, value in values.items() if not inspect.ismodule(value)}
+        index = site / "reference" / module.__name__ / "index.html"
+        for name, value in values.items():
+            (link,) = {x for x in listed_links(index) if x.endswith(f"/{name}.html")}
+            text = " ".join(pages[(index.parent / link).resolve()].text.split())
+            described = (inspect.getdoc(value) or "") if inspect.isclass(value) or inspect.isfunction(value) else name
+            assert " ".join(described.partition("`")[0].split()[:4]) in text, name
 
 
-def entries(index):
-    """Lists the links of the list of names, which the navigation has too, and links from there to other folders."""
+@functools.cache
+def listed_links(index):
+    """Returns the links of a page without those of its navigation."""
     article = index.read_text(encoding="utf-8").partition("<article")[2].partition("</article")[0]
-    parser = Page.__new__(Page)
-    html.parser.HTMLParser.__init__(parser)
-    parser.anchors, parser.links, parser.loaded, parser.text = set(), set(), set(), ""
-    parser.feed(article)
-    return parser.links
+    return Page(article).links
 
 
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_another_host(site, pages):
