@@ -153,6 +153,21 @@ class DataOptions:
             **arguments,
         )
 
+    def check_files(self, *splits: str) -> None:
+        """Refuses folders of your own data that are missing or do not match, before Keras is imported.
+
+        Raises:
+            FileNotFoundError: if a folder is missing or has no picture, or an image has no mask.
+            ValueError: as `keras_hrnet.data.folders`.
+        """
+        from keras_hrnet.data.files.folders import find_folder_pairs
+        from keras_hrnet.data.files.parts import part_of
+
+        for split in splits if self.data is None else ():
+            images, masks = self.folders_of(split)
+            if masks is not None:
+                find_folder_pairs(images, masks, None if self.val_share is None else part_of(split, self.val_share))
+
     def folders_of(self, split: str) -> tuple[str | os.PathLike, str | os.PathLike | None]:
         """Returns the images and the masks of a split of your own data, before --val-share divides them."""
         is_val = split == "val" and self.val_images is not None
@@ -193,8 +208,20 @@ def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
     if classes.strip().isdecimal():
         from keras_hrnet.data.label_coding import coding_of
 
+        if int(classes) == 1:
+            raise _one_class(classes, "2")
         return coding_of(int(classes)).classes
-    return standardize_classes(classes if classes in DATA_SETS else [name.strip() for name in classes.split(",")])
+    names = classes if classes in DATA_SETS else [name.strip() for name in classes.split(",")]
+    if len(names) == 1:
+        raise _one_class(classes, f"background,{classes}")
+    return standardize_classes(names)
+
+
+def _one_class(classes, better):
+    return ValueError(
+        f"Received --classes {classes}, one class. Expected at least two: all other pixels are of a class as well. "
+        f"Pass --classes {better}, with 0 for the background in the masks."
+    )
 
 
 def parse_ignore_label(text: str | None) -> tuple[int, ...] | None:

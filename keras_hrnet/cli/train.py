@@ -11,7 +11,7 @@ import typer
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
-from keras_hrnet.cli.protocol import load_network
+from keras_hrnet.cli.protocol import load_network, require_network
 from keras_hrnet.cli.start import start
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
@@ -128,6 +128,10 @@ def train(
     else:
         _check_names(network, recipe)
     data_sets = None if show else DataSets(made)
+    if data_sets is not None:
+        data_sets.options.check_files("train", "val")
+        if teacher is not None:
+            require_network(teacher)
     start()
     import keras
 

@@ -65,7 +65,7 @@ def test_a_known_data_set_is_read_by_its_row(tmp_path):
             "Received --val-images None and --val-masks c. Expected both",
         ),
         ({"images": "a", "masks": "b", "id_map": "0:x"}, "without --classes"),
-        ({"images": "a", "masks": "b", "classes": "x", "id_map": "0:y"}, "one of the names x"),
+        ({"images": "a", "masks": "b", "classes": "x,y", "id_map": "0:z"}, "one of the names x, y"),
         ({"images": "a", "masks": "b", "classes": "300"}, "Received 300 classes. Expected 1 to 254"),
         ({"images": "a", "masks": "b", "val_images": "c", "val_masks": "d", "val_share": 0.2}, "Expected one of them"),
     ],
@@ -123,3 +123,25 @@ def test_a_palette_is_read_as_people_write_it(text, tmp_path):
 def test_what_is_no_palette_is_refused(text):
     with pytest.raises(ValueError, match="Received --palette"):
         parse_palette(text)
+
+
+def test_one_class_is_refused_with_what_to_call_the_rest():
+    with pytest.raises(ValueError, match=r"Expected at least two: .* Pass --classes background,road"):
+        parse_classes("road")
+    with pytest.raises(ValueError, match=r"Received --classes 1, one class"):
+        parse_classes("1")
+
+
+def test_folders_that_do_not_match_are_refused_before_keras_is_imported(tmp_path):
+    for folder in ("photos", "masks"):
+        (tmp_path / folder).mkdir()
+    for path in ("photos/a.png", "photos/b.png", "masks/a.png"):
+        Image.fromarray(np.zeros((4, 4), "uint8")).save(tmp_path / path)
+    options = {"images": tmp_path / "photos", "masks": tmp_path / "masks", "val_share": 0.5, "classes": "road,sky"}
+    with pytest.raises(FileNotFoundError, match=r"b\.png"):
+        DataOptions(**options).check_files("train", "val")
+    (tmp_path / "photos" / "b.png").unlink()
+    with pytest.raises(ValueError, match=r"val_share=0\.5 for 1 images"):
+        DataOptions(**options).check_files("train", "val")
+    with pytest.raises(ValueError, match="a share between 0 and 1"):
+        DataOptions(**{**options, "val_share": 1.5}).check_files("train", "val")
