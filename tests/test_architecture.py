@@ -129,6 +129,7 @@ LIBRARIES = {
     "tf2onnx": {"export"},
     "ai_edge_litert": {"export"},
     "ai_edge_quantizer": {"export"},
+    "litert_quantizer": {"export"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

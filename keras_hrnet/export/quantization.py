@@ -1,4 +1,4 @@
-"""Makes a float32 `.tflite` file into one of integers, with `ai-edge-quantizer`.
+"""Makes a float32 `.tflite` file into one of integers, with `litert-quantizer`.
 
 Measured once against TensorFlow's converter, to choose between them (HRNetW18Small after the demo's training, 256x512,
 both calibrated on the same 32 images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and
@@ -12,6 +12,7 @@ import re
 import types
 import warnings
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,12 +75,13 @@ def quantize(
         only_layers: paths of the only layers that do not; None for all.
 
     Raises:
-        ImportError: if `ai-edge-quantizer` is not installed.
+        ImportError: if `litert-quantizer` is not installed.
     """
     with _quiet():
-        quantizer = quantizer_module().Quantizer(bytes(content))
+        library = quantizer_library()
+        quantizer = library.quantizer.Quantizer(bytes(content))
         graph = read_graph(content)
-        _add_precision(quantizer, precision)
+        _add_precision(quantizer, library.qtyping.TFLOperationName, precision)
         before_layers = _normalizing(graph)
         kept = [
             operator.outputs[0].name
@@ -89,7 +91,7 @@ def quantize(
             or is_inside(operator.layer, float_layers)
             or (only_layers is not None and not is_inside(operator.layer, only_layers))
         ]
-        _keep_float(quantizer, kept)
+        _keep_float(quantizer, library.qtyping.TFLOperationName, kept)
         return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
 
 
@@ -98,47 +100,53 @@ def is_inside(path: str, layers: Collection[str]) -> bool:
     return any(path == layer or path.startswith(f"{layer}/") for layer in layers)
 
 
-def quantizer_module() -> types.ModuleType:
-    """Imports `ai_edge_quantizer.quantizer`.
+class Library(NamedTuple):
+    """The modules of the quantizer that are used here."""
+
+    quantizer: types.ModuleType
+    qtyping: types.ModuleType
+
+
+def quantizer_library() -> Library:
+    """Imports `litert_quantizer`, or `ai_edge_quantizer`, which is its former name and gives the same files.
 
     Raises:
-        ImportError: if it is not installed.
+        ImportError: if neither is installed.
     """
     try:
-        from ai_edge_quantizer import quantizer
-    except ImportError as error:
-        raise ImportError(
-            "Received a precision that needs ai-edge-quantizer, which is not installed. Expected it beside "
-            "keras_hrnet. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
-        ) from error
-    return quantizer
+        from litert_quantizer import qtyping, quantizer
+    except ImportError:
+        try:
+            from ai_edge_quantizer import qtyping, quantizer
+        except ImportError as error:
+            raise ImportError(
+                "Received a precision that needs litert-quantizer, which is not installed. Expected it beside "
+                "keras_hrnet. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
+            ) from error
+    return Library(quantizer, qtyping)
 
 
-def _add_precision(quantizer, precision):
-    from ai_edge_quantizer.qtyping import TFLOperationName
-
-    every = TFLOperationName.ALL_SUPPORTED
+def _add_precision(quantizer, operations, precision):
+    every = operations.ALL_SUPPORTED
     if precision == "dynamic":
         quantizer.add_dynamic_config(".*", every, num_bits=8)
     elif precision == "mixed":
         for name in MIXED_OPERATORS:
-            quantizer.add_static_config(".*", TFLOperationName(name), activation_num_bits=8, weight_num_bits=8)
+            quantizer.add_static_config(".*", operations(name), activation_num_bits=8, weight_num_bits=8)
     else:
         bits = 16 if precision == "int16x8" else 8
         quantizer.add_static_config(".*", every, activation_num_bits=bits, weight_num_bits=8)
-        for border in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+        for border in (operations.INPUT, operations.OUTPUT):
             quantizer.update_quantization_recipe(".*", border, algorithm_key="no_quantize")
 
 
-def _keep_float(quantizer, names):
-    from ai_edge_quantizer.qtyping import TFLOperationName
-
+def _keep_float(quantizer, operations, names):
     if not names:
         return
     # One pattern for all: each is searched for every operator, and Python forgets compiled ones beyond 512 (HRNetW18
     # with OCR and one layer in integers: 548 s with a pattern each, under a profiler).
     pattern = f"^({'|'.join(map(re.escape, names))});?$"
-    quantizer.update_quantization_recipe(pattern, TFLOperationName.ALL_SUPPORTED, algorithm_key="no_quantize")
+    quantizer.update_quantization_recipe(pattern, operations.ALL_SUPPORTED, algorithm_key="no_quantize")
 
 
 def _normalizing(graph):

@@ -16,7 +16,7 @@ from keras_hrnet.export.departure import first_departure
 from keras_hrnet.export.format import Format
 from keras_hrnet.export.litert import TFLiteModel, operators
 from keras_hrnet.export.pipeline import export_network
-from keras_hrnet.export.quantization import QUANTIZED, calibrate, quantizer_module
+from keras_hrnet.export.quantization import QUANTIZED, calibrate, quantizer_library
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.sensitivity import quantize_within_bound
 
@@ -98,7 +98,7 @@ def export_tflite(
     """
     options = TFLiteOptions(image_size, batch_size, input_dtype, precision, output, sensitivity)
     if precision in QUANTIZED:
-        quantizer_module()  # Raises here what would be raised later.
+        quantizer_library()  # Raises here what would be raised later.
     return export_network(TFLITE, model, path, options, representative_data, class_names)
 
 

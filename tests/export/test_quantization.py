@@ -1,5 +1,8 @@
 """Integers: what they keep, which layers they cost most, and which stay in floats for it."""
 
+import sys
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -153,13 +156,22 @@ def test_the_layer_that_departs_first_is_found_in_a_network_of_a_network():
 
 
 def test_a_missing_quantizer_is_named(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ai_edge_quantizer", None)
+    for name in ("litert_quantizer", "ai_edge_quantizer"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install keras-hrnet\[export\]"):
-        keras_hrnet.export.quantization.quantizer_module()
+        keras_hrnet.export.quantization.quantizer_library()
+
+
+def test_the_quantizer_is_found_under_its_former_name(monkeypatch):
+    former = types.ModuleType("ai_edge_quantizer")
+    former.quantizer, former.qtyping = types.ModuleType("quantizer"), types.ModuleType("qtyping")
+    monkeypatch.setitem(sys.modules, "litert_quantizer", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", former)
+    assert keras_hrnet.export.quantization.quantizer_library() == (former.quantizer, former.qtyping)
 
 
 def test_layers_in_floats_are_one_rule_however_many(content, ranges, monkeypatch):
-    from ai_edge_quantizer import quantizer
+    from litert_quantizer import quantizer
 
     rules = []
     update = quantizer.Quantizer.update_quantization_recipe

@@ -13,7 +13,7 @@ from keras_hrnet.export.comparison import Reference
 from keras_hrnet.export.format import Format
 from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.export.pipeline import checked_path, export_network, put_in_place
-from keras_hrnet.export.quantization import QUANTIZED, quantizer_module
+from keras_hrnet.export.quantization import QUANTIZED, quantizer_library
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.tflite import TFLITE
 from keras_hrnet.export.web.options import CHANNELS, WebOptions
@@ -79,7 +79,7 @@ def export_web(
     """
     options = WebOptions(image_size, 1, input_dtype, precision, output, sensitivity)
     if precision in QUANTIZED:
-        quantizer_module()  # Raises here what would be raised later.
+        quantizer_library()  # Raises here what would be raised later.
     options.for_model(model)
     checked_path(WEB, path)
     return export_network(Web(find_runtime(runtime)), model, path, options, representative_data, class_names)
