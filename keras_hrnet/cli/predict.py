@@ -114,9 +114,10 @@ def predict(
     start()
     if engine == "ray":
         # Ray's processes need not have this one's working folder.
+        model = model.absolute()
         targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
     job = Job(
-        network=model.absolute(),
+        network=model,
         hierarchical_scales=hierarchical_scales,
         classes=classes,
         options=options,
