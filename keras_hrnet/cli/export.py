@@ -10,6 +10,7 @@ from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
+from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.protocol import (
     ClassNames,
     HierarchicalScales,
@@ -19,6 +20,11 @@ from keras_hrnet.cli.protocol import (
 )
 from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
+from keras_hrnet.suggestion import suggestion
+
+ENDINGS = (".tflite", ".onnx", ".xml", ".keras")
+OTHER_ENDINGS = (".h5", ".hdf5", ".pb", ".pt", ".pth", ".safetensors", ".mlmodel", ".mlpackage", ".engine", ".bin")
+CALIBRATED = ("int8", "int16x8", "mixed")
 
 # The number of images from which `export_tflite` learns the ranges of values.
 NUM_PHOTOS = 64
@@ -87,6 +93,9 @@ def export(
             f"Received {str(output)!r} as the network and as the file to write. Expected another name, as an exported "
             "network cannot be trained further. Pass one."
         )
+    require_folder_of("OUTPUT", output)
+    if not web:
+        _check_ending(output)
     kind = "--web" if web else output.suffix
     if web and model.suffix == ".tflite":
         kind = "the page of a .tflite file"
@@ -121,6 +130,11 @@ def export(
     if image_size is None and (kind in (".tflite", "--web") or given):
         raise ValueError(
             "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
+        )
+    if precision in CALIBRATED and not given:
+        raise ValueError(
+            f"Received --precision {precision} without images to calibrate on. Expected some like those that the "
+            "network will see. Pass --photos with a folder of them, or --precision dynamic, which needs none."
         )
     require_network(model)
     start()
@@ -160,6 +174,16 @@ def export(
     console.print(str(report))
     if web:
         _tell_page(output)
+
+
+def _check_ending(output):
+    """Refuses a file of another format, which would become the folder of a SavedModel of that name."""
+    meant = suggestion(output.suffix, ENDINGS) if output.suffix not in ENDINGS else ""
+    if meant or output.suffix.lower() in OTHER_ENDINGS:
+        raise ValueError(
+            f"Received {str(output)!r} as the file to write. Expected a name that ends with {', '.join(ENDINGS)}, or "
+            f"the name of a folder for a SavedModel.{meant or ' Pass one of them.'}"
+        )
 
 
 def _tell_page(folder):

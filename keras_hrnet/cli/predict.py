@@ -82,6 +82,8 @@ def predict(
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
+    if legend and show != "overlay":
+        raise ValueError(f"Received --legend with --show {show}. Expected --show overlay. Leave out one of them.")
     if engine not in ENGINES:
         raise ValueError(f"Received --engine {engine!r}. Expected one of {', '.join(ENGINES)}. Pass one of them.")
     if workers is not None and engine != "ray":
@@ -152,6 +154,15 @@ def name_targets(
         ValueError: if the output has another ending, several photos would be written to one file, or a photo would be
             replaced.
     """
+    require_folder_of("--output", output)
+    is_file = output is not None and output.suffix.lower() in FILE_ENDINGS and not output.is_dir()
+    if is_file and output.suffix.lower() != ending:
+        raise ValueError(f"Received --output {str(output)!r}. Expected a folder, or a name that ends with {ending}.")
+    if is_file and (len(photos) > 1 or photos[0].is_dir()):
+        raise ValueError(
+            f"Received --output {str(output)!r} for several photos or a folder of them. Expected a folder. Pass one, "
+            "or a single photo."
+        )
     places = {}
     for path in photos:
         if path.is_dir():
@@ -164,17 +175,7 @@ def name_targets(
             raise FileNotFoundError(f"Received the path {str(path)!r}. Expected a photo or a folder. Check the name.")
         else:
             places[path] = output or path.parent
-    require_folder_of("--output", output)
-    if output is not None and output.suffix.lower() in FILE_ENDINGS and not output.is_dir():
-        if output.suffix.lower() != ending:
-            raise ValueError(
-                f"Received --output {str(output)!r}. Expected a folder, or a name that ends with {ending}."
-            )
-        if len(photos) > 1 or photos[0].is_dir():
-            raise ValueError(
-                f"Received --output {str(output)!r} for {len(places)} photos. Expected a folder. Pass one, or a single "
-                "photo."
-            )
+    if is_file:
         return _checked({photos[0]: output})
     suffix = "" if output is not None or photos[0].is_dir() else "_segmented"
     targets = {photo: place / f"{photo.stem}{suffix}{ending}" for photo, place in places.items()}

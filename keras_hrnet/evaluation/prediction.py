@@ -204,7 +204,8 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
     classes, count = classes_of(model), len(CITYSCAPES.classes.names)
     if classes.names == CITYSCAPES.classes.names:
         return
-    listed = f", {', '.join(classes.names[:3])}, …" if classes.are_named else ""
+    listed = "".join(f", {name}" for name in classes.names[:3]) if classes.are_named else ""
+    listed += ", …" if listed and len(classes.names) > 3 else ""
     advice = "Pass output='labels'."
     if not classes.are_named and len(classes.names) == count:
         advice = "If they are these, say so: model.classes = 'cityscapes', or --classes cityscapes on the command line."

@@ -1,6 +1,7 @@
 """`keras-hrnet export` and `keras-hrnet benchmark` of what it wrote."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -126,12 +127,12 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("folder", "--batch-size", 2), "Received --batch-size for a SavedModel"),
         (("a.tflite", "--size", "32x48", "--data", ".", "--photos", "."), "Leave out the other"),
         (("a.tflite", "--size", "32x48", "--precision", "int3"), "precision='int3'"),
-        (("a.tflite", "--size", "32x48", "--precision", "int8"), "representative_data"),
+        (("a.tflite", "--size", "32x48", "--precision", "int8"), "Pass --photos"),
         (("folder", "--web"), "Received no --size"),
         (("folder", "--web", "--size", "32x48", "--batch-size", 2), "Received --batch-size for --web"),
         (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
         (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
-        (("nowhere/a.tflite", "--size", "32x48"), "to write into. Make it first"),
+        (("nowhere/a.tflite", "--size", "32x48"), "Expected its folder to exist"),
     ],
 )
 def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_network, tmp_path, monkeypatch):
@@ -168,3 +169,23 @@ def test_a_network_is_not_replaced_by_what_is_exported_of_it(invoke, saved_small
 
 def test_a_missing_model_is_named(invoke, tmp_path):
     assert "Received the model" in str(invoke("export", tmp_path / "no.keras", tmp_path / "a.onnx").exception)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("network.tfl",), r"Received 'network\.tfl' as the file to write\. .* Did you mean \.tflite\?"),
+        (("network.h5",), r"Expected a name that ends with \.tflite, \.onnx, \.xml, \.keras, or the name of a folder"),
+        (("network.tflite", "--size", "64x96", "--precision", "int8"), "Pass --photos with a folder of them"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_network_is_loaded(arguments, message, invoke, tmp_path):
+    result = invoke("export", tmp_path / "missing.keras", *arguments)
+    assert re.search(message, str(result.exception))
+
+
+@pytest.mark.once
+def test_a_folder_may_have_a_dot_in_its_name(invoke, tmp_path):
+    result = invoke("export", tmp_path / "missing.keras", tmp_path / "flowers-1.2")
+    assert isinstance(result.exception, FileNotFoundError)

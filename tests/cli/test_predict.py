@@ -242,7 +242,7 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         (("photo.png", "--average", "mean"), "average='mean'"),
         (("photo.png", "--hierarchical-scales", "0.5,1"), "runs at one scale"),
         (("photo.png", "--classes", "leaf,flower"), "Received 2 class names for 'HRNetW18Small', which has 19 classes"),
-        (("photo.png", "--show", "color", "--legend"), "Expected output='overlay'"),
+        (("photo.png", "--show", "color", "--legend"), "Expected --show overlay"),
         (("photo.png", "--show", "label-ids"), "--classes cityscapes"),
         (("photo.png", "--submission", "out.zip"), "There is no folder"),
         ((".", "--submission", "out.tar"), "Expected a name that ends in .zip"),
