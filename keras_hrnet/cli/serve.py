@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_hrnet.cli.console import Console
-from keras_hrnet.cli.start import start
+from keras_hrnet.cli.web_server import address_of, web_server
 
 
 def serve(
@@ -17,9 +17,6 @@ def serve(
     ] = True,
 ) -> None:
     """Serve a web page to browsers on this machine, until Ctrl+C."""
-    start()
-    from keras_hrnet.export.web.server import address_of, web_server
-
     console = Console(soft_wrap=True, highlight=False)
     with web_server(folder, port, isolated=threads) as server:
         console.print(f"Serving {folder} at {address_of(server)} to this machine alone. Press Ctrl+C to stop.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_hrnet.checkpoints.published import check_exists
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
@@ -132,6 +133,8 @@ def train(
         data_sets.options.check_files("train", "val")
         if teacher is not None:
             require_network(teacher)
+        if made["weights"] is not None:
+            check_exists(made["weights"])
     start()
     import keras
 

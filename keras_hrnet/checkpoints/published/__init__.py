@@ -1,6 +1,6 @@
 """The published weight files: a row for each, with what its publishers state."""
 
-from keras_hrnet.checkpoints.published.lookup import find, identify, published_weights
+from keras_hrnet.checkpoints.published.lookup import check_exists, find, identify, published_weights
 from keras_hrnet.checkpoints.published.row import PublishedWeights
 
-__all__ = ["PublishedWeights", "find", "identify", "published_weights"]
+__all__ = ["PublishedWeights", "check_exists", "find", "identify", "published_weights"]

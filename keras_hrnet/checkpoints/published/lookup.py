@@ -8,6 +8,7 @@ import pathlib
 
 from keras_hrnet.checkpoints.published.row import PublishedWeights
 from keras_hrnet.checkpoints.published.table import read_table
+from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.suggestion import suggestion
 
 TABLES = ("segmentation.toml", "mmsegmentation.toml", "hrformer.toml", "lite_hrnet.toml", "imagenet.toml")
@@ -58,6 +59,25 @@ def find(weights: str, variant: str, head: str | None, num_classes: int) -> Publ
             raise ValueError(_unknown(rows, weights))
     _check_fit(row, weights, variant, head, num_classes)
     return row
+
+
+def check_exists(weights: str) -> None:
+    """Refuses weights that are neither published nor a file, before anything is imported, downloaded or built.
+
+    Args:
+        weights: a data set, such as "cityscapes", the name of a published file, or a path.
+
+    Raises:
+        ValueError: if there is no such data set or published file, or the file is a web page or a Git LFS pointer.
+        FileNotFoundError: if it is a path where there is no file.
+    """
+    rows, path = published_weights(), pathlib.Path(weights)
+    if path.is_file():
+        check_not_mistaken(path)
+    elif weights not in {name for row in rows for name in (row.dataset, row.name, row.file)}:
+        if path.name == weights and not path.suffix:
+            raise ValueError(_unknown(rows, weights))
+        raise FileNotFoundError(f"Received the weights {weights!r}. Expected a file there. Check the path.")
 
 
 def identify(path: str | os.PathLike) -> PublishedWeights | None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from keras_hrnet.checkpoints import identify, published_weights
-from keras_hrnet.checkpoints.published import find
+from keras_hrnet.checkpoints.published import check_exists, find
 from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.heads import standardize_head
 from keras_hrnet.models import VARIANTS
@@ -244,3 +244,17 @@ def test_another_file_is_none_of_them(tmp_path):
     (tmp_path / "mine.pth").write_bytes(b"weights")
     assert identify(tmp_path / "mine.pth") is None
     assert identify(tmp_path / "not_there.pth") is None
+
+
+def test_weights_that_are_neither_published_nor_a_file_are_refused(tmp_path):
+    for weights in ("cityscapes", "official_w48_cityscapes", ROWS["official_w48_cityscapes"].file):
+        check_exists(weights)
+    page = tmp_path / "page.pth"
+    page.write_text("<!DOCTYPE html><html></html>")
+    for weights, kind, message in (
+        ("cityscape", ValueError, "cityscapes"),
+        (str(tmp_path / "nowhere.pth"), FileNotFoundError, r"nowhere\.pth'\. Expected a file there"),
+        (str(page), ValueError, "is a web page"),
+    ):
+        with pytest.raises(kind, match=message):
+            check_exists(weights)

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 import keras_hrnet
+from keras_hrnet.cli.web_server import address_of, web_server
 from keras_hrnet.export.web.runtime import find_runtime
-from keras_hrnet.export.web.server import address_of, web_server
 
 pytestmark = [pytest.mark.once, pytest.mark.browser]
 

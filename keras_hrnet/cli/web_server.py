@@ -9,7 +9,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from keras_hrnet.export.web.pages import MODEL
+PAGE = ("index.html", "model.tflite")
+"""Files by which a folder of `export_web` is known, whose own names for them would import Keras."""
 
 LOOPBACK = "127.0.0.1"
 HOSTS = (LOOPBACK, "localhost")
@@ -38,7 +39,7 @@ def web_server(folder: str | os.PathLike, port: int = 0, *, isolated: bool = Tru
         OSError: if the port is taken.
     """
     folder = pathlib.Path(folder)
-    if not (folder / MODEL).is_file() or not (folder / "index.html").is_file():
+    if not all((folder / name).is_file() for name in PAGE):
         raise FileNotFoundError(
             f"Received the folder {str(folder)!r}, in which there is no page. Expected one that export_web wrote. Run "
             "`keras-hrnet export MODEL FOLDER --web --size HxW` first."

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from keras_hrnet.export.web.server import address_of, web_server
+from keras_hrnet.cli.web_server import PAGE, address_of, web_server
+from keras_hrnet.export.web.pages import CONTENTS
 
 pytestmark = pytest.mark.once
 ISOLATING = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
@@ -72,3 +73,7 @@ def test_only_this_machine_reaches_it(folder):
 def test_a_folder_without_a_page_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"in which there is no page\. Expected one that export_web wrote"):
         web_server(tmp_path)
+
+
+def test_a_page_is_known_by_files_that_each_page_has():
+    assert set(PAGE) <= set(CONTENTS)
