@@ -139,8 +139,12 @@ class Segmenter:
 
     def _labels_of_tile(self, images):
         if self._run_labeler is None:
-            labels = argmax(self._log_scores(images))
-            return keras.ops.convert_to_numpy(labels).astype(label_dtype(num_classes(self.model)))
+            if self.protocol.scales == (1.0,) and not self.protocol.flip:
+                # The logits are on the host already: a tensor of them would be a copy.
+                labels = np.argmax(self._logits(images), axis=-1)
+            else:
+                labels = keras.ops.convert_to_numpy(argmax(self._log_scores(images)))
+            return labels.astype(label_dtype(num_classes(self.model)))
         images = images_for(self.model, images)
         labels = self._run_labeler(images)
         check_size(self.model, labels, image_size(self.model, images))
