@@ -1,4 +1,7 @@
-"""What several tests share: small sets of files, the golden cases, and files in the published formats."""
+"""What several tests share: small sets of files, the golden cases, and files in the published formats.
+
+Keras is imported inside of functions: it takes seconds, and the process that gives tests to others does not need it.
+"""
 
 import gc
 import json
@@ -11,7 +14,6 @@ import sys
 import tempfile
 import zlib
 
-import keras
 import numpy as np
 import pytest
 
@@ -41,7 +43,8 @@ def pytest_configure(config):
     """Makes JAX compile fast, and once what several tests build anew: most of what it compiles here runs once."""
     if config.option.numprocesses:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # Each process has one of the cores.
-    if keras.config.backend() != "jax":
+        return
+    if backend() != "jax":
         return
     import jax
 
@@ -62,14 +65,32 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)  # A file for each operation costs more.
 
 
+def backend():
+    """Returns the name of the active backend."""
+    import keras
+
+    return keras.config.backend()
+
+
+@pytest.hookimpl(tryfirst=True)  # Before pytest chooses by markers.
+def pytest_collection_modifyitems(items):
+    """Leaves to the heavy tests what JAX takes long to compile, and other backends show."""
+    if backend() == "jax":
+        for item in items:
+            if item.get_closest_marker("compiles"):
+                item.add_marker("heavy")
+
+
 def pytest_runtest_setup(item):
     """Skips tests that export on JAX and PyTorch: some without this marker show that each format is written there."""
-    if item.get_closest_marker("converts") and keras.config.backend() != "tensorflow":
+    if item.get_closest_marker("converts") and backend() != "tensorflow":
         pytest.skip("each export would start a TensorFlow process, which takes seconds; other tests export here")
 
 
 @pytest.fixture(autouse=True)
 def _same_start():
+    import keras
+
     keras.utils.set_random_seed(0)
 
 
@@ -77,7 +98,7 @@ def _same_start():
 def _memory():
     """Lets JAX forget what it compiled once it takes much memory: at the end of the suite, it would be 10 GB."""
     yield
-    if keras.config.backend() == "jax" and resident_bytes() > 3e9:
+    if backend() == "jax" and resident_bytes() > 3e9:
         import jax
 
         jax.clear_caches()
@@ -149,6 +170,7 @@ def published_file(tmp_path):
 @pytest.fixture
 def sublayers():
     """Returns a function that lists a layer and all the layers inside it."""
+    import keras
 
     def walk(layer):
         found = [layer]
@@ -168,6 +190,7 @@ def small_network():
 
     TensorFlow takes seconds to trace the hundred convolutions of the smallest HRNet, once for each model.
     """
+    import keras
 
     def build(num_classes=19, name="HRNetW18Small"):
         from keras_hrnet.models.network import Network
@@ -180,6 +203,17 @@ def small_network():
         return Network(image, keras.layers.Conv2D(num_classes, 3, name="last_layer_0", **options)(x), name=name)
 
     return build
+
+
+@pytest.fixture(scope="module")
+def without_pictures():
+    """Leaves out the pictures of an epoch, which take most of the time of small trainings and have their own tests."""
+    from keras_hrnet.training.callbacks import Curves, PredictionImages
+
+    with pytest.MonkeyPatch.context() as patch:
+        for callback in (Curves, PredictionImages):
+            patch.setattr(callback, "on_epoch_end", lambda self, epoch, logs=None: None)
+        yield
 
 
 @pytest.fixture(scope="session")
