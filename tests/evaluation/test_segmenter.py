@@ -205,6 +205,7 @@ def test_a_network_of_one_size_takes_tiles_of_that_size():
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_the_scales_of_a_hierarchical_network_are_noted_and_averaged_over():
     model = network(head="hierarchical", ocr_channels=(8, 4), scales=(0.5, 1.0))
     segmenter = Segmenter(model, flip=True)

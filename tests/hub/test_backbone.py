@@ -37,6 +37,7 @@ def test_a_config_makes_the_same_backbone(tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_it_is_called_and_predicts_from_arrays_and_from_tf_data_alike(backbone, images, arrays_of):
     called = arrays_of(backbone(images))
     assert {name: x.shape for name, x in called.items()} == {name: (2, *shape) for name, shape in PYRAMID.items()}

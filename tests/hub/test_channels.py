@@ -10,6 +10,7 @@ from keras_hrnet.hub import HRNetImageSegmenter
 OPTIONS = {"image_shape": (None, None, 4), "mean": (1, 2, 3, 4), "deviation": (5, 6, 7, 8)}
 
 
+@pytest.mark.compiles
 def test_a_segmenter_of_four_channels_is_saved_as_a_preset(tiny, tmp_path):
     segmenter = HRNetImageSegmenter(tiny(data_format="channels_last", **OPTIONS), 5)
     segmenter.save_to_preset(tmp_path / "preset")

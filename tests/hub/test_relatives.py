@@ -28,6 +28,8 @@ def family(request):
     return variant, options, kinds, kinds["ImageSegmenter"](backbone, 5, preprocessor, **options)
 
 
+@pytest.mark.slow
+@pytest.mark.compiles
 def test_it_is_the_network_of_keras_hrnet_with_the_same_weights(family, images, arrays_of):
     variant, options, _, segmenter = family
     network = keras_hrnet.HRNet(variant, 5, head=variant.default_head, **options)
@@ -36,6 +38,8 @@ def test_it_is_the_network_of_keras_hrnet_with_the_same_weights(family, images, 
     np.testing.assert_array_equal(arrays_of(segmenter(images)), arrays_of(network(images)))
 
 
+@pytest.mark.slow
+@pytest.mark.compiles
 def test_kerashub_reads_it_back_from_a_preset(family, images, arrays_of, tmp_path):
     _, _, kinds, segmenter = family
     segmenter.save_to_preset(str(tmp_path / "preset"))
@@ -51,6 +55,7 @@ def test_kerashub_reads_it_back_from_a_preset(family, images, arrays_of, tmp_pat
     )
 
 
+@pytest.mark.compiles
 def test_it_trains_on_images_and_labels(family, images, labels):
     *_, segmenter = family
     segmenter.compile(keras.optimizers.SGD(0.01), run_eagerly=True)

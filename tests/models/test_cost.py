@@ -80,7 +80,7 @@ def test_every_scale_but_the_largest_asks_for_attention():
     ],
 )
 def test_the_parameters_counted_are_those_of_the_network(options):
-    variant = Variant("Odd", 5, 2, 7, (2, 1, 3), 3)
+    variant = Variant("Odd", 5, 2, 7, (2, 1, 1), 2)
     model = keras_hrnet.HRNet(variant, 7, **options)
     built = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert cost(variant, 7, **options).parameters == built

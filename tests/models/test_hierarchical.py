@@ -63,6 +63,7 @@ def test_at_one_scale_it_is_the_network_alone_and_keeps_its_weights(model):
     np.testing.assert_allclose(logits(single, x), keras.ops.convert_to_numpy(alone), atol=1e-6)
 
 
+@pytest.mark.compiles
 def test_attention_that_trusts_a_scale_alone_gives_its_logits(model):
     x = images(34, 50)
     half = layers.resize(keras.ops.cast(x, "float32"), (17, 25))

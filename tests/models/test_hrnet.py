@@ -69,8 +69,7 @@ def trainable(model):
 
 BUILT = (
     "HRNetW18Small",
-    pytest.param("HRNetW18SmallV2", marks=pytest.mark.slow),
-    pytest.param("HRNetW48", marks=pytest.mark.heavy),
+    *(pytest.param(name, marks=pytest.mark.heavy) for name in ("HRNetW18SmallV2", "HRNetW48")),
 )
 
 
@@ -128,18 +127,19 @@ def test_the_parameters_counted_with_object_context_are_the_published_ones(name)
     assert counted == CONTEXT_PARAMETERS[name]
 
 
+SLOW_TO_COMPILE = [pytest.mark.slow, pytest.mark.compiles]
+
+
 def test_a_network_without_a_head_has_the_backbones_parameters():
     assert trainable(keras_hrnet.HRNetW18Small(head=None)) == PARAMETERS["HRNetW18Small"][0]
 
 
 @pytest.mark.parametrize(
-    "size", [pytest.param((64, 96), marks=pytest.mark.heavy), (65, 97), pytest.param((17, 40), marks=pytest.mark.slow)]
+    "size", [pytest.param((64, 96), marks=pytest.mark.heavy), (65, 97), pytest.param((17, 40), marks=SLOW_TO_COMPILE)]
 )
 def test_logits_have_the_size_of_the_image(size):
     model = keras_hrnet.HRNet(TINY, 5)
     assert model.output_shape == (None, None, None, 5)
-    for batch in (1, 3):
-        assert model(images(*size, batch=batch)).shape == (batch, *size, 5)
     assert model.predict(images(*size), verbose=0).shape == (2, *size, 5)
 
 
@@ -171,10 +171,10 @@ def test_logits_at_stride_4_are_those_before_enlarging():
     full, quarter = keras_hrnet.HRNet(TINY, 5), keras_hrnet.HRNet(TINY, 5, output_stride=4)
     with_random_statistics(full)
     quarter.set_weights(full.get_weights())
-    small = quarter(images(65, 97))
-    assert tuple(small.shape) == (2, 17, 25, 5)
-    expected = layers.resize(small, (65, 97))
-    np.testing.assert_allclose(arrays_of(full(images(65, 97)))["logits"], arrays_of(expected)["logits"], atol=1e-6)
+    small = quarter(images(35, 49))
+    assert tuple(small.shape) == (2, 9, 13, 5)
+    expected = layers.resize(small, (35, 49))
+    np.testing.assert_allclose(arrays_of(full(images(35, 49)))["logits"], arrays_of(expected)["logits"], atol=1e-6)
 
 
 # tests/models/test_hierarchical.py tests the hierarchical head so; isa comes to the border as ocr does.
@@ -184,8 +184,8 @@ def test_channels_first_gives_the_same_numbers(head):
     first = build(head, data_format="channels_first")
     assert first.input_shape == (None, 3, None, None)
     first.set_weights(last.get_weights())
-    expected = arrays_of(last(images(64, 64)))
-    for name, x in arrays_of(first(np.moveaxis(images(64, 64), -1, 1))).items():
+    expected = arrays_of(last(images(35, 49)))
+    for name, x in arrays_of(first(np.moveaxis(images(35, 49), -1, 1))).items():
         x = x if x.ndim == 2 else np.moveaxis(x, 1, -1)
         np.testing.assert_allclose(x, expected[name], rtol=1e-5, atol=1e-5)
 
@@ -200,20 +200,27 @@ def test_keras_setting_decides_the_data_format():
 
 def test_bytes_and_floats_give_the_same_logits():
     model = keras_hrnet.HRNet(TINY, 5)
-    pixels = images(32, 32)
+    pixels = images(35, 49)
     np.testing.assert_array_equal(
         arrays_of(model(pixels))["logits"], arrays_of(model(pixels.astype("float32")))["logits"]
     )
 
 
-@pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
+@pytest.mark.parametrize(
+    "head",
+    [
+        "fcn",
+        pytest.param("hierarchical", marks=[pytest.mark.slow, pytest.mark.once]),
+        *(pytest.param(head, marks=pytest.mark.heavy) for head in ("isa", "classification", "ocr", None)),
+    ],
+)
 def test_a_saved_network_computes_the_same_to_the_last_bit(head, tmp_path):
     model = with_random_statistics(build(head, align_corners=head == "fcn"))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert type(loaded) is type(model)
-    expected = arrays_of(model(images(64, 64)))
-    for name, x in arrays_of(loaded(images(64, 64))).items():
+    expected = arrays_of(model(images(35, 49)))
+    for name, x in arrays_of(loaded(images(35, 49))).items():
         np.testing.assert_array_equal(x, expected[name])
 
 
@@ -240,7 +247,7 @@ def test_a_network_saved_here_computes_the_same_on_another_backend(other, tmp_pa
         "y = model(np.load(sys.argv[1] + '/images.npy'))\n"
         "np.save(sys.argv[1] + '/logits.npy', keras.ops.convert_to_numpy(y))"
     )
-    environment = {**os.environ, "KERAS_BACKEND": other}
+    environment = {**os.environ, "KERAS_BACKEND": other, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=True)
     expected = arrays_of(model(images(33, 49)))["logits"]
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, atol=1e-5 * abs(expected).max())
@@ -283,6 +290,10 @@ def test_the_global_dtype_policy_is_followed():
     assert model.output.dtype == "float32"
 
 
+# TensorFlow takes long to trace a step; `test_mixed_precision_trains` traces that of a whole network.
+EAGERLY = keras.config.backend() == "tensorflow"
+
+
 @pytest.mark.parametrize("head", MOSTLY_SLOW_HEADS)
 def test_every_weight_of_every_head_moves_in_one_training_step(head):
     model = build(head)
@@ -290,11 +301,11 @@ def test_every_weight_of_every_head_moves_in_one_training_step(head):
     generator = np.random.default_rng(0)
     if head is None:
         y = {name: generator.uniform(0, 1, value.shape) for name, value in arrays_of(model(x)).items()}
-        model.compile(keras.optimizers.SGD(0.1), dict.fromkeys(y, "mse"))
+        model.compile(keras.optimizers.SGD(0.1), dict.fromkeys(y, "mse"), run_eagerly=EAGERLY)
     else:
         y = generator.integers(0, 5, (2,) if head == "classification" else (2, 64, 64)).astype("uint8")
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-        model.compile(keras.optimizers.SGD(0.1), loss)
+        model.compile(keras.optimizers.SGD(0.1), loss, run_eagerly=EAGERLY)
     before = model.get_weights()
     model.fit(x, y, verbose=0)
     for weight, old in zip(model.weights, before, strict=True):
@@ -313,6 +324,7 @@ def test_mixed_precision_trains():
     assert np.isfinite(history.history["loss"][0])
 
 
+@pytest.mark.once
 def test_building_a_network_traces_no_layer(monkeypatch):
     def call(self, inputs):
         raise AssertionError(f"{type(self).__name__} was traced")
@@ -327,6 +339,7 @@ def test_building_a_network_traces_no_layer(monkeypatch):
         build(head)
 
 
+@pytest.mark.once
 def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
     for options, interpolation, align_corners in (
         ({}, "bilinear", False),
@@ -345,6 +358,7 @@ def test_the_resize_convention_reaches_every_fuse_layer(sublayers):
         assert {x.interpolation for x in resizing if hasattr(x, "interpolation")} == {interpolation}
 
 
+@pytest.mark.once
 def test_weights_bring_the_convention_of_their_network(published_file):
     def keys(model):
         weights = [(name_of(weight.path), keras.ops.convert_to_numpy(weight)) for weight in model.weights]
@@ -364,6 +378,7 @@ def test_weights_bring_the_convention_of_their_network(published_file):
     assert not build("ocr", weights=published_file(saved, "mine.pth")).get_layer("stage2").align_corners
 
 
+@pytest.mark.once
 def test_a_published_file_brings_the_classes_that_it_was_trained_on(published_file):
     def keys(model):
         weights = [(name_of(weight.path), keras.ops.convert_to_numpy(weight)) for weight in model.weights]

@@ -65,8 +65,9 @@ def test_a_network_needs_about_as_many_multiplications_as_published(name, counte
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("variant", [TINY, NAIVE, dataclasses.replace(TINY, width=32)], ids=lambda row: row.name)
-@pytest.mark.parametrize("head", ["iterative", "fcn", None])
+@pytest.mark.parametrize(
+    ("variant", "head"), [(TINY, "iterative"), (NAIVE, "fcn"), (dataclasses.replace(TINY, width=32), None)], ids=str
+)
 def test_what_is_counted_is_what_is_built(variant, head):
     model = tiny(variant, head=head)
     assert cost(variant, 5, head=head).parameters == sum(int(np.prod(x.shape)) for x in model.trainable_weights)
@@ -80,7 +81,7 @@ def test_the_head_of_a_published_network_is_the_published_one():
 
 
 @pytest.mark.parametrize("variant", [TINY, NAIVE], ids=lambda row: row.name)
-@pytest.mark.parametrize("size", [(17, 17), (33, 50)])
+@pytest.mark.parametrize("size", [pytest.param((17, 17), marks=pytest.mark.compiles), (33, 50)])
 def test_any_size_is_answered_in_that_size(variant, size):
     assert tiny(variant)(images(1, *size)).shape == (1, *size, 5)
     assert tiny(variant, output_stride=4)(images(1, *size)).shape == (1, *(-(-x // 4) for x in size), 5)
@@ -125,19 +126,25 @@ def test_a_row_that_cannot_be_is_refused(fields, message):
         dataclasses.replace(TINY, **fields)
 
 
+SLOW_TO_COMPILE = [pytest.mark.slow, pytest.mark.compiles]
+
+
 @functools.cache
 def in_training(variant=TINY, steps=3, **options):
     """Trains a network for some steps; its losses, itself, and its weights before."""
     keras.utils.set_random_seed(0)
     model = build(variant, output_stride=4, **options)
     before = [array(x) for x in model.weights]
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # TensorFlow takes long to trace a step; tests/models/test_hrnet.py traces that of a whole network.
+    eagerly = keras.config.backend() == "tensorflow"
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, run_eagerly=eagerly)
     labels = np.random.default_rng(1).integers(0, 5, (2, 8, 12))
     losses = [model.train_on_batch(images(2, 32, 48, seed=i), labels) for i in range(steps)]
     return losses, model, before
 
 
-@pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=pytest.mark.slow)], ids=lambda row: row.name)
+@pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
 def test_every_weight_moves(variant):
     # In the first step, a scale before a depthwise convolution has no gradient: the next normalisation undoes it.
     _, model, before = in_training(variant)
@@ -146,6 +153,7 @@ def test_every_weight_moves(variant):
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_rematerialisation_changes_nothing():
     (plain, model, _), (remat, again, _) = in_training(), in_training(remat=True)
     np.testing.assert_allclose(remat, plain, rtol=1e-4)  # Measured 1e-7 at the first step.
@@ -154,6 +162,7 @@ def test_rematerialisation_changes_nothing():
             np.testing.assert_allclose(array(other), array(one), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.compiles
 def test_mixed_precision_gives_logits_in_float32():
     model = tiny(dtype="mixed_bfloat16")
     logits = model(images(1, 32, 48))
@@ -161,7 +170,7 @@ def test_mixed_precision_gives_logits_in_float32():
     assert np.all(np.isfinite(array(logits)))
 
 
-@pytest.mark.parametrize("variant", [TINY, NAIVE], ids=lambda row: row.name)
+@pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
 def test_a_saved_network_answers_the_same(variant, tmp_path):
     model, image = tiny(variant), images(1, 33, 50)
     model.save(tmp_path / "lite.keras")
@@ -170,7 +179,7 @@ def test_a_saved_network_answers_the_same(variant, tmp_path):
     assert loaded.classes == model.classes
 
 
-@pytest.mark.parametrize("variant", [TINY, NAIVE], ids=lambda row: row.name)
+@pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
 def test_an_optimised_network_has_no_normalisation_and_answers_the_same(variant):
     model = build(variant)
     for weight in model.weights:

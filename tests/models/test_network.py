@@ -9,11 +9,18 @@ from keras_hrnet.data_sets import Classes
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 from keras_hrnet.models.network import Network, classes_of, labels_model
 
+NAMES = ("sky", "road", "tree")
 VARIANT = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
+def small(num_classes=3, data_format="channels_last"):
+    is_last = data_format == "channels_last"
+    image = keras.Input((None, None, 3) if is_last else (3, None, None))
+    return Network(image, keras.layers.Conv2D(num_classes, 1, data_format=data_format)(image), name="Tiny")
+
+
 def test_a_step_is_traced_once_with_its_optimizer_built():
-    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    model = small()
     calls = []
 
     def loss(labels, logits):
@@ -38,18 +45,17 @@ def test_a_network_that_nobody_named_has_numbered_classes():
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_a_file_keeps_names_colors_and_ignore_label(data_format, tmp_path):
-    model = keras_hrnet.HRNet(VARIANT, 3, head="ocr", ocr_channels=(8, 4), data_format=data_format)
-    model.classes = Classes(("sky", "road", "tree"), ((1, 2, 3), (4, 5, 6), (7, 8, 9)), ignore_label=254)
+    model = small(data_format=data_format)
+    model.classes = Classes(NAMES, ((1, 2, 3), (4, 5, 6), (7, 8, 9)), ignore_label=254)
     model.save(tmp_path / "named.keras")
     loaded = keras.models.load_model(tmp_path / "named.keras")
-    assert loaded.class_names == ("sky", "road", "tree")
+    assert loaded.class_names == NAMES
     assert loaded.class_colors == ((1, 2, 3), (4, 5, 6), (7, 8, 9))
     assert loaded.ignore_label == 254
 
 
 def test_a_file_keeps_which_classes_change_places_and_one_without_them_is_read(tmp_path):
-    inputs = keras.Input((None, None, 3))
-    model = Network(inputs, keras.layers.Conv2D(3, 1)(inputs))
+    model = small()
     model.classes = Classes(("body", "left arm", "right arm"), mirrored=((1, 2),))
     model.save(tmp_path / "pairs.keras")
     loaded = keras.models.load_model(tmp_path / "pairs.keras")
@@ -59,6 +65,7 @@ def test_a_file_keeps_which_classes_change_places_and_one_without_them_is_read(t
     assert Network.from_config(config).classes.mirrored == ()
 
 
+@pytest.mark.compiles
 def test_models_made_of_a_network_keep_its_classes():
     model = keras_hrnet.HRNet(VARIANT, 2, head="hierarchical", ocr_channels=(8, 4), data_format="channels_last")
     model.classes = ["sky", "road"]
@@ -69,7 +76,7 @@ def test_models_made_of_a_network_keep_its_classes():
 
 def test_a_network_takes_its_classes_from_the_data_that_it_is_fitted_to():
     class Batches(keras.utils.PyDataset):
-        classes = Classes(("sky", "road", "tree"))
+        classes = Classes(NAMES)
 
         def __len__(self):
             return 1
@@ -77,10 +84,10 @@ def test_a_network_takes_its_classes_from_the_data_that_it_is_fitted_to():
         def __getitem__(self, index):
             return np.zeros((1, 32, 48, 3), "float32"), np.zeros((1, 32, 48), "uint8")
 
-    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    model = small()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(Batches(), verbose=0)
-    assert model.class_names == ("sky", "road", "tree")
+    assert model.class_names == NAMES
 
 
 def test_any_model_can_be_told_its_classes():
@@ -95,13 +102,13 @@ def test_any_model_can_be_told_its_classes():
 
 
 def test_the_names_of_a_data_set_bring_its_colours():
-    model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
+    model = small(19)
     model.classes = list(CITYSCAPES.classes.names)
     assert model.classes == CITYSCAPES.classes
 
 
 def test_a_model_of_labels_that_nobody_named_does_not_say_its_classes():
-    named = labels_model(keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last"))
+    named = labels_model(small())
     assert named.class_names == ("class 0", "class 1", "class 2")
     model = Network(named.inputs[0], named.outputs[0])
     assert model.classes is None
@@ -110,7 +117,7 @@ def test_a_model_of_labels_that_nobody_named_does_not_say_its_classes():
 
 
 def test_a_data_set_names_the_classes_only_where_it_is_asked_for():
-    model = keras_hrnet.HRNet(VARIANT, 19, data_format="channels_last")
+    model = small(19)
     model.classes = "cityscapes"
     assert model.class_names[0] == "road"
     assert model.class_colors[0] == (128, 64, 128)
@@ -128,7 +135,7 @@ def test_a_data_set_names_the_classes_only_where_it_is_asked_for():
     ids=range(5),
 )
 def test_classes_that_do_not_fit_are_refused(classes, error, message):
-    model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
+    model = small()
     with pytest.raises(error, match=message):
         model.classes = classes
 

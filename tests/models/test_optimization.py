@@ -11,7 +11,7 @@ from keras_hrnet.layers import BasicBlock, BatchNorm, Branch, ConvNorm, Normaliz
 from keras_hrnet.models import folding
 
 TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-SHAPE = (2, 35, 52, 3)
+SHAPE = (2, 35, 49, 3)
 
 CASES = {
     "fcn": {},
@@ -38,15 +38,17 @@ CASES = {
 # What takes long to compile, and is near to the others.
 HEAVY = {
     "fcn at stride 4",
+    "fcn with aligned corners",
     "fcn of openseg",
     "fcn, rematerialised",
     "ocr with aligned corners, channels first",
     "hierarchical",
     "classification",
+    "maps",
     "maps, channels first",
 }
 FAST = ("fcn", "ocr")
-# The fast cases are folded on every backend.
+# "fcn" is folded on every backend.
 SLOW = [pytest.mark.slow, pytest.mark.once]
 
 
@@ -87,7 +89,8 @@ def assert_equal_but_for_rounding(actual, expected):
 @pytest.mark.parametrize(
     "name",
     [
-        *FAST,
+        "fcn",
+        pytest.param("ocr", marks=pytest.mark.compiles),
         *(pytest.param(x, marks=pytest.mark.heavy if x in HEAVY else SLOW) for x in CASES if x not in FAST),
     ],
 )
@@ -112,8 +115,13 @@ def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, s
     assert not {id(layer) for layer in sublayers(model)} & {id(layer) for layer in sublayers(optimized)}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["fcn", "ocr", pytest.param("hierarchical", marks=pytest.mark.heavy), "maps"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("fcn", marks=pytest.mark.slow),
+        *(pytest.param(x, marks=pytest.mark.heavy) for x in ("ocr", "maps", "hierarchical")),
+    ],
+)
 def test_a_saved_optimized_network_computes_the_same_to_the_last_bit(name, tmp_path):
     optimized = keras_hrnet.optimize_for_inference(network(**CASES[name]))
     optimized.save(tmp_path / "optimized.keras")
@@ -133,7 +141,8 @@ def test_each_convolution_keeps_a_kernel_and_a_bias():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_joined", [1, *(pytest.param(n, marks=pytest.mark.heavy) for n in (2, 3)), 4])
+@pytest.mark.compiles
+@pytest.mark.parametrize("num_joined", [*(pytest.param(n, marks=pytest.mark.heavy) for n in (1, 2, 3)), 4])
 def test_a_head_may_join_any_number_of_maps_before_it_convolves_them(num_joined, monkeypatch):
     model = network(align_corners=True)
     monkeypatch.setitem(keras_hrnet.models.inference.NUM_JOINED, keras.config.backend(), num_joined)
@@ -149,7 +158,7 @@ def onednn(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("shape", [SHAPE, (1, 64, 64, 3)])
+@pytest.mark.parametrize("shape", [SHAPE, pytest.param((1, 64, 64, 3), marks=pytest.mark.heavy)])
 def test_predict_gives_what_a_call_gives(shape, onednn):
     images = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
     fast = keras_hrnet.optimize_for_inference(network())
@@ -158,21 +167,22 @@ def test_predict_gives_what_a_call_gives(shape, onednn):
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_new_weights_count_after_a_prediction(tmp_path, onednn):
-    fast, other = keras_hrnet.optimize_for_inference(network()), keras_hrnet.optimize_for_inference(network())
+    fast = keras_hrnet.optimize_for_inference(network())
     images = np.ones(SHAPE, "float32")
     before = fast.predict_on_batch(images)
     fast.save_weights(tmp_path / "first.weights.h5")
-    other.set_weights([-weight for weight in fast.get_weights()])
-    fast.set_weights(other.get_weights())
-    expected = other.predict_on_batch(images)
+    fast.set_weights([-weight for weight in fast.get_weights()])
+    expected = keras.ops.convert_to_numpy(fast(images, training=False))
     assert not np.allclose(expected, before)
-    np.testing.assert_array_equal(fast.predict_on_batch(images), expected)
+    np.testing.assert_allclose(fast.predict_on_batch(images), expected, atol=1e-5 * np.abs(expected).max())
     fast.load_weights(tmp_path / "first.weights.h5")
     np.testing.assert_array_equal(fast.predict_on_batch(images), before)
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_weights_are_constants_for_onednn_alone(onednn):
     fast = keras_hrnet.optimize_for_inference(network())
     images = np.ones(SHAPE, "float32")
@@ -282,7 +292,7 @@ def test_an_optimized_network_and_one_without_normalisation_are_only_copied():
 
 
 def test_a_sequential_model_is_folded_too(sublayers):
-    model = keras.Sequential([keras.Input((35, 52, 3)), ConvNorm(4, 3), ConvNorm(2, 1)])
+    model = keras.Sequential([keras.Input(SHAPE[1:]), ConvNorm(4, 3), ConvNorm(2, 1)])
     optimized = keras_hrnet.optimize_for_inference(model)
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
     assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
@@ -354,6 +364,7 @@ def test_folded_weights_are_those_worked_by_hand():
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_an_optimized_network_equals_the_published_code(golden_case, published_file):
     weights, arrays = golden_case("seg_w18_small_v2")
     model = keras_hrnet.HRNetW18SmallV2(output_stride=4)

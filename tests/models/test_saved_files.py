@@ -11,7 +11,10 @@ import keras_hrnet  # noqa: F401 (registers what the files name)
 FOLDER = pathlib.Path(__file__).parent.parent / "golden" / "saved"
 
 
-@pytest.mark.parametrize("name", ["fcn_channels_first", "isa", "ocr", "ocr_optimized"])
+@pytest.mark.parametrize(
+    "name",
+    ["fcn_channels_first", "ocr_optimized", *(pytest.param(x, marks=pytest.mark.compiles) for x in ("isa", "ocr"))],
+)
 def test_a_network_saved_by_version_0_1_computes_the_same(name):
     model = keras.models.load_model(FOLDER / f"{name}.keras")
     with np.load(FOLDER / "outputs.npz") as arrays:
