@@ -13,10 +13,14 @@ def run(code, **environment):
     )
 
 
+@pytest.mark.once  # Each backend is tried in a process of its own.
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_importing_the_package_leaves_tensorflow_alone(backend):
     others = {"tensorflow", "torch", "jax"} - {backend}
-    code = f"import keras, sys; old = set(sys.modules); import keras_hrnet; print({others} & (set(sys.modules) - old))"
+    code = (
+        "import keras, sys; old = set(sys.modules); import keras_hrnet, keras_hrnet.data; "
+        f"print({others} & (set(sys.modules) - old))"
+    )
     result = run(code, KERAS_BACKEND=backend)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "set()"

@@ -38,10 +38,12 @@ def test_the_first_code_block_runs_from_training_to_the_phone(tmp_path, monkeypa
     assert (tmp_path / "w48.tflite").stat().st_size > 1e6
 
 
+@pytest.mark.once
+@pytest.mark.slow
 @pytest.mark.parametrize("block", CODE[1:], ids=lambda block: block.splitlines()[0])
 def test_another_code_block_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {})
+    exec(compile(block.replace("HRNetW18SmallV2", "HRNetW18Small"), "README.md", "exec"), {})
 
 
 @pytest.mark.once

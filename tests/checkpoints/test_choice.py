@@ -7,6 +7,9 @@ import pytest
 from keras_hrnet.checkpoints import choose_weights, load_checkpoint, published_weights
 from keras_hrnet.checkpoints.download import cache_folder
 
+# Weights are loaded into networks of every backend by tests/checkpoints/test_loading.py and the golden cases.
+pytestmark = pytest.mark.once
+
 ROWS = {row.name: row for row in published_weights()}
 
 

@@ -9,6 +9,9 @@ from keras_hrnet.checkpoints.contents import read_contents
 from keras_hrnet.checkpoints.convention import check_convention, convention_of_model
 from keras_hrnet.checkpoints.description import describe_contents
 
+# Weights are loaded into networks of every backend by tests/checkpoints/test_loading.py and the golden cases.
+pytestmark = pytest.mark.once
+
 HALF_PIXEL, ALIGNED, NEAREST = ("bilinear", False), ("bilinear", True), ("nearest", False)
 
 

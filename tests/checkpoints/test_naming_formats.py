@@ -8,6 +8,9 @@ import pytest
 from keras_hrnet import load_checkpoint
 from keras_hrnet.checkpoints import naming
 
+# Weights are loaded into networks of every backend by tests/checkpoints/test_loading.py and the golden cases.
+pytestmark = pytest.mark.once
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:

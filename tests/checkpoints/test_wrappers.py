@@ -15,6 +15,9 @@ from keras_hrnet.checkpoints import describe_checkpoint, naming
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 LITE = LiteVariant("Tiny", 16, (1, 1, 1), 1)
 
+# Weights are loaded into networks of every backend by tests/checkpoints/test_loading.py and the golden cases.
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "prefix", ["_orig_mod.", "net.", "hrnet.", "encoder.model.", "module._orig_mod.", "_orig_mod.model."]
@@ -26,7 +29,6 @@ def test_a_wrapped_network_fills_every_weight(prefix, tiny, official_weights, as
     assert_holds(model, weights)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("prefix", ["hrnet.", "encoder.model."])
 def test_what_is_beside_a_backbone_in_another_network_is_left_out(
     prefix, tiny, official_weights, assert_holds, published_file
@@ -83,14 +85,12 @@ def test_an_encoder_and_a_decoder_are_read_together(part, c1, csailvision, offic
     )
 
 
-@pytest.mark.once
 def test_an_encoder_alone_is_a_backbone(c1, csailvision):
     folder = csailvision(c1)
     (folder / "decoder_epoch_30.pth").unlink()
     assert load_checkpoint(c1, folder / "encoder_epoch_30.pth", skip_head=True).format == "backbone alone"
 
 
-@pytest.mark.once
 def test_a_decoder_alone_says_that_the_encoder_is_missing(c1, csailvision):
     folder = csailvision(c1)
     (folder / "encoder_epoch_30.pth").unlink()
@@ -98,7 +98,6 @@ def test_a_decoder_alone_says_that_the_encoder_is_missing(c1, csailvision):
         load_checkpoint(c1, folder / "decoder_epoch_30.pth")
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("case", ["lite_hrnet_18", "naive_lite_hrnet_18"])
 def test_the_published_codes_networks_for_key_points_are_described(case, published_file):
     keys = json.loads((GOLDEN / f"{case}.json").read_text())["keys"]
@@ -138,7 +137,6 @@ def test_the_backbone_of_a_network_for_key_points_loads_and_says_what_its_head_w
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), given[weight.path], err_msg=weight.path)
 
 
-@pytest.mark.once
 def test_a_row_of_ones_own_is_described_with_its_kind_of_block(published_file):
     naive = keras_hrnet.HRNet(dataclasses.replace(LITE, block="shuffle"), 5, head="iterative")
     state = {}

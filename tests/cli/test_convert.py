@@ -9,6 +9,9 @@ import keras_hrnet
 from keras_hrnet import Variant, cli
 from keras_hrnet.checkpoints import naming
 
+# Weights are loaded into networks of every backend by tests/checkpoints/test_loading.py and the golden cases.
+pytestmark = pytest.mark.once
+
 TINY = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 

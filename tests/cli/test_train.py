@@ -51,6 +51,7 @@ def own(tmp_path):
     return [*options, "--classes", "dark, bright"]
 
 
+@pytest.mark.slow
 def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkeypatch):
     settings = "epochs=1 warmup_epochs=0 batch_size=4 crop_size=32x32 class_weights=enet learning_rate=0.02"
     chosen = [argument for setting in settings.split() for argument in ("--set", setting)]
@@ -83,6 +84,7 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
     assert "The val data are not the files of the run to repeat" in str(changed.exception)
 
 
+@pytest.mark.slow
 def test_a_recipe_of_ones_own_data_chooses_crop_batch_and_steps(run, own, tmp_path):
     del own[4:8]  # The images to validate on.
     command = [

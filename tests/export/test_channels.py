@@ -32,10 +32,9 @@ def exported(kind, model, folder, **options):
     return path, report
 
 
+@pytest.mark.converts
 @pytest.mark.parametrize("kind", [".tflite", ".onnx", ""])
 def test_grey_images_go_in(kind, tmp_path):
-    if kind and keras.config.backend() != "tensorflow":
-        pytest.skip("each export would start a TensorFlow process; the SavedModel shows that it is told the channels")
     model = small(1)
     path, report = exported(kind, model, tmp_path)
     assert report.label_agreement == 1

@@ -81,7 +81,6 @@ def tiny_hrnet(**options):
 SIZES = {"stage1_blocks": 1, "stage1_filters": 8, "modules": (1, 1, 1), "blocks": 1}
 FORMER = keras_hrnet.HRFormerVariant("Tiny", 8, num_heads=2, window_size=3, **SIZES)
 NETWORKS = {
-    "bilinear": tiny_hrnet,
     "aligned": lambda: tiny_hrnet(align_corners=True),
     "nearest": lambda: tiny_hrnet(interpolation="nearest"),
     "HRFormer": lambda: keras_hrnet.HRNet(FORMER, 4, head="fcn", data_format="channels_last"),
@@ -110,7 +109,7 @@ def in_table(content):
 
 @pytest.mark.slow
 @pytest.mark.converts
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", ["aligned", pytest.param("nearest", marks=pytest.mark.heavy), "HRFormer"])
 def test_every_operator_of_a_network_is_in_one_xnnpack_delegate(network):
     content = convert(keras_hrnet.optimize_for_inference(NETWORKS[network]()), TFLiteOptions(SIZE))
     ranges = calibrate(content, np.full((1, *SIZE, 3), 99, np.uint8), 1)
@@ -128,7 +127,14 @@ def test_every_operator_of_a_network_is_in_one_xnnpack_delegate(network):
 
 @pytest.mark.slow
 @pytest.mark.converts
-@pytest.mark.parametrize("options", [{"interpolation": "nearest"}, {"head": "ocr"}, {"head": "isa"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(pytest.param(x, marks=pytest.mark.heavy) for x in ({"interpolation": "nearest"}, {"head": "ocr"})),
+        {"head": "isa"},
+    ],
+    ids=str,
+)
 def test_the_table_cuts_a_network_where_the_real_delegate_does(options):
     content = convert(tiny_hrnet(**options), TFLiteOptions(SIZE, output="labels", input_dtype="uint8"))
     ranges = calibrate(content, np.full((1, *SIZE, 3), 99, np.uint8), 1)

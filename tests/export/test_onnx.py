@@ -89,6 +89,7 @@ def resizes(path):
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     network, path = tiny_hrnet(), tmp_path / "tiny.onnx"
     network.classes = Classes(tuple("abcd"), ignore_label=9)
@@ -118,7 +119,7 @@ def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
         pytest.param({}, HALF_PIXEL, (33, 50), marks=pytest.mark.heavy),
         ({"align_corners": True}, ALIGNED, (33, 50)),
         pytest.param({"interpolation": "nearest"}, NEAREST, (33, 50), marks=pytest.mark.heavy),
-        ({"interpolation": "nearest"}, NEAREST, None),
+        pytest.param({"interpolation": "nearest"}, NEAREST, None, marks=pytest.mark.heavy),
     ],
 )
 def test_each_resize_is_one_operator_of_the_networks_convention(tmp_path, options, mode, size):

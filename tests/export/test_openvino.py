@@ -38,6 +38,7 @@ def assert_answers_alike(path, network, sizes, dtype="float32"):
 
 
 @pytest.mark.slow
+@pytest.mark.converts
 def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     variant = keras_hrnet.Variant("Tiny", width=8, stage1_blocks=1, stage1_filters=16, modules=(1, 1, 1), blocks=1)
     network, path = keras_hrnet.HRNet(variant, 4, data_format="channels_last"), tmp_path / "tiny.xml"
@@ -57,7 +58,13 @@ def test_a_file_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{"align_corners": True, "head": "ocr"}, {"interpolation": "nearest"}, {"head": "hierarchical"}, {"head": "isa"}],
+    [
+        {"align_corners": True, "head": "ocr"},
+        *(
+            pytest.param(options, marks=pytest.mark.heavy)
+            for options in ({"interpolation": "nearest"}, {"head": "hierarchical"}, {"head": "isa"})
+        ),
+    ],
     ids=str,
 )
 def test_every_head_and_way_to_resize_is_kept(options, tmp_path):

@@ -1,4 +1,4 @@
-"""The TensorFlow process, on every backend."""
+"""The TensorFlow process: other tests export by it on the other backends."""
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ class Twice(keras.layers.Layer):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_process_knows_layers_of_ones_own(tmp_path):
     image = keras.Input((None, None, 3))
     network = keras.Model(image, keras.Sequential([Twice()])(image))
@@ -28,6 +29,7 @@ def test_a_process_knows_layers_of_ones_own(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_process_that_fails_is_told_with_its_last_lines(tmp_path):
     class Unregistered(keras.layers.Layer):
         def call(self, x):

@@ -71,6 +71,7 @@ def assert_answers_alike(path, network, sizes, axis=-1):
 
 
 @pytest.mark.slow
+@pytest.mark.converts
 def test_a_saved_model_answers_as_keras_for_images_of_any_size_and_number(tmp_path):
     network, path = tiny_hrnet(), tmp_path / "tiny"
     network.classes = Classes(tuple("abcd"), ignore_label=9)

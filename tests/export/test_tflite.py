@@ -95,6 +95,7 @@ def test_a_network_that_is_channels_first_becomes_a_file_that_is_channels_last(t
 
 
 @pytest.mark.slow
+@pytest.mark.converts
 def test_labels_are_bytes_and_those_of_predict(tmp_path):
     network, path = small_network(), tmp_path / "small.tflite"
     report = export_tflite(network, path, image_size=(16, 24), output="labels", input_dtype="uint8")

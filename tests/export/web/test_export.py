@@ -16,6 +16,7 @@ SIZE = (32, 48)
 EVIL = "<img src=x onerror=document.title='run'>"
 
 
+@pytest.mark.converts
 def test_a_page_holds_a_network_that_answers_as_keras_does(small_network, fake_runtime, tmp_path):
     network = small_network(3)
     report = keras_hrnet.export_web(
