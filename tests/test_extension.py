@@ -96,7 +96,7 @@ def fields(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(fields, tmp_path_factory):
+def trained(fields, tmp_path_factory, without_pictures):
     """The folder of a run of two steps, and its network."""
     keras.utils.set_random_seed(0)
     model = keras_hrnet.HRNet(VARIANT, 3, head=Pointwise(filters=6), data_format="channels_last")

@@ -57,6 +57,7 @@ def test_multiplications_are_counted_from_a_file(benchmark_script, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_networks_are_compared_and_not_trained_twice(benchmark_script, camvid_root, tmp_path, monkeypatch):
     script, networks = benchmark_script("real_streets"), benchmark_script("street_networks")
     folder = tmp_path / "comparison"

@@ -44,8 +44,9 @@ def test_eight_steps_are_those_of_the_published_code(name, golden_case, publishe
         assert np.abs(actual - expected).max() <= bound * np.abs(expected).max(), key
 
 
-# JAX takes three minutes to compile the step.
-@pytest.mark.heavy if keras.config.backend() == "jax" else pytest.mark.slow
+# TensorFlow takes more than a minute to trace the step, and JAX three to compile it. tests/training/test_adamw.py
+# compares the optimizer with PyTorch's on each backend.
+@pytest.mark.slow if keras.config.backend() == "torch" else pytest.mark.heavy
 def test_six_steps_of_adamw_are_those_of_the_published_code(golden_case, published_file):
     first_weights, arrays = golden_case("train_hrformer_small_ocr_adamw")
     model = keras_hrnet.HRFormerSmall(input_shape=(64, 96, 3), drop_path=0.0, ocr_dropout=0.0)

@@ -9,6 +9,8 @@ from keras_hrnet.models.network import Network
 from keras_hrnet.training import CrossEntropy, Distillation
 from keras_hrnet.training.teaching import taught
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 SIZE = (8, 12)
 SETTINGS = {"epochs": 2, "batch_size": 2, "crop_size": SIZE, "class_weights": None, "learning_rate": 0.1}
 
@@ -133,6 +135,7 @@ def test_a_run_resumes_with_its_teacher_alone(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path):
     variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
     model = keras_hrnet.HRNet(variant, 3, head="ocr", ocr_channels=(8, 4))
