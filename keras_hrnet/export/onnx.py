@@ -16,7 +16,7 @@ from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.runner import Runner, known_size
-from keras_hrnet.export.tf2onnx_handlers import handlers
+from keras_hrnet.export.tf2onnx_handlers import handlers, without_copies
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 # From 13 on, as older ones split differently; to what tf2onnx 1.17 writes.
@@ -122,10 +122,19 @@ class Onnx(Format):
         import onnx
         import tf2onnx
 
-        answer = answer_function(network, options)
-        made, _ = tf2onnx.convert.from_function(
-            answer, answer.input_signature, opset=options.opset, custom_op_handlers=handlers()
-        )
+        answer = answer_function(network, options, freezes=True).get_concrete_function()
+        (images,), (name,) = answer.inputs, answer.structured_outputs
+        tensors = {images.name: options.input_name, answer.outputs[0].name: name}
+        # `from_function` freezes variables, which copies the graph with all weights several times.
+        with without_copies():
+            made, _ = tf2onnx.convert.from_graph_def(
+                answer.graph.as_graph_def(add_shapes=True),
+                input_names=[images.name],
+                output_names=[answer.outputs[0].name],
+                opset=options.opset,
+                custom_op_handlers=handlers(),
+                tensors_to_rename=tensors,
+            )
         _name_axes(made.graph.input[0], ("batch", "height", "width"))
         _name_axes(made.graph.output[0], ("batch", "logits_height", "logits_width"))
         onnx.checker.check_model(made)

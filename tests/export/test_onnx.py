@@ -7,17 +7,20 @@ import collections
 import errno
 import importlib.util
 import json
+import os
 
 import keras
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from tf2onnx.optimizer.optimizer_base import GraphOptimizerBase
 
 import keras_hrnet
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.export import ServingReport, export_onnx, read_metadata
 from keras_hrnet.export.onnx import Onnx
+from keras_hrnet.export.tf2onnx_handlers import without_copies
 
 HALF_PIXEL = ("half_pixel", "linear")
 ALIGNED = ("align_corners", "linear")
@@ -266,3 +269,19 @@ def test_what_is_no_network_is_refused(tmp_path, model):
 def test_a_network_in_half_precision_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"computes in bfloat16. Expected float32.*set_weights"):
         export_onnx(small_network(dtype="mixed_bfloat16"), tmp_path / "small.onnx")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("setting", [None, "TRUE"])
+def test_tf2onnx_is_left_as_it_was(setting, monkeypatch):
+    if setting is None:
+        monkeypatch.delenv("TF2ONNX_CATCH_ERRORS", raising=False)
+    else:
+        monkeypatch.setenv("TF2ONNX_CATCH_ERRORS", setting)
+    optimize = GraphOptimizerBase.optimize
+    with pytest.raises(KeyError), without_copies():
+        assert GraphOptimizerBase.optimize is not optimize
+        assert os.environ["TF2ONNX_CATCH_ERRORS"] == "FALSE"
+        raise KeyError
+    assert GraphOptimizerBase.optimize is optimize
+    assert os.environ.get("TF2ONNX_CATCH_ERRORS") == setting
