@@ -15,11 +15,10 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.training import read_run
-from keras_hrnet.training.callbacks import Curves, PredictionImages
 from keras_hrnet.training.run import weights_hash
 from keras_hrnet.training.state import read_state
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 SIZE = (16, 16)
 NUM_BATCHES, NUM_EPOCHS = 5, 3
@@ -120,17 +119,8 @@ def outcome(model, folder):
     return weights_hash(model), weights_hash(last), optimizer, rows, result, best
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _without_pictures():
-    """Pictures take most of the time of these trainings, and have tests of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for callback in (Curves, PredictionImages):
-            patch.setattr(callback, "on_epoch_end", lambda self, epoch, logs=None: None)
-        yield
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory, without_pictures):
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
     return outcome(train(folder, save_minutes=10), folder)
 
@@ -143,7 +133,11 @@ def test_kills_change_nothing_for_adamw_either(tmp_path):
     assert outcome(train(tmp_path / "killed", **options), tmp_path / "killed") == undisturbed
 
 
-@pytest.mark.parametrize(("steps", "save_minutes"), [([1, 2, 1], 0), ([7, 4], 0), ([9], 10)], ids=str)
+@pytest.mark.parametrize(
+    ("steps", "save_minutes"),
+    [([1, 2, 1], 0), *(pytest.param(*case, marks=pytest.mark.once) for case in (([7, 4], 0), ([9], 10)))],
+    ids=str,
+)
 def test_kills_between_steps_change_nothing(steps, save_minutes, undisturbed, tmp_path, capsys):
     for step in steps:
         with pytest.raises(KilledError):
@@ -165,7 +159,11 @@ def test_a_kill_after_a_validation_changes_nothing(undisturbed, tmp_path):
 
 @pytest.mark.parametrize(
     ("step", "moment", "saved"),
-    [(3, "step", (0, 3)), (5, "step", (1, 0)), (10, "validation", (1, 4))],
+    [
+        (3, "step", (0, 3)),
+        pytest.param(5, "step", (1, 0), marks=pytest.mark.once),
+        pytest.param(10, "validation", (1, 4), marks=pytest.mark.once),
+    ],
 )
 def test_sigterm_saves_first(step, moment, saved, undisturbed, tmp_path, capsys):
     before = signal.getsignal(signal.SIGTERM)
@@ -215,6 +213,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
     assert not (tmp_path / "resume.npz").exists()
 
 
+@pytest.mark.once
 def test_a_complete_run_is_not_trained_again(undisturbed, tmp_path, capsys):
     with pytest.raises(SystemExit):  # though the training is complete
         train(tmp_path, At(terminate, NUM_BATCHES * NUM_EPOCHS, "epoch"))
@@ -235,6 +234,7 @@ def test_a_folder_that_is_deleted_is_written_anew(undisturbed, tmp_path):
     assert outcome(train(folder), folder)[1:3] == undisturbed[1:3]
 
 
+@pytest.mark.once
 def test_a_training_in_another_thread_leaves_signals_alone(tmp_path):
     thread = threading.Thread(target=lambda: train(tmp_path, epochs=2))
     thread.start()
@@ -275,6 +275,7 @@ def faulty(monkeypatch):
     return install
 
 
+@pytest.mark.once
 def test_a_full_disk_is_reported_and_the_run_goes_on(faulty, undisturbed, tmp_path, monkeypatch):
     faulty(errno.ENOSPC)
     reported = pytest.warns(UserWarning, match=r"The disk is full: saving step [23] of epoch 1 .* training continues\.")
@@ -363,7 +364,9 @@ def test_weights_that_are_nan_are_not_saved(tmp_path):
     assert read_state(tmp_path / "resume.npz")[1]["step"] == 2
 
 
-@pytest.mark.parametrize("kind", ["tf.data", "tf.data from a step on", "DataLoader"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("tf.data", marks=pytest.mark.once), "tf.data from a step on", "DataLoader"]
+)
 def test_data_that_is_only_gone_through_goes_on_too(kind, tmp_path):
     import tensorflow as tf
 
