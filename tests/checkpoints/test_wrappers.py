@@ -120,6 +120,7 @@ def key_points():
     return values
 
 
+@pytest.mark.slow
 def test_the_backbone_of_a_network_for_key_points_loads_and_says_what_its_head_was_for(key_points, published_file):
     model = keras_hrnet.HRNet(LITE, 5, head="iterative")
     path = published_file({key: value for key, (_, _, value) in key_points.items()})

@@ -206,6 +206,7 @@ def test_a_full_disk_ends_the_prediction_and_is_named(invoke, saved_small_networ
     assert not any(path.is_file() for path in album.with_name("my photos_segmented").rglob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_a_photo_that_is_too_small_stops_no_other_and_is_named(invoke, saved_network, album):
     Image.fromarray(np.zeros((9, 30, 3), "uint8")).save(album / "a.jpg")

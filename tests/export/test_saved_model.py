@@ -90,6 +90,7 @@ def test_a_saved_model_answers_as_keras_for_images_of_any_size_and_number(tmp_pa
     assert json.loads((tmp_path / "tiny.json").read_text()) == report.to_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.converts
 def test_tensorflow_alone_loads_it(tmp_path):
     network, path = small_network(), tmp_path / "small"

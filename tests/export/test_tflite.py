@@ -180,7 +180,7 @@ def test_precisions_go_with_outputs(tmp_path, precision, output):
     [
         pytest.param({"head": "hierarchical", "scales": (0.5, 1.0)}, marks=pytest.mark.heavy, id="hierarchical"),
         pytest.param({"head": "ocr", "align_corners": True}, marks=pytest.mark.slow, id="ocr with aligned corners"),
-        pytest.param({"interpolation": "nearest"}, id="fcn by nearest"),
+        pytest.param({"interpolation": "nearest"}, marks=pytest.mark.slow, id="fcn by nearest"),
     ],
 )
 def test_heads_and_conventions_are_quantized_at_odd_sizes_in_batches(tmp_path, options):

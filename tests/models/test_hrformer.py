@@ -165,6 +165,7 @@ def published_weights_of(model, draw):
     return weights
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_the_backbone_of_a_pose_file_is_loaded_and_its_head_left_out(published_file):
     model = build()

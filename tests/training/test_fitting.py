@@ -139,6 +139,7 @@ class TestBeforeTheFirstStep:
         with pytest.raises(ValueError, match="Received label 2 in `train` for a network with 2 classes"):
             keras_hrnet.train(model, batches, batches, recipe="fine_tuning", run_dir=tmp_path / "run")
 
+    @pytest.mark.slow
     def test_frozen_normalisation_neither_learns_nor_moves(self, model):
         num_norms = sum(variable.path.endswith("/norm/gamma") for variable in model.variables)
         assert freeze_norm(model) == num_norms > 50

@@ -33,6 +33,7 @@ def same(left, right):
     )
 
 
+@pytest.mark.slow
 def test_photos_from_a_step_on_are_those_of_all_epochs(photos):
     epochs = [batches(photos, 3) for _ in range(3)]
     whole = [batch for epoch in epochs for batch in epoch]
