@@ -171,6 +171,7 @@ def test_both_data_formats_give_the_same_in_the_shape_that_is_announced(case):
         np.testing.assert_allclose(np.moveaxis(x, 1, -1), y, rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.compiles
 def test_a_saved_layer_has_its_config_and_computes_the_same_to_the_last_bit(case, tmp_path):
     make, shapes = case
     inputs = inputs_of(shapes)
