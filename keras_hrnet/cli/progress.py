@@ -11,7 +11,7 @@ from keras_hrnet.cli.console import Console
 
 
 class Times(rich.progress.ProgressColumn):
-    """Shows the time elapsed, and until all items are done the time left."""
+    """Shows the time elapsed, and until all items are done the time left, where the number of items is known."""
 
     max_refresh = 0.5
 
@@ -19,19 +19,19 @@ class Times(rich.progress.ProgressColumn):
         """Returns such as "0:00:05, 0:00:15 left", and at the end "0:00:20"."""
         seconds = task.finished_time if task.finished else task.elapsed
         elapsed = datetime.timedelta(seconds=int(seconds or 0))
-        if task.finished:
+        if task.finished or task.total is None:
             return rich.text.Text(str(elapsed))
         left = "-:--:--" if task.time_remaining is None else datetime.timedelta(seconds=int(task.time_remaining))
         return rich.text.Text(f"{elapsed}, {left} left")
 
 
 @contextlib.contextmanager
-def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[], None]]:
+def progress_bar(description: str, total: int | None, unit: str) -> Iterator[Callable[[], None]]:
     """Shows a bar with the number of items done, the time elapsed and the time left.
 
     Args:
         description: what is being done.
-        total: number of items.
+        total: number of items; None where nobody knows it, and no time left is shown then.
         unit: the name of the items, in the plural.
 
     Yields:
@@ -40,7 +40,7 @@ def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[
     columns = (
         rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
-        rich.progress.TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}"),
+        rich.progress.TextColumn(f"{{task.completed:.0f}}{'' if total is None else f'/{total}'} {unit}"),
         Times(),
     )
     # The pace of all items so far, as one item may take longer than the half minute that rich looks back.

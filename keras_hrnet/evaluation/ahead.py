@@ -2,6 +2,8 @@
 
 import collections
 import concurrent.futures
+import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -17,7 +19,11 @@ def num_threads() -> int:
 
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, num_ahead: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    num_ahead: int | None = None,
+    threads: int | None = None,
 ) -> Iterator[Result]:
     """Applies a function to items on threads, ahead of the use of its results, which keep their order.
 
@@ -28,13 +34,15 @@ def map_ahead(
         function: called on the threads. An exception that it raises is raised in place of its result.
         items: drawn only as far ahead as `num_ahead` says.
         num_ahead: number of results that may wait; None takes two for each thread.
+        threads: how many; None takes `num_threads()`. On one, the calls follow one another in the order of the items.
 
     Yields:
         The results, in the order of the items.
     """
+    threads = threads or num_threads()
     if num_ahead is None:
-        num_ahead = 2 * num_threads()
-    with concurrent.futures.ThreadPoolExecutor(num_threads()) as pool:
+        num_ahead = 2 * threads
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         waiting = collections.deque()
         try:
             for item in items:
@@ -46,3 +54,22 @@ def map_ahead(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def draw_ahead(items: Iterator[Item], *, num_ahead: int) -> Iterator[Item]:
+    """Draws the items of an iterator on a thread of its own, ahead of their use.
+
+    Args:
+        items: an iterator, of items other than None. An exception that it raises is raised in its place.
+        num_ahead: number of items that may wait.
+
+    Yields:
+        The items, in order.
+    """
+    with contextlib.closing(
+        map_ahead(lambda _: next(items, None), itertools.count(), num_ahead=num_ahead, threads=1)
+    ) as drawn:
+        for item in drawn:
+            if item is None:
+                return
+            yield item

@@ -1,9 +1,7 @@
 """What a kind of exported file is to the pipeline: how it is written, finished, opened and described."""
 
 import abc
-import importlib.util
 import pathlib
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import keras
@@ -79,19 +77,3 @@ class Format(abc.ABC):
         if self.contents:
             return (path / self.contents[0]).is_file()
         return path.is_file() and path.suffix == self.suffix
-
-
-def require_packages(names: Iterable[str], file: str, extra: str) -> None:
-    """Raises an ImportError that names the packages that are missing, and how to install them.
-
-    Args:
-        names: of the packages.
-        file: what they are for, such as "an ONNX file".
-        extra: the extra of this package that brings them.
-    """
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f"Did not find the packages {', '.join(missing)}. Expected them for {file}. Install them: "
-            f'pip install "keras-hrnet[{extra}]".'
-        )

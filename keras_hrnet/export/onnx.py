@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_hrnet.export.format import Format, require_packages
+from keras_hrnet.export.format import Format
 from keras_hrnet.export.function import answer_function
 from keras_hrnet.export.metadata import damaged, parse
 from keras_hrnet.export.options import ExportOptions
@@ -17,6 +17,7 @@ from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.runner import Runner, known_size
 from keras_hrnet.export.tf2onnx_handlers import handlers, without_copies
+from keras_hrnet.extras import require_packages
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 # From 13 on, as older ones split differently; to what tf2onnx 1.17 writes.

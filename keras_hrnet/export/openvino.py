@@ -11,13 +11,14 @@ import keras
 import numpy as np
 
 from keras_hrnet.export.comparison import Reference
-from keras_hrnet.export.format import Format, require_packages
+from keras_hrnet.export.format import Format
 from keras_hrnet.export.metadata import damaged, parse
 from keras_hrnet.export.options import ExportOptions, check_choice
 from keras_hrnet.export.pipeline import export_network
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.runner import Runner, known_size
 from keras_hrnet.export.saved_model import SAVED_MODEL
+from keras_hrnet.extras import require_packages
 
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 METADATA = "keras_hrnet"

@@ -3,7 +3,7 @@
 import pytest
 import rich.progress
 
-from keras_hrnet.cli.progress import Times
+from keras_hrnet.cli.progress import Times, progress_bar
 
 pytestmark = pytest.mark.once
 
@@ -29,3 +29,12 @@ def test_a_bar_shows_the_time_left_until_all_is_done():
         "0:03:20",
         "0:03:20",
     ]
+
+
+def test_where_nobody_knows_the_number_of_items_no_time_left_is_shown(capsys):
+    with progress_bar("Segmenting", None, "frames") as advance:
+        for _ in range(3):
+            advance()
+    shown = capsys.readouterr().out
+    assert "3 frames" in shown
+    assert "left" not in shown
