@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_hrnet import heads, layers, training
 from keras_hrnet.checkpoints import CheckpointReport, PublishedWeights, load_checkpoint, published_weights
-from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict
+from keras_hrnet.evaluation import EvaluationReport, colorize, comparison, evaluate, overlay, predict, predict_video
 from keras_hrnet.models import (
     HRFormerBase,
     HRFormerSmall,
@@ -79,6 +79,7 @@ __all__ = [
     "optimize_for_inference",
     "overlay",
     "predict",
+    "predict_video",
     "published_weights",
     "read_metadata",
     "run_tflite",

@@ -3,6 +3,7 @@
 Keras is imported inside of functions: it takes seconds, and the process that gives tests to others does not need it.
 """
 
+import fractions
 import gc
 import json
 import math
@@ -214,6 +215,57 @@ def without_pictures():
         for callback in (Curves, PredictionImages):
             patch.setattr(callback, "on_epoch_end", lambda self, epoch, logs=None: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def draw_video():
+    """Returns a function that draws a video of squares that move, and gives the frames as they were drawn.
+
+    `times` are in 15360ths of a second, as FFmpeg counts in an .mp4 of 30 frames a second.
+    """
+    import av
+
+    def draw(path, times=range(0, 12 * 512, 512), size=(64, 96), codec="libx264", sound=None, **turn):
+        pictures, unit = [], fractions.Fraction(1, 15360)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=30)
+            stream.height, stream.width = size
+            stream.pix_fmt, stream.codec_context.time_base = "yuv420p", unit
+            if turn:
+                stream.set_display_rotation(**turn)
+            voice = container.add_stream(sound, rate=48000, layout="mono") if sound else None
+            for i, time in enumerate(times):
+                picture = np.full((*size, 3), (40, 90, 20 * i % 256), np.uint8)
+                picture[8:32, 4 * i % size[1] : 4 * i % size[1] + 24] = (220, 30, 60)
+                picture[40:60, 10:30] = (30, 200, 50)
+                frame = av.VideoFrame.from_ndarray(picture)
+                frame.pts, frame.time_base = time, unit
+                container.mux(stream.encode(frame))
+                pictures.append(picture)
+            container.mux(stream.encode())
+            for start in range(0, 19200, 960) if voice else ():
+                wave = np.sin(np.arange(start, start + 960, dtype="float32") / 20)[np.newaxis]
+                wave = wave if voice.format.name == "fltp" else (wave * 20000).astype("int16")
+                frame = av.AudioFrame.from_ndarray(wave, format=voice.format.name, layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = 48000, start, fractions.Fraction(1, 48000)
+                container.mux(voice.encode(frame))
+            if voice:
+                container.mux(voice.encode())
+        return pictures
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def decode_video():
+    """Returns a function that lists the frames of a video as PyAV decodes them: times in seconds, and pixels."""
+    import av
+
+    def decode(path, pixels="rgb24"):
+        with av.open(str(path)) as container:
+            return [(frame.time, frame.to_ndarray(format=pixels)) for frame in container.decode(video=0)]
+
+    return decode
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
-"""Files that a command writes at its end: whether that will be possible is checked at its start."""
+"""Files that a command writes: whether that will be possible is checked at its start."""
 
 import pathlib
+
+# A name with one of these suffixes is that of a file; any other is that of a folder.
+FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def require_folder_of(name: str, path: pathlib.Path | None) -> None:
@@ -15,3 +18,25 @@ def require_folder_of(name: str, path: pathlib.Path | None) -> None:
     """
     if path is not None and not path.parent.is_dir():
         raise FileNotFoundError(f"Received {name} {str(path)!r}. Expected its folder to exist. Create it first.")
+
+
+def check_replaces_none(targets: dict[pathlib.Path, pathlib.Path]) -> dict[pathlib.Path, pathlib.Path]:
+    """Refuses targets that would replace what they are made of.
+
+    Args:
+        targets: the file for the result of each photo or video.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: if a target is one of the photos or videos.
+    """
+    photos = {photo.resolve() for photo in targets}
+    for target in targets.values():
+        if target.resolve() in photos:
+            raise ValueError(
+                f"Received an output that would replace {str(target)!r}, which is to be segmented. Expected another "
+                "place for it. Pass another --output."
+            )
+    return targets

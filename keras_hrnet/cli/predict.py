@@ -1,4 +1,4 @@
-"""`keras-hrnet predict`: segments photos, or writes a submission to the Cityscapes test server."""
+"""`keras-hrnet predict`: segments photos or a video, or writes a submission to the Cityscapes test server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import typer
 
 from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
-from keras_hrnet.cli.outputs import require_folder_of
+from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of
 from keras_hrnet.cli.ray_engine import require_ray, write_with_ray
 from keras_hrnet.cli.segmenting import Job, report_written
 from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
 from keras_hrnet.cli.start import start
+from keras_hrnet.cli.video import find_video, name_video_target, segment_video
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
 
 ENGINES = ("here", "ray")
-
-# A name with one of these suffixes is that of a file; any other is that of a folder.
-FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def predict(
@@ -31,13 +29,17 @@ def predict(
     ],
     photos: Annotated[
         list[pathlib.Path],
-        typer.Argument(help="Photos, and folders of photos; with --submission, a Cityscapes root."),
+        typer.Argument(
+            help="Photos, and folders of photos; or a video, or the number of a camera, such as 0; with --submission, "
+            "a Cityscapes root."
+        ),
     ],
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
             help="A folder, or for one photo a file, .png or .npy. By default, the result is next to the photo, with "
-            "`_segmented` in its name; for a folder, it is a folder next to it."
+            "`_segmented` in its name; for a folder, it is a folder next to it. For a video: .mp4, .mov, .mkv or "
+            ".webm; for its labels .mkv, without loss; or a folder, with a file for each frame and a table of times."
         ),
     ] = None,
     show: Annotated[
@@ -54,7 +56,17 @@ def predict(
     overlap: protocol.Overlap = None,
     average: protocol.Average = "official",
     hierarchical_scales: protocol.HierarchicalScales = None,
-    batch_size: Annotated[int, typer.Option(help="Number of photos of one size in a batch.", min=1)] = 1,
+    batch_size: Annotated[int, typer.Option(help="Number of photos of one size, or of frames, in a batch.", min=1)] = 1,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            help="Of a video: share of the average so far in the average of successive frames' probabilities, from 0 "
+            "to below 1. 0.5 flickers less and lags behind; it takes more time and memory."
+        ),
+    ] = 0.0,
+    sound: Annotated[
+        bool, typer.Option("--sound/--no-sound", help="Of a video: whether pictures keep its sound.")
+    ] = True,
     shard: Annotated[
         str | None,
         typer.Option(help="Segment one of several parts of the photos, such as 1/4, in each of several processes."),
@@ -78,7 +90,7 @@ def predict(
     split: Annotated[str, typer.Option(help="With --submission: the name of the split.")] = "test",
     partial: Annotated[bool, typer.Option("--partial", help="With --submission: accept missing images.")] = False,
 ) -> None:
-    """Segment photos, and write pictures of their classes in the size of each photo."""
+    """Segment photos, and write pictures of their classes in the size of each photo; or segment a video."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
@@ -92,7 +104,19 @@ def predict(
         raise ValueError(
             "Received --submission with --shard, --resume or --engine. Expected a whole split. Leave these out."
         )
+    source = None if submission is not None else find_video(photos, output)
+    if source is not None and (shard is not None or resume or engine != "here"):
+        raise ValueError("Received --shard, --resume or --engine with a video. Expected photos. Leave these out.")
+    if source is None and (smooth or not sound):
+        raise ValueError("Received --smooth or --no-sound with photos. Expected a video. Leave these out.")
     protocol.require_network(model)
+    if source is not None:
+        target = name_video_target(source, output, show)
+        segment_video(
+            model, source, target, show=show, legend=legend, sound=sound, smooth=smooth, batch_size=batch_size,
+            classes=classes, hierarchical_scales=hierarchical_scales, options=options,
+        )  # fmt: skip
+        return
     if submission is not None:
         start()
         from keras_hrnet.cli.submission import check_submission, write_submission
@@ -176,7 +200,7 @@ def name_targets(
         else:
             places[path] = output or path.parent
     if is_file:
-        return _checked({photos[0]: output})
+        return check_replaces_none({photos[0]: output})
     suffix = "" if output is not None or photos[0].is_dir() else "_segmented"
     targets = {photo: place / f"{photo.stem}{suffix}{ending}" for photo, place in places.items()}
     if len(set(targets.values())) < len(targets):  # street.jpg beside street.png
@@ -186,15 +210,4 @@ def name_targets(
             f"Received photos with the same name from several folders for the output {output}. Expected different "
             "names. Pass the folders one by one, or their common parent folder."
         )
-    return _checked(targets)
-
-
-def _checked(targets):
-    photos = {photo.resolve() for photo in targets}
-    for target in targets.values():
-        if target.resolve() in photos:
-            raise ValueError(
-                f"Received photos that the output would replace, such as {str(target)!r}. Expected another place for "
-                "the output. Pass another --output."
-            )
-    return targets
+    return check_replaces_none(targets)

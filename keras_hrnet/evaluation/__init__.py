@@ -11,6 +11,7 @@ from keras_hrnet.evaluation.prediction import predict
 from keras_hrnet.evaluation.protocol import Protocol
 from keras_hrnet.evaluation.report import EvaluationReport, Example
 from keras_hrnet.evaluation.scoring import evaluate
+from keras_hrnet.evaluation.video import PredictedFrame, predict_video
 from keras_hrnet.models.network import labels_model
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EvaluationReport",
     "Example",
     "MeanIoU",
+    "PredictedFrame",
     "Protocol",
     "boundary_counts",
     "colorize",
@@ -29,6 +31,7 @@ __all__ = [
     "labels_model",
     "overlay",
     "predict",
+    "predict_video",
     "read_image",
     "score_predictions",
     "write_html",

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 
+from keras_hrnet.data_sets import Classes
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES, ID_OF_TRAIN_ID
 from keras_hrnet.evaluation.ahead import map_ahead, num_threads
 from keras_hrnet.evaluation.photos import Photo, find_photos, read_ahead, read_image
@@ -215,6 +216,36 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
     )
 
 
+def painter(
+    model: keras.Model | ForeignNetwork, output: Output, palette: Palette, legend: bool
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Returns the function that makes an output of an image and of the labels, or the probabilities, found in it.
+
+    Args:
+        model: the network that found them.
+        output: as in `predict`.
+        palette: as in `predict`.
+        legend: as in `predict`.
+    """
+    if output in ("labels", "probabilities"):
+        return lambda image, found: found
+    if output == "label_ids":
+        label_ids = np.asarray(ID_OF_TRAIN_ID, np.uint8)
+        return lambda image, labels: label_ids[labels]
+    classes = classes_to_paint(model, palette)
+    if output == "color":
+        return lambda image, labels: colorize(labels, classes)
+    return lambda image, labels: overlay(as_rgb(image), labels, palette=classes, legend=legend)
+
+
+def classes_to_paint(model: keras.Model | ForeignNetwork, palette: Palette) -> Classes:
+    """Returns the classes of the palette where it names them, else the network's, in the palette's colours."""
+    if palette is None:
+        return classes_of(model)
+    painted = painted_classes(palette, labels=None)
+    return checked_classes(model, painted) if painted.are_named else replace(classes_of(model), colors=painted.colors)
+
+
 def _size_error(segmenter, photo, pixels):
     try:
         segmenter.check_size(pixels.shape[:2])
@@ -225,25 +256,8 @@ def _size_error(segmenter, photo, pixels):
 
 def _answer_and_paint(segmenter, output, palette, legend):
     """Returns what the network does with a batch of images, and what is made of its answer to one of them."""
-    if output == "probabilities":
-        return segmenter.probabilities, lambda image, probabilities: probabilities
-    if output == "labels":
-        return segmenter.labels, lambda image, labels: labels
-    if output == "label_ids":
-        label_ids = np.asarray(ID_OF_TRAIN_ID, np.uint8)
-        return segmenter.labels, lambda image, labels: label_ids[labels]
-    classes = _classes(segmenter.model, palette)
-    if output == "color":
-        return segmenter.labels, lambda image, labels: colorize(labels, classes)
-    return segmenter.labels, lambda image, labels: overlay(as_rgb(image), labels, palette=classes, legend=legend)
-
-
-def _classes(model, palette):
-    """The classes to paint: those of the palette where it names them, else the network's, in the palette's colours."""
-    if palette is None:
-        return classes_of(model)
-    painted = painted_classes(palette, labels=None)
-    return checked_classes(model, painted) if painted.are_named else replace(classes_of(model), colors=painted.colors)
+    answer = segmenter.probabilities if output == "probabilities" else segmenter.labels
+    return answer, painter(segmenter.model, output, palette, legend)
 
 
 def _is_path(image):

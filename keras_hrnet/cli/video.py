@@ -1,0 +1,253 @@
+"""`keras-hrnet predict` on a video or a camera: which one, where to, and frame by frame."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from keras_hrnet.cli import protocol
+from keras_hrnet.cli.console import Console
+from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of
+from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.segmenting import write_result
+from keras_hrnet.cli.start import start
+from keras_hrnet.replacing import replacing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_hrnet.evaluation.segmenter import Segmenter
+    from keras_hrnet.evaluation.video.reading import Frame, Video
+    from keras_hrnet.evaluation.video.writing import VideoWriter
+
+VIDEO_ENDINGS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv",
+    ".3gp", ".mxf",
+)  # fmt: skip
+"""The suffixes by which a video is told from a photo."""
+
+KEPT_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+"""Without --output, a video keeps its suffix if it is one of these, whose sound fits; all others become .mp4."""
+
+NUM_WRITTEN_AHEAD = 2
+"""How many frames may wait for the encoder."""
+
+
+def find_video(paths: list[pathlib.Path], output: pathlib.Path | None) -> pathlib.Path | int | None:
+    """Returns the video or the number of the camera that the command received; None if it received photos.
+
+    Args:
+        paths: what the command received.
+        output: its --output.
+
+    Raises:
+        FileNotFoundError: if there is no such video.
+        ValueError: if there are other paths beside it.
+    """
+    numbers = [path for path in paths if str(path).isdecimal() and not path.exists()]
+    videos = [path for path in paths if path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir()]
+    if output is not None and output.suffix.lower() in VIDEO_ENDINGS and not output.is_dir():
+        videos = videos or [path for path in paths if path not in numbers]
+    if not numbers and not videos:
+        return None
+    first = (numbers + videos)[0]
+    if len(paths) > 1:
+        raise ValueError(
+            f"Received {len(paths)} paths, one of which is a video: {str(first)!r}. Expected a video alone. Run the "
+            "command once for each."
+        )
+    if numbers:
+        return int(str(first))
+    if first.is_dir() or not first.exists():
+        kind = "folder" if first.is_dir() else "path"
+        raise FileNotFoundError(f"Received the {kind} {str(first)!r}. Expected a video. Check the name.")
+    return first
+
+
+def name_video_target(source: pathlib.Path | int, output: pathlib.Path | None, show: str) -> pathlib.Path:
+    """Decides where the result of a video is written: a file if it has a suffix, else a folder with a file a frame.
+
+    Args:
+        source: the video, or the number of a camera.
+        output: --output of the command.
+        show: its --show.
+
+    Raises:
+        FileNotFoundError: if the folder of the output is missing.
+        ValueError: if the output has another suffix, would replace the video, or is missing for a camera.
+    """
+    require_folder_of("--output", output)
+    if output is None:
+        if isinstance(source, int):
+            raise ValueError(f"Received the camera {source} without --output. Expected a file to write. Pass one.")
+        suffix = source.suffix.lower() if source.suffix.lower() in KEPT_ENDINGS else ".mp4"
+        suffix = {"labels": ".mkv", "label-ids": ".mkv", "probabilities": ""}.get(show, suffix)
+        return source.with_name(f"{source.stem}_segmented{suffix}")
+    suffix = "" if output.is_dir() else output.suffix.lower()
+    if suffix in FILE_ENDINGS:
+        raise ValueError(
+            f"Received --output {str(output)!r} for a video. Expected a video, or a folder with a file for each frame. "
+            "Pass one of them."
+        )
+    if suffix in VIDEO_ENDINGS and show == "probabilities":
+        raise ValueError(
+            f"Received --output {str(output)!r} for probabilities. Expected a folder, for an .npy of each frame. Pass "
+            "one."
+        )
+    if isinstance(source, pathlib.Path):
+        check_replaces_none({source: output})
+    return output
+
+
+def segment_video(
+    model: pathlib.Path,
+    source: pathlib.Path | int,
+    target: pathlib.Path,
+    *,
+    show: str,
+    legend: bool,
+    sound: bool,
+    smooth: float,
+    batch_size: int,
+    classes: str | None,
+    hierarchical_scales: str | None,
+    options: dict[str, Any],
+) -> None:
+    """Segments a video or a camera.
+
+    Args:
+        model: the network's file.
+        source: the video, or the number of a camera.
+        target: what `name_video_target` returned.
+        show: what to write, as the option of the command.
+        legend: as in `keras_hrnet.predict_video`.
+        sound: whether to copy the sound.
+        smooth: as in `keras_hrnet.predict_video`.
+        batch_size: as in `keras_hrnet.predict_video`.
+        classes: as in `keras_hrnet.cli.protocol.open_network`.
+        hierarchical_scales: as in `keras_hrnet.cli.protocol.open_network`.
+        options: what `keras_hrnet.cli.protocol.read_options` returned.
+
+    Raises:
+        FileNotFoundError: if there is no such camera.
+        OSError: if the output cannot be written, or the disk is full.
+        ValueError: if the video is damaged, or the network, the options and the output do not fit it.
+    """
+    start()
+    from keras_hrnet.evaluation.prediction import check_output
+    from keras_hrnet.evaluation.video.prediction import segmenter_for
+    from keras_hrnet.evaluation.video.reading import Video
+    from keras_hrnet.evaluation.video.smoothing import check_smooth
+    from keras_hrnet.evaluation.video.writing import check_video_target, writing_video
+    from keras_hrnet.models import classes_of
+    from keras_hrnet.models.interface import label_dtype
+
+    output, is_folder = show.replace("-", "_"), target.is_dir() or target.suffix.lower() not in VIDEO_ENDINGS
+    pixels = "gray" if output in ("labels", "label_ids") else "rgb24"
+    if not is_folder:
+        check_video_target(target, pixels)
+    check_smooth(smooth)
+    with Video(source) as video:
+        network = protocol.open_network(model, hierarchical_scales, classes)
+        check_output(network, output, legend)
+        if output == "labels" and label_dtype(len(classes_of(network).names)) != "uint8":
+            pixels = "gray16le"
+        ending = ".npy" if output == "probabilities" else ".png"
+        opened = (
+            _writing_files(target, ending, video) if is_folder else writing_video(target, video, pixels, sound=sound)
+        )
+        painting = {"output": output, "legend": legend, "batch_size": batch_size, "smooth": smooth}
+        with opened as writer:
+            segmenter = segmenter_for(network, video, output=output, smooth=smooth, **options)
+            count = write_frames(video, segmenter, writer, **painting)
+    console = Console(soft_wrap=True, highlight=False)
+    if is_folder:
+        console.print(f"Wrote {count} files in {target}, and their times in {FrameFiles.TABLE}")
+        return
+    console.print(f"Wrote {target}")
+    if writer.size != video.size:
+        before, after = ("x".join(map(str, size)) for size in (video.size, writer.size))
+        console.print(f"The video of {before} became one of {after}: its codec takes even sizes. The edge is repeated.")
+
+
+def write_frames(video: Video, segmenter: Segmenter, writer: VideoWriter | FrameFiles, **painting: Any) -> int:
+    """Predicts the frames of a video and writes them, with a bar; Ctrl+C ends a camera.
+
+    Args:
+        video: the frames.
+        segmenter: what `segmenter_for` made.
+        writer: where the frames go.
+        painting: options of `keras_hrnet.evaluation.video.prediction.video_predictions`.
+
+    Returns:
+        The number of frames.
+    """
+    from keras_hrnet.evaluation.ahead import map_ahead
+    from keras_hrnet.evaluation.video.prediction import video_predictions
+
+    if video.is_live:
+        Console(highlight=False).print("Press Ctrl+C to stop.")
+    count = 0
+    with (
+        contextlib.closing(video_predictions(video, segmenter, **painting, prepare=writer.prepare)) as predicted,
+        contextlib.closing(
+            map_ahead(lambda each: writer.write(each[0], each[2]), predicted, num_ahead=NUM_WRITTEN_AHEAD, threads=1)
+        ) as written,
+        progress_bar("Segmenting", video.num_frames, "frames") as advance,
+    ):
+        try:
+            for _ in written:
+                count += 1
+                advance()
+        except KeyboardInterrupt:
+            if not video.is_live or not count:
+                raise
+    return count
+
+
+class FrameFiles:
+    """A file for each frame, and a table of their times.
+
+    Args:
+        folder: where they are written.
+        ending: their suffix, with its dot.
+        time_base: the unit of time stamps, in seconds.
+    """
+
+    TABLE = "frames.csv"
+
+    def __init__(self, folder: pathlib.Path, ending: str, time_base: Any) -> None:
+        self._folder, self._ending, self._time_base = folder, ending, time_base
+        self._lines = ["file,seconds"]
+
+    def prepare(self, frame: Frame, result: np.ndarray) -> str:
+        """Writes the file of a frame; may run on several threads.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        name = f"{frame.index:06}{self._ending}"
+        write_result(self._folder / name, result)
+        return name
+
+    def write(self, frame: Frame, name: str) -> None:
+        """Adds a frame to the table; call it in the order of the frames."""
+        self._lines.append(f"{name},{float(frame.pts * self._time_base):.6f}")
+
+    def finish(self) -> None:
+        """Writes the table.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        with replacing(self._folder / self.TABLE) as part:
+            part.write_text("\n".join(self._lines) + "\n")
+
+
+@contextlib.contextmanager
+def _writing_files(folder: pathlib.Path, ending: str, video: Video) -> Iterator[FrameFiles]:
+    files = FrameFiles(folder, ending, video.time_base)
+    yield files
+    files.finish()
