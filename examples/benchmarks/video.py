@@ -1,0 +1,125 @@
+"""How many frames a second the segmentation of a video reaches beside the network alone, and how much memory it holds.
+
+Command:  python examples/benchmarks/video.py --network HRNetW18Small --size 256 512 --seconds 60
+Hardware: a CPU with Linux; the network alone and the video alternate in one process, so that load concerns both.
+Result:   see examples/video.md.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import tempfile
+import time
+
+NUM_DRAWN = 8
+NUM_ROUNDS = 3
+RATE = 30
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the segmentation of a video beside its network.")
+    parser.add_argument("--network", default="HRNetW18Small")
+    parser.add_argument("--size", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--seconds", type=float, default=60, help="length of the video")
+    parser.add_argument("--smooth", type=float, default=0.0)
+    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the videos")
+    options = parser.parse_args()
+
+    import keras
+
+    import keras_hrnet
+    from keras_hrnet.evaluation.video.reading import Video
+
+    with contextlib.ExitStack() as stack:
+        folder = options.keep or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(exist_ok=True)
+        source, target = folder / "street.mp4", folder / "overlay.mp4"
+        draw(source, tuple(options.size), round(options.seconds * RATE / NUM_ROUNDS), folder / "streets")
+        network = keras_hrnet.optimize_for_inference(getattr(keras_hrnet, options.network)(num_classes=19))
+        network.classes = "cityscapes"
+        with Video(source) as video:
+            image = next(video.frames()).image[None]
+        results = measure(network, source, target, image, options.smooth)
+    print(
+        f"{options.network}, {options.size[0]}x{options.size[1]}, {keras.config.backend()}, smooth={options.smooth}\n"
+    )
+    print(
+        "| frames a second | network alone | video / network: seconds | CPU seconds | memory in MiB after each third |"
+    )
+    print("| ---: | ---: | ---: | ---: | --- |")
+    print("| {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} |".format(*results))
+
+
+def draw(path, size, count, folder):
+    """Draws a drive along a few synthetic streets as a video, which is as long as one of the rounds."""
+    import av
+    import numpy as np
+
+    from keras_hrnet.data import synthesize
+    from keras_hrnet.evaluation import read_image
+
+    height, width = size
+    root = synthesize(folder, num_train=0, num_val=NUM_DRAWN, num_test=0, size=(height, 2 * width)).root
+    streets = [read_image(street) for street in sorted(root.rglob("*_leftImg8bit.png"))]
+    each = -(-count // len(streets))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for i in range(count):
+            left = (i % each) * width // each
+            picture = np.ascontiguousarray(streets[i // each][:, left : left + width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+
+
+def measure(network, source, target, image, smooth):
+    """Segments the video in rounds, in turn with the network alone.
+
+    Returns:
+        Frames a second of the video and of the network, the median ratios of their seconds and CPU seconds, and the
+        memory after each round.
+    """
+    import statistics
+
+    from keras_hrnet.cli.video import write_frames
+    from keras_hrnet.evaluation.segmenter import Segmenter
+    from keras_hrnet.evaluation.video.prediction import segmenter_for
+    from keras_hrnet.evaluation.video.reading import Video
+    from keras_hrnet.evaluation.video.writing import writing_video
+
+    alone = Segmenter(network)
+    alone.labels(image)
+    rounds, memory = [], []
+    with Video(source) as video:
+        segmenter = segmenter_for(network, video, output="overlay", smooth=smooth)
+    for _ in range(NUM_ROUNDS):
+        start = clocks()
+        with Video(source) as video, writing_video(target, video) as writer:
+            count = write_frames(video, segmenter, writer, output="overlay", smooth=smooth)
+        middle = clocks()
+        for _ in range(count):
+            alone.labels(image)
+        end = clocks()
+        rounds.append([(b - a, c - b) for a, b, c in zip(start, middle, end, strict=True)])
+        memory.append(resident())
+    seconds = [each[0] for each in rounds]
+    return (
+        count / statistics.median(video for video, _ in seconds),
+        count / statistics.median(network for _, network in seconds),
+        *(statistics.median(each[i][0] / each[i][1] for each in rounds) for i in range(2)),
+        ", ".join(f"{each:.0f}" for each in memory),
+    )
+
+
+def clocks():
+    return time.perf_counter(), time.process_time()
+
+
+def resident():
+    """Returns the memory that the process holds, in MiB."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()
