@@ -11,8 +11,7 @@ import pytest
 import typer.testing
 from PIL import Image
 
-import keras_hrnet
-from keras_hrnet import Variant, cli
+from keras_hrnet import cli
 
 pytestmark = pytest.mark.once
 
@@ -21,7 +20,7 @@ GUIDE = (ROOT / "examples" / "quickstart.md").read_text(encoding="utf-8")
 KOREAN = (ROOT / "examples" / "quickstart.ko.md").read_text(encoding="utf-8")
 BLOCKS = r"```(\w+)\n(.*?)```"
 SMALLER = {
-    "--network HRNetW18Small": "--network tiny.keras --set updates=1 --set repeats=1",
+    "--network HRNetW18Small": "--network small.keras --set updates=1 --set repeats=1",
     "352x480": "32x64",
     "examples/on_device": str(ROOT / "examples" / "on_device"),
     "python ": f"{shlex.quote(sys.executable)} ",
@@ -29,10 +28,9 @@ SMALLER = {
 
 
 @pytest.fixture
-def _photos(tmp_path, monkeypatch):
+def _photos(tmp_path, monkeypatch, small_network):
     monkeypatch.chdir(tmp_path)
-    tiny = Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-    keras_hrnet.HRNet(tiny, num_classes=3).save("tiny.keras")
+    small_network(3).save("small.keras")
     generator = np.random.default_rng(0)
     for folder in ("photos", "masks", "new_photos"):
         pathlib.Path(folder).mkdir()
