@@ -1,7 +1,7 @@
 """The command `keras-hrnet`, which puts data, models, training and export together.
 
-Its files import at once only what `--help` needs: what brings Keras or NumPy with it is imported inside functions,
-after `start`. `tests/cli/test_start.py` verifies that.
+At import time, its files import only what `--help` needs. Modules that import Keras or NumPy are imported inside
+functions, after `start`; `tests/cli/test_start.py` verifies this.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from keras_hrnet.cli.start import CHATTER, Chatter
 from keras_hrnet.version import __version__
 
 app = typer.Typer(
-    help="HRNet for Keras 3: segment streets, from training to the phone.",
+    help="HRNet for Keras 3: train segmentation networks, evaluate them, and export them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -66,6 +66,6 @@ def main() -> None:
 
 
 def _is_raised_here(error):
-    """Whether this package raised an error, as when an export departs from Keras, and not a library under it."""
+    """Returns whether this package raised the error, as when an export disagrees with Keras, rather than a library."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].startswith("keras_hrnet.")

@@ -1,4 +1,4 @@
-"""`keras-hrnet benchmark`: measures how fast exported files and data pipelines are on this machine."""
+"""`keras-hrnet benchmark`: measures the speed of exported files and data pipelines on this machine."""
 
 import json
 import pathlib
@@ -30,7 +30,9 @@ class FilesByDefault(typer.core.TyperGroup):
 
 
 benchmark_app = typer.Typer(
-    cls=FilesByDefault, help="Measure how fast files and data are on this machine.", no_args_is_help=True
+    cls=FilesByDefault,
+    help="Measure the speed of exported files and data pipelines on this machine.",
+    no_args_is_help=True,
 )
 
 ALONE = "decoding alone"
@@ -39,7 +41,7 @@ SIZE = (512, 1024)
 
 @benchmark_app.callback()
 def _benchmark():
-    """Measure how fast files and data are on this machine."""
+    """Measure the speed of exported files and data pipelines on this machine."""
 
 
 @benchmark_app.command()
@@ -51,40 +53,43 @@ def files(
     size: Annotated[
         str | None,
         typer.Option(
-            help="Height and width of the images, for files that take any size; by default, those of the first file."
+            help=(
+                "Height and width of the images, for files that accept any size; by default, the size of the first "
+                "file."
+            )
         ),
     ] = None,
-    batch_size: Annotated[
-        int, typer.Option(help="Number of images in a batch; a `.tflite` file has its own.", min=1)
-    ] = 1,
+    batch_size: Annotated[int, typer.Option(help="Batch size; a `.tflite` file has a fixed batch size.", min=1)] = 1,
     threads: Annotated[int | None, typer.Option(help="Number of threads; all cores by default.", min=1)] = None,
-    runs: Annotated[int, typer.Option(help="Number of runs of each file; the files take turns.", min=1)] = 20,
+    runs: Annotated[int, typer.Option(help="Number of runs of each file; runs of the files alternate.", min=1)] = 20,
     root: Annotated[
         pathlib.Path | None,
-        typer.Option("--data", help="Root of a known data set, to compare and score the files on."),
+        typer.Option("--data", help="Root of a known data set on which to compare and score the files."),
     ] = None,
     data_set: data_options.DataSetName = None,
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
         float | None,
-        typer.Option(help="Use only this share of --images, such as 0.2: the one that `train` validates on."),
+        typer.Option(
+            help="Use only the validation images that `train --val-share` selects with this share, such as 0.2."
+        ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Class names of --images, separated by commas, if no file has them.")
+        str | None, typer.Option(help="Class names of --images, separated by commas, if none of the files stores them.")
     ] = None,
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     num_images: Annotated[int, typer.Option(help="Number of images of --data or --images to use.", min=1)] = 20,
     json_file: Annotated[
-        pathlib.Path | None, typer.Option("--json", help="Write the measurements to this file as well.")
+        pathlib.Path | None, typer.Option("--json", help="Also write the measurements to this file.")
     ] = None,
 ) -> None:
-    """Measure exported files side by side, each in a process of its own; the default command.
+    """Measure exported files side by side, each in its own process. This is the default command.
 
-    CPU, GPU: the share of a `.tflite` file's operators that XNNPACK and the GPU delegate run. Agree: the share of
-    pixels with the same label as the first file.
+    The columns CPU and GPU show the share of a `.tflite` file's operators that XNNPACK and the GPU delegate run. The
+    column "agree" shows the share of pixels that get the same label as from the first file.
     """
     require_folder_of("--json", json_file)
     if images is not None and str(images).isdecimal() and not images.exists():
@@ -123,7 +128,7 @@ def files(
 
 
 def _size_of(path):
-    """Returns the size that a file was exported for, or that of the published measurements if it takes any size."""
+    """Returns the size that a file was exported for; if it accepts any size, the size of the published measurements."""
     from keras_hrnet.export.formats import find_metadata
     from keras_hrnet.export.metadata import described
 
@@ -149,7 +154,7 @@ def _classes_of(paths):
 
 
 def _validation_images(described, size, num_images):
-    """Returns the centres of validation images, in the size that the files take."""
+    """Returns crops from the centres of validation images, in the size that the files accept."""
     import numpy as np
 
     images, labels = [], []
@@ -160,7 +165,7 @@ def _validation_images(described, size, num_images):
             raise ValueError(
                 f"Received --size {size[0]}x{size[1]} for images of {label.shape[1]}x{label.shape[2]} in "
                 f"{described.data or described.images}. Expected at most the size of the images. Pass a smaller "
-                "--size, and files for it."
+                "--size and files that were exported for it."
             )
         there = slice(None), slice(top, top + size[0]), slice(left, left + size[1])
         images.append(image[there])
@@ -204,25 +209,25 @@ def _files_table(measured):
 def data(
     root: Annotated[pathlib.Path, typer.Argument(help="A Cityscapes root.")],
     split: Annotated[str, typer.Option(help="Name of the split.")] = "train",
-    batch_size: Annotated[int, typer.Option(help="Number of images in a batch.", min=1)] = 4,
+    batch_size: Annotated[int, typer.Option(help="Batch size.", min=1)] = 4,
     crop_size: Annotated[str, typer.Option(help="Height and width of the crops, in pixels.")] = "512x1024",
     records: Annotated[
-        pathlib.Path | None, typer.Option(help="Measure the same images too as packed by `data pack`.")
+        pathlib.Path | None, typer.Option(help="Also measure the same images from the folder that `data pack` wrote.")
     ] = None,
     cache: Annotated[
-        list[str] | None, typer.Option(help="Measure a cache too, 'memory' or a folder; can be repeated.")
+        list[str] | None, typer.Option(help="Also measure a cache: 'memory' or a folder. Can be repeated.")
     ] = None,
     num_images: Annotated[
-        int, typer.Option("--num-images", "--images", help="Number of images in a round.", min=1)
+        int, typer.Option("--num-images", "--images", help="Number of images per round.", min=1)
     ] = 40,
-    rounds: Annotated[int, typer.Option(help="Number of rounds, whose medians are shown.", min=1)] = 7,
+    rounds: Annotated[int, typer.Option(help="Number of rounds; the table shows medians.", min=1)] = 7,
     json_file: Annotated[
-        pathlib.Path | None, typer.Option("--json", help="Write the measurements to this file as well.")
+        pathlib.Path | None, typer.Option("--json", help="Also write the measurements to this file.")
     ] = None,
 ) -> None:
-    """Measure the training pipeline beside decoding alone: the difference is the cost of cropping and mapping.
+    """Compare the training pipeline with decoding alone; the difference is the cost of cropping and mapping labels.
 
-    The pipelines take turns in one process. CPU time is that of all threads together.
+    The pipelines alternate in one process. CPU time is summed over all threads.
     """
     require_folder_of("--json", json_file)
     arguments = {"batch_size": batch_size, "crop_size": parse_size(crop_size), "verify": False}
@@ -245,7 +250,7 @@ def data(
 
 def _table(measured):
     table = rich.table.Table(
-        caption="Ratios: to decoding alone; more is faster. CPU time: of all threads, for an image."
+        caption="Ratios are relative to decoding alone; higher is faster. CPU time is per image, over all threads."
     )
     table.add_column("pipeline", overflow="fold")
     for column in ("images/s", "ratio", "CPU time", "ratio"):

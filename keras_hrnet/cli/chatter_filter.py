@@ -1,6 +1,6 @@
-"""Copies its input to its output, but for the start-up lines and INFO of libraries: a process of its own.
+"""Copies its input to its output without the start-up lines and INFO messages of libraries, in a separate process.
 
-It shows what it held back if its input ends without the line `ALL_WELL`, as when the other process crashes.
+If the input ends without the line `ALL_WELL`, as when the other process crashes, it shows the lines that it held back.
 """
 
 import collections
@@ -25,7 +25,7 @@ CHATTER = re.compile(
 
 def main() -> None:
     """Copies stdin to stdout until it ends."""
-    # They reach both processes, and the other may save first, and write: its end ends this one.
+    # These signals reach both processes. The other one may still save and write; this process ends when its input does.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP.
             signal.signal(getattr(signal, name), signal.SIG_IGN)

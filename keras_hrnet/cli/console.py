@@ -10,12 +10,12 @@ from keras_hrnet.printable import printable
 
 
 class Console(rich.console.Console):
-    """A console on which the names of files and classes can do nothing but be read.
+    """A console that prints the names of files and classes literally.
 
-    Brackets are no markup, and control characters are written out.
+    Brackets are not markup, and control characters are escaped.
 
     Args:
-        **options: of `rich.console.Console`.
+        **options: options of `rich.console.Console`.
     """
 
     def __init__(self, **options: Any):
@@ -24,6 +24,6 @@ class Console(rich.console.Console):
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
     ) -> Iterable[rich.segment.Segment]:
-        """Renders what its base class does, and writes out control characters in it."""
+        """Renders like the base class, and escapes control characters."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable(segment.text, is_text=True))

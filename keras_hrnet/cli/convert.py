@@ -20,17 +20,17 @@ def convert(
     output: Annotated[pathlib.Path, typer.Argument(help="The network to write, `.keras`.")],
     align_corners: Annotated[
         bool | None,
-        typer.Option(help="Whether bilinear upsampling aligns the corner pixels, if the file does not say so."),
+        typer.Option(help="Whether bilinear upsampling aligns the corner pixels, if the file does not state it."),
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option(help="How maps are upsampled, bilinear or nearest, if the file does not say so.")
+        str | None, typer.Option(help="How maps are upsampled, bilinear or nearest, if the file does not state it.")
     ] = None,
     classes: ClassNames = None,
     skip_head: Annotated[
         bool, typer.Option("--skip-head", help="Write only the backbone, which returns the maps P2 to P5.")
     ] = False,
     averaged: Annotated[
-        bool, typer.Option("--averaged", help="Use the weights averaged over training, if the file has both.")
+        bool, typer.Option("--averaged", help="Use the weights averaged over training, if the file has both kinds.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
 ) -> None:
@@ -38,8 +38,8 @@ def convert(
     _check_output(output, overwrite)
     if skip_head and classes is not None:
         raise ValueError(
-            f"Received --classes {classes} and --skip-head. Expected one of them, as a backbone has no classes. Leave "
-            "one out."
+            f"Received --classes {classes} and --skip-head. Expected at most one of them, because a backbone has no "
+            "classes. Leave one out."
         )
     named = None if classes is None else parse_classes(classes)
     start()
@@ -71,4 +71,4 @@ def _check_output(output, overwrite):
         raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Pass one.")
     require_folder_of("the output", output)
     if output.exists() and not overwrite:
-        raise FileExistsError(f"{str(output)!r} exists already. Expected a new name. Pass one, or --overwrite.")
+        raise FileExistsError(f"{str(output)!r} already exists. Expected a new name. Pass a new name, or --overwrite.")

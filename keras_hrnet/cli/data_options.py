@@ -1,4 +1,4 @@
-"""The options that describe a data set: a known one by its root, your own by folders and the values of its masks."""
+"""The options that describe a data set: a known one by its root, your own by its folders and mask values."""
 
 import dataclasses
 import os
@@ -30,23 +30,32 @@ DataSetName = Annotated[
 Images = Annotated[
     pathlib.Path | None,
     typer.Option(
-        help="Instead: your own images, as a folder, a pattern such as 'photos/*.jpg', or packed by `data pack`."
+        help=(
+            "Your own images instead of --data: a folder, a pattern such as 'photos/*.jpg', or a folder that `data "
+            "pack` wrote."
+        )
     ),
 ]
 Masks = Annotated[
     pathlib.Path | None,
     typer.Option(help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'."),
 ]
-ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own images to validate on.")]
+ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own validation images.")]
 ValMasks = Annotated[pathlib.Path | None, typer.Option(help="Masks of --val-images.")]
 ValShare = Annotated[
     float | None,
-    typer.Option(help="Instead of --val-images: the share of --images to validate on, such as 0.2, selected by name."),
+    typer.Option(
+        help="Share of --images to validate on instead of --val-images, such as 0.2. The images are selected by name."
+    ),
 ]
 ClassNames = Annotated[
     str | None,
     typer.Option(
-        "--classes", help=f"Class names separated by commas, their number, or a data set: {', '.join(DATA_SETS)}."
+        "--classes",
+        help=(
+            "Class names separated by commas, the number of classes, or the name of a data set: "
+            f"{', '.join(DATA_SETS)}."
+        ),
     ),
 ]
 IgnoreLabel = Annotated[
@@ -64,7 +73,7 @@ Palette = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """A data set as the options of a command describe it: see the help of `Root`, `Images` and the others.
+    """A data set, as the options of a command describe it. See the help of `Root`, `Images` and the other options.
 
     Args:
         classes: the text of --classes, or classes known from elsewhere, such as those of a network.
@@ -95,8 +104,9 @@ class DataOptions:
             )
         if self.data_set is not None and (self.data_set not in DATA_SETS or self.data is None):
             raise ValueError(
-                f"Received --data-set {self.data_set} and --data {self.data}. Expected one of {', '.join(DATA_SETS)}, "
-                f"and its root. Correct the name, or pass the root.{suggestion(self.data_set, DATA_SETS)}"
+                f"Received --data-set {self.data_set} and --data {self.data}. Expected one of "
+                f"{', '.join(DATA_SETS)}, and the root of that data set. Correct the name, or pass the "
+                f"root.{suggestion(self.data_set, DATA_SETS)}"
             )
         if self.val_share is not None and self.val_images is not None:
             raise ValueError(
@@ -110,12 +120,12 @@ class DataOptions:
                 f"Received --id-map {self.id_map} and --palette {self.palette} without --classes. Expected the names "
                 "of the classes, or their number. Pass --classes."
             )
-        # No file of the data is read before all options are valid.
+        # Files are read only after all options have been validated.
         _ = self.coding
 
     @property
     def has_validation(self) -> bool:
-        """Whether the options say which images to validate on."""
+        """Whether the options specify validation images."""
         return self.data is not None or self.val_images is not None or self.val_share is not None
 
     @property
@@ -125,7 +135,7 @@ class DataOptions:
 
     @property
     def coding(self) -> "LabelCoding | None":
-        """How the masks store the classes; None if the options do not say so."""
+        """How the masks store the classes; None if the options do not specify it."""
         from keras_hrnet.data.label_coding import coding_of, coding_of_data_set
 
         if self.data is not None:
@@ -138,7 +148,8 @@ class DataOptions:
         """Makes the dataset of a split: "train" or "val", or another that a known data set has.
 
         Args:
-            split: of your own images, "val" is --val-images or the part of --val-share; without both, all images.
+            split: for your own images, "val" means --val-images, or the share that --val-share selects; without either,
+                all images.
             **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
         """
         import keras_hrnet.data
@@ -182,7 +193,7 @@ class DataOptions:
         if folder is None or not is_packed(folder):
             raise ValueError(
                 f"Received {_option(images)} {folder} and {_option(masks)} {mask_folder}. Expected both, unless the "
-                "images were packed by `data pack`, which includes their masks. Pass the other too."
+                "images were packed by `data pack`, which includes their masks. Pass the missing one."
             )
 
     def _values(self):

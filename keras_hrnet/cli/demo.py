@@ -1,4 +1,4 @@
-"""`keras-hrnet demo`: from nothing to a segmented street and a file for the phone, in one command."""
+"""`keras-hrnet demo`: draws streets, trains a network on them, scores it, and exports it, in one command."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def demo(
     report = export_tflite(
         model, folder / "w18_small.tflite", image_size=IMAGE_SIZE, representative_data=np.concatenate(batches)
     )
-    console.print("\nThe phone file, run with LiteRT on this machine's CPU", style="bold")
+    console.print("\nThe file for the phone, run with LiteRT on this machine's CPU", style="bold")
     console.print(str(report), soft_wrap=True)
     write_page(folder, console)
     console.print(rich.text.Text("\nLook at", "bold"), folder / "report.html", "and", folder / "comparison.png")
@@ -84,7 +84,7 @@ def demo(
 
 
 def write_page(folder: pathlib.Path, console: Console) -> None:
-    """Writes the page that segments photos in a browser, or tells how to get what it needs."""
+    """Writes the page that segments photos in a browser, or prints how to install what it needs."""
     from keras_hrnet.export import write_web_page
 
     try:
@@ -93,12 +93,12 @@ def write_page(folder: pathlib.Path, console: Console) -> None:
         console.print(f"\nThe web page was not written: {error}", soft_wrap=True, highlight=False)
     else:
         command = shlex.join(["keras-hrnet", "serve", str(folder / "web")])
-        console.print("\nThe web page, which segments photos in your browser:", style="bold")
+        console.print("\nThe web page that segments photos in your browser:", style="bold")
         console.print(command, soft_wrap=True, highlight=False)
 
 
 def fit(model: keras.Model, train: tf.data.Dataset, epochs: int) -> None:
-    """Trains by AdamW with a one-cycle learning rate, for a few hundred steps from random weights."""
+    """Trains with AdamW and a one-cycle learning rate, for a few hundred steps from random weights."""
     import keras
 
     from keras_hrnet.training.callbacks import TrainingProgress
@@ -116,7 +116,7 @@ def fit(model: keras.Model, train: tf.data.Dataset, epochs: int) -> None:
 
 
 def baseline(root: pathlib.Path, val: tf.data.Dataset) -> EvaluationReport:
-    """Scores a prediction without a network: the most frequent class of the training labels at each pixel."""
+    """Scores a prediction that needs no network: the most frequent class of the training labels at each pixel."""
     import numpy as np
 
     from keras_hrnet.data import cityscapes
@@ -153,7 +153,7 @@ def scores_table(report: EvaluationReport, guess: EvaluationReport) -> rich.tabl
 
 
 def write_picture(model: keras.Model, val: tf.data.Dataset, path: pathlib.Path) -> None:
-    """Writes three validation images beside their labels and predictions."""
+    """Writes three validation images next to their labels and predictions."""
     from keras_hrnet.evaluation import comparison, predict
 
     samples = [(image[0], label[0]) for image, label in val.take(3).as_numpy_iterator()]

@@ -1,4 +1,4 @@
-"""`keras-hrnet evaluate`: scores a network on labelled images, or predictions like the Cityscapes evaluator."""
+"""`keras-hrnet evaluate`: scores a network on labelled images, or predictions as the Cityscapes evaluator does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def evaluate(
     masks: data_options.Masks = None,
     val_share: Annotated[
         float | None,
-        typer.Option(help="Score only this share of --images, such as 0.2: the one that `train` validates on."),
+        typer.Option(
+            help="Score only the validation images that `train --val-share` selects with this share, such as 0.2."
+        ),
     ] = None,
     classes: protocol.ClassNames = None,
     ignore_label: data_options.IgnoreLabel = None,
@@ -45,14 +47,14 @@ def evaluate(
     overlap: protocol.Overlap = None,
     average: protocol.Average = "official",
     hierarchical_scales: protocol.HierarchicalScales = None,
-    batch_size: Annotated[int, typer.Option(help="Number of images of one size in a batch.", min=1)] = 1,
+    batch_size: Annotated[int, typer.Option(help="Batch size for images of the same size.", min=1)] = 1,
     html: Annotated[pathlib.Path | None, typer.Option(help="Write an HTML page with pictures to this file.")] = None,
     examples: Annotated[
-        int, typer.Option(help="Number of the best images and of the worst ones on the page.", min=0)
+        int, typer.Option(help="Number of best images, and of worst images, to show on the page.", min=0)
     ] = 4,
     predictions: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Instead of MODEL: a folder of label-id PNGs, scored like the official evaluator."),
+        typer.Option(help="Folder of label-id PNGs to score as the official evaluator does, instead of MODEL."),
     ] = None,
     ground_truth: Annotated[
         pathlib.Path | None, typer.Option(help="With --predictions: a Cityscapes root, or a folder of gtFine files.")
@@ -61,16 +63,16 @@ def evaluate(
         bool, typer.Option("--train-ids", help="With --predictions: the PNGs hold train ids, 0 to 18.")
     ] = False,
     instances: Annotated[
-        bool, typer.Option(help="With --predictions: compute iIoU too, which needs instanceIds files.")
+        bool, typer.Option(help="With --predictions: also compute iIoU, which needs instanceIds files.")
     ] = True,
     workers: Annotated[
         int | None, typer.Option(help="With --predictions: number of threads; all cores by default.", min=1)
     ] = None,
     json_file: Annotated[
-        pathlib.Path | None, typer.Option("--json", help="Write the scores to this file as well.")
+        pathlib.Path | None, typer.Option("--json", help="Also write the scores to this file.")
     ] = None,
 ) -> None:
-    """Score a network on labelled images, or a folder of predictions exactly like the Cityscapes evaluator."""
+    """Score a network on labelled images, or score a folder of predictions exactly as the Cityscapes evaluator does."""
     require_folder_of("--json", json_file)
     require_folder_of("--html", html)
     console = Console(highlight=False, soft_wrap=True)
@@ -78,7 +80,8 @@ def evaluate(
         if model is not None or None in (predictions, ground_truth) or html is not None:
             raise ValueError(
                 f"Received MODEL {model}, --predictions {predictions}, --ground-truth {ground_truth}, --html {html}. "
-                "Expected --predictions and --ground-truth, for which there is no page, or a model. Pass either."
+                "Expected either MODEL, or --predictions with --ground-truth and without --html. Pass one or the "
+                "other."
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
@@ -132,7 +135,7 @@ def official_scores(
     train_ids: bool,
     workers: int | None,
 ) -> CityscapesScores:
-    """Scores a folder of predictions with a progress bar: `score_predictions`."""
+    """Scores a folder of predictions by `score_predictions`, with a progress bar."""
     start()
     from keras_hrnet.evaluation import score_predictions
     from keras_hrnet.evaluation.official.files import find_pairs

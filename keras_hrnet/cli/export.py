@@ -26,7 +26,7 @@ ENDINGS = (".tflite", ".onnx", ".xml", ".keras")
 OTHER_ENDINGS = (".h5", ".hdf5", ".pb", ".pt", ".pth", ".safetensors", ".mlmodel", ".mlpackage", ".engine", ".bin")
 CALIBRATED = ("int8", "int16x8", "mixed")
 
-# The number of images from which `export_tflite` learns the ranges of values.
+# The number of images on which `export_tflite` calibrates.
 NUM_PHOTOS = 64
 
 
@@ -49,7 +49,12 @@ def export(
     ] = False,
     runtime: Annotated[
         pathlib.Path | None,
-        typer.Option(help="--web: folder with LiteRT.js as `npm pack` writes it; by default npm fetches it once."),
+        typer.Option(
+            help=(
+                "With --web: folder with the LiteRT.js archives that `npm pack` writes; by default, npm downloads them "
+                "once."
+            )
+        ),
     ] = None,
     precision: Annotated[
         str,
@@ -69,36 +74,46 @@ def export(
     ] = None,
     data: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Root of a known data set, or the folder that `data pack` wrote, to calibrate on its crops."),
+        typer.Option(
+            help="Root of a known data set, or a folder that `data pack` wrote, whose crops are used to calibrate."
+        ),
     ] = None,
     data_set: data_options.DataSetName = None,
-    photos: Annotated[pathlib.Path | None, typer.Option(help="Instead: a folder of photos to calibrate on.")] = None,
+    photos: Annotated[
+        pathlib.Path | None, typer.Option(help="Folder of photos to calibrate on, instead of --data.")
+    ] = None,
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
-        float | None, typer.Option(help="Share of --images that `train` validates on; it is not used to calibrate.")
+        float | None,
+        typer.Option(
+            help="Share of --images that `train --val-share` validates on; these images are not used to calibrate."
+        ),
     ] = None,
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="`.tflite` and --web, of integers: measure the error of each layer.")
+        bool,
+        typer.Option(
+            "--sensitivity", help="Measure the error of each layer; for integer precisions of `.tflite` and --web."
+        ),
     ] = False,
     hierarchical_scales: HierarchicalScales = None,
     classes: ClassNames = None,
 ) -> None:
-    """Export a network, run the file, and compare it with Keras; a file that differs is not kept."""
+    """Export a network, run the exported file, and compare it with Keras. A file that disagrees is not kept."""
     if output.resolve() == model.resolve():
         raise ValueError(
-            f"Received {str(output)!r} as the network and as the file to write. Expected another name, as an exported "
-            "network cannot be trained further. Pass one."
+            f"Received {str(output)!r} as the network and as the file to write. Expected a different name, because "
+            "an exported network cannot be trained further. Pass another output."
         )
     require_folder_of("OUTPUT", output)
     if not web:
         _check_ending(output)
     kind = "--web" if web else output.suffix
     if web and model.suffix == ".tflite":
-        kind = "the page of a .tflite file"
+        kind = "a page made from a .tflite file"
     _check_options(
         kind,
         precision=precision != "float32",
@@ -129,7 +144,8 @@ def export(
         )
     if image_size is None and (kind in (".tflite", "--web") or given):
         raise ValueError(
-            "Received no --size. Expected one, as the file or its images have a fixed size. Pass --size 512x1024."
+            "Received no --size. Expected a size, because the file or its images have a fixed size. Pass --size "
+            "512x1024."
         )
     if precision in CALIBRATED and not given:
         raise ValueError(
@@ -200,7 +216,7 @@ def _check_options(kind, **given):
         ".onnx": serving,
         ".xml": {*serving, "precision"},
         "--web": set(given) - {"batch_size"},
-        "the page of a .tflite file": {"runtime"},
+        "a page made from a .tflite file": {"runtime"},
     }.get(kind, shared)
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:

@@ -17,15 +17,16 @@ from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.suggestion import suggestion
 
-# The least width in which no column breaks words.
+# The smallest width at which no column breaks a word.
 TABLE_WIDTH = 100
 INDENT = "    "
 LEGEND = (
-    'Build with weights="NAME", or weights="cityscapes" for the first file of the network and head that can be fetched '
-    "and checked. Scores are at a single scale without flipping, unless they say so. Resize: nearest, or bilinear with "
-    "align_corners=False (half) or True (corners). Licence: * is that of the repository beside the weights; data sets "
-    "have terms of their own. Checked: by SHA-256, or partly, by its first 8 digits. †: no direct address; fetch it by "
-    "hand. ‡: for BGR pixels. HRF-: HRFormer. –: no source states it."
+    'Pass weights="NAME" to a constructor, or weights="cityscapes" for the first file of that network and head that '
+    "can be downloaded and checked. Scores are single-scale without flipping unless stated otherwise. Resize: "
+    "nearest, or bilinear with align_corners=False (half) or True (corners). Licence: * is the licence of the "
+    "repository that the weights come with; data sets have their own terms. Checked: by SHA-256, or partly, by its "
+    "first 8 digits. †: no direct link; download it by hand. ‡: for BGR pixels. HRF-: HRFormer. –: no source states "
+    "it."
 )
 
 
@@ -33,10 +34,12 @@ def info(
     size: Annotated[str, typer.Option(help="Height and width of the image, in pixels.")] = "512x1024",
     classes: Annotated[int, typer.Option(help="Number of classes.", min=1)] = 19,
     head: Annotated[str, typer.Option(help=f"One of {', '.join(HEADS)}.")] = "fcn",
-    ocr_channels: Annotated[str, typer.Option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
-    scales: Annotated[str, typer.Option(help="Scales of the head hierarchical.")] = "0.5,1",
+    ocr_channels: Annotated[str, typer.Option(help="The two widths of the ocr and hierarchical heads.")] = "512,256",
+    scales: Annotated[str, typer.Option(help="Scales of the hierarchical head.")] = "0.5,1",
     weights: Annotated[bool, typer.Option("--weights", help="List the published weights instead.")] = False,
-    dataset: Annotated[str | None, typer.Option(help="List only the published weights of this data set.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="List only published weights that were trained on this data set.")
+    ] = None,
 ) -> None:
     """Print the networks with their parameters and multiplications, or the published weights."""
     if weights or dataset:
@@ -136,7 +139,7 @@ def in_lines(table: rich.table.Table, width: int) -> str:
     """Writes each row of a table that is too wide as lines: its first three cells, and the others below them.
 
     Args:
-        width: characters of a line at most.
+        width: maximum number of characters in a line.
     """
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     lengths = [max(map(len, column)) for column in columns[:3]]
@@ -155,7 +158,7 @@ def in_lines(table: rich.table.Table, width: int) -> str:
 
 
 def resizing(row: PublishedWeights) -> str:
-    """Returns in a word how the network of a published file upsamples maps."""
+    """Returns a word for how the network of a published file upsamples maps."""
     if row.interpolation == "nearest":
         return "nearest"
     return {True: "corners", False: "half", None: "–"}[row.align_corners]

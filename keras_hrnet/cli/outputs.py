@@ -1,4 +1,4 @@
-"""Files that a command writes: whether that will be possible is checked at its start."""
+"""Checks at the start of a command that it can write its files."""
 
 import pathlib
 

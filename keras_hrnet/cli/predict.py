@@ -37,9 +37,12 @@ def predict(
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="A folder, or for one photo a file, .png or .npy. By default, the result is next to the photo, with "
-            "`_segmented` in its name; for a folder, it is a folder next to it. For a video: .mp4, .mov, .mkv or "
-            ".webm; for its labels .mkv, without loss; or a folder, with a file for each frame and a table of times."
+            help=(
+                "A folder, or for one photo a file, .png or .npy. By default, a result is written next to its "
+                "photo, and the results of a folder into a folder next to it, with `_segmented` in the name. For a "
+                "video: .mp4, .mov, .mkv or .webm; for its labels .mkv, without loss; or a folder, with a file for "
+                "each frame and a table of times."
+            )
         ),
     ] = None,
     show: Annotated[
@@ -56,32 +59,34 @@ def predict(
     overlap: protocol.Overlap = None,
     average: protocol.Average = "official",
     hierarchical_scales: protocol.HierarchicalScales = None,
-    batch_size: Annotated[int, typer.Option(help="Number of photos of one size, or of frames, in a batch.", min=1)] = 1,
+    batch_size: Annotated[int, typer.Option(help="Batch size for photos of the same size, or for frames.", min=1)] = 1,
     smooth: Annotated[
         float,
         typer.Option(
-            help="Of a video: share of the average so far in the average of successive frames' probabilities, from 0 "
-            "to below 1. 0.5 flickers less and lags behind; it takes more time and memory."
+            help=(
+                "For a video: weight of earlier frames when probabilities are averaged over successive frames, from "
+                "0 to below 1. With 0.5, the result flickers less and lags behind, and takes more time and memory."
+            )
         ),
     ] = 0.0,
-    sound: Annotated[
-        bool, typer.Option("--sound/--no-sound", help="Of a video: whether pictures keep its sound.")
-    ] = True,
+    sound: Annotated[bool, typer.Option("--sound/--no-sound", help="For a video: whether to keep its sound.")] = True,
     shard: Annotated[
         str | None,
-        typer.Option(help="Segment one of several parts of the photos, such as 1/4, in each of several processes."),
+        typer.Option(help="Segment only a part of the photos, such as 1/4 for the first of four processes."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave out photos whose results have been written.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip photos whose results already exist.")] = False,
     engine: Annotated[
         str,
         typer.Option(
-            help="Where to segment: here, or with ray on the workers of a Ray cluster, which leaves out photos whose "
-            "results have been written."
+            help=(
+                "Where to segment: here, or on the workers of a Ray cluster with ray, which skips photos whose "
+                "results already exist."
+            )
         ),
     ] = "here",
     workers: Annotated[
         int | None,
-        typer.Option(help="With --engine ray: number of workers; one for each GPU, or processor.", min=1),
+        typer.Option(help="With --engine ray: number of workers; by default, one for each GPU or processor.", min=1),
     ] = None,
     submission: Annotated[
         pathlib.Path | None,
@@ -102,13 +107,14 @@ def predict(
         raise ValueError(f"Received --workers {workers} with --engine {engine}. Expected --engine ray. Pass it too.")
     if submission is not None and (shard is not None or resume or engine != "here"):
         raise ValueError(
-            "Received --submission with --shard, --resume or --engine. Expected a whole split. Leave these out."
+            "Received --submission with --shard, --resume or --engine. Expected none of them, because a submission "
+            "is a whole split. Leave them out."
         )
     source = None if submission is not None else find_video(photos, output)
     if source is not None and (shard is not None or resume or engine != "here"):
-        raise ValueError("Received --shard, --resume or --engine with a video. Expected photos. Leave these out.")
+        raise ValueError("Received --shard, --resume or --engine with a video. Expected photos. Leave them out.")
     if source is None and (smooth or not sound):
-        raise ValueError("Received --smooth or --no-sound with photos. Expected a video. Leave these out.")
+        raise ValueError("Received --smooth or --no-sound with photos. Expected a video. Leave them out.")
     protocol.require_network(model)
     if source is not None:
         target = name_video_target(source, output, show)
@@ -135,11 +141,11 @@ def predict(
     if resume or engine == "ray":
         targets = without_written(targets)
     if not targets:
-        Console(highlight=False).print(f"There is nothing to do: none of the {found} photos remains to be segmented.")
+        Console(highlight=False).print(f"No photo is left to segment, of {found} found.")
         return
     start()
     if engine == "ray":
-        # Ray's processes need not have this one's working folder.
+        # Ray's processes may have another working folder.
         model = model.absolute()
         targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
     job = Job(
@@ -167,7 +173,7 @@ def name_targets(
 
     Args:
         photos: files and folders.
-        output: a file with that suffix for one photo, else a folder; None for places beside the photos.
+        output: a file with that suffix for one photo, otherwise a folder; None writes next to the photos.
         ending: the suffix of the files to write, with its dot.
 
     Returns:
@@ -175,8 +181,8 @@ def name_targets(
 
     Raises:
         FileNotFoundError: if a photo, a folder or the output's folder is missing.
-        ValueError: if the output has another ending, several photos would be written to one file, or a photo would be
-            replaced.
+        ValueError: if the output has another suffix, several photos would be written to one file, or a photo would be
+            overwritten.
     """
     require_folder_of("--output", output)
     is_file = output is not None and output.suffix.lower() in FILE_ENDINGS and not output.is_dir()
@@ -203,7 +209,7 @@ def name_targets(
         return check_replaces_none({photos[0]: output})
     suffix = "" if output is not None or photos[0].is_dir() else "_segmented"
     targets = {photo: place / f"{photo.stem}{suffix}{ending}" for photo, place in places.items()}
-    if len(set(targets.values())) < len(targets):  # street.jpg beside street.png
+    if len(set(targets.values())) < len(targets):  # street.jpg and street.png
         targets = {photo: place / f"{photo.name}{suffix}{ending}" for photo, place in places.items()}
     if len(set(targets.values())) < len(targets):
         raise ValueError(

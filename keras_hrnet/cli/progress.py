@@ -11,7 +11,7 @@ from keras_hrnet.cli.console import Console
 
 
 class Times(rich.progress.ProgressColumn):
-    """Shows the time elapsed, and until all items are done the time left, where the number of items is known."""
+    """Shows the elapsed time and, until all items are done, the time left if the number of items is known."""
 
     max_refresh = 0.5
 
@@ -43,7 +43,8 @@ def progress_bar(description: str, total: int | None, unit: str) -> Iterator[Cal
         rich.progress.TextColumn(f"{{task.completed:.0f}}{'' if total is None else f'/{total}'} {unit}"),
         Times(),
     )
-    # The pace of all items so far, as one item may take longer than the half minute that rich looks back.
+    # The speed is that of all items so far, because one item may take longer than the 30 seconds that rich averages
+    # over.
     with rich.progress.Progress(*columns, console=Console(), speed_estimate_period=float("inf")) as progress:
         task = progress.add_task(description, total=total)
         yield lambda: progress.advance(task)

@@ -1,4 +1,4 @@
-"""The inference options that `evaluate` and `predict` share, and the network that they load."""
+"""The inference options that `evaluate` and `predict` share, and loading of their network."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from keras_hrnet.export import ExportedNetwork
 
-Scales = Annotated[str, typer.Option(help="Scales of the image whose predictions are averaged, such as 0.5,0.75,1.")]
-Flip = Annotated[bool, typer.Option("--flip", help="Average with the prediction for the mirrored image.")]
-Tile = Annotated[str | None, typer.Option(help="Height and width of tiles to predict one by one, such as 1024x2048.")]
+Scales = Annotated[str, typer.Option(help="Image scales whose predictions are averaged, such as 0.5,0.75,1.")]
+Flip = Annotated[bool, typer.Option("--flip", help="Average the predictions for the image and its mirror image.")]
+Tile = Annotated[
+    str | None, typer.Option(help="Predict the image in tiles of this height and width, such as 1024x2048.")
+]
 Overlap = Annotated[int | None, typer.Option(help="Pixels by which tiles overlap; a quarter of a tile by default.")]
 Average = Annotated[str, typer.Option(help="What to average: official (exp(logits), as published) or probabilities.")]
 HierarchicalScales = Annotated[

@@ -1,4 +1,4 @@
-"""Which of many photos a process segments: its shard of them, without those whose results have been written."""
+"""Selects the photos that a process segments: its shard, without the photos whose results already exist."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ Targets = dict[pathlib.Path, pathlib.Path]
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
-    """Parses "I/N", the I-th of N shards; None is the only one.
+    """Parses "I/N", the I-th of N shards; None means the only shard.
 
     Returns:
         The number of the shard, from 1, and the number of shards.
@@ -29,12 +29,12 @@ def parse_shard(text: str | None) -> tuple[int, int]:
 def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int, int]) -> Targets:
     """Returns the photos of one shard.
 
-    A checksum of its name decides where a photo belongs, so that shards are disjoint and complete even if photos are
-    added between their starts, and wherever a machine has mounted the folder.
+    A checksum of its name decides which shard a photo belongs to. Shards are therefore disjoint and complete even if
+    photos are added before another shard starts, and wherever a machine mounts the folder.
 
     Args:
         targets: all photos.
-        folders: those that the photos were found in; a photo's name begins below them.
+        folders: the folders in which the photos were found; names are relative to them.
         shard: as `parse_shard` returns it.
     """
     number, count = shard
@@ -42,11 +42,11 @@ def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int
 
 
 def without_written(targets: Targets) -> Targets:
-    """Returns the photos whose results have not been written; what has been written is whole."""
+    """Returns the photos whose results do not exist yet; a result that exists is complete."""
     return {photo: target for photo, target in targets.items() if not target.exists()}
 
 
 def _checksum(photo, folders):
     name = next((photo.relative_to(folder) for folder in folders if photo.is_relative_to(folder)), photo.name)
-    # Names need not be text.
+    # A name may contain bytes that are not text.
     return zlib.crc32(pathlib.PurePath(name).as_posix().encode(errors="surrogateescape"))

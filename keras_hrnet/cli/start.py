@@ -1,4 +1,4 @@
-"""The start of the libraries: imported when a command first needs them, with their chatter kept from the terminal."""
+"""Imports the libraries when a command first needs them, and keeps their start-up messages off the terminal."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ import sys
 from keras_hrnet.cli import chatter_filter
 
 CHATTER: contextvars.ContextVar[Chatter | None] = contextvars.ContextVar("CHATTER", default=None)
-"""What `start` holds back: set where the command runs in a process of its own, and not where a test calls it."""
+"""The filter that `start` turns on. It is set when the command runs as a process, and not when a test calls it."""
 
 
 def start() -> None:
-    """Imports Keras and the whole package; a command calls it once its options are valid, and before it uses either."""
+    """Imports Keras and the whole package; a command calls it after it has validated its options."""
     chatter = CHATTER.get()
     if chatter is not None:
         chatter.hold_back()
     import keras_hrnet
 
-    # The command puts the package off, and this runs its `__init__`: see `keras_hrnet_command`.
+    # The command defers importing the package (see `keras_hrnet_command`); this line runs its `__init__`.
     _ = keras_hrnet.__all__
 
 
 class Chatter:
-    """What libraries write to stderr from C++, where no setting of Python's reaches: start-up lines and INFO.
+    """Holds back the start-up lines and INFO messages that libraries write from C++, where Python cannot silence them.
 
-    Their stderr goes through a process of its own (`chatter_filter`), which shows warnings and errors at once, and the
-    rest only if this process crashes. Python's own stderr stays the terminal.
-    TF_CPP_MIN_LOG_LEVEL=0, in the environment, shows everything.
+    Their stderr goes through a separate process (`chatter_filter`), which shows warnings and errors immediately, and
+    the rest only if this process crashes. Python's own stderr remains the terminal. The environment variable
+    TF_CPP_MIN_LOG_LEVEL=0 shows everything.
     """
 
     def __init__(self) -> None:
         self._filter = self._stderr = None
 
     def hold_back(self) -> None:
-        """Begins to hold lines back; does nothing the second time, and without a stderr."""
+        """Starts to hold lines back; does nothing if it was called before, or if there is no stderr."""
         if self._filter is not None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
             return
-        with contextlib.suppress(OSError):  # There is no stderr, or no further process: the lines are then shown.
+        with contextlib.suppress(OSError):  # Without stderr, or without another process, all lines are shown.
             terminal = os.dup(2)
             command = [sys.executable, "-I", "-S", str(pathlib.Path(chatter_filter.__file__))]
             self._filter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=terminal)

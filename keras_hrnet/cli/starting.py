@@ -1,4 +1,4 @@
-"""The network that a training starts from: new, saved, or with the backbone of weights for other classes."""
+"""Makes the network that a run starts from: new, saved, or with the backbone of weights for other classes."""
 
 import pathlib
 import re
@@ -19,11 +19,11 @@ from keras_hrnet.models.interface import resize_convention
 
 
 def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.Model, str | None]:
-    """Makes the network that a training starts from.
+    """Makes the network that a run starts from.
 
     Args:
         made: the options of the command.
-        classes: those of the data. Of weights for other classes, or for another head, only the backbone is used.
+        classes: classes of the data. If the weights are for other classes or another head, only their backbone is used.
 
     Returns:
         The network, and a sentence that says which weights were not used; None if all were.
@@ -66,7 +66,7 @@ def _difference(head, num_classes, known, own_head, classes):
 
 
 def _backbone_alone(weights, difference):
-    return f"Only the backbone of --weights {weights} is used, and the head is new: the file has {difference}."
+    return f"Only the backbone of --weights {weights} is used, and the head is new, because the file has {difference}."
 
 
 def _upsampling_as(made, align_corners):
@@ -99,8 +99,9 @@ def _from_saved(made, classes):
     if unfit or not wanted:
         raise ValueError(
             f"Received --weights {made['weights']}, which holds {saved.name!r}, for --network {made['network']}: "
-            f"{len(unfit)} weights of its backbone are missing there or of another shape, such as "
-            f"{next(iter(unfit), 'all')}. Expected the same network. Pass the --network that the file was trained with."
+            f"{len(unfit)} weights of the backbone are missing in the file or have another shape, such as "
+            f"{next(iter(unfit), 'all')}. Expected the same network. Pass the --network that the file was trained "
+            "with."
         )
     for variable in wanted:
         variable.assign(values[variable.path])

@@ -33,8 +33,8 @@ def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, 
 
     Raises:
         FileNotFoundError: if the root, the split or the folder of the zip is missing.
-        ValueError: if the file's name does not end in `.zip`, there are several roots, no such split, or the images
-            are not as many as published.
+        ValueError: if the file's name does not end in `.zip`, there are several roots, there is no such split, or the
+            number of images differs from the published one.
     """
     if path.suffix != ".zip":
         raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Pass one.")

@@ -1,4 +1,4 @@
-"""`keras-hrnet train`: trains a network on a data set by a recipe."""
+"""`keras-hrnet train`: trains a network on a data set with a recipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from keras_hrnet.training import Recipe
 
-# `keras_hrnet.training.RECIPES`, which brings Keras with it; a test compares the two.
+# The names in `keras_hrnet.training.RECIPES`, whose module imports Keras; a test compares the two.
 RECIPE_NAMES = (
     "cityscapes",
     "cityscapes_ohem",
@@ -51,7 +51,7 @@ def train(
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     cache: Annotated[
-        str | None, typer.Option(help="Where to keep decoded training pixels: 'memory' or a folder.")
+        str | None, typer.Option(help="Where to cache decoded training images: 'memory' or a folder.")
     ] = None,
     network: Annotated[
         str, typer.Option(help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file.")
@@ -61,24 +61,26 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Weights to start from: imagenet, cityscapes, or a file. Of weights for other classes, only the "
-            "backbone is used."
+            help=(
+                "Weights to start from: imagenet, cityscapes, or a file. If they are for other classes, only their "
+                "backbone is used."
+            )
         ),
     ] = None,
     teacher: Annotated[
         pathlib.Path | None,
-        typer.Option(help="A trained network, `.keras`, of the same classes, from which the network learns too."),
+        typer.Option(help="Teacher for distillation: a trained network with the same classes, `.keras`."),
     ] = None,
     align_corners: Annotated[
         bool | None,
         typer.Option(help="Whether bilinear upsampling aligns the corner pixels; by default, as the weights require."),
     ] = None,
     remat: Annotated[
-        bool, typer.Option("--remat", help="Save memory by computing maps again in the backward pass.")
+        bool, typer.Option("--remat", help="Save memory by recomputing maps in the backward pass.")
     ] = False,
     dtype: Annotated[str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
     recipe: Annotated[
-        str, typer.Option(help=f"Recipe of the training, which --show prints: one of {', '.join(RECIPE_NAMES)}.")
+        str, typer.Option(help=f"Training recipe, which --show prints: one of {', '.join(RECIPE_NAMES)}.")
     ] = "cityscapes",
     setting: Annotated[
         list[str] | None,
@@ -86,29 +88,36 @@ def train(
     ] = None,
     run_dir: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Folder of the run, to start or to resume; by default, a folder in runs/."),
+        typer.Option(help="Folder of the run to start or to resume; by default, a folder in runs/."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, crops and dropout.")] = 0,
     deterministic: Annotated[
         bool,
-        typer.Option("--deterministic", help="Use deterministic operations, so that equal runs give equal weights."),
+        typer.Option(
+            "--deterministic", help="Use deterministic operations, so that identical runs give identical weights."
+        ),
     ] = False,
     save_minutes: Annotated[float, typer.Option(help="Minutes between saves; 0 saves after each step.")] = 10.0,
     stop_on_full_disk: Annotated[
-        bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, instead of a warning.")
+        bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, instead of printing a warning.")
     ] = False,
     devices: Annotated[
-        int, typer.Option(help="Number of devices of this machine that share each batch; 0 for all.")
+        int, typer.Option(help="Number of devices of this machine to split each batch across; 0 for all.")
     ] = 1,
     hosts: Annotated[
         str | None,
-        typer.Option(help="Instead: the host:port of each process that shares each batch, separated by commas."),
+        typer.Option(
+            help=(
+                "Processes to split each batch across, instead of --devices: the host:port of each, separated by "
+                "commas."
+            )
+        ),
     ] = None,
     process: Annotated[int | None, typer.Option(help="Index of this process in --hosts, from 0.")] = None,
     repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
-    """Train a network by a recipe, and write weights, curves and all that a repetition needs to the folder of the run.
+    """Train a network with a recipe; write weights, curves and what is needed to repeat the run to its folder.
 
     An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
@@ -205,7 +214,7 @@ def check_network(name: str) -> None:
 
 
 class DataSets:
-    """The data of a training, as the options of the command describe it.
+    """The training and validation data that the options of the command describe.
 
     Args:
         made: the options of the command.
@@ -225,7 +234,7 @@ class DataSets:
             )
 
     def training(self, recipe: Recipe, seed: int) -> tf.data.Dataset:
-        """Makes the training data of a recipe; crop and batch follow from the images where the recipe has None."""
+        """Makes the training data of a recipe; if it leaves crop or batch size open, the images determine them."""
         arguments = {"seed": seed, "cache": self.cache}
         if None in (recipe.crop_size, recipe.batch_size):
             whole = self.options.dataset("train", augment=False, shard=(0, 1))
@@ -233,7 +242,7 @@ class DataSets:
         return self.options.dataset("train", **arguments, **recipe.data_arguments())
 
     def validation(self) -> tf.data.Dataset:
-        """Makes the validation data: batches of whole images, one for each device."""
+        """Makes the validation data: batches of whole images, with one image per device."""
         from keras_hrnet.distributed.processes import num_devices
 
         return self.options.dataset("val", augment=False, batch_size=num_devices())
@@ -247,8 +256,9 @@ def _repeatable(path):
     notes = run["notes"] or {}
     if not all(isinstance(notes.get(name, ...), kind) for name, kind in kinds.items()):
         raise ValueError(
-            f"{path} is of a training that was started from Python. Expected a run of this command, which records how "
-            "it made network and data. Call `keras_hrnet.train` again, with `recipe=read_run(path)['settings']`."
+            f"{path} describes a run that was started from Python. Expected a run of this command, which records how "
+            "the network and the data were made. Call `keras_hrnet.train` again, with "
+            "`recipe=read_run(path)['settings']`."
         )
     return run
 
@@ -259,6 +269,6 @@ def _check_same(run, training, validation):
         if dataset.fingerprint != found:
             raise ValueError(
                 f"The {name} data are not the files of the run to repeat: their fingerprint is "
-                f"{dataset.fingerprint[:12]}…, and that of the run is {found[:12]}…. Expected the "
-                "same files. Restore them, or start a new training without --repeat."
+                f"{dataset.fingerprint[:12]}…, and that of the run is {found[:12]}…. Expected the same files. "
+                "Restore them, or start a new run without --repeat."
             )

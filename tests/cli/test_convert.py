@@ -146,7 +146,7 @@ def test_what_is_there_is_replaced_on_request_only(run, file, tmp_path):
     (tmp_path / "out.keras").write_text("precious")
     result = run(file, tmp_path / "out.keras")
     assert isinstance(result.exception, FileExistsError)
-    assert "exists already. Expected a new name. Pass one, or --overwrite." in str(result.exception)
+    assert "already exists. Expected a new name. Pass a new name, or --overwrite." in str(result.exception)
     assert (tmp_path / "out.keras").read_text() == "precious"
     assert run(file, tmp_path / "out.keras", "--overwrite").exit_code == 0
     assert zipfile.is_zipfile(tmp_path / "out.keras")

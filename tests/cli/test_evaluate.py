@@ -167,9 +167,9 @@ def test_predictions_are_scored_as_officially(invoke, predictions, streets, tmp_
     ("arguments", "message"),
     [
         ((), "Received neither a MODEL nor --predictions"),
-        (("--predictions", "."), "Expected --predictions and --ground-truth"),
-        (("m.keras", "--predictions", ".", "--ground-truth", "."), "Pass either"),
-        (("--predictions", ".", "--ground-truth", ".", "--html", "a.html"), "for which there is no page"),
+        (("--predictions", "."), "Expected either MODEL, or --predictions with --ground-truth"),
+        (("m.keras", "--predictions", ".", "--ground-truth", "."), "Pass one or the other"),
+        (("--predictions", ".", "--ground-truth", ".", "--html", "a.html"), "without --html"),
         (("--predictions", ".", "--ground-truth", ".", "--json", "nowhere/a.json"), "Expected its folder to exist"),
         (("m.keras", "--data", "."), "Received the model 'm.keras'"),
     ],

@@ -155,7 +155,7 @@ def test_a_page_is_written_of_a_file_and_no_option_is_ignored(invoke, tmp_path, 
     result = invoke(
         "export", tmp_path / "a.tflite", tmp_path / "web", "--web", "--size", "32x48", "--precision", "int8"
     )
-    assert "Received --precision, --size for the page of a .tflite file" in str(result.exception)
+    assert "Received --precision, --size for a page made from a .tflite file" in str(result.exception)
 
 
 def test_a_folder_without_a_page_is_not_served(invoke, tmp_path):
@@ -165,7 +165,7 @@ def test_a_folder_without_a_page_is_not_served(invoke, tmp_path):
 def test_a_network_is_not_replaced_by_what_is_exported_of_it(invoke, saved_small_network):
     before = saved_small_network.read_bytes()
     result = invoke("export", saved_small_network, saved_small_network)
-    assert "as the network and as the file to write. Expected another name" in str(result.exception)
+    assert "as the network and as the file to write. Expected a different name" in str(result.exception)
     assert saved_small_network.read_bytes() == before
 
 

@@ -46,7 +46,7 @@ def file(trained, tmp_path, published_file):
     return write
 
 
-FEWER = "and the head is new: the file has 3 classes instead of 2."
+FEWER = "and the head is new, because the file has 3 classes instead of 2."
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`keras-hrnet data check`: lists the files of a data set, what is wrong with them, and what to do about it."""
+"""`keras-hrnet data check`: checks the files of a data set, and lists problems with a fix for each."""
 
 import json
 import pathlib
@@ -23,10 +23,10 @@ def check(
     palette: data_options.Palette = None,
     quick: Annotated[bool, typer.Option("--quick", help="Read only names and headers, not whole files.")] = False,
     json_file: Annotated[
-        pathlib.Path | None, typer.Option("--json", help="Write all findings to this file as well.")
+        pathlib.Path | None, typer.Option("--json", help="Also write all findings to this file.")
     ] = None,
 ) -> None:
-    """Check every file of a data set before training, and say what is missing, damaged or foreign, and what to do."""
+    """Check every file of a data set before training; list what is missing, damaged or invalid, with a fix for each."""
     if (images is None) != (masks is None) or (root is None) == (images is None):
         raise ValueError(
             f"Received ROOT {root}, --images {images} and --masks {masks}. Expected ROOT alone, or --images and "
@@ -38,8 +38,8 @@ def check(
     )
     if classes is None and ignore_label is not None:
         raise ValueError(
-            f"Received --ignore-label {ignore_label} without --classes, so that every mask value is allowed. Expected "
-            "both. Pass --classes."
+            f"Received --ignore-label {ignore_label} without --classes. Expected both, because without --classes "
+            "every mask value is allowed. Pass --classes."
         )
     from keras_hrnet.cli.data.surveying import print_survey, survey_folders, survey_root
 

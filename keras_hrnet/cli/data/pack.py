@@ -17,7 +17,7 @@ def pack(
         list[pathlib.Path],
         typer.Argument(
             metavar="[ROOT] OUT",
-            help="The root of a known data set, unless --images is given, and the folder to write to.",
+            help="The root of a known data set (leave it out with --images), and the folder to write to.",
         ),
     ],
     split: Annotated[
@@ -33,25 +33,28 @@ def pack(
     images: data_options.Images = None,
     masks: data_options.Masks = None,
     val_share: Annotated[
-        float | None, typer.Option(help="Share of --images to pack for validation, such as 0.2, selected by name.")
+        float | None,
+        typer.Option(
+            help="Share of --images to pack as the validation split, such as 0.2. The images are selected by name."
+        ),
     ] = None,
     classes: data_options.ClassNames = None,
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
-    shard_size: Annotated[int, typer.Option(help="Largest size of a file, in MiB.", min=1)] = 256,
+    shard_size: Annotated[int, typer.Option(help="Maximum size of a file, in MiB.", min=1)] = 256,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Skip pairs that cannot be used, and list them.")
     ] = False,
 ) -> None:
-    """Pack a data set into few large files (TFRecords), for disks and networks on which many small files are slow.
+    """Pack a data set into a few large files (TFRecords), for disks and networks on which many small files are slow.
 
-    All files are checked, and stored unchanged. Run the same command again to resume an interrupted packing.
+    All files are checked and stored unchanged. If packing is interrupted, run the same command again to resume it.
     """
     own = images is not None and masks is not None
     if (images is None) != (masks is None) or len(places) != 2 - own or (own and (split or annotation)):
         raise ValueError(
-            f"Received the places {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
+            f"Received the paths {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
             "and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass either."
         )
     console = Console(highlight=False)
@@ -76,8 +79,11 @@ def pack(
         calls = pack_cityscapes(console, *places, split or ["trainval"], annotation, **options)
     else:
         if annotation is not None:
-            raise ValueError(f"Received --annotation {annotation} for {data.row.title}. Expected none. Leave it out.")
+            raise ValueError(
+                f"Received --annotation {annotation} for {data.row.title}. Expected none, because only Cityscapes "
+                "has fine and coarse annotations. Leave it out."
+            )
         calls = pack_known(console, data, places[1], split or ["trainval"], **options)
-    console.print("Train on them with", soft_wrap=True)
+    console.print("To train on them, call", soft_wrap=True)
     for call in calls:
         console.print(f"  keras_hrnet.data.{call}", soft_wrap=True)

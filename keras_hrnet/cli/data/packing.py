@@ -1,4 +1,4 @@
-"""Packs splits with a progress bar, and says how to read what was packed."""
+"""Packs splits with a progress bar, and prints how to read the records."""
 
 import pathlib
 import time
@@ -27,14 +27,14 @@ def pack_cityscapes(
     annotation: str | None,
     **options: Any,
 ) -> list[str]:
-    """Packs splits of Cityscapes, each into a folder of its own.
+    """Packs splits of Cityscapes, each into its own folder.
 
     Args:
         root: the folder that holds `leftImg8bit`.
         out: the folder to write to.
         splits: names of splits.
         annotation: "fine" or "coarse"; None means fine where it exists.
-        **options: of `pack_folder`.
+        **options: options of `pack_folder`.
 
     Returns:
         The calls that read the records.
@@ -42,7 +42,7 @@ def pack_cityscapes(
     folders = {}
     for split in splits:
         folders |= split_folders(out, split, annotation)
-    # The files of all splits are found before the first split is packed, which may take long.
+    # The files of all splits are listed before the first split is packed, because packing may take a long time.
     pairs = {name: find_pairs(root, name, annotation or default_annotation(name)) for name in folders}
     for name, folder in folders.items():
         pack_folder(console, pairs[name], folder, known=CITYSCAPES.label_values, **options)
@@ -55,7 +55,7 @@ def pack_cityscapes(
 
 
 def pack_own(console: Console, data: DataOptions, out: pathlib.Path, **options: Any) -> list[str]:
-    """Packs your own images, with --val-share into the folders `train` and `val`; returns the calls that read them."""
+    """Packs your own images, into `train` and `val` if --val-share is given; returns the calls that read them."""
     parts = {out: None}
     if data.val_share is not None:
         parts = {out / split: part_of(split, data.val_share) for split in PARTS}
@@ -67,7 +67,7 @@ def pack_own(console: Console, data: DataOptions, out: pathlib.Path, **options: 
 
 
 def pack_known(console: Console, data: DataOptions, out: pathlib.Path, splits: list[str], **options: Any) -> list[str]:
-    """Packs splits of a known data set, each into a folder of its own; returns the calls that read them."""
+    """Packs splits of a known data set, each into its own folder; returns the calls that read them."""
     parts = dict.fromkeys(part for split in splits for part in data.row.parts_of(split))
     pairs = {part: find_split_pairs(data.data, data.row, part) for part in parts}
     for part in parts:
@@ -87,8 +87,8 @@ def pack_folder(
     """Packs pairs into a folder with a progress bar, and prints a summary.
 
     Args:
-        shard_size: largest size of a shard, in bytes.
-        skip_damaged: whether to skip the pairs that cannot be used, and to list them.
+        shard_size: maximum size of a shard, in bytes.
+        skip_damaged: whether to skip and list the pairs that cannot be used.
     """
     if skip_damaged:
         pairs = without_damaged(console, pairs, known)

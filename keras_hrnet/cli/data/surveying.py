@@ -1,4 +1,4 @@
-"""The survey of a data set, with a progress bar, and what it found as a table and lists."""
+"""Surveys a data set with a progress bar, and prints the findings as a table and lists."""
 
 import os
 
@@ -40,7 +40,7 @@ def survey_folders(options: DataOptions, quick: bool) -> Survey:
 
 
 def print_survey(survey: Survey) -> None:
-    """Prints a table of the files, and the findings of each kind with their cure."""
+    """Prints a table of the files, and the findings of each kind with a fix."""
     console = Console(highlight=False)
     table = rich.table.Table(title=survey.root, title_justify="left")
     for name in ("annotation", "split", "found", "published", "state"):

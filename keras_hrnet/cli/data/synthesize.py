@@ -1,4 +1,4 @@
-"""`keras-hrnet data synthesize`: draws streets to try everything on."""
+"""`keras-hrnet data synthesize`: draws synthetic streets for trying out the other commands."""
 
 import pathlib
 from typing import Annotated
@@ -33,5 +33,5 @@ def synthesize(
             on_image=lambda path: advance(),
         )
     console = Console()
-    console.print(f"{train + val + test} streets are in {root}. Train on them with", soft_wrap=True)
+    console.print(f"{train + val + test} streets are in {root}. To train on them, call", soft_wrap=True)
     console.print(f"  keras_hrnet.data.cityscapes({str(root)!r}, 'train')", soft_wrap=True)
