@@ -1,4 +1,4 @@
-"""Training as published: losses, optimizer, schedule, recipes, and `train`, which puts them into Keras's `fit`."""
+"""Training as published: losses, optimizers, the schedule, recipes, and `train`, which runs them with Keras's `fit`."""
 
 from keras_hrnet.distributed.distribution import distributed
 from keras_hrnet.training.adamw import AdamW

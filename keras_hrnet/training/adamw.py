@@ -36,11 +36,11 @@ class AdamW(WholeBatchOptimizer):
         learning_rate: a number, or a schedule of the number of updates.
         beta_1: share of m that an update keeps, in [0, 1).
         beta_2: share of v that an update keeps, in [0, 1).
-        epsilon: what is added to the root of v.
+        epsilon: number that is added to the square root of v.
         weight_decay: share of each weight that is subtracted from it, times the learning rate, at least 0.
         rate_factors: factors of the learning rate for some weights: see `SGD`.
         name: the name of the optimizer.
-        **kwargs: what every Keras optimizer takes: see `SGD`.
+        **kwargs: arguments of every Keras optimizer: see `SGD`.
 
     Raises:
         ValueError: if a number is out of range, or if a pattern matches no weight.
@@ -81,7 +81,7 @@ class AdamW(WholeBatchOptimizer):
         self.squares = self.add_optimizer_variables(variables, "square")
 
     def _shared(self) -> tuple[keras.KerasTensor, ...]:
-        """What the mean and the root of the squares are divided by, as both began with 0; float32 scalars."""
+        """Returns the bias corrections of the mean and of the root of the squares; float32 scalars."""
         ops = keras.ops
         # Not 1 - beta ** t, which loses the digits of beta_2.
         update = ops.cast(self.iterations + 1, "float32")
@@ -137,7 +137,7 @@ class AdamW(WholeBatchOptimizer):
         first, second = tf.cast(first, dtype), tf.cast(second, dtype)
         if self.decays[i]:
             variable.assign_sub(rate * constant(self.decays[i], dtype) * variable)
-        # It would make its corrections from powers in float32: they are given in the rate instead.
+        # The operation would compute its corrections from powers in float32; they are part of the rate instead.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.means[i].value.handle,

@@ -1,4 +1,4 @@
-"""What would spoil a training, said before its first step."""
+"""Finds problems that would spoil a run, before its first step."""
 
 import warnings
 from typing import Any
@@ -31,10 +31,10 @@ MOST_LISTED = 5
 
 
 def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
-    """Refuses networks and data that do not fit each other, and warns of classes that the training labels do not have.
+    """Refuses networks and data that do not match, and warns of classes that do not occur in the training labels.
 
-    The files of `cityscapes` and `folders` were checked when the data sets were made; of other data, the first batch is
-    looked at.
+    The files of `cityscapes` and `folders` were checked when the data sets were made; for other data, the first batch
+    is checked.
 
     Args:
         model: a network that gives logits.
@@ -46,19 +46,19 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
 
     Raises:
         TypeError: if the model is not one, the training data has no length, or labels are not integers.
-        ValueError: if images, labels or classes are not what the network takes.
+        ValueError: if images, labels or classes do not match the network.
     """
     check_model(model)
     if val is None:
         raise ValueError(
-            "Received val=None. Expected validation data, by which the best network is chosen. Keep some images back: "
-            "`folders(..., val_share=0.2, split='val')` gives every fifth of one's own; or pass `train` without "
-            "augmentation, and believe no score."
+            "Received val=None. Expected validation data, by which the best network is selected. Hold out some "
+            "images: `folders(..., val_share=0.2, split='val')` returns a fifth of your own images. Or pass the "
+            "training images without augmentation, and do not rely on the score."
         )
     if gives_labels(model):
         raise ValueError(
-            f"Received the model {model.name!r}, which gives labels. Expected logits: labels have no gradient. Pass "
-            "the network that they were made of."
+            f"Received the model {model.name!r}, which returns labels. Expected logits, because labels have no "
+            "gradient. Pass the network from which the labels were derived."
         )
     _check_length(train)
     classes = common_classes(model, train, val)
@@ -73,7 +73,7 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
 
 
 def check_loss(loss: keras.losses.Loss) -> None:
-    """Refuses a loss that takes the network's logits for probabilities.
+    """Refuses a loss that treats the network's logits as probabilities.
 
     Raises:
         TypeError: if it is not a loss.
@@ -86,25 +86,25 @@ def check_loss(loss: keras.losses.Loss) -> None:
         )
     if loss.get_config().get("from_logits") is False:
         raise ValueError(
-            f"Received the loss {loss.name!r} with from_logits=False. Expected from_logits=True: the network gives "
-            "logits, and no softmax. Make the loss with from_logits=True."
+            f"Received the loss {loss.name!r} with from_logits=False. Expected from_logits=True, because the network "
+            "returns logits, without a softmax. Make the loss with from_logits=True."
         )
 
 
 def fingerprint_of(dataset: Any) -> str | None:
-    """Returns what `cityscapes` and `folders` note of the files of a data set, which they have checked; else None."""
+    """Returns the fingerprint of its files that a data set of `cityscapes` or `folders` records; None for others."""
     # A `tf.data.Dataset` has a method of that name.
     fingerprint = getattr(dataset, "fingerprint", None)
     return fingerprint if isinstance(fingerprint, str) else None
 
 
 def fault_of(dataset: Any, epoch: int, step: int, model: keras.Model) -> str | None:
-    """Says what in the data makes the loss of a step NaN; None where that is not seen.
+    """Describes what in the data makes the loss of a step NaN; returns None if nothing is found.
 
     Args:
         dataset: the training data.
         epoch: number of complete epochs.
-        step: of the next one, from 0.
+        step: index of the step in the next epoch, from 0.
         model: the network.
     """
     is_indexed = isinstance(dataset, keras.utils.PyDataset)
@@ -118,18 +118,18 @@ def fault_of(dataset: Any, epoch: int, step: int, model: keras.Model) -> str | N
         return "its images have NaN or infinite pixels"
     foreign = labels[(labels != ignore_label) & ((labels < 0) | (labels >= num_classes))]
     if foreign.size:
-        return f"its labels have {foreign.flat[0]}, which is none of {num_classes} classes"
+        return f"its labels have {foreign.flat[0]}, which is not one of {num_classes} classes"
     return None
 
 
 def batch_size_of(dataset: Any) -> int | None:
-    """Returns the number of images in a batch of a `tf.data.Dataset`, in all processes together; None if unknown."""
+    """Returns the number of images in a batch of a `tf.data.Dataset`, over all processes; None if unknown."""
     size = next(iter(_known_shape(dataset)), None)
     return None if size is None else size * this_process().count
 
 
 def batch_shape_of(model: keras.Model, dataset: Any) -> tuple[int, int, int]:
-    """Returns how many images a batch has, in all processes together, and their height and width."""
+    """Returns the number of images in a batch, over all processes, and their height and width."""
     shape = _known_shape(dataset)
     if None in shape or not shape:
         shape = tuple(_first_batch("train", dataset)[0].shape)
@@ -147,8 +147,8 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
         recipe: the recipe.
 
     Raises:
-        ValueError: if a layer normalizes by the statistics of one replica alone, averaged weights have statistics
-            estimated for them, the policy scales losses, batches cannot be shared, or a TensorFlow strategy of several
+        ValueError: if a layer normalizes by the statistics of only one replica, statistics are estimated for averaged
+            weights, the policy scales losses, batches cannot be split evenly, or a TensorFlow strategy of several
             processes is not that of `distributed`.
     """
     count = num_devices()
@@ -164,22 +164,23 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
         size = batch_size_of(dataset)
         if size is not None and size % count:
             raise ValueError(
-                f"Received batches of {size} images in `{name}` for {count} devices. Expected a multiple of their "
-                f"number, as each batch is shared. Make the data with batch_size={max(1, size // count) * count}."
+                f"Received batches of {size} images in `{name}` for {count} devices. Expected a multiple of the "
+                "number of devices, because each batch is split across them. Make the data with "
+                f"batch_size={max(1, size // count) * count}."
             )
     if recipe.ema is not None and recipe.norm_batches:
         raise ValueError(
-            f"Received norm_batches={recipe.norm_batches} with ema={recipe.ema} for {count} devices. Expected 0: only "
-            "a single device estimates the statistics of averaged weights. Pass norm_batches=0; on the command line, "
-            "--set norm_batches=0."
+            f"Received norm_batches={recipe.norm_batches} with ema={recipe.ema} for {count} devices. Expected 0, "
+            "because only a single device can estimate the statistics of averaged weights. Pass norm_batches=0; on "
+            "the command line, --set norm_batches=0."
         )
-    # JAX computes everything for the whole batch.
+    # On JAX, everything is computed for the whole batch.
     if keras.config.backend() == "jax":
         return
     if model.dtype_policy.name == "mixed_float16":
         raise ValueError(
             f"Received a network of mixed_float16 for {count} devices. Expected float32 or mixed_bfloat16: each "
-            "device detects overflowing gradients for itself alone. Build it with dtype='mixed_bfloat16'."
+            "device detects overflowing gradients only for itself. Build it with dtype='mixed_bfloat16'."
         )
     for layer in [] if recipe.freeze_norm else sublayers(model):
         is_norm = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
@@ -192,7 +193,7 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
 
 
 def _known_shape(dataset):
-    """The shape of a batch of images of a `tf.data.Dataset`, with None for what differs; of other data, ()."""
+    """Returns the shape of a batch of images of a `tf.data.Dataset`, with None for what varies; () for other data."""
     spec = getattr(dataset, "element_spec", None)
     return tuple(spec[0].shape) if isinstance(spec, tuple) else ()
 
@@ -208,7 +209,7 @@ def _check_channels(name, dataset, model):
 
 
 def _check_sizes(name, dataset, model):
-    """Checks the one size of all batches, or the sizes of the images where batches differ."""
+    """Checks the size of all batches if it is fixed, otherwise the sizes of the images."""
     shape = _known_shape(dataset)
     common = shape[1:3] if data_format(model) == "channels_last" else shape[2:4]
     for size in getattr(dataset, "image_sizes", ()) if None in common or not common else [common]:
@@ -220,8 +221,8 @@ def _check_size(name, size, model):
     if min(size) < least:
         raise ValueError(
             f"Received images of {size[0]}x{size[1]} (height x width) in `{name}` for the network {model.name!r}. "
-            f"Expected a height and width of at least {least}, as it halves images five times at its smallest scale. "
-            "Enlarge the images; for training data, pass a larger crop_size."
+            f"Expected a height and width of at least {least}, because the network halves images five times at its "
+            "smallest scale. Enlarge the images; for training data, pass a larger crop_size."
         )
 
 
@@ -230,14 +231,14 @@ def _check_length(train):
         length = len(train)
     except TypeError as error:
         raise TypeError(
-            f"Received training data of type {type(train).__name__} whose length is not known. Expected a known number "
-            "of batches, which the schedule of the learning rate needs. Pass a data set of `cityscapes` or `folders`, "
-            "or say `dataset.apply(tf.data.experimental.assert_cardinality(n))`."
+            f"Received training data of type {type(train).__name__} whose length is not known. Expected a known "
+            "number of batches, which the learning rate schedule needs. Pass a data set of `cityscapes` or "
+            "`folders`, or call `dataset.apply(tf.data.experimental.assert_cardinality(n))`."
         ) from error
     if length < 1:
         raise ValueError(
-            "Received training data without a batch. Expected at least one full batch. Make it with a batch_size of at "
-            "most as many images as there are, and look at its files."
+            "Received training data without a batch. Expected at least one full batch. Make it with a batch_size "
+            "that is at most the number of images, and check its files."
         )
 
 
@@ -265,12 +266,12 @@ def _check_images(name, images, model):
     if images.ndim != 4 or images.shape[channel_axis_of(model)] != num_channels(model):
         raise ValueError(
             f"Received images of shape {images.shape} in `{name}`. Expected {tuple(model.inputs[0].shape)}. Batch "
-            "them, and move their channels."
+            "the images, and move their channels."
         )
     if not np.isfinite(images).all():
         raise ValueError(
-            f"Received images with NaN or infinite pixels in `{name}`. Expected RGB in [0, 255]. Look at how they are "
-            "read and changed: a division by 0, for example."
+            f"Received images with NaN or infinite pixels in `{name}`. Expected RGB in [0, 255]. Check how the "
+            "images are read and processed, for example for a division by 0."
         )
     if not has_own_unit(model):
         check_pixels(images, f"images in `{name}`")
@@ -304,7 +305,7 @@ def _remedy(foreign, count, ignored):
         return f"If {min(foreign)} marks ignored pixels, replace it: np.where(label < 0, {ignored}, label)."
     if len(foreign) == 1 and foreign[0] > count:
         return (
-            f"If {foreign[0]} marks ignored pixels, say so: model.classes = keras_hrnet.data_sets.Classes(names, "
-            f"ignore_label={foreign[0]}). Else map label ids to train ids."
+            f"If {foreign[0]} marks ignored pixels, set it: model.classes = keras_hrnet.data_sets.Classes(names, "
+            f"ignore_label={foreign[0]}). Otherwise map label ids to train ids."
         )
     return f"Map label ids to train ids, or build the network with num_classes={max(foreign) + 1}."

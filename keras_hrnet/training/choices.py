@@ -12,7 +12,8 @@ from keras_hrnet.distributed.processes import num_devices
 if TYPE_CHECKING:
     from keras_hrnet.training.recipe import Recipe
 
-# Crops have at most the pixels of those of the published training on Cityscapes, in multiples of the coarsest stride.
+# Crops have at most as many pixels as those of the published training on Cityscapes, in multiples of the coarsest
+# stride.
 MOST_PIXELS = 512 * 1024
 STRIDE = 32
 MOST_IMAGES = 8
@@ -40,16 +41,16 @@ def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:
-    """Returns the number of images in a batch, a multiple of the devices: eight for an update, or all if fewer."""
+    """Returns the batch size, a multiple of the devices: eight images per update, or all if there are fewer."""
     at_once = min(max(1, MOST_IMAGES // gradient_accumulation), num_images)
     return max(1, at_once // num_devices()) * num_devices()
 
 
 def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
-    """Returns the settings that the training data determines: those that are None, and those that it contradicts.
+    """Returns the settings that the training data determines: those that are None, and those that it overrides.
 
-    Batch and crop are those of the data. An epoch passes over the data until it has 20 steps, if the data knows the
-    batches of any step. There are as many epochs as the updates take, and 50 validations.
+    Batch and crop are those of the data. If the data can produce the batches of any step, an epoch repeats it until the
+    epoch has 20 steps. The number of epochs follows from the number of updates, and there are 50 validations.
 
     Args:
         recipe: the recipe.
@@ -61,18 +62,18 @@ def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_cl
         The values that differ from those of the recipe, by name, in the order of its fields.
 
     Raises:
-        ValueError: if the recipe repeats data that does not know the batches of any step.
+        ValueError: if the recipe repeats data that cannot produce the batches of any step.
     """
     if recipe.repeats not in (None, 1) and not hasattr(train, "from_step"):
         raise ValueError(
             f"Received repeats={recipe.repeats} for training data of type {type(train).__name__}. Expected data of "
-            "`folders` or `cityscapes`, which know the batches of any step. Pass repeats=1."
+            "`folders` or `cityscapes`, which can produce the batches of any step. Pass repeats=1."
         )
     repeats = recipe.repeats or (-(-LEAST_STEPS // len(train)) if hasattr(train, "from_step") else 1)
     epochs = recipe.epochs or -(-recipe.updates * recipe.gradient_accumulation // (len(train) * repeats))
     weights = recipe.class_weights
     if weights in COUNTED:
-        from keras_hrnet.data import class_shares, class_weights  # Pipelines are imported when they are asked for.
+        from keras_hrnet.data import class_shares, class_weights  # Pipelines are imported only when they are used.
 
         shares = class_shares(train.labels() if hasattr(train, "labels") else train, num_classes)
         weights = tuple(float(weight) for weight in class_weights(shares, weights))

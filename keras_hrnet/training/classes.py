@@ -1,4 +1,4 @@
-"""The classes of a training: what its network and its data call them, which must be the same."""
+"""The classes of a run, which must be the same in its network and its data."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_hrnet.models.network import classes_of, standardize_classes
 
 
 def classes_of_data(dataset: Any) -> Classes | None:
-    """Returns the classes that a data set notes, as `cityscapes` and `folders` do: its `classes` or `class_names`."""
+    """Returns the classes that a data set records, as `cityscapes` and `folders` do: its `classes` or `class_names`."""
     classes = getattr(dataset, "classes", None)
     if isinstance(classes, Classes):
         return classes
@@ -21,7 +21,7 @@ def classes_of_data(dataset: Any) -> Classes | None:
 def common_classes(model: keras.Model, train: Any, val: Any) -> Classes:
     """Returns the classes that a network and its data have in common.
 
-    They are those of the network, or those of the data where nobody has named the network's.
+    They are the classes of the network, or those of the data if the network's classes have no names.
 
     Args:
         model: a network that gives logits.
@@ -40,7 +40,8 @@ def common_classes(model: keras.Model, train: Any, val: Any) -> Classes:
         if len(classes.names) != num_classes(model):
             raise ValueError(
                 f"Received the data set `{name}` of {len(classes.names)} classes for the network {model.name!r} with "
-                f"{num_classes(model)}. Expected as many. Build the network with num_classes={len(classes.names)}."
+                f"{num_classes(model)}. Expected the same number. Build the network with "
+                f"num_classes={len(classes.names)}."
             )
         if own.are_named:
             _check_network(model, own, name, classes)
@@ -59,7 +60,8 @@ def _check_validation(trained, validated):
     if trained.ignore_label != validated.ignore_label:
         raise ValueError(
             f"Received training data whose ignored pixels have the label {trained.ignore_label}, and validation data "
-            f"where they have {validated.ignore_label}. Expected the same label. Make both with one ignore label."
+            f"where they have {validated.ignore_label}. Expected the same label. Make both with the same ignore "
+            "label."
         )
 
 
@@ -70,12 +72,12 @@ def _check_network(model, own, name, classes):
         raise ValueError(
             f"Received the data set `{name}`, whose class {i} is {in_data!r}, for the network {model.name!r}, whose "
             f"class {i} is {in_network!r}. Expected the same classes in the same order. Build a network for these "
-            f"classes; or say model.classes = {name}.classes, if only the names differ, or if its last layer is to "
-            "learn other classes."
+            "classes. If only the names differ, or if its last layer is to learn other classes, set model.classes = "
+            f"{name}.classes instead."
         )
     if classes.ignore_label != own.ignore_label:
         raise ValueError(
             f"Received the data set `{name}`, whose ignored pixels have the label {classes.ignore_label}, for the "
-            f"network {model.name!r}, which ignores {own.ignore_label}. Expected the same label. Say model.classes = "
+            f"network {model.name!r}, which ignores {own.ignore_label}. Expected the same label. Set model.classes = "
             f"{name}.classes."
         )

@@ -1,4 +1,4 @@
-"""Operations that give the same result each time, however many cores share them."""
+"""Selects operations that give the same result each time, on any number of cores."""
 
 import os
 
@@ -10,10 +10,10 @@ def be_deterministic() -> None:
 
     On TensorFlow, that is `tf.config.experimental.enable_op_determinism`; on PyTorch
     `torch.use_deterministic_algorithms`, which warns of an operation that has no such algorithm. JAX's operations are
-    deterministic on a CPU; on a GPU, XLA must be told before Python starts.
+    deterministic on a CPU; on a GPU, XLA needs a flag before Python starts.
 
     Raises:
-        RuntimeError: on JAX with a GPU, if `XLA_FLAGS` does not say it.
+        RuntimeError: on JAX with a GPU, if `XLA_FLAGS` does not contain the flag.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":

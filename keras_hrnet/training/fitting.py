@@ -1,4 +1,4 @@
-"""Trains a network by a recipe: the public function `train`, which puts a recipe into Keras's `compile` and `fit`."""
+"""Trains a network with a recipe: the public function `train`, which runs a recipe with Keras's `compile` and `fit`."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ from keras_hrnet.training.state import TrainingState
 from keras_hrnet.training.teaching import check_teacher, taught
 from keras_hrnet.training.termination import noting_termination, stop
 
-# What belongs to no backbone has a learning rate of its own.
+# Weights outside the backbone have their own learning rate.
 HEAD_PATTERN = f"^(?!{BACKBONE_LAYERS})"
 # Height and width of the labels that losses are built with: room for a neighbourhood of any usual radius.
 SIZE_TO_BUILD = 64
@@ -55,28 +55,28 @@ def train(
     stop_on_full_disk: bool = False,
     **settings: Any,
 ) -> keras.Model:
-    """Trains a network by a recipe, and gives it the weights with which it scored best.
+    """Trains a network with a recipe, and gives it the weights with which it scored best.
 
-    Everything runs through `compile` and `fit`. A bar shows step, time left, loss and mIoU, and the folder of the run
-    gets
+    Everything runs through `compile` and `fit`. A bar shows step, time left, loss and mIoU. The folder of the run
+    receives
 
-    - `best.keras` and `last.keras`: the network with the best validation mIoU, and that of the last epoch;
-    - `resume.npz`: all that is needed to resume the run, until it is complete;
+    - `best.keras` and `last.keras`: the network with the best validation mIoU, and the network of the last epoch;
+    - `resume.npz`: everything that is needed to resume the run, until it is complete;
     - `log.csv` and `curves.png`: loss, mIoU and learning rate of each epoch;
-    - `tensorboard/`: the same as scalars, and some validation images beside their labels and predictions;
-    - `run.json`: recipe, versions, data and seed, which are all that a repetition needs, and in the end the result.
+    - `tensorboard/`: the same as scalars, and some validation images next to their labels and predictions;
+    - `run.json`: recipe, versions, data and seed, which are needed to repeat the run, and finally its result.
 
-    Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`. Several devices or
-    processes train together inside of `keras_hrnet.training.distributed`.
+    Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`. Inside
+    `keras_hrnet.training.distributed`, several devices or processes train together.
 
-    A network whose classes have no names yet takes `train.classes`, or `val.classes`, and keeps them in its files.
+    A network whose classes have no names takes `train.classes`, or `val.classes`, and keeps them in its files.
 
     An interrupted run resumes from its last save when `train` is called again with the same arguments, and ends with
-    the same weights: see `deterministic`. Ctrl-C and SIGTERM save first, a second Ctrl-C does not; SIGTERM ends the
-    process with status 143. Data sets of `cityscapes` and `folders` continue with the next images. So does a
-    `PyDataset` whose batches depend on their index alone, or whose `on_epoch_end` shuffles with a generator of its own.
-    Other data must come in the same order in each epoch. Your own callbacks start anew, and see two trainings where an
-    epoch was interrupted.
+    the same weights: see `deterministic`. Ctrl-C and SIGTERM save before they end the process; a second Ctrl-C does
+    not. SIGTERM ends it with status 143. Data sets of `cityscapes` and `folders` continue with the next images. So does
+    a `PyDataset` whose batches depend only on their index, or whose `on_epoch_end` shuffles with its own generator.
+    Other data must have the same order in each epoch. Your own callbacks start over, and receive two calls of `fit` for
+    an epoch that was interrupted.
 
     Args:
         model: a network that gives logits, with the weights to start from.
@@ -85,23 +85,24 @@ def train(
             label (255) where a pixel is ignored; a `tf.data.Dataset` such as `cityscapes` gives, a
             `keras.utils.PyDataset`, or a PyTorch `DataLoader`.
         val: batches of the same kind.
-        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. Where the batches of `train` or their images are
-            of another size, that size counts; the learning rate does not change with it. What a recipe leaves to the
-            data is chosen, printed, and written into `run.json`.
-        run_dir: folder to write to, or of the run to resume; None for the first `runs/<network>-<recipe>-<number>` that
-            is free, or holds this very run unfinished.
+        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. If `train` has another batch size or image size,
+            it overrides the recipe's; the learning rate does not change with it. Settings that a recipe leaves open are
+            chosen from the data, printed, and written to `run.json`.
+        run_dir: folder of the run to start or to resume; None for the first `runs/<network>-<recipe>-<number>` that is
+            free, or that holds the same run unfinished.
         loss: a name as in recipes, or a loss of logits; None for the recipe's.
-        teacher: a trained network with the same classes, whose probabilities are learned beside the labels
-            (`Distillation`, weighted by the recipe's `distillation` and `temperature`). It may be of any size and head,
-            and is in no file of the run.
+        teacher: a trained network with the same classes, whose probabilities are learned in addition to the labels
+            (`Distillation`, weighted by the recipe's `distillation` and `temperature`). It may have any size and head,
+            and is not saved in any file of the run.
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
-            one end with the same weights bit for bit, on the same device and number of cores. Without, that holds on
-            one core of a CPU; on several, runs mostly agree, and two were seen to differ from the tenth step on.
+            one end with the same weights bit for bit, on the same device and number of cores. Without them, this is
+            true on one core of a CPU; on several cores, runs mostly agree, and two runs were seen to differ from the
+            tenth step on.
         callbacks: further callbacks.
-        notes: what to write into `run.json` about how the network and the data were made, in types that JSON has.
+        notes: how the network and the data were made, in types that JSON supports; written to `run.json`.
         save_minutes: time between saves; 0 saves after each step.
-        stop_on_full_disk: whether to stop when the disk is full, rather than to warn and train on.
+        stop_on_full_disk: whether to stop when the disk is full, instead of warning and continuing.
         **settings: other values for the recipe's fields, such as `epochs=50` or `learning_rate=0.02`.
 
     Returns:
@@ -110,7 +111,7 @@ def train(
     Raises:
         TypeError: if an argument is of the wrong kind, or labels are not integers.
         ValueError: if a setting or the data does not fit the network, network and data have different classes, or the
-            run's folder holds another training.
+            run's folder holds another run.
         BlockingIOError: if another process trains in the run's folder.
         OSError: if something cannot be written, and the disk is not full, or `stop_on_full_disk` is set.
         RuntimeError: if the loss becomes NaN or infinite.
@@ -137,8 +138,8 @@ def train(
         check_teacher(teacher, model)
     elif strange := sorted(settings.keys() & {"distillation", "temperature"}):
         raise ValueError(
-            f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected one to learn from. Pass "
-            "`teacher`, or leave it out."
+            f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected a teacher to learn from. Pass "
+            "`teacher`, or leave the setting out."
         )
     check_devices(model, train, val, recipe)
     chosen = choose(recipe, train, batch_shape_of(model, train), len(classes.names))
@@ -174,12 +175,12 @@ def train(
         if recipe.freeze_norm:
             freeze_norm(model)
         model.compile(optimizer, loss_function, metrics=[metric])
-        # What is saved has the optimizer's variables, and can only be loaded into those.
+        # A save includes the optimizer's variables, and can only be loaded after they are built.
         model.optimizer.build(model.trainable_variables)
         if num_devices() > 1 and keras.config.backend() == "tensorflow":
             _build_loss_and_metrics(model)
         if "result" in run:
-            _say(f"The training in {folder} is complete.")
+            _say(f"The run in {folder} is complete.")
         else:
             saves = Saves(
                 folder / RESUME_FILE,
@@ -204,9 +205,9 @@ def train(
 
 
 def freeze_norm(model: keras.Model) -> int:
-    """Makes all batch normalisation of a network keep its statistics, scale and offset.
+    """Freezes the statistics, scale and offset of all batch normalisation in a network.
 
-    Batches of one or two images say little about the statistics of all. Call it before `compile`.
+    Batches of one or two images give poor estimates of the statistics of all images. Call it before `compile`.
 
     Args:
         model: the network; it is changed.
@@ -221,7 +222,7 @@ def freeze_norm(model: keras.Model) -> int:
 
 
 def _build_loss_and_metrics(model):
-    # Keras would build them with the mean of the first labels of all replicas, which is no integer.
+    # Keras would build them with the mean of the first labels of all replicas, which is not an integer.
     shape = [1, *(size or SIZE_TO_BUILD for size in model.output_shape[1:])]
     labels = np.full([1, *image_size(model, np.empty(shape, "bool"))], classes_of(model).ignore_label, "int32")
     with keras.StatelessScope():
@@ -238,14 +239,14 @@ def _fit(
     saves: Saves,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
-    """Trains from the last save on, in one `fit`, or in two where the first ends an epoch."""
+    """Trains from the last save, in one `fit`, or in two if the first one completes an interrupted epoch."""
     position = saves.read()
     _check_same_position(position, saves.path)
     if position is not None:
         _say(f"Resuming the run in {folder} after {position}.")
         repeat_epoch_ends(train, position.epoch, position.step)
     own = run_callbacks(folder, model, val, train, saves, recipe)
-    # The others must not end before the first has saved, and have nothing to save.
+    # The other processes have nothing to save, but must not end before the first one has saved.
     with noting_termination(saves.terminate if this_process().is_first else lambda _: None):
         while saves.continues:
             data, steps = remaining(train, saves.position.epoch, saves.position.step, recipe.repeats)
@@ -263,7 +264,7 @@ def _fit(
                     callbacks=[*own, *callbacks, saves],
                 )
             finally:
-                # Keras tells its callbacks nothing when `fit` raises: the bar would stay open.
+                # Keras does not notify its callbacks when `fit` raises an error, so that the bar would stay open.
                 for callback in own:
                     if isinstance(callback, TrainingProgress):
                         callback.close()
@@ -273,8 +274,8 @@ def _check_same_position(position, path):
     for i, text in enumerate(texts := gather_texts(str(position))):
         if text != texts[0]:
             raise ValueError(
-                f"Received {str(path)!r}, where process {i} reads {text}, and the first {texts[0]} (None: no file). "
-                "Expected one folder for all processes. Pass a run_dir on a disk that they share."
+                f"Received {str(path)!r}, where process {i} reads {text}, and the first process reads {texts[0]} "
+                "(None: no file). Expected one folder for all processes. Pass a run_dir on a disk that they share."
             )
 
 

@@ -1,4 +1,4 @@
-"""The folder of a training: found or made, kept from other trainings, and opened by all processes together."""
+"""Opens the folder of a run in all processes together, creates it if needed, and protects it from other runs."""
 
 import contextlib
 import itertools
@@ -14,26 +14,26 @@ from keras_hrnet.training.lock import locked
 from keras_hrnet.training.run import RUN_FILE, Run, read_file, write_run
 
 DEFAULT_FOLDER = "runs"
-# What must be the same for a training to be resumed in a folder that was named; weights are those of the last save, and
-# several devices validate larger batches than one.
+# Settings that must be the same for a run to be resumed in a named folder. Weights are those of the last save, and
+# several devices validate larger batches than one device.
 SAME = ("settings", "loss", "teacher", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
 MAY_DIFFER = ("network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size")
 
 
 @contextlib.contextmanager
 def open_folder_together(run_dir: str | os.PathLike | None, run: Run) -> Iterator[tuple[pathlib.Path, Run]]:
-    """Does what `open_folder` does, in the first of the processes that train together, and tells the others.
+    """Calls `open_folder` in the first of the processes that train together, and shares the result with the others.
 
     Args:
-        run_dir: as `open_folder`; that of the first process counts.
-        run: as `open_folder`.
+        run_dir: as in `open_folder`; the value of the first process counts.
+        run: as in `open_folder`.
 
     Yields:
         What `open_folder` does.
 
     Raises:
-        ValueError: if another process has another training, or the first one's folder holds another.
-        RuntimeError: in the others, if the first process raises.
+        ValueError: if the processes have different runs, or the folder of the first process holds another run.
+        RuntimeError: in the other processes, if the first one raises an error.
     """
     process = this_process()
     if process.count == 1:
@@ -44,7 +44,7 @@ def open_folder_together(run_dir: str | os.PathLike | None, run: Run) -> Iterato
     if not process.is_first:
         found = json.loads(gather_texts("")[0])
         if isinstance(found, str):
-            raise RuntimeError(f"The first process stopped before the training began: {found}")
+            raise RuntimeError(f"The first process stopped before the run started: {found}")
         yield pathlib.Path(found[0]), found[1]
         return
     with contextlib.ExitStack() as stack:
@@ -60,29 +60,29 @@ def open_folder_together(run_dir: str | os.PathLike | None, run: Run) -> Iterato
 def _require_same_everywhere(run):
     runs = [json.loads(text) for text in gather_texts(json.dumps(run))]
     for i, other in enumerate(runs):
-        # A network that has another name in one process is the same network.
+        # The name of a network may differ between processes.
         for name, ours, theirs in _differences(runs[0], other, may_differ=("network.name",)):
             raise ValueError(
-                f"Received a training of {name}={ours!r} in the first process, and of {name}={theirs!r} in process "
-                f"{i}. Expected one training. Run the same code in each process, with the same files and seeds, and "
-                "make the network inside of `distributed`."
+                f"Received a run with {name}={ours!r} in the first process, and with {name}={theirs!r} in process "
+                f"{i}. Expected the same run. Run the same code in each process, with the same files and seeds, and "
+                "make the network inside `distributed`."
             )
 
 
 @contextlib.contextmanager
 def open_folder(run_dir: str | os.PathLike | None, run: Run) -> Iterator[tuple[pathlib.Path, Run]]:
-    """Finds or makes the folder of a training, and keeps other processes out of it.
+    """Finds or creates the folder of a run, and keeps other processes out of it.
 
     Args:
-        run_dir: where; None for the first `runs/<network>-<recipe>-<number>` that is free, or holds this very training
-            unfinished.
-        run: what `describe_run` says.
+        run_dir: the folder; None for the first `runs/<network>-<recipe>-<number>` that is free, or that holds the same
+            run unfinished.
+        run: what `describe_run` returns.
 
     Yields:
-        The folder, and what its `run.json` says: `run`, or what was written there when the training began.
+        The folder, and the content of its `run.json`: `run`, or what was written there when the run started.
 
     Raises:
-        ValueError: if another training has been written there.
+        ValueError: if the folder holds another run.
         NotADirectoryError: if it is a file.
         BlockingIOError: if another process trains there.
     """
@@ -114,7 +114,7 @@ def _free_folder(run, stack):
         if folder.exists() and not _is_unfinished(folder, run):
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        # Another process may train there, or may just have made it.
+        # Another process may train there, or may just have created it.
         with contextlib.suppress(BlockingIOError):
             stack.enter_context(locked(folder))
             return folder
@@ -125,7 +125,7 @@ def _is_unfinished(folder, run):
         known = read_file(folder / RUN_FILE)
     except (OSError, ValueError):
         return False
-    # Without a folder's name, a training with other first weights is another one.
+    # If no folder is named, different initial weights make a different run.
     begins_alike = known["network"].get("first_weights") == run["network"]["first_weights"]
     return "result" not in known and begins_alike and not _differences(known, run)
 
@@ -135,15 +135,15 @@ def _require_same(folder, known, run):
     if differences:
         name, theirs, ours = differences[0]
         raise ValueError(
-            f"Received run_dir={str(folder)!r}, which holds a training already, of {name}={theirs!r}, for one of "
-            f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the same training, to resume it. "
-            "Pass another, or delete it."
+            f"Received run_dir={str(folder)!r}, which already holds a run with {name}={theirs!r}, for a run with "
+            f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the folder of the same run, to "
+            "resume it. Pass another folder, or delete this one."
         )
 
 
 def _differences(known: Run, run: Run, may_differ: Sequence[str] = MAY_DIFFER) -> list[tuple[str, Any, Any]]:
-    """Lists what makes two trainings of them: name and both values."""
-    # As JSON gives it back.
+    """Lists the differences between two runs: the name and both values."""
+    # As it is after reading it from JSON.
     run = json.loads(json.dumps(run))
     left, right = ({name: value for part in SAME for name, value in _named(part, of.get(part))} for of in (known, run))
     names = [name for name in dict.fromkeys((*left, *right)) if name not in may_differ]

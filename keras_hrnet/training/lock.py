@@ -1,4 +1,4 @@
-"""One process at a time in the folder of a training."""
+"""Locks the folder of a run, so that one process at a time uses it."""
 
 import contextlib
 import os
@@ -12,8 +12,9 @@ LOCK_FILE = ".lock"
 def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Keeps other processes out of a folder that exists.
 
-    The system holds the lock for the process, and releases it however the process ends; the file stays, and does not
-    mean that the folder is locked. Forked processes do not hold it: a worker may outlive a training that was killed.
+    The operating system holds the lock, and releases it however the process ends. The lock file remains, which does not
+    mean that the folder is locked. Forked processes do not hold the lock, because a worker may outlive a run that was
+    killed.
 
     Raises:
         BlockingIOError: if another process holds the lock.
@@ -23,7 +24,7 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
             file.seek(0)
             raise BlockingIOError(
                 f"Received run_dir={str(folder)!r}, in which process {file.read().strip() or '?'} trains. Expected a "
-                "folder that no other process trains in. Wait for its end, or pass another."
+                "folder that no other process trains in. Wait until it ends, or pass another folder."
             )
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -46,7 +47,7 @@ def _lock(file):
 def _lock_on_windows(file):
     import msvcrt
 
-    # Others cannot read a locked byte: it lies beyond the number of the process.
+    # Other processes cannot read a locked byte, so it lies after the process id.
     file.seek(1024)
     try:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

@@ -1,4 +1,4 @@
-"""A recipe: every number of a training, and the optimizer and the loss that they make."""
+"""A recipe: every setting of a run, and the optimizer and the loss that follow from them."""
 
 import dataclasses
 import warnings
@@ -25,7 +25,7 @@ OPTIMIZERS = ("sgd", "adamw")
 OVERLAP_LOSSES = {"lovasz": LovaszSoftmax, "dice": Dice}
 LOSSES = ("cross_entropy", "ohem", "rmi", *OVERLAP_LOSSES, *(f"cross_entropy+{name}" for name in OVERLAP_LOSSES))
 LEFT_TO_DATA = ("epochs", "repeats", "batch_size", "validate_every", "crop_size")
-# The data sets whose published recipe weighs the classes.
+# The data sets whose published recipe has class weights.
 WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
 
 # HRFormer's: seg/configs/cityscapes/H_48_D_4.json, `warm_ratio`.
@@ -35,57 +35,59 @@ WARMUP_START = 1e-6
 # Types of fields are read when a recipe is made or parsed: no `from __future__ import annotations` here.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The numbers of a training. The defaults are those of the published training of HRNetW48 on Cityscapes.
+    """The settings of a run. The defaults are those of the published training of HRNetW48 on Cityscapes.
 
-    Where `epochs`, `repeats`, `batch_size`, `validate_every` or `crop_size` is None, and where class weights are to be
-    counted, the training data decides.
+    If `epochs`, `repeats`, `batch_size`, `validate_every` or `crop_size` is None, or if class weights are to be
+    counted, the training data determines the value.
 
     Args:
         source: where the numbers come from, and which result was published with them.
-        epochs: number of epochs; None for those that `updates` takes.
-        updates: number of updates of the weights, where `epochs` is None.
-        repeats: number of passes over the training images that make an epoch; more than one where the images are few.
-        batch_size: number of images for an update of the weights, in all accumulated batches together.
-        gradient_accumulation: number of batches whose gradients are added up for an update, each of
-            `batch_size / gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
+        epochs: number of epochs; None for as many as `updates` needs.
+        updates: number of updates of the weights, used if `epochs` is None.
+        repeats: number of passes over the training images per epoch; more than one if there are few images.
+        batch_size: number of images per update of the weights, over all accumulated batches.
+        gradient_accumulation: number of batches whose gradients are summed for an update, each of `batch_size /
+            gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
         optimizer: "sgd" (see `SGD`: all weights decay) or "adamw" (see `AdamW`: those of one dimension do not).
-        learning_rate: that of the first update after the warm-up.
-        head_rate: factor of the learning rate in all layers after the backbone.
+        learning_rate: learning rate of the first update after the warm-up.
+        head_rate: factor of the learning rate for all layers after the backbone.
         power: exponent with which the learning rate falls to zero: see `Poly`.
-        warmup_epochs: number of epochs, or part of one, in which the learning rate rises.
-        warmup_steps: instead of them, number of updates in which it rises, from a millionth; it begins to fall after
-            them.
-        momentum: of `SGD`; `beta_1` of `AdamW`.
-        nesterov: whether the momentum is Nesterov's.
-        weight_decay: of the optimizer.
-        clip_norm: largest norm of the gradient of all weights together; None for no limit.
-        loss: "cross_entropy", "ohem" (hard pixels alone), "rmi" (region mutual information), "lovasz" (Lovász-Softmax),
+        warmup_epochs: number of epochs, or fraction of one, in which the learning rate rises.
+        warmup_steps: instead of `warmup_epochs`, number of updates in which the learning rate rises from a millionth;
+            it decreases only after them.
+        momentum: momentum of `SGD`; `beta_1` of `AdamW`.
+        nesterov: whether to use Nesterov's momentum.
+        weight_decay: weight decay of the optimizer.
+        clip_norm: maximum norm of the gradient of all weights together; None for no limit.
+        loss: "cross_entropy", "ohem" (hard pixels only), "rmi" (region mutual information), "lovasz" (Lovász-Softmax),
             "dice", or the sum "cross_entropy+lovasz" or "cross_entropy+dice".
         class_weights: "cityscapes" for the published ones of its 19 classes, "enet" or "median_frequency" for what
-            `keras_hrnet.data.class_weights` makes of the shares in the training labels, a number for each class, or
-            None. "rmi", "lovasz" and "dice" have none.
-        ohem_threshold: with "ohem", the pixels are hard whose true class has a lower probability.
-        ohem_min_kept: with "ohem", the least number of pixels of a batch to keep. The published run had 3 images in
+            `keras_hrnet.data.class_weights` computes from the class shares of the training labels, a number for each
+            class, or None. "rmi", "lovasz" and "dice" have none.
+        ohem_threshold: with "ohem", a pixel is hard if the probability of its true class is lower than this.
+        ohem_min_kept: with "ohem", the minimum number of pixels to keep in a batch. The published run had 3 images in
             each batch.
-        ema: decay of the moving average of the weights in an update, below 1; the average is validated and saved. None
+        ema: decay of the moving average of the weights per update, below 1; the average is validated and saved. None
             for no average.
-        norm_batches: number of training batches over which the statistics of batch normalisation are estimated anew for
-            the average, before each validation; 0 keeps those of the latest steps, as several devices must.
-        freeze_norm: whether batch normalisation keeps its statistics, scale and offset: for batches of one or two
-            images.
-        distillation: with a teacher, factor of the `Distillation` that is added to the loss.
-        temperature: with a teacher, what the logits of both are divided by: see `Distillation`.
-        patience: number of validations without a better one after which the training ends; None for no such end.
+        norm_batches: number of training batches over which the statistics of batch normalisation are re-estimated for
+            the average before each validation; 0 keeps the statistics of the latest steps, which several devices
+            require.
+        freeze_norm: whether to freeze the statistics, scale and offset of batch normalisation, for batches of one or
+            two images.
+        distillation: with a teacher, weight of the `Distillation` that is added to the loss.
+        temperature: with a teacher, divisor of the logits of both networks: see `Distillation`.
+        patience: number of consecutive validations without improvement after which the run stops; None never stops
+            early.
         validate_every: number of epochs from one validation to the next.
         crop_size: (height, width) of training images, in pixels.
         scales: smallest and largest factor by which training images are resized.
-        scale_step: distance of the factors; None draws any in between.
-        flip: probability that an image is mirrored.
+        scale_step: distance between the factors; None draws any factor in the range.
+        flip: probability of mirroring an image.
         brightness: largest relative change of training images; contrast, saturation and hue likewise.
         contrast: see brightness.
         saturation: see brightness.
         hue: see brightness.
-        class_uniform: share of an epoch that is drawn around each class in turn.
+        class_uniform: share of an epoch whose crops are drawn around each class in turn.
 
     Raises:
         TypeError: if a setting is of the wrong kind.
@@ -163,36 +165,37 @@ class Recipe:
         require(within, "validate_every", self.validate_every, f"at most {self.epochs}, the number of epochs")
         if self.epochs and self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"Received warmup_epochs={self.warmup_epochs} with epochs={self.epochs}. Expected less. Train longer, "
-                "or pass warmup_epochs=0."
+                f"Received warmup_epochs={self.warmup_epochs} with epochs={self.epochs}. Expected fewer warm-up "
+                "epochs. Train longer, or pass warmup_epochs=0."
             )
 
         if self.warmup_epochs and self.warmup_steps:
             raise ValueError(
-                f"Received warmup_epochs={self.warmup_epochs} and warmup_steps={self.warmup_steps}. Expected one of "
-                "the two. Pass 0 for the other."
+                f"Received warmup_epochs={self.warmup_epochs} and warmup_steps={self.warmup_steps}. Expected at most "
+                "one of them. Pass 0 for the other."
             )
 
     @property
     def images_at_once(self) -> int | None:
-        """Number of images in a batch, over all processes; None where it is left to the data."""
+        """Number of images in a batch, over all processes; None if the data determines it."""
         return self.batch_size and self.batch_size // self.gradient_accumulation
 
     def data_arguments(self, image_sizes: Sequence[tuple[int, int]] = ()) -> dict[str, object]:
-        """Returns what `cityscapes` or `folders` take for the training data of the recipe: keyword arguments.
+        """Returns the keyword arguments with which `cityscapes` or `folders` make the training data of the recipe.
 
         Args:
-            image_sizes: (height, width) of each training image, for a recipe that leaves crop or batch to them: the
-                `image_sizes` of the data set of whole images.
+            image_sizes: (height, width) of each training image, for a recipe that derives crop or batch size from them:
+                the `image_sizes` of the data set of whole images.
 
         Raises:
-            ValueError: if the recipe leaves them to the images, and no size is given.
+            ValueError: if the recipe needs them, and none are given.
         """
         if None in (self.crop_size, self.batch_size) and not image_sizes:
             raise ValueError(
-                f"Received no image sizes for a recipe with crop_size={self.crop_size} and batch_size={self.batch_size}"
-                ". Expected those of the training images, from which None is chosen. Pass `image_sizes` of the data "
-                "set of whole images, or a recipe with crop_size and batch_size."
+                f"Received no image sizes for a recipe with crop_size={self.crop_size} and "
+                f"batch_size={self.batch_size}. Expected the sizes of the training images, from which crop and batch "
+                "size are derived. Pass `image_sizes` of the data set of whole images, or a recipe with crop_size "
+                "and batch_size."
             )
         names = ("class_uniform", "scales", "scale_step", "flip", "brightness", "contrast", "saturation", "hue")
         return {
@@ -205,11 +208,11 @@ class Recipe:
         """Makes the optimizer, under a `Poly` schedule.
 
         Args:
-            num_batches: of an epoch.
+            num_batches: number of batches of an epoch.
             head_pattern: regular expression of the paths of the weights after the backbone.
 
         Raises:
-            ValueError: if the whole training has no update.
+            ValueError: if the run would have no update.
         """
         steps = self.epochs * num_batches // self.gradient_accumulation
         if steps < 1:
@@ -236,7 +239,7 @@ class Recipe:
         """Makes the loss.
 
         Args:
-            classes: those of the network.
+            classes: classes of the network.
             data_format: where the channels of the logits are.
 
         Raises:
@@ -276,12 +279,12 @@ class Recipe:
             i, theirs, ours = difference
             raise ValueError(
                 f"The recipe has class_weights={self.class_weights!r}, where class {i} is {theirs!r}, for a network "
-                f"whose class {i} is {ours!r}. Expected weights for its own classes. {remedy}"
+                f"whose class {i} is {ours!r}. Expected weights for the network's own classes. {remedy}"
             )
         warnings.warn(
-            f"The recipe has class_weights={self.class_weights!r} for {len(classes.names)} classes without names: each "
-            f"gets the weight of the class of {data_set.title} with its number. If they are those of {data_set.title}, "
-            f"say so with model.classes = {data_set.name!r}. {remedy}",
+            f"The recipe has class_weights={self.class_weights!r} for {len(classes.names)} classes without names: "
+            f"each gets the weight of the class of {data_set.title} with its number. If they are those of "
+            f"{data_set.title}, set model.classes = {data_set.name!r}. {remedy}",
             stacklevel=5,
         )
         return weights

@@ -1,4 +1,4 @@
-"""The published recipes, and others for the same kind of training; other values for their settings."""
+"""The published recipes, others for your own images, and functions to change their settings."""
 
 import dataclasses
 import types

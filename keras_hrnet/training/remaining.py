@@ -1,4 +1,4 @@
-"""The rest of the training data from a step on."""
+"""Finds the rest of the training data after a step."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[Any, int | None]:
-    """Returns the batches of a training from a step on, the same as in the whole training.
+    """Returns the batches of a run from a given step on, the same as in an uninterrupted run.
 
-    Data sets of `cityscapes` and `folders` know the batches of every step, and continue through all epochs. A
-    `PyDataset` that shuffles in `on_epoch_end` shuffles as often as there were epochs. Of any other data, the first
-    batches of an epoch are skipped: they must be the same in each epoch, or whenever the random generators are.
+    Data sets of `cityscapes` and `folders` can produce the batches of any step, and continue through all epochs. A
+    `PyDataset` that shuffles in `on_epoch_end` is shuffled once for each epoch that was done. For other data, the first
+    batches of an epoch are skipped; they must be the same in each epoch, or whenever the random generators are.
 
     Args:
         dataset: the training data, of known length.
@@ -25,7 +25,7 @@ def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[An
         repeats: number of passes over the data that make an epoch; more than one only where the data has `from_step`.
 
     Returns:
-        What `fit` takes, and its `steps_per_epoch`: the rest of one epoch, or None where the data says it.
+        The data for `fit`, and its `steps_per_epoch`: the rest of one epoch, or None if the data has a length.
     """
     length = len(dataset) * repeats
     if hasattr(dataset, "from_step"):
@@ -38,21 +38,22 @@ def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[An
         return dataset.skip(step), None
     if getattr(dataset, "batch_sampler", None) is not None:
         return _rest_of_loader(dataset, step), None
-    # Keras takes generators, and of tuples only.
+    # Keras accepts generators only if they yield tuples.
     return (tuple(batch) for batch in itertools.islice(iter(dataset), step, None)), length - step
 
 
 def repeat_epoch_ends(dataset: Any, epoch: int, step: int) -> None:
-    """Calls `on_epoch_end` of a `PyDataset` as often as a training did until a step: see `remaining`."""
+    """Calls `on_epoch_end` of a `PyDataset` as often as a run did before a step: see `remaining`."""
     if not isinstance(dataset, keras.utils.PyDataset):
         return
-    # Each `fit` calls it once more, before its first epoch; but the one that ends an epoch has a `_Rest`.
+    # Each `fit` calls it once more before its first epoch, except the `fit` that completes an epoch, which has a
+    # `_Rest`.
     for _ in range(epoch + (step > 0)):
         dataset.on_epoch_end()
 
 
 def _rest_of_loader(loader: torch.utils.data.DataLoader, step: int) -> torch.utils.data.DataLoader:
-    """A PyTorch `DataLoader` without its first batches, which are not loaded."""
+    """Returns a PyTorch `DataLoader` without its first batches, which are not loaded."""
     import torch
 
     return torch.utils.data.DataLoader(

@@ -1,4 +1,4 @@
-"""What `run.json` says of a training: all that a repetition needs, and in the end the result."""
+"""Reads and writes `run.json`: everything that is needed to repeat a run, and finally its result."""
 
 import dataclasses
 import datetime
@@ -28,7 +28,7 @@ RUN_FILE = "run.json"
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 
 Run = dict[str, Any]
-"""What `run.json` holds."""
+"""The content of `run.json`."""
 
 
 def describe_run(
@@ -45,19 +45,19 @@ def describe_run(
     notes: dict[str, Any] | None,
     teacher: keras.Model | None = None,
 ) -> Run:
-    """Returns all that a repetition needs.
+    """Returns everything that is needed to repeat a run.
 
     Args:
-        model: the network, with its first weights.
+        model: the network, with its initial weights.
         train: training data.
         val: validation data.
-        recipe: the recipe as it is trained by.
-        name: what the recipe is called.
-        given: names of the settings that differ from it.
-        chosen: settings that the data decided.
-        seed: that of all random numbers.
-        loss: what replaces the recipe's, or None.
-        notes: of the caller, on how network and data were made: what JSON holds, or None.
+        recipe: the recipe with all its settings.
+        name: the name of the recipe.
+        given: names of the settings that were changed.
+        chosen: settings that the data determined.
+        seed: seed of all random numbers.
+        loss: the loss that replaces the recipe's, or None.
+        notes: the caller's notes on how network and data were made, in types that JSON supports, or None.
         teacher: the network that is learned from, or None.
     """
     return {
@@ -87,13 +87,13 @@ def describe_run(
 
 
 def write_run(folder: str | os.PathLike, run: Run) -> None:
-    """Writes `run.json`, whole or not at all."""
+    """Writes `run.json` completely or not at all."""
     with replacing(pathlib.Path(folder) / RUN_FILE) as part:
         part.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_run(path: str | os.PathLike) -> Run:
-    """Reads what `train` wrote of a training.
+    """Reads the description of a run that `train` wrote.
 
     Args:
         path: a `run.json`, or the folder that holds it.
@@ -115,26 +115,27 @@ def read_run(path: str | os.PathLike) -> Run:
 
 
 def read_file(path: pathlib.Path) -> Run:
-    """Reads a `run.json` as it is.
+    """Reads a `run.json` file.
 
     Raises:
-        ValueError: if it does not describe a training.
+        ValueError: if it does not describe a run.
     """
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
         _check_kinds(run)
-        # Runs of before have not all settings: those were as they are by default.
+        # Runs of earlier versions lack some settings, which had their default values.
         settings = json.loads(json.dumps(dataclasses.asdict(Recipe(**run["settings"]))))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
-            f"{path} does not describe a training ({error}). Expected what `train` writes. Take it from a run."
+            f"{path} does not describe a run ({error}). Expected a file that `train` wrote. Take it from the folder "
+            "of a run."
         ) from error
-    # Runs of before had no other ignore label.
+    # Runs of earlier versions always had this ignore label.
     return {"ignore_label": IGNORE_LABEL, **run, "settings": settings}
 
 
 def _check_kinds(run):
-    """Refuses JSON that is not of the shape of a run: in a file that this package did not write may be anything."""
+    """Refuses JSON that does not have the structure of a run, because a file of unknown origin may contain anything."""
     kinds = {
         "recipe": str, "settings": dict, "seed": int, "network": dict, "train": dict, "val": dict,
         "notes": dict | None, "result": dict,
@@ -142,7 +143,7 @@ def _check_kinds(run):
     if not isinstance(run, dict):
         raise TypeError(f"it holds a {type(run).__name__}")
     for name, kind in kinds.items():
-        # There is no result before the end.
+        # Before the end of a run, there is no result.
         if not isinstance(run.get(name, {} if name == "result" else ...), kind):
             raise TypeError(f"{name!r} is missing" if name not in run else f"{name!r} is {run[name]!r:.80}")
 
@@ -151,8 +152,7 @@ def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:
     """Returns the result of a run, from its log.
 
     Args:
-        folder: that of the run.
-        seconds: how long it took.
+        folder: folder of the run. seconds: how long it took.
     """
     path = folder / "log.csv"
     log = read_log(path) if path.is_file() else {}

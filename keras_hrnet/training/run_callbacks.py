@@ -1,4 +1,4 @@
-"""The callbacks of a run: those that show it, and those that keep what it leaves."""
+"""Makes the callbacks of a run: those that show its progress, and those that write its files."""
 
 import itertools
 import pathlib
@@ -35,13 +35,13 @@ NUM_PICTURES = 3
 def run_callbacks(
     folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves, recipe: Recipe
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks of a run, in the order in which they need one another.
+    """Makes the callbacks of a run, in the order in which they depend on one another.
 
     Args:
         folder: that of the run.
         model: the network.
         val: validation data, whose first images become pictures.
-        train: training data, which may know the files of its batches.
+        train: training data, which may record the files of its batches.
         saves: those of the run.
         recipe: that of the run.
     """
@@ -59,7 +59,7 @@ def run_callbacks(
         always.append(EarlyStop(recipe.patience, folder / "log.csv"))
     checkpoints = Checkpoints(folder, minutes=saves.minutes, averaged=averages.in_model)
     if not this_process().is_first:
-        # On JAX, all processes put averaged weights into the network, or none.
+        # On JAX, either all processes give the network averaged weights, or none does.
         return [*always, checkpoints]
     writers = [
         Log(folder / "log.csv"),
@@ -76,7 +76,7 @@ def run_callbacks(
 
 
 def _images(train, num_batches):
-    """The images of the first batches of the training data; the random generators stay as they are."""
+    """Yields the images of the first batches of the training data, and leaves the random generators unchanged."""
     kept = generators()
     if isinstance(train, keras.utils.PyDataset):
         batches = (train[i] for i in range(min(len(train), num_batches)))
@@ -88,7 +88,7 @@ def _images(train, num_batches):
 
 
 def _pictures(folder, model, val):
-    # There, no device has the network for itself: it predicts on all of them, in all processes, or not at all.
+    # In that case the network is spread over all devices, and predicts either in all processes or not at all.
     if num_devices() > 1 and keras.config.backend() != "torch":
         return []
     images, labels = _first_images(val, model)

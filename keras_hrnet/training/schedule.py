@@ -1,4 +1,4 @@
-"""The learning rate over the steps of a training."""
+"""The learning rate over the steps of a run."""
 
 import keras
 
@@ -8,15 +8,16 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
     """Lowers the learning rate to zero by a power of the remaining steps, after a linear warm-up.
 
     `learning_rate * (1 - step / num_steps) ** power`, times `(step + 1) / (warmup_steps + 1)` in the warm-up. With a
-    `warmup_start`, the rate rises from that share of `learning_rate` to all of it, and only then begins to fall, over
-    the steps that are left.
+    `warmup_start`, the rate rises from that share of `learning_rate` to the full rate, and then decreases over the
+    remaining steps.
 
     Args:
-        learning_rate: that of the first step without a warm-up.
-        num_steps: number of updates of the whole training; the rate is 0 after them.
+        learning_rate: learning rate of the first step without a warm-up.
+        num_steps: number of updates of the whole run; the rate is 0 after them.
         power: exponent; 1 means a straight line.
         warmup_steps: number of updates before the full rate is reached.
-        warmup_start: share of the rate at the first of them, in [0, 1]; None for a rate that rises and falls at once.
+        warmup_start: share of the rate at the first update, in [0, 1]; None for a rate to which warm-up and decay apply
+            at the same time.
 
     Call arguments:
         step: number of the update, from 0.
@@ -27,8 +28,8 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
     Raises:
         ValueError: if a number is out of range.
 
-    Reference: HRNet-Semantic-Segmentation, lib/utils/utils.py, `adjust_learning_rate`. Unlike there, the rate of a
-    step does not come one step late. With a `warmup_start`: HRNet/HRFormer, seg/segmentor/tools/optim_scheduler.py,
+    Reference: HRNet-Semantic-Segmentation, lib/utils/utils.py, `adjust_learning_rate`. Unlike there, the rate of a step
+    is not one step late. With a `warmup_start`: HRNet/HRFormer, seg/segmentor/tools/optim_scheduler.py,
     `warmup_lambda_poly`.
     """
 
@@ -50,8 +51,8 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
             )
         if not 0 <= warmup_steps < num_steps:
             raise ValueError(
-                f"`Poly` received warmup_steps={warmup_steps} with num_steps={num_steps}. Expected fewer steps for the "
-                "warm-up than for the training. Train longer, or shorten the warm-up."
+                f"`Poly` received warmup_steps={warmup_steps} with num_steps={num_steps}. Expected fewer steps for "
+                "the warm-up than for the run. Train longer, or shorten the warm-up."
             )
         if warmup_start is not None and not 0 <= warmup_start <= 1:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Values of settings: read from the command line, and brought to the type of their field."""
+"""Parses the values of settings from the command line, and converts them to the types of their fields."""
 
 import math
 import numbers
@@ -11,12 +11,12 @@ def parsed(name: str, text: str, annotation: Any) -> Any:
     """Reads the value of a setting from text.
 
     Args:
-        name: that of the setting.
-        text: what follows its name on the command line.
+        name: name of the setting.
+        text: the text after its name on the command line.
         annotation: the type of its field.
 
     Raises:
-        ValueError: if the text is not such a value.
+        ValueError: if the text is not a value of that type.
     """
     kinds = _kinds(annotation)
     if type(None) in kinds and text.lower() == "none":
@@ -28,7 +28,7 @@ def parsed(name: str, text: str, annotation: Any) -> Any:
         tuple: lambda: tuple(map(_number, text.strip("()[]").replace("x", ",").split(","))),
         str: lambda: text,
     }
-    # Any text is a string: that comes last.
+    # Any text is a valid string, so strings are tried last.
     for kind in (bool, int, float, tuple, str):
         if kind in kinds:
             try:
@@ -52,11 +52,11 @@ def _kinds(annotation):
 
 
 def typed(name: str, value: Any, annotation: Any) -> Any:
-    """Brings the value of a setting to the type of its field: integers to floats, lists to tuples.
+    """Converts the value of a setting to the type of its field: integers to floats, lists to tuples.
 
     Raises:
-        TypeError: if it is of another kind.
-        ValueError: if a pair has not two numbers.
+        TypeError: if it has another type.
+        ValueError: if a pair does not have two numbers.
     """
     kinds = _kinds(annotation)
     if isinstance(value, list | tuple) and tuple in kinds and all(map(_is_number, value)):

@@ -21,8 +21,9 @@ class SGD(WholeBatchOptimizer):
     With a gradient g, a weight w and its velocity v: `g += weight_decay * w`, `v = momentum * v + g` and
     `w -= learning_rate * v`; with Nesterov's momentum, `w -= learning_rate * (g + momentum * v)`.
 
-    `keras.optimizers.SGD` differs if the learning rate changes, and in the decay: it keeps the learning rate inside the
-    velocity (`v = momentum * v - learning_rate * g`), and subtracts the decay from the weight and not by the velocity.
+    `keras.optimizers.SGD` differs when the learning rate changes, and in the decay: it includes the learning rate in
+    the velocity (`v = momentum * v - learning_rate * g`), and subtracts the decay from the weight instead of adding it
+    to the velocity.
 
     Gradients, accumulation, schedule and averages are those of `WholeBatchOptimizer`.
 
@@ -31,12 +32,13 @@ class SGD(WholeBatchOptimizer):
         momentum: share of the velocity that a step keeps, in [0, 1).
         nesterov: whether to use Nesterov's momentum.
         weight_decay: share of each weight that is added to its gradient after clipping, at least 0. All weights decay,
-            those of biases and normalisation too, as in the published training, except those that
+            including those of biases and normalisation, as in the published training, except those that
             `exclude_from_weight_decay` names.
-        rate_factors: factors of the learning rate for some weights, by a regular expression that is searched in their
-            paths, such as `{"^(cls_head|aux_head)": 10.0}`. The first match counts; each pattern must match a weight.
+        rate_factors: factors of the learning rate for some weights, by a regular expression that is searched for in
+            their paths, such as `{"^(cls_head|aux_head)": 10.0}`. The first match counts; each pattern must match a
+            weight.
         name: the name of the optimizer.
-        **kwargs: what every Keras optimizer takes: `clipnorm`, `clipvalue`, `global_clipnorm`, `use_ema`,
+        **kwargs: arguments of every Keras optimizer: `clipnorm`, `clipvalue`, `global_clipnorm`, `use_ema`,
             `ema_momentum`, `ema_overwrite_frequency`, `loss_scale_factor`, `gradient_accumulation_steps`.
 
     Raises:

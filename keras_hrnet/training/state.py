@@ -1,4 +1,4 @@
-"""All that the steps of a training change, as arrays in memory and as a file."""
+"""Everything that the steps of a run change, as arrays in memory and as a file."""
 
 import json
 import os
@@ -19,16 +19,16 @@ Arrays = dict[str, np.ndarray]
 
 
 class TrainingState:
-    """Copies what the steps of a training change out of a model, and restores it, to the last bit.
+    """Copies everything that the steps of a run change in a model, and restores it bit for bit.
 
-    That is the weights, the moving statistics and the seeds of a network, the optimizer with its step, velocities,
-    averages and accumulated gradients, what the metrics have counted, and the random generators of Python, NumPy and
-    PyTorch. A `.keras` file has neither seeds nor counts. A state is the same for any number of devices and processes:
-    any process can take it, and all must restore it.
+    This covers the weights, moving statistics and seeds of a network; the optimizer with its step, velocities, averages
+    and accumulated gradients; the counts of the metrics; and the random generators of Python, NumPy and PyTorch. A
+    `.keras` file has neither seeds nor counts. A state is the same for any number of devices and processes: any process
+    can take it, and all must restore it.
 
     Args:
         model: a compiled network; its optimizer is built.
-        metrics: those that it was compiled with.
+        metrics: the metrics that it was compiled with.
     """
 
     def __init__(self, model: keras.Model, metrics: Sequence[keras.metrics.Metric]):
@@ -38,7 +38,7 @@ class TrainingState:
     def take(self) -> Arrays:
         """Returns a copy of everything."""
         if keras.config.backend() == "jax":
-            # Within an epoch, JAX's trainer keeps the values to itself.
+            # Within an epoch, JAX's trainer holds the values itself.
             self.model.jax_state_sync()
         values = {name: _host_value(variable) for name, variable in self._variables().items()}
         return {**values, **generators()}
@@ -47,15 +47,14 @@ class TrainingState:
         """Refuses a state that was taken from another model.
 
         Raises:
-            ValueError: if numbers or shapes of variables differ, or what there is of random generators is no state of
-                theirs.
+            ValueError: if numbers or shapes of variables differ, or the states of the random generators are invalid.
         """
         variables = self._variables()
         theirs = {name: array.shape for name, array in arrays.items() if "/" in name and array.dtype.kind in "biuf"}
         if theirs != {name: tuple(variable.shape) for name, variable in variables.items()}:
             raise ValueError(
-                f"Received the state of a training with {len(theirs)} variables for one with {len(variables)}, or of "
-                "other shapes. Expected that of the same network and optimizer. Delete it to start anew."
+                f"Received the state of a run with {len(theirs)} variables for a run with {len(variables)}, or with "
+                "other shapes. Expected the state of the same network and optimizer. Delete it to start over."
             )
         try:
             _set_generators(arrays, random.Random(), np.random.RandomState())
@@ -65,16 +64,16 @@ class TrainingState:
                 torch.Generator().set_state(torch.from_numpy(arrays["torch"].copy()))
         except (ArithmeticError, ImportError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(
-                f"Received the state of a training whose random generators cannot be restored ({error}). Expected what "
-                "a training saved. Delete it to start anew."
+                f"Received the state of a run whose random generators cannot be restored ({error}). Expected a state "
+                "that a run saved. Delete it to start over."
             ) from error
 
     def put(self, arrays: Arrays, counts: bool = True) -> None:
-        """Restores everything but the random generators: see `set_generators`.
+        """Restores everything except the random generators: see `set_generators`.
 
         Args:
             arrays: what `take` returned.
-            counts: whether to restore what the metrics have counted, as in the middle of an epoch.
+            counts: whether to restore the counts of the metrics, as in the middle of an epoch.
         """
         for name, variable in self._variables().items():
             if counts or not name.startswith("metrics/"):
@@ -87,7 +86,7 @@ class TrainingState:
 
     def _variables(self):
         model = self.model
-        # Keras lists compiled metrics only once they have counted, which on TensorFlow is not before the first step.
+        # Keras lists compiled metrics only after they have been updated, which on TensorFlow happens in the first step.
         counts = [variable for metric in (*self.metrics, *model.metrics) for variable in metric.variables]
         groups = {
             "network": model.variables,
@@ -117,15 +116,15 @@ def _set_generators(arrays, python, numpy):
 
 
 def write_state(path: str | os.PathLike, arrays: Arrays, position: Mapping[str, Any]) -> None:
-    """Writes a state to a `.npz` file, whole or not at all.
+    """Writes a state to a `.npz` file, completely or not at all.
 
     Args:
         path: the file.
         arrays: what `TrainingState.take` returned.
-        position: where in the training that was, in types that JSON has.
+        position: the position in the run, in types that JSON supports.
 
     Raises:
-        OSError: if it cannot be written; the earlier file stays.
+        OSError: if it cannot be written; the earlier file is kept.
     """
     with replacing(path) as part:
         np.savez(part, position=json.dumps(position), **arrays)
@@ -136,7 +135,7 @@ def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, or something else.
+        ValueError: if it is damaged, or is another kind of file.
     """
     try:
         with open(path, "rb") as file:
@@ -147,8 +146,8 @@ def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
         return arrays, position
     except (ValueError, KeyError, RecursionError) as error:
         raise ValueError(
-            f"Received {str(path)!r}, which is damaged ({error}). Expected what a training saved. Restore it from "
-            "a copy, or delete it to start anew."
+            f"Received {str(path)!r}, which is damaged ({error}). Expected a file that a run saved. Restore it from "
+            "a copy, or delete it to start over."
         ) from error
 
 
@@ -156,7 +155,7 @@ def _host_value(variable):
     if _is_shared_out(variable):
         import tensorflow as tf
 
-        # TensorFlow would add up over all processes, where only one may be reading. Each has as much.
+        # TensorFlow would sum over all processes, although only one may be reading. Each process has the same share.
         parts = tf.distribute.get_strategy().experimental_local_results(variable.value)
         return np.array(sum(part.numpy() for part in parts) * this_process().count)
     # A copy: what `convert_to_numpy` gives may share memory with the variable.
@@ -164,18 +163,18 @@ def _host_value(variable):
     times = _times(variable)
     if times > 1:
         value *= times
-    # NumPy's files do not know bfloat16; float32 holds all of its values.
+    # NumPy's files do not support bfloat16; float32 represents all of its values.
     return value.astype("float32") if value.dtype.kind == "V" else value
 
 
 def _times(variable):
-    """How often all processes have what a variable of a metric holds: PyTorch's know nothing of one another."""
+    """Returns how many processes hold their own value of a metric's variable: PyTorch's processes do not share them."""
     is_part = variable.aggregation == "sum" and keras.config.backend() == "torch"
     return num_replicas() if is_part else 1
 
 
 def _is_shared_out(variable):
-    """Whether TensorFlow's processes hold parts of a variable of a metric, which it puts together."""
+    """Returns whether TensorFlow's processes hold parts of a metric's variable, which TensorFlow combines."""
     return variable.aggregation == "sum" and keras.config.backend() == "tensorflow" and this_process().count > 1
 
 
@@ -187,7 +186,7 @@ def generators() -> Arrays:
     if keras.config.backend() == "torch":
         import torch
 
-        # Dropout without a seed of its own draws from these.
+        # Dropout without its own seed draws from these.
         arrays["torch"] = torch.get_rng_state().numpy().copy()
         devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ()
         arrays.update({f"cuda {i}": state.numpy().copy() for i, state in enumerate(devices)})

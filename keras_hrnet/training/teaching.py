@@ -1,4 +1,4 @@
-"""A teacher: a trained network whose probabilities another one learns beside the labels."""
+"""Training with a teacher: a trained network whose probabilities another one learns in addition to the labels."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,22 +12,22 @@ from keras_hrnet.training.losses.distillation import Distillation
 
 
 def check_teacher(teacher: Any, student: keras.Model) -> None:
-    """Refuses what cannot teach a network.
+    """Refuses a model that cannot teach a network.
 
     Raises:
         TypeError: if it is not a Keras model.
-        ValueError: if it gives labels, or has other classes or images than the student.
+        ValueError: if it returns labels, or has other classes or input images than the student.
     """
     if not isinstance(teacher, keras.Model):
         raise TypeError(
-            f"Received a teacher of type {type(teacher).__name__}. Expected a trained keras.Model. Load the file of "
-            "one with keras.models.load_model."
+            f"Received a teacher of type {type(teacher).__name__}. Expected a trained keras.Model. Load one with "
+            "keras.models.load_model."
         )
     check_model(teacher)
     if gives_labels(teacher):
         raise ValueError(
-            f"Received the teacher {teacher.name!r}, which gives labels. Expected logits, as its probabilities are "
-            "what is learned. Pass the network that they were made of."
+            f"Received the teacher {teacher.name!r}, which returns labels. Expected logits, because the student "
+            "learns the teacher's probabilities. Pass the network from which the labels were derived."
         )
     for what, of in (("classes", num_classes), ("channels", num_channels)):
         if of(teacher) != of(student):
@@ -48,21 +48,21 @@ def check_teacher(teacher: Any, student: keras.Model) -> None:
 
 @contextlib.contextmanager
 def taught(student: keras.Model, teacher: keras.Model | None, weight: float, temperature: float) -> Iterator[None]:
-    """Adds what a teacher says to the loss of a network's training steps, until it is left.
+    """Adds the distillation loss of a teacher to a network's training steps, within a `with` block.
 
-    The network's own loss, metrics, validation and files stay as they are; the teacher is in none of its files.
+    The network's own loss, metrics, validation and files are unchanged; none of its files contains the teacher.
 
     Args:
         student: the network, before it is compiled.
         teacher: a network for which `check_teacher` raises nothing; None adds nothing.
-        weight: factor of the `Distillation`.
-        temperature: of the `Distillation`.
+        weight: weight of the `Distillation`.
+        temperature: temperature of the `Distillation`.
     """
     if teacher is None:
         yield
         return
     loss = Distillation(temperature, classes_of(student).ignore_label, data_format(student))
-    # A copy, which is faster and which no step trains.
+    # A copy, which is faster and is not trained by any step.
     frozen = optimize_for_inference(teacher)
     frozen.trainable = False
     layouts = [data_format(model) for model in (student, frozen)]
@@ -78,18 +78,18 @@ def taught(student: keras.Model, teacher: keras.Model | None, weight: float, tem
         pair = keras.ops.concatenate([keras.ops.cast(logits, "float32"), keras.ops.cast(known, "float32")], axis)
         return total + weight * loss(y, pair)
 
-    # Not a layer that the network tracks: its files would hold the teacher.
+    # The network must not track this layer, or its files would contain the teacher.
     student.compute_loss = compute_loss
     try:
         yield
     finally:
         del student.compute_loss
-        # It was made with the teacher in it.
+        # The compiled function includes the teacher.
         student.train_function = None
 
 
 def _turned(x, source, target):
-    """Moves the channels of images or maps from where one network has them to where another does."""
+    """Moves the channels of images or maps from the data format of one network to that of another."""
     if source == target:
         return x
     return keras.ops.transpose(x, (0, 3, 1, 2) if target == "channels_first" else (0, 2, 3, 1))

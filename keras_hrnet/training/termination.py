@@ -1,4 +1,4 @@
-"""A SIGTERM or a Ctrl-C that waits until a training has saved."""
+"""Delays the effect of SIGTERM and Ctrl-C until a run has been saved."""
 
 import contextlib
 import signal
@@ -13,11 +13,11 @@ NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 def noting_termination(note: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Calls a function when SIGTERM or Ctrl-C arrives, instead of ending the process; a second Ctrl-C ends it.
 
-    Outside of the main thread, where Python cannot handle signals, they end the process as before; one that the process
-    ignores, as in the background of a shell, stays ignored.
+    Outside the main thread, where Python cannot handle signals, they end the process as usual. A signal that the
+    process ignores, as in the background of a shell, is still ignored.
 
     Args:
-        note: a function of the signal that returns at once.
+        note: a function of the signal that returns immediately.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,7 +1,7 @@
-"""What the optimizers have in common: accumulated and shared batches are one batch, and some weights learn faster.
+"""The base class of the optimizers: accumulated and split batches act as one batch, and some weights learn faster.
 
 Keras has no public way to update all weights after clipping. `WholeBatchOptimizer` therefore overrides private methods
-of Keras's optimizer, so setup.cfg bounds Keras's version, and a test holds the names of those methods.
+of Keras's optimizer, so setup.cfg bounds Keras's version, and a test verifies the names of those methods.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 class WholeBatchOptimizer(keras.optimizers.Optimizer):
     """An optimizer that counts updates rather than batches, and whose gradients are those of the whole batch.
 
-    With `gradient_accumulation_steps`, the schedule of the learning rate and the average of the weights are those of a
-    batch that is as many times larger. Unlike in Keras, where both count batches.
+    With `gradient_accumulation_steps`, the schedule of the learning rate and the average of the weights behave as for a
+    batch that is that many times larger. In Keras, both count batches.
 
     If several replicas share a batch (see `keras_hrnet.training.distributed`), their gradients are combined first, so
     that clipping and accumulation are those of the whole batch. Keras's optimizers clip the gradient of each replica,
     accumulate on one TensorFlow device only, and do not support several processes of PyTorch.
 
-    A subclass says how one weight moves: `_update`, and the same for two backends in `_update_on_torch` and
+    A subclass defines how one weight is updated: in `_update`, and for two backends in `_update_on_torch` and
     `_update_on_tensorflow`. `decays` and `factors` hold the weight decay and the factor of the learning rate by the
     index of a weight.
 
     Args:
         learning_rate: a number, or a schedule of the number of updates.
         weight_decay: at least 0.
-        rate_factors: factors of the learning rate for some weights, by a regular expression that is searched in their
-            paths. The first match counts; each pattern must match a weight.
+        rate_factors: factors of the learning rate for some weights, by a regular expression that is searched for in
+            their paths. The first match counts; each pattern must match a weight.
         name: the name of the optimizer.
-        **kwargs: what every Keras optimizer takes.
+        **kwargs: arguments of every Keras optimizer.
 
     Raises:
         ValueError: if the decay is negative, or, in `build`, if a pattern matches no weight.
@@ -91,7 +91,7 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
     def _update_all_on_tensorflow(
         self, gradients: Sequence[tf.Tensor], variables: Sequence[keras.Variable], learning_rate: tf.Tensor
     ) -> None:
-        # Constants and rates that all variables share: less to trace.
+        # All variables share constants and rates, which makes tracing cheaper.
         import tensorflow as tf
 
         shared, constant = self._shared(), functools.cache(tf.constant)
@@ -111,13 +111,13 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
     def _backend_increment_gradient_accumulators(
         self, grads: Sequence[keras.KerasTensor], acc_grads: Sequence[keras.Variable]
     ) -> None:
-        # Unlike in Keras, which on TensorFlow leaves the context of the replica here, as a condition does not allow.
+        # Unlike in Keras, which on TensorFlow leaves the context of the replica here, which a condition does not allow.
         for gradient, accumulator in zip(grads, acc_grads, strict=True):
             accumulator.assign(accumulator + gradient)
 
     @property
     def learning_rate(self) -> keras.KerasTensor | keras.Variable:
-        # Unlike in Keras, a schedule counts updates: with accumulation it would be as many times too fast.
+        # Unlike in Keras, a schedule counts updates: with accumulation, it would otherwise be that many times too fast.
         if isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             return self._learning_rate(self.iterations)
         return super().learning_rate
@@ -146,11 +146,11 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
         self._update(i, ops.cast(gradient, dtype), variable, rate, *shared)
 
     def _shared(self) -> tuple[keras.KerasTensor, ...]:
-        """Returns what the update of all weights takes besides the learning rate."""
+        """Returns the further arguments of the update of all weights, besides the learning rate."""
         return ()
 
     def _update(self, i: int, gradient: keras.KerasTensor, variable: keras.Variable, *numbers: Any) -> None:
-        """Moves a weight by a gradient; the numbers are the rate, with its factor, and what `_shared` returns."""
+        """Updates a weight with a gradient; the numbers are the rate, with its factor, and what `_shared` returns."""
         raise NotImplementedError
 
     def _update_on_torch(self, i: int, gradient: torch.Tensor, weight: torch.Tensor, *numbers: Any) -> None:
@@ -167,7 +167,8 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
         """Does nothing: the decay is part of the update."""
 
     def _update_model_variables_moving_average(self, trainable_variables: Sequence[keras.Variable]) -> None:
-        # Unlike in Keras, the average counts updates: with accumulation it would forget as many times too fast.
+        # Unlike in Keras, the average counts updates: with accumulation, it would otherwise forget that many times too
+        # fast.
         ops = keras.ops
         batches = self.gradient_accumulation_steps or 1
         is_update = ops.equal(ops.mod(self._iterations + 1, batches), 0)

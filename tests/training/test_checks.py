@@ -113,7 +113,7 @@ class Indexed(keras.utils.PyDataset):
     ("batch", "fault"),
     [
         ((np.where(IMAGES > 0, np.nan, 0), LABELS), "its images have NaN or infinite pixels"),
-        ((IMAGES, LABELS + (LABELS == 2)), "its labels have 3, which is none of 3 classes"),
+        ((IMAGES, LABELS + (LABELS == 2)), "its labels have 3, which is not one of 3 classes"),
         (GOOD[0], None),
     ],
     ids=range(3),
@@ -149,7 +149,7 @@ def test_images_that_are_too_small_for_the_smallest_scale_are_refused(tmp_path):
 def test_what_is_no_network_of_logits_is_refused(model):
     with pytest.raises(TypeError, match=r"Expected a keras\.Model"):
         check_training(None, GOOD, GOOD)
-    with pytest.raises(ValueError, match=r"gives labels. Expected logits"):
+    with pytest.raises(ValueError, match=r"returns labels. Expected logits"):
         check_training(labels_model(model), GOOD, GOOD)
 
 

@@ -53,7 +53,7 @@ def test_they_are_those_that_somebody_named(own, train, val, expected):
         (None, "abcd", "abcd", "`train` of 4 classes for the network 'small' with 3.*num_classes=4"),
         (None, None, "ab", "`val` of 2 classes for the network 'small' with 3.*num_classes=2"),
         (ABC, Classes(tuple("abx"), ignore_label=254), None, "`train`, whose class 2 is 'x', .* whose class 2 is 'c'.*"
-         r"Build a network for these classes; or say model\.classes = train\.classes"),
+         r"Build a network for these classes\. If only .* set model\.classes = train\.classes"),
         (ABC, None, OTHER_IGNORED, "`val`, whose ignored pixels .* 255, for .* 'small', which ignores 254"),
     ],
     ids=range(7),

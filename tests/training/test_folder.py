@@ -65,19 +65,19 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 1}, "of seed=0, for one of seed=1"),
-        ({"settings": {"source": "x", "epochs": 4}}, "of settings.epochs=3, for one of settings.epochs=4"),
+        ({"seed": 1}, "seed=0, for a run with seed=1"),
+        ({"settings": {"source": "x", "epochs": 4}}, "settings.epochs=3, for a run with settings.epochs=4"),
         ({"network": {"num_weights": 8}}, "network.num_weights=9"),
         ({"train": {"batches": 6}}, "train.batches=5"),
-        ({"loss": {"class_name": "CrossEntropy"}}, "of loss=None, for one of loss=None|loss.class_name"),
-        ({"backend": "jax"}, "of backend='torch', for one of backend='jax'"),
-        ({"ignore_label": 254}, "of ignore_label=255, for one of ignore_label=254"),
+        ({"loss": {"class_name": "CrossEntropy"}}, "loss=None, for a run with loss=None|loss.class_name"),
+        ({"backend": "jax"}, "backend='torch', for a run with backend='jax'"),
+        ({"ignore_label": 254}, "ignore_label=255, for a run with ignore_label=254"),
     ],
     ids=range(7),
 )
 def test_a_folder_with_another_run_is_refused(change, message, tmp_path):
     opened(tmp_path, description())
-    with pytest.raises(ValueError, match=rf"holds a training already, .*{message}.*Expected an empty folder"):
+    with pytest.raises(ValueError, match=rf"already holds a run with .*{message}.*Expected an empty folder"):
         opened(tmp_path, description(**change))
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_says_nothing_of_ignored_pixels_is_opened_again(tmp_path):
     del before["ignore_label"]
     (tmp_path / "run.json").write_text(json.dumps(before))
     assert opened(tmp_path, description())[1]["started"] == "first"
-    with pytest.raises(ValueError, match="of ignore_label=255, for one of ignore_label=254"):
+    with pytest.raises(ValueError, match="ignore_label=255, for a run with ignore_label=254"):
         opened(tmp_path, description(ignore_label=254))
 
 
@@ -96,7 +96,7 @@ def test_a_run_of_before_there_was_a_setting_is_opened_again(tmp_path):
     before = {name: value for name, value in settings.items() if name != "optimizer"}
     (tmp_path / "run.json").write_text(json.dumps(description(started="first", settings=before)))
     assert opened(tmp_path, description(settings=settings))[1]["started"] == "first"
-    with pytest.raises(ValueError, match=r"settings\.optimizer='sgd', for one of settings\.optimizer='adamw'"):
+    with pytest.raises(ValueError, match=r"settings\.optimizer='sgd', for a run with settings\.optimizer='adamw'"):
         opened(tmp_path, description(settings={**settings, "optimizer": "adamw"}))
 
 
@@ -111,6 +111,6 @@ def test_what_else_lies_in_runs_keeps_no_run_from_beginning(text, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "Tiny-own-1").mkdir(parents=True)
     (tmp_path / "runs" / "Tiny-own-1" / "run.json").write_text(text)
-    with pytest.raises(ValueError, match=r"Tiny-own-1/run\.json does not describe a training"):
+    with pytest.raises(ValueError, match=r"Tiny-own-1/run\.json does not describe a run"):
         read_run("runs/Tiny-own-1")
     assert opened(None, description())[0] == "runs/Tiny-own-2"

@@ -193,7 +193,7 @@ def test_ctrl_c_saves_first_and_the_bar_counts_on(undisturbed, tmp_path, capsys)
         train(tmp_path, At(interrupt, 3), save_minutes=10)
     assert signal.getsignal(signal.SIGINT) is before
     said = capsys.readouterr().err
-    assert "Saving after this step. Press Ctrl-C again to stop without." in said
+    assert "Saving after this step. Press Ctrl-C again to stop without saving." in said
     assert "Stopped by Ctrl-C. Step 3 of epoch 1 is saved in" in said
     assert "The same command resumes from there." in said
     assert outcome(train(tmp_path), tmp_path) == undisturbed
@@ -220,7 +220,7 @@ def test_a_complete_run_is_not_trained_again(undisturbed, tmp_path, capsys):
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"}
     assert outcome(train(tmp_path, At(kill)), tmp_path) == undisturbed
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != ".lock"} == written
-    assert f"The training in {tmp_path} is complete." in capsys.readouterr().out
+    assert f"The run in {tmp_path} is complete." in capsys.readouterr().out
 
 
 @pytest.mark.once

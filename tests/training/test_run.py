@@ -56,5 +56,5 @@ def test_what_is_no_run_is_refused(tmp_path):
         read_run(tmp_path)
     for text in ("{", "{}", json.dumps({"settings": {"epochs": 3}})):
         (tmp_path / "run.json").write_text(text)
-        with pytest.raises(ValueError, match=r"does not describe a training"):
+        with pytest.raises(ValueError, match=r"does not describe a run"):
             read_run(tmp_path)

@@ -69,9 +69,9 @@ def test_counts_can_be_left_out(trained):
 def test_the_state_of_another_network_is_refused(trained):
     _, state = trained
     arrays = state.take()
-    with pytest.raises(ValueError, match=r"or of other shapes\. Expected that of the same network .* Delete it"):
+    with pytest.raises(ValueError, match=r"or with other shapes\. Expected the state of the same network .* Delete it"):
         state.check({**arrays, "network/0": np.zeros((3, 5))})
-    with pytest.raises(ValueError, match=r"for one with \d+, or of other shapes"):
+    with pytest.raises(ValueError, match=r"for a run with \d+, or with other shapes"):
         state.check({name: array for name, array in arrays.items() if name != "network/0"})
 
 
@@ -87,12 +87,12 @@ def test_a_save_that_does_not_fit_the_training_is_named(trained, tmp_path):
     _, state = trained
     arrays = state.take()
     assert read_saved(tmp_path, state, arrays, GOOD) == (0, 2, 1.0)
-    with pytest.raises(ValueError, match=r"resume\.npz' does not fit this training\. Received the state of a training"):
+    with pytest.raises(ValueError, match=r"resume\.npz' does not fit this run\. Received the state of a run"):
         read_saved(tmp_path, state, {**arrays, "network/0": np.zeros((3, 5))}, GOOD)
     with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* random generators cannot be restored"):
         read_saved(tmp_path, state, {**arrays, "generators": np.array('{"python": [3, [1], null], "numpy": []}')}, GOOD)
     for position in ({**GOOD, "epoch": 3}, {**GOOD, "step": -1}, {**GOOD, "seconds": "1"}, {"epoch": 0}):
-        with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* Expected one in 3 epochs of 10 steps"):
+        with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* Expected one within 3 epochs of 10 steps"):
             read_saved(tmp_path, state, arrays, position)
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"PK", whole.replace(bytes([7, 0, 0, 0]), bytes([8, 0, 0, 0]), 1)):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"state\.npz', which is damaged .* or delete it to start anew"):
+        with pytest.raises(ValueError, match=r"state\.npz', which is damaged .* or delete it to start over"):
             read_state(path)
     with pytest.raises(FileNotFoundError):
         read_state(tmp_path / "other.npz")

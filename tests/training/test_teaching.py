@@ -128,7 +128,7 @@ def test_a_run_resumes_with_its_teacher_alone(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "stopped", network(2), callbacks=[Stop()])
     for other in (None, network(3)):
-        with pytest.raises(ValueError, match="which holds a training already, of teacher"):
+        with pytest.raises(ValueError, match="which already holds a run with teacher"):
             train(tmp_path / "stopped", other)
     for one, same in zip(train(tmp_path / "stopped", network(2)), expected, strict=True):
         np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
@@ -155,7 +155,7 @@ def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path
     ("teacher", "settings", "message"),
     [
         (lambda: network(num_classes=4, name="teacher"), {}, "the teacher 'teacher' of 4 classes .* of 3"),
-        (lambda: keras_hrnet.models.network.labels_model(network()), {}, "which gives labels. Expected logits"),
+        (lambda: keras_hrnet.models.network.labels_model(network()), {}, "which returns labels. Expected logits"),
         (lambda: None, {"temperature": 4.0}, "Received temperature=4.0 without a teacher"),
         (network, {"distillation": 0.0}, "distillation=0.0"),
     ],

@@ -1,4 +1,4 @@
-"""What happens around the steps of `fit`: bars, logs, curves, pictures, checkpoints, averages."""
+"""Callbacks of `fit`: progress bars, logs, curves, pictures, checkpoints and averaged weights."""
 
 from keras_hrnet.training.callbacks.averaging import AveragedWeights, averaged_weights
 from keras_hrnet.training.callbacks.checkpoints import Checkpoints

@@ -1,4 +1,4 @@
-"""Averaged weights where a network is scored, and its own where it is trained."""
+"""Uses averaged weights to validate a network, and its own weights to train it."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +12,12 @@ from keras_hrnet.training.callbacks.variables import assign, host_values, restor
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Puts the optimizer's moving average of the weights into a compiled model for a while.
+    """Gives a compiled model the optimizer's moving average of the weights, within a `with` block.
 
-    Without an optimizer of `use_ema=True`, or before its first step, nothing changes. Batch normalisation keeps its
-    moving statistics, those of the weights as trained: Keras averages trained weights only. While weights move fast,
-    the two do not match, and the averages score lower than what they average; see `AveragedWeights`.
+    If the optimizer does not have `use_ema=True`, or before its first step, nothing changes. Batch normalisation keeps
+    its moving statistics, which belong to the weights as trained, because Keras averages only trainable weights. While
+    weights change quickly, the two do not match, and the averaged weights score lower than the trained ones; see
+    `AveragedWeights`.
     """
     if not _has_averages(model):
         yield
@@ -29,19 +30,19 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
 class AveragedWeights(keras.callbacks.Callback):
     """Validates with the optimizer's moving average of the weights, and leaves it in the model at the end of `fit`.
 
-    Training continues with the weights themselves, to the last bit as without validation. `keras.callbacks.
-    SwapEMAWeights` is not used: on TensorFlow it swaps by adding and subtracting, which rounds; it ends with the wrong
-    weights if `fit` is stopped early; and its files do not say which weights are which.
+    Training continues with the original weights, bit for bit as if there had been no validation. `keras.callbacks.
+    SwapEMAWeights` is not used, because on TensorFlow it swaps by adding and subtracting, which rounds; it leaves the
+    wrong weights in the model if `fit` is stopped early; and its files do not state which weights they hold.
 
-    It comes before the callbacks that use the model, and does nothing without an optimizer of `use_ema=True`.
+    Place it before the callbacks that use the model. It does nothing if the optimizer does not have `use_ema=True`.
 
-    With `gradient_accumulation_steps`, Keras's optimizers average after every batch, those of `keras_hrnet.training`
-    after every update. Without `batches`, batch normalisation has the statistics of the latest steps, which do not
-    match while weights move fast.
+    With `gradient_accumulation_steps`, Keras's optimizers average after every batch, and those of
+    `keras_hrnet.training` after every update. Without `batches`, batch normalisation uses the statistics of the latest
+    steps, which do not match the averaged weights while weights change quickly.
 
     Args:
-        batches: a function that gives training images, batch by batch, over which the statistics of batch normalisation
-            are estimated anew for the averages, before each validation: a forward pass for each.
+        batches: a function that yields batches of training images. Before each validation, the statistics of batch
+            normalisation are re-estimated over them for the averaged weights, with one forward pass per batch.
 
     Example:
 
@@ -62,7 +63,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def in_model(self) -> Iterator[None]:
-        """Puts the averages, with the statistics of the last validation, into the model for a while."""
+        """Gives the model the averages, with the statistics of the last validation, within a `with` block."""
         with averaged_weights(self.model), restored(self._norm_variables()):
             self._assign_statistics()
             yield
@@ -77,7 +78,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self.averaged.close()
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        # Keras put the averages in. On JAX model and optimizer then share buffers, and another `fit` would fail:
+        # Keras has assigned the averages. On JAX, model and optimizer then share buffers, and another `fit` would fail:
         # "Attempt to donate the same buffer twice".
         if _has_averages(self.model):
             _assign_averages(self.model)
@@ -97,7 +98,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
 def _has_averages(model):
     optimizer = getattr(model, "optimizer", None)
-    # In float16, Keras wraps the optimizer into one that scales the loss.
+    # For float16, Keras wraps the optimizer in one that scales the loss.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return optimizer is not None and optimizer.use_ema and optimizer.built
 

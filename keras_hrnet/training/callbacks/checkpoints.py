@@ -1,4 +1,4 @@
-"""The best and the last network of a run, as files that are always whole."""
+"""Saves the best and the last network of a run, as files that are always complete."""
 
 import contextlib
 import json
@@ -19,24 +19,23 @@ from keras_hrnet.training.callbacks.averaging import averaged_weights
 class Checkpoints(keras.callbacks.Callback):
     """Saves the network after each epoch, and separately the best one.
 
-    `last.keras` holds the weights as they are trained, and the optimizer with its averages: `fit` resumes from it, but
-    for seeds, and for the order of the data; see `Saves`.
-    `best.keras` is the network of the epoch with the highest score; with an optimizer of `use_ema=True` it holds the
-    averaged weights. Its score is in `best.json`, so that a resumed run replaces it only by a better one. A process
-    that is killed leaves whole files. Where several processes train together, each needs this callback, and the first
-    writes.
+    `last.keras` holds the weights as trained, and the optimizer with its averages. `fit` resumes from it, except for
+    seeds and the order of the data; see `Saves`. `best.keras` is the network of the epoch with the highest score; if
+    the optimizer has `use_ema=True`, it holds the averaged weights. Its score is in `best.json`, so that a resumed run
+    replaces it only with a better network. A process that is killed leaves complete files. If several processes train
+    together, each needs this callback, and the first one writes.
 
     Args:
-        folder: where to write; it is created.
+        folder: folder to write to; it is created if it does not exist.
         monitor: the name in the logs of a score where higher is better. NaN is never best.
-        minutes: least time from one `last.keras` to the next; the last epoch has one in any case. With 0, all have one.
+        minutes: minimum time between saves of `last.keras`; the last epoch is always saved, and with 0, every epoch.
         clock: a function that returns a time in seconds.
-        averaged: what puts averaged weights into the model for a while, such as `AveragedWeights.in_model`; None for
+        averaged: a context manager that gives the model averaged weights, such as `AveragedWeights.in_model`; None for
             `averaged_weights`.
 
     Raises:
-        ValueError: if `monitor` is a loss, if `folder` holds a best network by another score, or, after an epoch, if
-            the logs have no such name.
+        ValueError: if `monitor` is a loss, if `folder` holds a best network that another score selected, or, after an
+            epoch, if the logs have no such name.
 
     Example:
 
@@ -57,8 +56,8 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         if "loss" in monitor:
             raise ValueError(
-                f"Received monitor={monitor!r}. Expected a score where higher is better. Use 'val_mean_iou', or "
-                "keras.callbacks.ModelCheckpoint."
+                f"Received monitor={monitor!r}. Expected a score where higher is better. Pass "
+                "monitor='val_mean_iou', or use keras.callbacks.ModelCheckpoint."
             )
         self.folder = pathlib.Path(folder)
         self.monitor = monitor
@@ -111,13 +110,13 @@ def _best_score(folder, monitor):
         scores = {name: float(value) for name, value in best.items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{str(path)!r} is damaged ({error}). Expected the score of best.keras beside it. Move both files away: "
-            "the best network is then the best one from here on."
+            f"{str(path)!r} is damaged ({error}). Expected the score of the best.keras next to it. Move both files "
+            "away; the best network is then selected from the remaining epochs."
         ) from error
     if monitor not in scores:
         raise ValueError(
-            f"Received monitor={monitor!r} for the folder {str(folder)!r}, where the best network is by "
-            f"{', '.join(sorted(scores.keys() - {'epoch'}))}. Expected the same score. Pass that one, or another "
+            f"Received monitor={monitor!r} for the folder {str(folder)!r}, whose best network was selected by "
+            f"{', '.join(sorted(scores.keys() - {'epoch'}))}. Expected the same score. Pass that monitor, or another "
             "folder."
         )
     return scores[monitor]

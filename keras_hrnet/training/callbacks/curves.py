@@ -1,4 +1,4 @@
-"""The curves of a run as a picture: losses, scores and learning rate over the epochs."""
+"""Draws the curves of a run: losses, scores and learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ DOTS_PER_INCH = 120
 
 
 class Curves(keras.callbacks.Callback):
-    """Draws loss, mean IoU and learning rate over the epochs, again after each.
+    """Draws loss, mean IoU and learning rate over the epochs, and redraws them after each epoch.
 
-    It draws what `Log` or `keras.callbacks.CSVLogger` has written, and so all of a run that was resumed; it comes after
-    that one. Of an epoch that was begun twice, the last counts. A panel without values is left out.
+    It draws what `Log` or `keras.callbacks.CSVLogger` has written, and therefore all epochs of a run that was resumed.
+    Place it after that callback. If an epoch was started twice, the last attempt counts. A panel without values is left
+    out.
 
     Args:
         log_csv: the file of the log.
@@ -70,7 +71,7 @@ def draw_curves(log: Mapping[str, Sequence[float]]) -> Figure:
     figure = Figure(SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     panels = [panel for panel in PANELS if any(_has_values(log, name) for name in panel[1])]
-    # As people count epochs, and as Keras shows them.
+    # Epochs are shown from 1, as in Keras's output.
     epochs = [epoch + 1 for epoch in log.get("epoch", ())]
     for row, (title, curves) in enumerate(panels, start=1):
         axes = figure.add_subplot(len(panels), 1, row)
@@ -88,7 +89,7 @@ def _has_values(log, name):
 
 
 def _known(epochs, values):
-    """Leaves out the epochs without a value: the line spans those that were not validated."""
+    """Leaves out the epochs without a value, so that the line spans epochs that were not validated."""
     return zip(*((x, y) for x, y in zip(epochs, values, strict=True) if math.isfinite(y)), strict=True)
 
 

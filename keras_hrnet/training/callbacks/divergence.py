@@ -1,4 +1,4 @@
-"""An end with an error where the loss is no longer a number."""
+"""Stops training with an error when the loss is no longer a finite number."""
 
 import math
 import os
@@ -14,20 +14,22 @@ ADVICE = (
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Raises as soon as the loss of training or validation is NaN or infinite.
+    """Raises an error as soon as the training or validation loss is NaN or infinite.
 
-    `keras.callbacks.TerminateOnNaN` looks at steps only, and either ends as if all was well or does not say where
-    earlier weights are. This one comes before `Checkpoints`, so that no weights of NaN are saved.
+    `keras.callbacks.TerminateOnNaN` checks only training steps, and either ends as if training had succeeded or does
+    not state where earlier weights are. Place this callback before `Checkpoints`, so that no NaN weights are saved.
 
     Args:
         checkpoint: the file that `Checkpoints` or `Saves` writes, for the message. None means that there is none.
-        describe: a function that says which step it was, given the number of the epoch and that of the batch in it,
+        describe: a function that names the step for the message, given the indices of the epoch and of the batch in it,
             both from 0. None means that epochs begin with their first step.
-        fault: a function of the same that says what in the data makes the loss NaN, or None if nothing is seen there.
+        fault: a function of the same arguments that states what in the data makes the loss NaN, or returns None if it
+            finds nothing.
 
     Raises:
         RuntimeError: out of `fit`, if the loss is not finite.
-        ValueError: out of `fit`, if no pixel of all training or validation data counted: `mean_iou` is NaN.
+        ValueError: out of `fit`, if all pixels of the training or validation data are ignored, so that `mean_iou` is
+            NaN.
     """
 
     def __init__(
@@ -50,7 +52,10 @@ class StopAtNaN(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             fault = self.fault(self.epoch, batch)
             self._raise(
-                "loss", logs["loss"], self.describe(self.epoch, batch), fault and f"In the data, {fault}: mend it."
+                "loss",
+                logs["loss"],
+                self.describe(self.epoch, batch),
+                fault and f"In the data, {fault}. Correct the data.",
             )
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
@@ -58,7 +63,7 @@ class StopAtNaN(keras.callbacks.Callback):
             if math.isnan(logs.get(name, 0)):
                 raise ValueError(
                     f"Received {name}=nan in epoch {epoch + 1}: all pixels of the {data} data are ignored. Expected "
-                    "labels that are classes. Look at the masks, and at ignore_label and id_map."
+                    "labels that are classes. Check the masks, ignore_label and id_map."
                 )
         if not math.isfinite(logs.get("val_loss", 0)):
             self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")

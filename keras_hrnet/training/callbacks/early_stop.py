@@ -1,4 +1,4 @@
-"""An end of a run whose validations no longer get better."""
+"""Stops a run when validation no longer improves."""
 
 import math
 import os
@@ -10,10 +10,10 @@ from keras_hrnet.training.callbacks.log import read_log
 
 
 class EarlyStop(keras.callbacks.Callback):
-    """Ends `fit` after a number of validations in a row that were no better than the best before them.
+    """Stops `fit` after a number of consecutive validations without an improvement over the best one.
 
-    It reads the validations of a run that is resumed from its log, and comes before `Checkpoints`, which saves the last
-    network of the run.
+    When a run is resumed, it reads earlier validations from the log. Place it before `Checkpoints`, which saves the
+    last network of the run.
 
     Args:
         patience: number of validations.

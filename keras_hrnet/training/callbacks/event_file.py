@@ -19,7 +19,7 @@ FILE_VERSION = "brain.Event:2"
 
 
 class EventFile:
-    """A file of numbers and pictures over epochs, for TensorBoard. Each record is on disk at once.
+    """A file of numbers and pictures over epochs, for TensorBoard. Each record is written to the disk immediately.
 
     Args:
         folder: where to create it; TensorBoard shows the files of one folder as one run.

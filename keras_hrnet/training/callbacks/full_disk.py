@@ -1,4 +1,4 @@
-"""What happens when a disk is full: a warning, and training continues or stops."""
+"""Handles a full disk: prints a warning and continues training, or stops."""
 
 import contextlib
 import errno
@@ -15,8 +15,8 @@ def reporting_full_disk(activity: str, stop: bool = False) -> Iterator[None]:
     """Turns the error of a full disk into a warning.
 
     Args:
-        activity: what is done inside, for the message.
-        stop: whether to raise an error rather than to warn.
+        activity: the activity inside the block, for the message.
+        stop: whether to raise an error instead of a warning.
 
     Raises:
         OSError: if the disk is full and `stop` is set.
@@ -36,7 +36,7 @@ class DespiteFullDisk(keras.callbacks.Callback):
     """Warns when another callback fails at the end of an epoch because the disk is full.
 
     Args:
-        callback: the other, which writes in `on_epoch_end` and `on_train_end`.
+        callback: the other callback, which writes in `on_epoch_end` and `on_train_end`.
         stop: whether a full disk stops the training.
     """
 

@@ -4,9 +4,9 @@ import keras
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Adds `learning_rate` to the logs of each epoch: that of the step to come, where a schedule gives it.
+    """Adds `learning_rate` to the logs of each epoch; with a schedule, it is the rate of the next step.
 
-    It comes before the callbacks that read the logs, such as `Log`.
+    Place it before the callbacks that read the logs, such as `Log`.
     """
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

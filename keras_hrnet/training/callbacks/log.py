@@ -11,13 +11,13 @@ from keras_hrnet.replacing import replacing
 
 
 class Log(keras.callbacks.Callback):
-    """Writes the logs of each epoch to a CSV file, which is whole at any time.
+    """Writes the logs of each epoch to a CSV file, which is complete at any time.
 
-    Unlike `keras.callbacks.CSVLogger`, it continues the file of a run that was interrupted: epochs that are repeated
-    have one row, and columns that only some epochs have, such as those of a validation, stay columns.
+    Unlike `keras.callbacks.CSVLogger`, it continues the file of a run that was interrupted: repeated epochs have one
+    row, and columns that only some epochs have, such as those of validation, are kept.
 
     Args:
-        path: the file; it says NA where only other epochs have a value.
+        path: the file; it contains NA where an epoch has no value.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -51,8 +51,8 @@ def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"Received the log {str(path)!r}. Expected a file of keras_hrnet.training.callbacks.Log. Put one with that "
-            "name before Curves in the list of callbacks."
+            f"Received the log {str(path)!r}. Expected a file that keras_hrnet.training.callbacks.Log writes. Put a "
+            "Log with that path before Curves in the list of callbacks."
         )
     with path.open(newline="") as file:
         rows = {int(row["epoch"]): row for row in csv.DictReader(file)}

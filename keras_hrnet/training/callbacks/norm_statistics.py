@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation for weights that no step has used, such as averages of weights."""
+"""Estimates the statistics of batch normalisation for weights that no step has used, such as averaged weights."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from keras_hrnet.training.callbacks.variables import assign, restored
 
 
 class NormStatistics:
-    """Estimates the moving statistics of a network's batch normalisation over batches, with the weights that it has.
+    """Estimates the moving statistics of a network's batch normalisation over batches, with its current weights.
 
     They are the means over the batches of the statistics of each batch, as in `torch.optim.swa_utils.update_bn`. The
     estimation takes a forward pass for each batch, and changes no other variable.
@@ -32,7 +32,7 @@ class NormStatistics:
         """Estimates the statistics over some batches, assigns them to `variables`, and returns them.
 
         Args:
-            batches: images, as the network takes them; at least one batch.
+            batches: images, as the network expects them; at least one batch.
         """
         sums, count = 0.0, 0
         with restored(self.model.non_trainable_variables), self._of_each_batch():

@@ -13,25 +13,26 @@ import rich.text
 from keras_hrnet.training.callbacks.time_left import TimeLeft
 
 SCORE = "val_mean_iou"
-# What is shown of the logs, in this order.
+# The entries of the logs that are shown, in this order.
 VALUES = ("loss", "mean_iou", "val_loss", SCORE)
 
 
 class TrainingProgress(keras.callbacks.Callback):
     """Shows one bar over all steps of a run: epoch, step, time left, loss, mean IoU, last and best validation.
 
-    Steps that were done before the run was resumed count.
+    Steps that were done before the run was resumed are counted.
 
-    The time left is that of the whole run, with its validations. Where the output is not a terminal, it writes one line
-    for each epoch. Use it with `fit(verbose=0)`.
+    The time left covers the whole run with its validations. If the output is not a terminal, one line is written for
+    each epoch. Use it with `fit(verbose=0)`.
 
-    If `fit` raises, the bar stays until `close` is called or Python ends: Keras does not tell its callbacks.
+    If `fit` raises an error, the bar stays until `close` is called or Python exits, because Keras does not notify its
+    callbacks.
 
     Args:
-        description: what the bar is called.
+        description: the label of the bar.
         console: where to write. None means standard output.
-        num_steps: of an epoch; None to find out.
-        num_done: a function that says how many steps of the first epoch an earlier `fit` has made.
+        num_steps: number of steps of an epoch; None determines it.
+        num_done: a function that returns how many steps of the first epoch an earlier `fit` has made.
 
     Example:
 
@@ -118,7 +119,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self.progress = _BarOverValues(*columns, console=self.console, expand=True)
         self.task = self.progress.add_task(self.description, total=None, steps="", left="", below="")
         self.progress.start()
-        # A bar that is not stopped hides the cursor for ever.
+        # Unless the bar is stopped, the cursor stays hidden.
         weakref.finalize(self, self.progress.stop)
 
     def _show(self, activity=None):
@@ -147,13 +148,13 @@ class TrainingProgress(keras.callbacks.Callback):
         return f"epoch {self.epoch + 1}/{self.params['epochs']}"
 
     def _steps(self):
-        """How many steps of the run are done, and how many it has, or None where that is not known yet."""
+        """Returns how many steps of the run are done, and how many it has, or None if that is not known yet."""
         if self.steps_of_epoch is None:
             return self.step, None
         return self.epoch * self.steps_of_epoch + self.step, self.params["epochs"] * self.steps_of_epoch
 
     def _left(self):
-        """The time left; nothing at the end, beside the time that the run has taken."""
+        """Returns the time left, and at the end an empty text, next to the time that the run has taken."""
         done, total = self._steps()
         if done == total and not self.epochs_left:
             return ""
@@ -164,7 +165,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
 
 class _BarOverValues(rich.progress.Progress):
-    """A bar, and below it the values that the run has reached."""
+    """A bar with the current values of the run below it."""
 
     def get_renderables(self) -> Iterator[rich.console.RenderableType]:
         yield from super().get_renderables()

@@ -18,12 +18,12 @@ from keras_hrnet.training.termination import NAMES, stop
 
 
 class Position(NamedTuple):
-    """How much of a training is done.
+    """The progress of a run.
 
     Args:
-        epoch: number of epochs that are complete.
-        step: number of steps of the next one that are done.
-        seconds: how long it took.
+        epoch: number of complete epochs.
+        step: number of steps of the next epoch that are done.
+        seconds: how long the run took so far.
     """
 
     epoch: int = 0
@@ -35,18 +35,18 @@ class Position(NamedTuple):
 
 
 class Saves(keras.callbacks.Callback):
-    """Saves all that is needed to resume a training, and restores it, so that the training ends with the same weights.
+    """Saves everything that is needed to resume a run, and restores it, so that the run ends with the same weights.
 
-    It comes last, so that all other files of an epoch are written before it says that the epoch is complete. An epoch
-    that is resumed in its middle has a `fit` of its own, over the rest of the data; `continues` then says that another
-    follows. Metrics keep their counts, so that the logs of that epoch are those of all of its steps. Set
-    `keeps_iterator` before a `fit` whose data has one iterator for all epochs.
+    Place it last, so that all other files of an epoch are written before the epoch is recorded as complete. An epoch
+    that is resumed midway has its own `fit`, over the rest of the data; `continues` is then set, because another `fit`
+    follows. Metrics keep their counts, so that the logs of that epoch cover all of its steps. Set `keeps_iterator`
+    before a `fit` whose data has one iterator for all epochs.
 
     Args:
         path: the file, `.npz`.
-        state: that of the training.
-        num_steps: of an epoch.
-        num_epochs: of the training.
+        state: the state of the run.
+        num_steps: number of steps of an epoch.
+        num_epochs: number of epochs of the run.
         minutes: time between saves; 0 saves after each step.
         validate_every: number of epochs from one validation to the next.
         stop_on_full_disk: whether to stop when the disk is full, rather than to warn.
@@ -89,10 +89,10 @@ class Saves(keras.callbacks.Callback):
         self.terminated_by = None
 
     def read(self) -> Position | None:
-        """Reads the last save, if there is one, for the `fit` to come.
+        """Reads the last save, if there is one, for the next `fit`.
 
         Raises:
-            ValueError: if it is damaged, or of another network.
+            ValueError: if it is damaged, or belongs to another network.
         """
         if not self.path.is_file():
             return None
@@ -101,7 +101,7 @@ class Saves(keras.callbacks.Callback):
             self.position = self.last = self._checked(position)
             self.state.check(arrays)
         except ValueError as error:
-            raise ValueError(f"{str(self.path)!r} does not fit this training. {error}") from error
+            raise ValueError(f"{str(self.path)!r} does not fit this run. {error}") from error
         self.arrays = arrays
         return self.position
 
@@ -112,20 +112,20 @@ class Saves(keras.callbacks.Callback):
         bounds = zip((*counts, seconds), (self.num_epochs, self.num_steps, math.inf), strict=True)
         if not are_numbers or not all(0 <= number < bound for number, bound in bounds):
             raise ValueError(
-                f"Received the position {position}. Expected one in {self.num_epochs} epochs of {self.num_steps} "
-                "steps. Restore the file from a copy, or delete it to start anew."
+                f"Received the position {position}. Expected one within {self.num_epochs} epochs of {self.num_steps} "
+                "steps. Restore the file from a copy, or delete it to start over."
             )
         return Position(*counts, float(seconds))
 
     def terminate(self, received: signal.Signals) -> None:
-        """Asks for a save and the end of the process, after the current step."""
+        """Requests a save and the end of the process after the current step."""
         self.terminated_by = received
         if received == signal.SIGINT:
-            self._say("Saving after this step. Press Ctrl-C again to stop without.")
+            self._say("Saving after this step. Press Ctrl-C again to stop without saving.")
 
     @property
     def seconds(self) -> float:
-        """How long the training took, including the time before it was interrupted."""
+        """How long the run took, including the time before it was interrupted."""
         return self.position.seconds + self.clock() - self.started
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -133,7 +133,7 @@ class Saves(keras.callbacks.Callback):
         self.continues = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        # Keras has just set the metrics back.
+        # Keras has just reset the metrics.
         if self.arrays is not None:
             self.state.put(self.arrays, counts=self.position.step > 0)
             if self.position.step == 0 and not self.keeps_iterator:
@@ -144,7 +144,7 @@ class Saves(keras.callbacks.Callback):
             self._set_generators()
         is_validated = (self.position.epoch + 1) % self.validate_every == 0
         if is_validated and self.minutes < math.inf and self.position.step + batch == self.num_steps - 1:
-            # Keras has no epochs without a step. So what is saved in a validation is what was before the last one.
+            # Keras has no epochs without a step, so a save during validation holds the state before the last step.
             self.before_last_step = self.state.take()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -167,13 +167,13 @@ class Saves(keras.callbacks.Callback):
         if self.terminated_by or self._is_due():
             self._save(self.state.take(), epoch + 1, 0)
         if is_rest:
-            # Averaged weights would be all that the end of a `fit` leaves.
+            # Otherwise only averaged weights would be left at the end of a `fit`.
             self.arrays = self.state.take()
             self.continues = self.model.stop_training = True
 
     def _set_generators(self):
-        # On PyTorch, an iterator draws from the generator when it begins. What was saved is from before that where each
-        # epoch begins one, and else from after it.
+        # On PyTorch, an iterator draws from the generator when it starts. If each epoch starts an iterator, the saved
+        # state precedes that draw; otherwise it follows it.
         set_generators(self.arrays)
         self.arrays = None
 
@@ -186,7 +186,8 @@ class Saves(keras.callbacks.Callback):
 
     def _save(self, arrays, epoch, step):
         position = Position(epoch, step, self.seconds)
-        # A finite loss may have a gradient that is not, and the next loss need not tell: some ReLUs make 0 of NaN.
+        # A finite loss may have a gradient that is not finite, and the next loss may hide it, because some ReLUs turn
+        # NaN into 0.
         if not self.state.is_finite(arrays):
             raise RuntimeError(
                 f"Received weights that are NaN or infinite after {position}. Expected finite numbers. "

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
+"""Writes what TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
 
 import os
 import pathlib
@@ -17,9 +17,9 @@ from keras_hrnet.training.callbacks.event_file import EventFile
 class Scalars(keras.callbacks.Callback):
     """Writes the logs of each epoch for TensorBoard, under the names of `keras.callbacks.TensorBoard`.
 
-    That one needs the package `tensorboard` to write. This one needs it only for looking: `tensorboard --logdir …`.
-    Values of training and of validation are two runs, `train` and `validation`, whose curves TensorBoard draws into one
-    picture: `epoch_loss`, `epoch_mean_iou`, and, after `LearningRate`, `epoch_learning_rate`.
+    Keras's callback needs the package `tensorboard` to write its files. With this one, it is needed only for viewing:
+    `tensorboard --logdir …`. Training and validation values are two runs, `train` and `validation`, whose curves
+    TensorBoard draws in one chart: `epoch_loss`, `epoch_mean_iou`, and, after `LearningRate`, `epoch_learning_rate`.
 
     Args:
         log_dir: the folder to write to.
@@ -45,17 +45,17 @@ class Scalars(keras.callbacks.Callback):
 
 
 class PredictionImages(keras.callbacks.Callback):
-    """Shows in TensorBoard what the network predicts: after each epoch, image, truth and prediction side by side.
+    """Shows in TensorBoard, after each epoch, images, their labels and the network's predictions side by side.
 
-    With an optimizer of `use_ema=True`, the averaged weights predict.
+    If the optimizer has `use_ema=True`, the predictions are those of the averaged weights.
 
     Args:
         log_dir: the folder to write to, that of `Scalars`.
-        images: a few images `(height, width, channels)` as `predict` takes them, RGB in [0, 255] or what the network
-            is built for; those of one size compile once.
+        images: a few images `(height, width, channels)` as `predict` accepts them, RGB in [0, 255] or what the network
+            was built for. The backend compiles once per image size.
         labels: as many, integers `(height, width)`, train ids, ignored ones as in `keras_hrnet.evaluation.colorize`.
-        class_names: what the classes are called, by train id. Without names and palette, they are the network's.
-        palette: what to paint in, as in `keras_hrnet.evaluation.colorize`.
+        class_names: names of the classes, by train id. Without names and palette, those of the network are used.
+        palette: colours of the classes, as in `keras_hrnet.evaluation.colorize`.
 
     Raises:
         TypeError: if labels are not integers.
@@ -75,7 +75,7 @@ class PredictionImages(keras.callbacks.Callback):
         self.images = [np.asarray(image) for image in images]
         self.labels = [np.asarray(label) for label in labels]
         self.names_and_colors = {"class_names": class_names, "palette": palette}
-        # Says what is wrong with them before the first epoch.
+        # Raises an error for invalid pictures before the first epoch.
         self.pictures = [as_rgb(image) for image in self.images]
         comparison(self.pictures, self.labels, self.labels, **self.names_and_colors)
 

@@ -1,13 +1,13 @@
-"""How long the rest of a run will take."""
+"""Estimates how long the rest of a run will take."""
 
 import time
 from collections.abc import Callable
 
 
 class TimeLeft:
-    """Estimates the rest of a run from its pace so far: that of the steps, and that of what comes between two epochs.
+    """Estimates the rest of a run from its speed so far, separately for steps and for the work between epochs.
 
-    The first step is left out, as it compiles; validation, pictures and checkpoints count by their mean time.
+    The first step is left out because it compiles; validation, pictures and checkpoints count with their mean time.
 
     Args:
         clock: a function that returns a time in seconds.
@@ -22,11 +22,11 @@ class TimeLeft:
         self.seconds_between = 0.0
 
     def begin_epoch(self) -> None:
-        """Notes that the steps of an epoch begin now."""
+        """Records that the steps of an epoch begin now."""
         self.mark = self.clock()
 
     def end_steps(self, num_steps: int) -> None:
-        """Notes that so many more steps end now."""
+        """Records that this many more steps end now."""
         now = self.clock()
         if self.num_steps is None:
             self.num_steps = 0
@@ -36,12 +36,12 @@ class TimeLeft:
         self.mark = now
 
     def end_epoch(self) -> None:
-        """Notes that what follows the steps of an epoch ends now."""
+        """Records that the work after the steps of an epoch ends now."""
         self.num_epochs += 1
         self.seconds_between += self.clock() - self.mark
 
     def seconds(self, num_steps: int, num_epochs: int) -> float | None:
-        """Returns the time that so many steps, and the ends of so many epochs, will take; None if not known yet."""
+        """Returns the time that a number of steps and of ends of epochs will take; None if not known yet."""
         if not self.num_steps:
             return None
         steps = num_steps * self.seconds_of_steps / self.num_steps

@@ -21,7 +21,7 @@ def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) ->
 
 @contextlib.contextmanager
 def restored(variables: Sequence[keras.Variable]) -> Iterator[None]:
-    """Gives variables their present values again at the end of the block."""
+    """Restores the current values of variables at the end of the block."""
     own = host_values(variables)
     try:
         yield

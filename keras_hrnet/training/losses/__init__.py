@@ -1,4 +1,4 @@
-"""What training minimizes: losses of the logits and the label of every pixel, as published."""
+"""The losses that training minimizes, computed from the logits and the label of every pixel, as published."""
 
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy
 from keras_hrnet.training.losses.distillation import Distillation

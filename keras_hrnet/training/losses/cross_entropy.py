@@ -16,13 +16,13 @@ class WeightedSegmentationLoss(SegmentationLoss):
     """A loss in which the cross-entropy of a pixel is multiplied by the weight of its class.
 
     Args:
-        class_weights: a number of at least 0 for each class; None weighs all classes alike.
+        class_weights: a number of at least 0 for each class; None weights all classes equally.
         ignore_label, data_format, name: see `SegmentationLoss`.
 
     Raises:
         TypeError: if the weights are not numbers.
-        ValueError: if a weight is negative or not finite, all are 0, or, when the loss is first traced, their number is
-            not that of the classes.
+        ValueError: if a weight is negative or not finite, all weights are 0, or, when the loss is first traced, their
+            number differs from the number of classes.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WeightedSegmentationLoss(SegmentationLoss):
         if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise ValueError(
                 f"`{name}` received class_weights={class_weights}. Expected a finite number of at least 0 for each "
-                "class, and one of them above 0. Correct them, or leave them out for equal weights."
+                "class, and at least one number above 0. Correct them, or leave them out for equal weights."
             )
         return tuple(weights.tolist())
 
@@ -80,9 +80,9 @@ class WeightedSegmentationLoss(SegmentationLoss):
 class CrossEntropy(WeightedSegmentationLoss):
     """The weighted mean of the cross-entropy over the pixels, as `torch.nn.CrossEntropyLoss` computes it.
 
-    With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; 0, without a
-    gradient, where all pixels are ignored. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by
-    the number of all pixels instead, including ignored ones, and has no class weights.
+    With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; if all pixels are
+    ignored, it is 0, without a gradient. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by the
+    number of all pixels instead, including ignored ones, and has no class weights.
 
     Args:
         class_weights: see `WeightedSegmentationLoss`; `keras_hrnet.data.CLASS_WEIGHTS` are the published ones of

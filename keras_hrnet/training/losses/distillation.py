@@ -1,4 +1,4 @@
-"""How far the probabilities of a network are from those of its teacher, pixel by pixel."""
+"""The distance of a network's probabilities from those of its teacher, pixel by pixel."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Distillation(SegmentationLoss):
     count. The teacher's logits have no gradient.
 
     Args:
-        temperature: what the logits are divided by, above 0; more than 1 softens the probabilities.
+        temperature: divisor of the logits, above 0; values above 1 soften the probabilities.
         ignore_label, data_format, name: see `SegmentationLoss`.
 
     Call arguments:
@@ -42,8 +42,8 @@ class Distillation(SegmentationLoss):
         super().__init__(ignore_label, data_format, name)
         if not temperature > 0:
             raise ValueError(
-                f"`Distillation` received temperature={temperature}. Expected a number above 0. Pass 1 for the "
-                "probabilities as they are."
+                f"`Distillation` received temperature={temperature}. Expected a number above 0. Pass 1 for unchanged "
+                "probabilities."
             )
         self.temperature = float(temperature)
 

@@ -14,15 +14,15 @@ from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
 class OhemCrossEntropy(WeightedSegmentationLoss):
     """The mean cross-entropy of the pixels whose true class has a low probability.
 
-    It keeps the pixels whose true class has a probability below `threshold`. Where these are fewer than `min_kept`, the
-    threshold rises to the probability that `min_kept` pixels are below. The loss is Σ w[y] l / (number of kept pixels);
-    as published, it is not divided by the weights. It is 0, without a gradient, where no pixel is kept.
+    It keeps the pixels whose true class has a probability below `threshold`. If there are fewer than `min_kept` of
+    these, the threshold is raised until `min_kept` pixels are below it. The loss is Σ w[y] l / (number of kept pixels);
+    as published, it is not divided by the weights. If no pixel is kept, it is 0, without a gradient.
 
     Args:
         threshold: probability below which a pixel is hard, in (0, 1].
-        min_kept: least number of pixels of a batch to keep, if as many are not ignored. A batch is what one process, or
-            one device under a TensorFlow strategy, computes; on JAX, it is the batch of all devices. The published
-            number is for three crops of 512x1024 on each GPU.
+        min_kept: minimum number of pixels to keep in a batch, if there are that many pixels that are not ignored. A
+            batch is what one process, or one device under a TensorFlow strategy, computes; on JAX, it is the batch of
+            all devices. The published number is for three crops of 512x1024 on each GPU.
         class_weights: see `WeightedSegmentationLoss`.
         ignore_label, data_format, name: see `SegmentationLoss`.
 
@@ -31,7 +31,7 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
         ValueError: if a number is out of range.
 
     Reference: Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", 2016, as
-    HRNet-Semantic-Segmentation, lib/core/criterion.py (branch HRNet-OCR), takes it to pixels; `OHEMTHRES` and
+    HRNet-Semantic-Segmentation, lib/core/criterion.py (branch HRNet-OCR), applies it to pixels; `OHEMTHRES` and
     `OHEMKEEP` of its Cityscapes experiments.
     """
 
@@ -71,7 +71,7 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     def _is_kept(self, losses, counts):
         ops = keras.ops
-        # With a probability of 2, ignored pixels come after all others: no shape depends on the labels.
+        # A probability of 2 sorts ignored pixels after all others, so that no shape depends on the labels.
         probabilities = ops.where(counts, ops.exp(-losses), 2.0)
         index = ops.minimum(self.min_kept, ops.sum(ops.cast(counts, "int32")) - 1)
         hardest = ops.take(ops.sort(ops.reshape(probabilities, (-1,))), ops.maximum(index, 0))

@@ -1,4 +1,4 @@
-"""Losses of how little predicted and true regions overlap, class by class: Lovász-Softmax and Dice."""
+"""Losses that measure how little predicted and true regions overlap, class by class: Lovász-Softmax and Dice."""
 
 import keras
 
@@ -6,9 +6,9 @@ from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss
 
 
 class OverlapLoss(SegmentationLoss):
-    """The mean over the classes in the labels of the batch of a loss of each class, in [0, 1]; 0 if there are none.
+    """The mean loss, in [0, 1], over the classes that occur in the labels of the batch; 0 if there are none.
 
-    The pixels of all images are taken together. Where several replicas compute a batch, each uses the pixels of its own
+    The pixels of all images in the batch are pooled. If several replicas share a batch, each uses the pixels of its own
     part. A subclass defines `of_classes`.
     """
 
@@ -39,8 +39,8 @@ class LovaszSoftmax(OverlapLoss):
     """The Lovász extension of one minus the IoU of each class, over the errors |truth - probability| of the pixels.
 
     With the errors of a class in descending order, it is Σ error[i] (Δ[i] - Δ[i - 1]), where Δ[i] is one minus the IoU
-    of a prediction that is wrong in the first i pixels. Averaging over the classes in the batch is "present" in the
-    published code, and taking the pixels of all images together is "batch". As there, all pixels are sorted for each
+    of a prediction that is wrong in the first i pixels. The published code calls averaging over the classes in the
+    batch "present", and pooling the pixels of all images "batch". As in that code, all pixels are sorted for each
     class, which takes time.
 
     Reference: Berman, Rannen Triki and Blaschko, "The Lovász-Softmax loss", 2018; github.com/bermanmaxim/LovaszSoftmax,
@@ -50,7 +50,7 @@ class LovaszSoftmax(OverlapLoss):
     def of_classes(self, truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
         ops = keras.ops
         errors = ops.abs(truth - probabilities)
-        # Ignored pixels have no error and come last, where they change nothing.
+        # Ignored pixels have no error, so they come last and change nothing.
         order = ops.argsort(-ops.stop_gradient(errors), axis=-1)
         errors = ops.take_along_axis(errors, order, axis=-1)
         truth = ops.take_along_axis(truth, order, axis=-1)
@@ -66,7 +66,8 @@ class LovaszSoftmax(OverlapLoss):
 class Dice(OverlapLoss):
     """One minus the Dice coefficient of each class, 2 Σ p y / (Σ p + Σ y), with probabilities p and truth y.
 
-    It is computed for the classes in the batch alone. As each of them has a pixel, the sums need no smoothing term.
+    It is computed only for the classes in the batch. Each of them has at least one pixel, so the sums need no smoothing
+    term.
 
     Reference: Milletari, Navab and Ahmadi, "V-Net", 2016, section 3. Unlike there, the denominator sums no squares.
     """

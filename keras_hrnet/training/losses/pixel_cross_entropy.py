@@ -1,4 +1,4 @@
-"""The cross-entropy of each pixel, in no more memory than its gradient takes."""
+"""The cross-entropy of each pixel, computed in no more memory than its gradient needs."""
 
 import keras
 
@@ -9,9 +9,9 @@ LOGITS_AT_A_TIME = 2**22
 def pixel_cross_entropy(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Computes -log p of the true class of each pixel, p by softmax: float32 `(batch, height, width)`.
 
-    TensorFlow has an operation that keeps its derivative alone. Keras's operation on the other backends keeps the
-    logarithms of all probabilities, and makes a gradient of them and one of the logits. Here, probabilities are
-    computed again for the gradient: on JAX in one loop that XLA fuses, on PyTorch for some pixels at a time.
+    TensorFlow has an operation that keeps only its derivative. On the other backends, Keras's operation keeps the
+    logarithms of all probabilities, and computes a gradient for them and another for the logits. Here, probabilities
+    are recomputed for the gradient: on JAX in one loop that XLA fuses, on PyTorch for some pixels at a time.
 
     Args:
         labels: int32 `(batch, height, width)`, classes.

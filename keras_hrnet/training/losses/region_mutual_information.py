@@ -1,4 +1,4 @@
-"""Region mutual information: how much predicted neighbourhoods of pixels say about the true ones."""
+"""Region mutual information: how much predicted neighbourhoods of pixels reveal about the true ones."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LEAST_PROBABILITY = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class RegionMutualInformation(SegmentationLoss):
-    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods say about the true ones.
+    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods reveal about the true ones.
 
     Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
     pixels that are not ignored, and divided by the number of these pixels plus 1. For the other half, the maps of the
@@ -28,8 +28,8 @@ class RegionMutualInformation(SegmentationLoss):
     of an image; half the logarithm of its determinant, divided by `radius`², is summed over the classes and averaged
     over the images.
 
-    Everything is computed in float32 on every backend, and a perfect or constant prediction is no exception. The loss
-    can be differentiated once. It can be negative.
+    Everything is computed in float32 on every backend, even for a perfect or constant prediction. The loss can be
+    differentiated once. It can be negative.
 
     Args:
         num_classes: number of classes of the logits.
@@ -40,7 +40,7 @@ class RegionMutualInformation(SegmentationLoss):
     Raises:
         TypeError: if `num_classes` or `radius` is not an integer.
         ValueError: if a number is below 1, or, when the loss is first traced, if the logits have another number of
-            classes or no room for a neighbourhood.
+            classes or are too small for a neighbourhood.
 
     Reference: Zhao et al., "Region Mutual Information Loss for Semantic Segmentation", 2019; the constants are those of
     NVIDIA's semantic-segmentation, loss/rmi.py.
@@ -61,7 +61,7 @@ class RegionMutualInformation(SegmentationLoss):
 
     @property
     def auxiliary(self) -> CrossEntropy:
-        """The loss that the auxiliary logits of a model take instead: `CrossEntropy`."""
+        """The loss for the auxiliary logits of a model: `CrossEntropy`."""
         return CrossEntropy(ignore_label=self.ignore_label, data_format=self.data_format)
 
     def of_pixels(
@@ -126,7 +126,7 @@ def _binary_cross_entropy(truth, counts, logits):
 
 
 def _pool(maps):
-    # The zeros beyond the border are averaged too, as in PyTorch; `padding="same"` leaves them out.
+    # The zeros outside the border are included in the averages, as in PyTorch; `padding="same"` excludes them.
     border = POOL_SIZE // 2
     padded = keras.ops.pad(maps, ((0, 0), (border, border), (border, border), (0, 0)))
     return keras.ops.average_pool(padded, POOL_SIZE, POOL_SIZE, padding="valid", data_format="channels_last")

@@ -1,10 +1,10 @@
-"""How much of a random vector another one does not determine, in float32 on every backend.
+"""Measures how much of a random vector another one leaves undetermined, in float32 on every backend.
 
 A covariance that is summed over an image has entries of 10⁴ and, where a network predicts well, eigenvalues down to the
-ridge of 5e-4: float32 does not hold both, and JAX has nothing more precise by default. So no such covariance is ever
-factorized for its value. A rough factor of it whitens the points; the covariance of whitened points is close to the
-identity, which float32 factorizes well; and its factor times the rough one is the factor that was asked for, whatever
-the rough one was ("Cholesky QR", repeated).
+ridge of 5e-4: float32 cannot represent both, and JAX has nothing more precise by default. Such a covariance is
+therefore never factorized to obtain its value. A rough factor of it whitens the points; the covariance of whitened
+points is close to the identity, which float32 factorizes well; and its factor times the rough one is the required
+factor, whatever the rough one was ("Cholesky QR", repeated).
 
 Reference: Fukaya et al., "Shifted Cholesky QR for Computing the QR Factorization of Ill-Conditioned Matrices", 2020.
 """
@@ -29,14 +29,14 @@ def residual_log_determinant(target: keras.KerasTensor, given: keras.KerasTensor
     """
     ops = keras.ops
     dimension = given.shape[-2]
-    # Where the prediction is good, their difference keeps digits that a product with float32 factors would lose.
+    # If the prediction is good, their difference keeps digits that a product with float32 factors would lose.
     points = ops.stop_gradient(ops.concatenate([given, target - given], axis=-2))
     difference = ops.eye(2 * dimension, dtype="float32") - ops.eye(2 * dimension, k=-dimension, dtype="float32")
     whitening, white = _whiten(difference, points - ops.mean(points, axis=-1, keepdims=True), ridge)
     of_given, of_target = whitening[..., dimension:, :dimension], whitening[..., dimension:, dimension:]
     value = -2 * ops.sum(ops.log(ops.diagonal(of_target, axis1=-2, axis2=-1)), axis=-1)
-    # The derivative is known, and cheaper and better conditioned than that of the steps that led here. A sum that has
-    # this derivative and is taken away again brings it into the graph of any backend.
+    # The derivative is known, and is cheaper and better conditioned than differentiating the steps above. Adding and
+    # subtracting a sum that has this derivative puts it into the graph of any backend.
     slope = 2 * full_precision_product(_transpose(of_given), white[..., dimension:, :])
     carrier = ops.sum(given * ops.stop_gradient(slope), axis=(-2, -1))
     return value + (carrier - ops.stop_gradient(carrier))

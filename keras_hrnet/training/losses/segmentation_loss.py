@@ -1,4 +1,4 @@
-"""What losses of label images share: which labels and logits they take, and which pixels count."""
+"""The base class of losses of label images: checks labels and logits, and leaves out ignored pixels."""
 
 import math
 import re
@@ -12,21 +12,21 @@ from keras_hrnet.layers.data_format import standardize_data_format
 
 
 class SegmentationLoss(keras.losses.Loss):
-    """One number for a batch of label images and the logits of their pixels, computed in float32.
+    """A loss of a batch of label images and the logits of their pixels, computed in float32.
 
     A subclass defines `of_pixels`, and describes only what it adds to this class. Wrong shapes and dtypes are refused
-    when the loss is first traced, before any step. The labels are not known then: a label beyond the classes makes the
-    loss NaN, which `keras.callbacks.TerminateOnNaN` looks for, and its pixel has no gradient, so that the weights stay
-    as they were; see `keras_hrnet.data` for a check of the files.
+    when the loss is first traced, before any step. Label values are not known then. A label that is not a class makes
+    the loss NaN, which `keras.callbacks.TerminateOnNaN` detects, and its pixel has no gradient, so that the weights
+    stay unchanged; `keras_hrnet.data` can check the files.
 
-    Where several replicas compute a batch (see `keras_hrnet.training.distributed`), each of them returns the mean of
-    their losses; its gradient is that of the replica's own part of the batch.
+    If several replicas share a batch (see `keras_hrnet.training.distributed`), each of them returns the mean of their
+    losses; the gradient is that of the replica's own part of the batch.
 
     Args:
         ignore_label: the label of ignored pixels.
         data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
             setting.
-        name: the name of the loss; None for that of its class in lower case, such as "cross_entropy".
+        name: the name of the loss; None for the name of its class in snake case, such as "cross_entropy".
 
     Call arguments:
         y_true: integers `(batch, height, width)`, or `(batch, height, width, 1)`: train ids.
@@ -41,7 +41,7 @@ class SegmentationLoss(keras.losses.Loss):
     """
 
     def __init__(self, ignore_label: int = IGNORE_LABEL, data_format: str | None = None, name: str | None = None):
-        # Not Keras's own default, which counts the losses of a class: "cross_entropy_1".
+        # Unlike Keras's default, which numbers the losses of a class: "cross_entropy_1".
         super().__init__(name=name or re.sub(r"\B([A-Z])", r"_\1", type(self).__name__).lower(), dtype="float32")
         remedy = "Pass the label of ignored pixels; where none is ignored, a label that no pixel has."
         self.ignore_label = self.checked_integer("ignore_label", ignore_label, f"such as {IGNORE_LABEL}. {remedy}")
@@ -63,12 +63,12 @@ class SegmentationLoss(keras.losses.Loss):
     def __call__(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: None = None
     ) -> keras.KerasTensor:
-        # Here and not in `call`, as Keras converts the labels to floats in between.
+        # Here and not in `call`, because Keras converts the labels to floats in between.
         if sample_weight is not None:
             raise ValueError(
-                f"`{type(self).__name__}` received a sample_weight (`fit` makes one of `class_weight`, too). Expected "
-                f"images and labels alone. Pass class_weights to `CrossEntropy` or `OhemCrossEntropy`, and give "
-                f"ignored pixels the label {self.ignore_label}."
+                f"`{type(self).__name__}` received a sample_weight (`fit` makes one of `class_weight`, too). "
+                "Expected only images and labels. Pass class_weights to `CrossEntropy` or `OhemCrossEntropy`, and "
+                f"give ignored pixels the label {self.ignore_label}."
             )
         y_true = y_true if hasattr(y_true, "dtype") else keras.ops.convert_to_tensor(y_true)
         dtype = keras.backend.standardize_dtype(y_true.dtype)
@@ -92,10 +92,11 @@ class SegmentationLoss(keras.losses.Loss):
         loss = self.of_pixels(ops.where(counts, labels, 0), counts, logits)
         loss += ops.where(unknown, float("nan"), 0.0)
         if num_replicas() > 1:
-            # The value is that of all replicas, and the gradient its own: the optimizer puts gradients together.
+            # The value is that of all replicas, and the gradient is the replica's own; the optimizer combines
+            # gradients.
             own = ops.stop_gradient(loss)
             loss = mean_over_replicas(own) + (loss - own)
-        # Of shape (1,): Keras divides that by the number of replicas, and leaves a scalar alone.
+        # The shape is (1,), because Keras divides a loss of that shape by the number of replicas, and not a scalar.
         return ops.reshape(loss, (1,))
 
     def of_pixels(
@@ -111,7 +112,7 @@ class SegmentationLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def check_num_classes(self, num_classes: int | None) -> None:
-        """Refuses logits of a number of classes that the loss is not for; None where it is not known."""
+        """Refuses logits with a number of classes that the loss does not support; None if it is not known."""
 
     def _check_shapes(self, labels, logits):
         name = type(self).__name__
@@ -140,7 +141,7 @@ class SegmentationLoss(keras.losses.Loss):
 def mean_over_pixels(maps: keras.KerasTensor) -> keras.KerasTensor:
     """Averages `(batch, height, width)`: each row, then the rows.
 
-    XLA sums a few thousand numbers one after the other on a CPU: 3e-6 off where weights of classes repeat, rows first
-    2e-7. It merges a sum of sums, but not a mean of means.
+    On a CPU, XLA sums a few thousand numbers one after the other, with an error of 3e-6 where class weights repeat, and
+    of 2e-7 with rows first. It merges a sum of sums, but not a mean of means.
     """
     return keras.ops.mean(keras.ops.mean(maps, axis=-1))

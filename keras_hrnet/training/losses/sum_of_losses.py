@@ -1,4 +1,4 @@
-"""Several losses of the same pixels, added up."""
+"""The sum of several losses of the same pixels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ class SumOfLosses(SegmentationLoss):
     """The sum of losses, such as cross-entropy and Lovász-Softmax.
 
     Args:
-        losses: losses of this package, of the same ignore label and data format.
+        losses: losses of this package, with the same ignore label and data format.
         name: see `SegmentationLoss`.
 
     Raises:

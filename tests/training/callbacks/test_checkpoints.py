@@ -96,7 +96,9 @@ def test_a_misspelt_score_is_refused_with_the_names_that_there_are(tmp_path, sav
 
 def test_a_folder_with_the_best_by_another_score_is_refused(tmp_path, saves_a_name):
     run(tmp_path, saves_a_name, [0.5])
-    with pytest.raises(ValueError, match=r"monitor='mean_iou' for the folder .* best network is by val_mean_iou"):
+    with pytest.raises(
+        ValueError, match=r"monitor='mean_iou' for the folder .* best network was selected by val_mean_iou"
+    ):
         Checkpoints(tmp_path, monitor="mean_iou")
 
 
