@@ -102,5 +102,5 @@ def test_pyplot_is_left_alone():
 
 
 def test_a_missing_log_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"log\.csv'\. Expected a file of .*\.callbacks\.Log\."):
+    with pytest.raises(FileNotFoundError, match=r"log\.csv'\. Expected a file that .*\.callbacks\.Log writes\."):
         Curves(tmp_path / "log.csv", tmp_path / "curves.png").on_epoch_end(0)

@@ -38,7 +38,7 @@ def test_the_message_says_of_the_step_what_the_caller_knows():
 def test_data_that_makes_the_loss_nan_is_blamed_and_not_the_learning_rate():
     stop = StopAtNaN(fault=lambda epoch, batch: f"image {batch} of {epoch} has NaN pixels")
     stop.on_epoch_begin(1)
-    with pytest.raises(RuntimeError, match=r"In the data, image 2 of 1 has NaN pixels: mend it\.$"):
+    with pytest.raises(RuntimeError, match=r"In the data, image 2 of 1 has NaN pixels\. Correct the data\.$"):
         stop.on_train_batch_end(2, {"loss": float("nan")})
 
 
