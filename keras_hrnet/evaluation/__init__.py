@@ -1,4 +1,4 @@
-"""How good a network is, and what its answers look like: scores, predictions, pictures."""
+"""Evaluates networks: scores, predictions, and pictures of them."""
 
 from keras_hrnet.evaluation.boundary import BoundaryCounts, boundary_counts
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union

@@ -1,4 +1,4 @@
-"""Works ahead on threads, so that a network waits neither for files nor for pictures."""
+"""Runs work ahead on threads, so that a network waits neither for files nor for pictures."""
 
 import collections
 import concurrent.futures
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 def num_threads() -> int:
     """Returns the number of threads that read or write: one for each processor, at least 2 and at most 16."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Not on every system.
+    affinity = getattr(os, "sched_getaffinity", None)  # Not available on every system.
     return max(2, min(16, len(affinity(0)) if affinity else os.cpu_count() or 1))
 
 
@@ -25,16 +25,16 @@ def map_ahead(
     num_ahead: int | None = None,
     threads: int | None = None,
 ) -> Iterator[Result]:
-    """Applies a function to items on threads, ahead of the use of its results, which keep their order.
+    """Applies a function to items on threads, before the results are needed, and keeps their order.
 
-    The items are drawn on the thread that asks for results, so a network that computes them runs on that thread alone.
+    The items are drawn on the thread that requests results, so a network that computes items runs only on that thread.
     When the iteration is abandoned, calls that have not begun are cancelled, and those that run are completed.
 
     Args:
         function: called on the threads. An exception that it raises is raised in place of its result.
         items: drawn only as far ahead as `num_ahead` says.
-        num_ahead: number of results that may wait; None takes two for each thread.
-        threads: how many; None takes `num_threads()`. On one, the calls follow one another in the order of the items.
+        num_ahead: number of results that may wait; None allows two for each thread.
+        threads: number of threads; None uses `num_threads()`. With one thread, the calls follow the order of the items.
 
     Yields:
         The results, in the order of the items.

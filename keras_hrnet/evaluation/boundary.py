@@ -1,4 +1,4 @@
-"""Scores near the outlines of the classes, where a segmentation is hardest: boundary IoU."""
+"""Boundary IoU: scores near the outlines of the classes, where segmentation is hardest."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class BoundaryCounts:
     """Pixels near the outlines of the classes. `+` adds up those of several images.
 
     Args:
-        ratio: up to which distance from its outline a pixel counts, as a share of the image's diagonal.
-        pixels: int64 `(3, num_classes)`, pixels near the outline of their class: in the truth and in the prediction
-            both, in the truth, in the prediction.
+        ratio: maximum distance of a pixel from its outline, as a share of the image's diagonal.
+        pixels: int64 `(3, num_classes)`, pixels near the outline of their class: in both truth and prediction, in the
+            truth, and in the prediction.
 
     Raises:
-        ValueError: if `ratio` is not more than 0 and at most 1, or counts are added that do not belong together.
+        ValueError: if `ratio` is not above 0 and at most 1, or counts with different classes or ratios are added.
     """
 
     ratio: float
@@ -59,7 +59,7 @@ class BoundaryCounts:
             raise ValueError(
                 f"Received counts of {other.pixels.shape[1]} classes at ratio {other.ratio} to add to counts of "
                 f"{self.pixels.shape[1]} classes at ratio {self.ratio}. Expected the same classes and ratio. Count "
-                "all images alike."
+                "all images with the same settings."
             )
         return BoundaryCounts(self.ratio, self.pixels + other.pixels)
 
@@ -69,12 +69,12 @@ def boundary_counts(
 ) -> BoundaryCounts:
     """Counts the pixels near the outlines of the classes in the truth, in the prediction and in both.
 
-    A pixel is near if one that is not of its class lies within the distance, in rows and in columns; what is beyond
-    the edge of the image is of no class. The distance is rounded to whole pixels, and is at least one.
+    A pixel is near an outline if a pixel of another class lies within the distance, in rows and in columns; the outside
+    of the image has no class. The distance is rounded to whole pixels, and is at least one.
 
     Args:
         truth: integers `(height, width)` or `(batch, height, width)`, train ids; pixels of 255 are not counted. They
-            end the classes around them, in the truth and in the prediction alike.
+            end the classes around them, both in the truth and in the prediction.
         prediction: integers of the same shape, train ids.
         num_classes: the train ids are 0 to `num_classes - 1`; at most 255.
         ratio: the distance as a share of the image's diagonal, in (0, 1].
@@ -105,15 +105,15 @@ def boundary_counts(
     if truth.ndim not in (2, 3):
         raise ValueError(
             f"Received labels of shape {truth.shape}. Expected (height, width) or (batch, height, width). Pass whole "
-            "images: a list of pixels has no outlines."
+            "images, because a list of pixels has no outlines."
         )
     pixels = np.zeros((3, num_classes), np.int64)
     counts = BoundaryCounts(ratio, pixels)
     height, width = truth.shape[-2:]
     distance = max(1, round(ratio * math.sqrt(height**2 + width**2)))
     truth, prediction = truth.astype(np.uint8), prediction.astype(np.uint8)
-    # The paper has no ignored pixels. Its code for Cityscapes lets predicted masks go on beneath them: then the truth
-    # alone has an outline there, and not even a perfect prediction reaches 1.
+    # The paper has no ignored pixels. Its code for Cityscapes lets predicted masks continue beneath them. Then only the
+    # truth has an outline there, and not even a perfect prediction reaches 1.
     prediction[~counted] = IGNORE_LABEL
     if truth.ndim == 2:
         truth, prediction = truth[np.newaxis], prediction[np.newaxis]
@@ -130,7 +130,7 @@ def _count(truth, prediction, num_classes, distance):
 
 
 def _near_outline(labels, distance):
-    """Says of each pixel whether another label, or the edge of the image, is within the distance: bool."""
+    """Returns for each pixel whether another label, or the edge of the image, is within the distance: bool."""
     near = np.ones(labels.shape, bool)
     if min(labels.shape) > 2 * distance:
         inner = slice(distance, -distance)
@@ -139,14 +139,14 @@ def _near_outline(labels, distance):
 
 
 def _changes(labels):
-    """Says of each two by two pixels whether their labels differ: bool `(height - 1, width - 1)`."""
+    """Returns for each square of two by two pixels whether their labels differ: bool `(height - 1, width - 1)`."""
     right = labels[:, 1:] != labels[:, :-1]
     down = labels[1:] != labels[:-1]
     return right[1:] | right[:-1] | down[:, 1:]
 
 
 def _any_in_window(x, size):
-    """Says of each square of `size` by `size` values whether one is true: bool, smaller by `size - 1` each way."""
+    """Returns for each square of `size` by `size` values whether one is true: bool, `size - 1` smaller in each axis."""
     length = 1
     while length < size:
         step = min(length, size - length)

@@ -22,7 +22,7 @@ def confusion_matrix(truth: ArrayLike, prediction: ArrayLike, num_classes: int) 
 
     Raises:
         TypeError: if an array does not hold integers.
-        ValueError: if the shapes differ, or a counted pixel has a train id beyond the classes.
+        ValueError: if the shapes differ, or a counted pixel has a train id that is not a class.
 
     Example:
 
@@ -38,7 +38,7 @@ def confusion_matrix(truth: ArrayLike, prediction: ArrayLike, num_classes: int) 
 
 
 def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
-    """Divides, for each class, the pixels that both call it by the pixels that either calls it.
+    """Divides, for each class, its pixels in both truth and prediction by its pixels in either.
 
     Args:
         confusion: int64 `(num_classes, num_classes)`, as `confusion_matrix` gives it.
@@ -57,7 +57,7 @@ def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
 def check_labels(
     truth: ArrayLike, prediction: ArrayLike, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Refuses what cannot be compared pixel by pixel.
+    """Refuses labels that cannot be compared pixel by pixel.
 
     Args:
         truth: as in `confusion_matrix`.
@@ -81,8 +81,8 @@ def check_labels(
             )
     if truth.shape != prediction.shape:
         raise ValueError(
-            f"Received a truth of shape {truth.shape} and a prediction of shape {prediction.shape}. Expected one "
-            "shape. Predict at the size of the truth."
+            f"Received a truth of shape {truth.shape} and a prediction of shape {prediction.shape}. Expected the "
+            "same shape. Predict at the size of the truth."
         )
     counted = truth != IGNORE_LABEL
     _check_range("truth", truth, counted, num_classes)
@@ -91,15 +91,15 @@ def check_labels(
 
 
 def check_num_classes(num_classes: int) -> None:
-    """Refuses more classes than can be told from the ignored pixels.
+    """Refuses more classes than can be distinguished from ignored pixels.
 
     Raises:
         ValueError: if `num_classes` is less than 1 or more than 255.
     """
     if not 1 <= num_classes <= IGNORE_LABEL:
         raise ValueError(
-            f"Received num_classes={num_classes}. Expected 1 to {IGNORE_LABEL}, as label {IGNORE_LABEL} marks the "
-            "pixels that are not counted. Merge classes."
+            f"Received num_classes={num_classes}. Expected 1 to {IGNORE_LABEL}, because label {IGNORE_LABEL} marks "
+            "ignored pixels. Merge classes."
         )
 
 
@@ -109,9 +109,9 @@ def _check_range(name, labels, counted, num_classes):
         return
     strange = [int(label) for label in np.unique(labels[beyond])]
     listed = ", ".join(map(str, strange[:5])) + (", …" if len(strange) > 5 else "")
-    advice = "Map the label ids of the files to train ids, and what has none to 255"
+    advice = "Map the label ids of the files to train ids, and ids without a train id to 255"
     if name == "prediction":
-        advice = "Say how many classes the network has"
+        advice = "Pass the number of classes that the network has"
     raise ValueError(
         f"Received a {name} with label {listed} for {num_classes} classes. Expected 0 to {num_classes - 1}"
         f"{', or 255 where a pixel is ignored' if name == 'truth' else ''}. {advice}."

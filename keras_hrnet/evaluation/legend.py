@@ -1,4 +1,4 @@
-"""A legend: swatches of colour with names beside them, in columns."""
+"""Draws a legend: colour swatches with names next to them, in columns."""
 
 import math
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from keras_hrnet.data_sets.classes import Color
 TEXT_COLOR = (60, 64, 67)
 OUTLINE = (189, 193, 198)
 SHORTEST_COLUMN = 10  # in font sizes
-# Of text over a photo: readable on paper that lets a tenth of the photo through.
+# For text over a photo: the background lets a tenth of the photo through, which keeps text readable.
 INK, PAPER, OPACITY = (24, 26, 29), (255, 255, 255), 0.9
 SMALLEST_FONT, SPACING = 10, 1.4
-# A photo of 1000 by 1000 pixels has letters of 20.
+# A photo of 1000 by 1000 pixels has a font size of 20.
 PHOTO_PER_FONT = 50
 
 
 class Legend:
-    """Swatches and names in as many columns as a width has room for; lengths follow the size of the font.
+    """Swatches and names in as many columns as fit into a width; lengths scale with the font size.
 
     Args:
         entries: pairs of a name and a colour, in the order to show, column by column. Without a colour, only the name
             is written.
         font_size: in pixels.
-        width: how wide the legend may be, in pixels.
-        most_rows: how many rows it may have; the last entry then says how many are left out. None for all.
-        spacing: from one row to the next, in font sizes.
+        width: maximum width of the legend, in pixels.
+        most_rows: maximum number of rows; the last entry then states how many are left out. None shows all.
+        spacing: distance from one row to the next, in font sizes.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Legend:
         self.name_left = self.swatch[0] + round(0.625 * font_size)
         gap = 2 * font_size
         needed = self.name_left + max(self.font.getlength(name) for name in [f"{len(entries)} more", *dict(entries)])
-        # One long name does not take the room of many others.
+        # A single long name must not take the space of many others.
         self.column_width = gap + min(
             math.ceil(needed), width, max((width - 2 * gap) // 3, SHORTEST_COLUMN * font_size)
         )
@@ -55,7 +55,7 @@ class Legend:
             shown = columns * most_rows - 1
             entries = [*entries[:shown], (f"and {len(entries) - shown} more", None)]
         self.rows = math.ceil(len(entries) / columns)
-        # Rows that are filled one after the other may need fewer columns.
+        # If rows are filled one after the other, fewer columns may be needed.
         columns = math.ceil(len(entries) / max(self.rows, 1))
         self.width = columns * self.column_width - gap
         room = self.column_width - gap - self.name_left
@@ -69,12 +69,12 @@ class Legend:
         return self.rows * self.row_height
 
     def draw(self, draw: PIL.ImageDraw.ImageDraw, left: int, top: int, ink: Color = TEXT_COLOR) -> None:
-        """Draws it.
+        """Draws the legend.
 
         Args:
-            draw: onto which picture.
-            left: where it begins, in pixels.
-            top: where it begins, in pixels.
+            draw: the picture to draw on.
+            left: left edge, in pixels.
+            top: top edge, in pixels.
             ink: the colour of the text.
         """
         width, height = self.swatch
@@ -96,11 +96,11 @@ class Legend:
 
 
 def with_legend(picture: np.ndarray, entries: Sequence[tuple[str, Color]]) -> np.ndarray:
-    """Lays a legend over the lower edge of a picture: at most half of it is covered.
+    """Draws a legend over the lower edge of a picture, and covers at most half of it.
 
     Args:
         picture: uint8 `(height, width, 3)`, RGB in [0, 255].
-        entries: pairs of a name and a colour, the most important first: the last are left out where there is no room.
+        entries: pairs of a name and a colour, the most important first; the last ones are left out if there is no room.
 
     Returns:
         uint8 `(height, width, 3)`.

@@ -1,4 +1,4 @@
-"""Averages in the domain of logarithms: what `exp` would overflow in float32 stays small.
+"""Averages scores as logarithms, because `exp` of them would overflow in float32.
 
 A log score is the logarithm of a score; classes are on the last axis. Logits are log scores of the published code's
 protocol, which adds `exp(logits)`; logarithms of the softmax are those of averaged probabilities.
@@ -25,7 +25,7 @@ def log_add(first: keras.KerasTensor | None, second: keras.KerasTensor) -> keras
 
 
 def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool) -> keras.KerasTensor:
-    """Resizes scores bilinearly: log(resize(exp(x))), also where exp(x) is beyond float32.
+    """Resizes scores bilinearly: log(resize(exp(x))), even if exp(x) exceeds the range of float32.
 
     Args:
         x: float32 `(batch, height, width, num_classes)`, log scores.
@@ -42,7 +42,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
         (first, log_first), (second, log_second) = _neighbours(source, target, align_corners)
         shape = (1, target, 1, 1) if axis == 1 else (1, 1, target, 1)
         weights = (keras.ops.convert_to_tensor(log.reshape(shape)) for log in (log_first, log_second))
-        # Not `keras.ops.add`: on TensorFlow, it takes weights of as many rows as there are classes for a bias.
+        # Not `keras.ops.add`: on TensorFlow, it treats weights with as many rows as there are classes as a bias.
         x = keras.ops.logaddexp(
             *(keras.ops.take(x, pixels, axis=axis) + w for pixels, w in zip((first, second), weights, strict=True))
         )
@@ -50,7 +50,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
 
 
 def _neighbours(source, target, align_corners):
-    """The two pixels that each pixel of a resized line is made of: indices, and logarithms of their weights."""
+    """Returns the two source pixels of each pixel of a resized line: indices, and logarithms of their weights."""
     matrix = keras.ops.convert_to_numpy(interpolation_matrix(source, target, "bilinear", align_corners))
     first = np.argmax(matrix > 0, axis=1)
     second = np.minimum(first + 1, source - 1)
@@ -61,12 +61,12 @@ def _neighbours(source, target, align_corners):
 
 
 def log_join(parts: Sequence[keras.KerasTensor], starts: Sequence[int], axis: int) -> keras.KerasTensor:
-    """Joins windows that stand in a row; where two overlap, their scores are averaged.
+    """Joins adjacent windows; where two overlap, their scores are averaged.
 
     Args:
-        parts: float32 tensors, log scores of a window each, which differ along `axis` in their place alone.
-        starts: where each begins, pixels, ascending from 0; at most two windows share a pixel.
-        axis: along which they stand.
+        parts: float32 tensors, the log scores of one window each; windows differ only in their position along `axis`.
+        starts: start of each window in pixels, ascending from 0; at most two windows share a pixel.
+        axis: the axis along which the windows are placed.
 
     Returns:
         float32 tensor, the log scores of the whole.
@@ -83,7 +83,7 @@ def log_join(parts: Sequence[keras.KerasTensor], starts: Sequence[int], axis: in
 
 
 def mean_of_flips(logits: np.ndarray, mirrored: np.ndarray, average: Average) -> keras.KerasTensor:
-    """Averages the answers for an image and for its mirror image.
+    """Averages the predictions for an image and for its mirror image.
 
     Args:
         logits: float32 `(batch, height, width, num_classes)`.

@@ -1,4 +1,4 @@
-"""The mean intersection over union as a metric of `fit`: counted where the network runs, and exactly."""
+"""The mean intersection over union as a metric of `fit`, counted exactly on the device of the network."""
 
 from typing import Any, Literal
 
@@ -20,19 +20,19 @@ MOST_PIXELS_OF_AN_IMAGE = 2**24
 class MeanIoU(keras.metrics.Metric):
     """Counts the pixels of each pair of true and predicted class, and gives the mean intersection over union.
 
-    The result is `EvaluationReport.mean_iou` of the same pixels: over all images at once, and over the classes that
-    occur in the truth or the prediction. It is NaN as long as no pixel was counted, and NaN as soon as a label was
-    beyond the classes: compiled code cannot raise, and a score of what is left would look like a score. `confusion`
-    then says what is wrong.
+    The result is `EvaluationReport.mean_iou` of the same pixels: over the pixels of all images together, and over the
+    classes that occur in the truth or the prediction. It is NaN until a pixel has been counted, and NaN once a label
+    was not a class, because compiled code cannot raise errors, and a score of the other pixels would be misleading.
+    `confusion` then raises an error that names the problem.
 
     Counts are exact up to 2**60 pixels on every backend (`keras.metrics.MeanIoU` loses pixels beyond 2**24).
 
     Args:
         num_classes: the train ids are 0 to `num_classes - 1`; at most 255.
         ignore_label: the label of pixels that are not counted.
-        data_format: where the logits' channels are, "channels_last" or "channels_first". None means Keras's setting.
-        name: what it is called in logs.
-        dtype: of the result.
+        data_format: position of the logits' channels, "channels_last" or "channels_first". None means Keras's setting.
+        name: name of the metric in logs.
+        dtype: dtype of the result.
 
     Raises:
         ValueError: if `num_classes`, `ignore_label` or `data_format` is not possible.
@@ -64,9 +64,9 @@ class MeanIoU(keras.metrics.Metric):
         self.data_format = keras.config.image_data_format() if data_format is None else data_format
         _check_data_format(self.data_format)
         self.channel_axis = 3 if self.data_format == "channels_last" else 1
-        # A cell for each pair, and one for labels beyond the classes. "int" is what TensorFlow keeps on a GPU.
+        # A cell for each pair, and one for labels that are not classes. TensorFlow keeps "int" variables on a GPU.
         self.num_cells = num_classes**2 + 1
-        # Each replica counts what all have, so that a read need not add up.
+        # Each replica counts the pixels of all replicas, so that reading needs no sum.
         options = {"dtype": "int", "aggregation": "only_first_replica"}
         self.low = self.add_variable((self.num_cells,), "zeros", name="low", **options)
         self.high = self.add_variable((self.num_cells,), "zeros", name="high", **options)
@@ -74,8 +74,8 @@ class MeanIoU(keras.metrics.Metric):
     def update_state(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: None = None) -> None:
         if sample_weight is not None:
             raise ValueError(
-                f"`{self.name}` received sample weights. Expected none, as it counts whole pixels. Pass it in "
-                f"`metrics` and not in `weighted_metrics`, and mark pixels to leave out with {self.ignore_label}."
+                f"`{self.name}` received sample weights. Expected none, because it counts whole pixels. Pass it in "
+                f"`metrics` and not in `weighted_metrics`, and give pixels to ignore the label {self.ignore_label}."
             )
         truth, logits = keras.ops.convert_to_tensor(y_true), keras.ops.convert_to_tensor(y_pred)
         self._check_labels_and_logits(truth, logits)
@@ -101,8 +101,8 @@ class MeanIoU(keras.metrics.Metric):
         if len(truth.shape) != 3 or _differ(truth.shape, size):
             raise ValueError(
                 f"`{self.name}` received labels of shape {tuple(truth.shape)} for logits of shape "
-                f"{tuple(logits.shape)}. Expected labels {size}. Leave out an axis of length one, and use a model "
-                "whose logits have the size of the labels."
+                f"{tuple(logits.shape)}. Expected labels {size}. Remove axes of length one, and use a model whose "
+                "logits have the size of the labels."
             )
         if None not in size[1:] and size[1] * size[2] > MOST_PIXELS_OF_AN_IMAGE:
             raise ValueError(
@@ -138,21 +138,21 @@ class MeanIoU(keras.metrics.Metric):
         return keras.ops.cast(keras.ops.sum(iou) * is_known / (num_present * is_known), self.dtype)
 
     def confusion(self) -> np.ndarray:
-        """Returns what was counted since the last reset: after an epoch of `fit`, the validation set's pixels.
+        """Returns the counts since the last reset; after an epoch of `fit`, these are the pixels of the validation set.
 
         Returns:
             int64 `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction.
 
         Raises:
-            ValueError: if a label was beyond the classes.
+            ValueError: if a label was not a class.
         """
         low, high = (keras.ops.convert_to_numpy(word).astype(np.int64) for word in (self.low, self.high))
         *counts, num_strange = high * WORD + low
         if num_strange:
             raise ValueError(
-                f"`{self.name}` received {num_strange} pixels with labels beyond its {self.num_classes} classes. "
-                f"Expected 0 to {self.num_classes - 1}, or {self.ignore_label} where a pixel is ignored. Map the label "
-                "ids of the files to train ids."
+                f"`{self.name}` received {num_strange} pixels whose labels are not among its {self.num_classes} "
+                f"classes. Expected 0 to {self.num_classes - 1}, or {self.ignore_label} where a pixel is ignored. "
+                "Map the label ids of the files to train ids."
             )
         return np.array(counts, dtype=np.int64).reshape(self.num_classes, self.num_classes)
 
@@ -160,7 +160,7 @@ class MeanIoU(keras.metrics.Metric):
         """Returns the intersection over union of each class: float64 `(num_classes,)`, NaN where it is absent.
 
         Raises:
-            ValueError: if a label was beyond the classes.
+            ValueError: if a label was not a class.
         """
         return intersection_over_union(self.confusion())
 
@@ -180,7 +180,7 @@ def _differ(shape, other):
 def _check_ignore_label(ignore_label, num_classes):
     if 0 <= ignore_label < num_classes:
         raise ValueError(
-            f"Received ignore_label={ignore_label} for {num_classes} classes. Expected a number that is no class. "
+            f"Received ignore_label={ignore_label} for {num_classes} classes. Expected a number that is not a class. "
             f"Pass {IGNORE_LABEL}, and mark the pixels to ignore with it."
         )
 

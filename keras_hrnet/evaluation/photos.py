@@ -18,25 +18,25 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
     """Lists the photos in a folder and in the folders below it.
 
     Args:
-        folder: hidden files and folders in it are left out.
+        folder: the folder; hidden files and folders in it are left out.
         channels: of the images; for a number other than 1 and 3, arrays that `numpy.save` wrote are listed too.
 
     Returns:
         Their paths, sorted, at least one.
 
     Raises:
-        FileNotFoundError: if there is no such folder, no photo in it, or a link in it leads to no folder.
+        FileNotFoundError: if there is no such folder, there is no photo in it, or a link in it is broken.
         PermissionError: if a folder cannot be read.
         ValueError: if a link leads to a folder that contains it.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected it to be there. Check the name.")
+        raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected an existing folder. Check the name.")
     endings = PICTURE_ENDINGS if channels in (1, 3) else (*PICTURE_ENDINGS, ".npy")
     photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(endings))
     if not photos:
         raise FileNotFoundError(
-            f"Received the folder {str(folder)!r}, which holds no photo. Expected files that end in "
+            f"Received the folder {str(folder)!r}, which contains no photo. Expected files that end in "
             f"{', '.join(endings)}. Check the name, or convert them."
         )
     return photos
@@ -46,8 +46,9 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """Reads a picture file upright, as training reads it: as RGB, or with another number of channels.
 
     Args:
-        path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` says what
-            becomes of grey, palettes, CMYK, transparency and 16 bits a channel; or an array that `numpy.save` wrote.
+        path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` describes how
+            greyscale, palettes, CMYK, transparency and 16 bits per channel are handled; or an array that `numpy.save`
+            wrote.
         channels: 3 for RGB, 1 for grey, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
 
     Returns:
@@ -55,8 +56,8 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole picture, larger than `keras_hrnet.picture_files.opening.MAX_PIXELS`, has more than
-            16 bits a channel, or another number of channels.
+        ValueError: if it is not a complete picture, is larger than `keras_hrnet.picture_files.opening.MAX_PIXELS`, has
+            more than 16 bits per channel, or has another number of channels.
     """
     path = pathlib.Path(path)
     if not path.is_file() and not path.is_symlink():
@@ -78,8 +79,8 @@ def read_ahead(
     """Reads photos on separate threads, so that a network does not wait for files.
 
     Args:
-        photos: paths; what is an array already is handed on.
-        num_ahead: how many images may wait; None takes two for each thread.
+        photos: paths; arrays are passed through.
+        num_ahead: number of images that may wait; None allows two for each thread.
         channels: of the images, as in `read_image`.
 
     Yields:

@@ -1,4 +1,4 @@
-"""Labels as pictures: colours, colours over the image, and samples side by side with a legend."""
+"""Shows labels as pictures: colours, overlays, and samples side by side with a legend."""
 
 import dataclasses
 import os
@@ -14,9 +14,9 @@ from keras_hrnet.evaluation.sheet import Sample, draw_sheet
 from keras_hrnet.models.network import standardize_classes
 
 Palette = Classes | str | Sequence[Color] | None
-"""What to paint in: see `colorize`."""
+"""Colours of the classes: see `colorize`."""
 
-# Nobody tells more colours apart, and choosing them takes the longer the more there are.
+# Nobody can distinguish more colours, and choosing more of them takes longer.
 MOST_COLORS = 1000
 
 # zlib's Z_RLE, which has no name in Pillow or Python.
@@ -29,8 +29,8 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
     Args:
         labels: integers `(height, width)` or `(batch, height, width)`, train ids. 255 is ignored, and so is the ignore
             label of a `Classes`.
-        palette: what to paint in: the colours of a `Classes`, such as `model.classes`, or of a data set, by its name;
-            or red, green and blue of each class, by train id, each in [0, 255]. None means distinct colours, those of
+        palette: the colours of a `Classes`, such as `model.classes`, or of a data set, by its name; or red, green and
+            blue of each class, by train id, each in [0, 255]. None means distinct colours, those of
             `keras_hrnet.data_sets.palette`.
 
     Returns:
@@ -57,7 +57,7 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
             f"Received the label {colorless.flat[0]} with a palette of {num_colors} colours. Expected labels 0 to "
             f"{num_colors - 1}, or {classes.ignore_label} for ignored. Pass a palette with a colour for each class."
         )
-    # Long enough for the ignored labels, of which one may be negative and count from the end.
+    # Long enough for the ignored labels, one of which may be negative and index from the end.
     colors = np.zeros((max(num_colors, IGNORE_LABEL + 1) + abs(classes.ignore_label) + 1, 3), np.uint8)
     colors[:num_colors] = classes.colors
     colors[[IGNORE_LABEL, classes.ignore_label]] = 0
@@ -65,10 +65,11 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """Shows an image of any number of channels as RGB: its first three, or its first alone as grey.
+    """Converts an image with any number of channels to RGB: its first three channels, or its first as greyscale.
 
     Args:
-        image: `(height, width, channels)`. Values beyond [0, 255] are stretched from the least to the largest.
+        image: `(height, width, channels)`. If values are outside [0, 255], the range from the smallest to the largest
+            is rescaled.
 
     Returns:
         uint8 `(height, width, 3)`, RGB in [0, 255].
@@ -86,15 +87,15 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 def overlay(
     image: np.ndarray, labels: np.ndarray, alpha: float = 0.5, palette: Palette = None, *, legend: bool = False
 ) -> np.ndarray:
-    """Lays the colours of the classes over an image; ignored pixels stay as they are.
+    """Overlays an image with the colours of its classes; ignored pixels stay unchanged.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
         labels: integers `(height, width)`, train ids, ignored ones as in `colorize`.
-        alpha: how much of the colour is seen, 0 (the image) to 1 (the colours).
+        alpha: opacity of the colours, from 0 (only the image) to 1 (only the colours).
         palette: as in `colorize`.
-        legend: whether the names of the classes that occur are written into the picture, over its lower edge. Where
-            there is no room for all, the rarest are left out.
+        legend: whether to draw the names of the classes that occur over the lower edge of the picture. If there is not
+            enough room, the rarest classes are left out.
 
     Returns:
         uint8 `(height, width, 3)`, RGB in [0, 255].
@@ -109,7 +110,8 @@ def overlay(
     _check_sample(image, labels)
     _check_integers(labels)
     classes = painted_classes(palette, labels)
-    # All mixtures of two bytes, rounded once and looked up: several times faster than arithmetic with each pixel.
+    # All mixtures of two bytes are rounded once and looked up, which is several times faster than arithmetic on each
+    # pixel.
     values = np.arange(256)
     mixtures = np.rint(alpha * values[:, np.newaxis] + (1 - alpha) * values).astype(np.uint8)
     mixed = mixtures.ravel().take(colorize(labels, classes) * np.uint16(256) + image)
@@ -125,8 +127,8 @@ def overlay(
 def write_png(picture: np.ndarray, file: str | os.PathLike | BinaryIO) -> None:
     """Writes a picture or labels as PNG, compressed by run lengths.
 
-    Of overlays of 512x1024, 0.69 MB took 50 ms, and 0.71 MB took 300 ms as Pillow compresses without being told. Of
-    the colours alone, it was 22 kB in 12 ms, and 15 kB in 18 ms (one AMD EPYC core).
+    An overlay of 512x1024 has 0.69 MB and takes 50 ms; at Pillow's default compression, it has 0.71 MB and takes 300
+    ms. Colours alone have 22 kB and take 12 ms, compared with 15 kB and 18 ms (one AMD EPYC core).
 
     Args:
         picture: uint8 `(height, width, 3)`, RGB in [0, 255], or integers `(height, width)`.
@@ -146,15 +148,15 @@ def comparison(
     """Draws image, truth and prediction side by side, with a legend of the classes that occur.
 
     Args:
-        image: uint8 `(height, width, 3)`, RGB in [0, 255]; or a list of such, or a batch: one row each.
+        image: uint8 `(height, width, 3)`, RGB in [0, 255]; or a list of such images, or a batch, with one row each.
         truth: integers `(height, width)`, train ids, ignored ones as in `colorize`; or as many of them as images.
         prediction: like `truth`.
-        class_names: what the classes are called, by train id. None means what the palette calls them.
+        class_names: names of the classes, by train id; None means the names of the palette.
         palette: as in `colorize`.
 
     Returns:
-        RGB. Each panel is 320 to 640 pixels wide where the image's shape allows: small images are enlarged by a whole
-        factor, large ones shrunk.
+        RGB. Each panel is 320 to 640 pixels wide if the image's shape allows: small images are enlarged by a whole
+        factor, and large ones are reduced.
 
     Raises:
         TypeError: if labels are not integers.
@@ -182,10 +184,11 @@ def painted_classes(palette: Palette, labels: np.ndarray, names: Sequence[str] |
     Args:
         palette: as in `colorize`.
         labels: integers, train ids; without a palette and names, there are classes up to the largest of them.
-        names: what the classes are called; None means what the palette calls them.
+        names: names of the classes; None means the names of the palette.
 
     Raises:
-        ValueError: if there is no such data set, a colour is none, or there are not as many as names.
+        ValueError: if there is no such data set, a colour is invalid, or the number of colours differs from the number
+            of names.
     """
     if isinstance(palette, (Classes, str)):
         classes = standardize_classes(palette)
@@ -204,8 +207,8 @@ def _rows(image, truth, prediction):
     counts = (len(image), len(truth), len(prediction))
     if len(set(counts)) != 1 or counts[0] == 0:
         raise ValueError(
-            f"Received {counts[0]} images, {counts[1]} truths and {counts[2]} predictions. Expected as many of each, "
-            "at least one. Pass lists of one length."
+            f"Received {counts[0]} images, {counts[1]} truths and {counts[2]} predictions. Expected the same number "
+            "of each, at least one. Pass lists of the same length."
         )
     return [tuple(map(np.asarray, row)) for row in zip(image, truth, prediction, strict=True)]
 
@@ -218,7 +221,7 @@ def _sample(image, truth, prediction, classes):
 
 
 def _entries(found, classes):
-    """The classes that occur, and the ignored pixels, for a legend."""
+    """Returns the classes that occur, and the ignored pixels, for a legend."""
     is_ignored = _is_ignored(found, classes)
     entries = [(classes.names[label], classes.colors[label]) for label in found[~is_ignored]]
     return entries + ([("ignored", (0, 0, 0))] if is_ignored.any() else [])

@@ -25,7 +25,7 @@ from keras_hrnet.models.network import checked_classes, classes_of
 from keras_hrnet.printable import printable
 
 NUM_BATCHES = 4
-"""Among how many batches of photos those of one size are looked for, to be predicted together."""
+"""The number of batches of photos among which photos of the same size are collected, to be predicted together."""
 
 Output = Literal["labels", "label_ids", "color", "overlay", "probabilities"]
 
@@ -48,27 +48,27 @@ def predict(
 ) -> np.ndarray | list[np.ndarray | None] | dict[pathlib.Path, np.ndarray]:
     """Predicts the class of every pixel of an image, of a batch, of a list of images, or of a folder.
 
-    JAX compiles each new image size, TensorFlow the first two: with a `tile`, larger images have one size. For many
-    images, a float32 network of this package is optimized first (`keras_hrnet.optimize_for_inference`).
+    JAX compiles for each new image size, TensorFlow for the first two; with a `tile`, all larger images have the same
+    size. For many images, a float32 network of this package is optimized first (`keras_hrnet.optimize_for_inference`).
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+        model: a network from RGB images to logits of their height and width; or the result of `labels_model`; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
-        image: the path of a picture (PNG, JPEG and what else Pillow reads, as `read_image` reads it); or uint8
-            `(height, width, 3)`, RGB in [0, 255]; or a batch of such, `(batch, height, width, 3)`; or a list of paths
-            and images; or a folder, with the folders below it. A network for another number of channels takes images
-            of that number, also from files that `numpy.save` wrote.
-        output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, of a network of its classes), "color",
-            "overlay" (the colours over the image), or "probabilities".
+        image: the path of a picture (PNG, JPEG or another format that Pillow reads; see `read_image`); or uint8
+            `(height, width, 3)`, RGB in [0, 255]; or a batch, `(batch, height, width, 3)`; or a list of paths and
+            images; or a folder, including its subfolders. A network for another number of channels accepts images with
+            that number, also from files that `numpy.save` wrote.
+        output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, for a network with its classes),
+            "color", "overlay" (the colours over the image), or "probabilities".
         scales: factors of the image's height and width, whose predictions are averaged.
-        flip: whether to average with the prediction for the mirrored image.
+        flip: whether to average the predictions for the image and its mirror image.
         tile: (height, width) in pixels of tiles that the network predicts one by one, to save memory; None for whole
             images.
-        overlap: pixels by which neighbouring tiles overlap at least; None for a quarter of the shorter side.
+        overlap: minimum overlap of neighbouring tiles in pixels; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        palette: what to paint in, as in `keras_hrnet.colorize`; None means the colours of the network's classes.
-        legend: whether an overlay gets a legend of the classes that occur, over its lower edge.
-        batch_size: number of files of one size in a batch; they need not follow one another.
+        palette: colours of the classes, as in `keras_hrnet.colorize`; None means those of the network.
+        legend: whether to draw a legend of the classes that occur over the lower edge of an overlay.
+        batch_size: number of files of the same size in a batch; they need not be adjacent.
         damaged: what to do about files in a list or folder that cannot be read: "error" reads all of them first and
             raises, "skip" leaves them out with one warning that counts and names them.
         on_image: called with each path of a list or folder after its prediction.
@@ -76,14 +76,14 @@ def predict(
     Returns:
         At the size of the image: labels `(height, width)`, uint8, or int32 if there are more than 255 classes; label
         ids uint8 `(height, width)`; colours and overlay uint8 `(height, width, 3)`, RGB in [0, 255]; probabilities
-        float32 `(height, width, num_classes)` in [0, 1]. Of a batch, one array. Of a list, a list, with None where a
-        file was skipped. Of a folder, a dict by path.
+        float32 `(height, width, num_classes)` in [0, 1]. A batch gives one array; a list gives a list, with None where
+        a file was skipped; a folder gives a dict by path.
 
     Raises:
         FileNotFoundError: if there is no such file, or no photo in the folder.
-        TypeError: if `model` is no built functional model, or `image` neither a path nor uint8.
-        ValueError: if the file is no picture that can be read, the array has another shape, an option is not possible,
-            or the model gives logits of another size.
+        TypeError: if `model` is not a built functional model, or `image` is neither a path nor uint8.
+        ValueError: if the file is not a readable picture, the array has another shape, an option is invalid, or the
+            model returns logits of another size.
 
     Example:
 
@@ -140,7 +140,7 @@ def predictions(
     batch_size: int = 1,
     write: Callable[[Photo, np.ndarray], Any] | None = None,
 ) -> Iterator[tuple[Photo, Any]]:
-    """Predicts many photos in batches of one size, while the next ones are read and the previous ones are painted.
+    """Predicts many photos in batches of the same size, while the next ones are read and the previous ones are painted.
 
     Args:
         segmenter: the network under a protocol.
@@ -148,13 +148,13 @@ def predictions(
         output: as in `predict`.
         palette: as in `predict`.
         legend: as in `predict`.
-        batch_size: number of photos of one size in a batch; they need not follow one another.
+        batch_size: number of photos of the same size in a batch; they need not be adjacent.
         write: called with each photo and its result, on one of several threads, so that the network does not wait for
             the disk. An exception that it raises ends the iteration.
 
     Yields:
-        Pairs in order: the photo, and its result as `predict` gives it, or what `write` returns; or the error that says
-        why there is none.
+        Pairs in order: the photo, and its result as in `predict`, or the return value of `write`; or the error that
+            explains why there is no result.
     """
     answer, paint = _answer_and_paint(segmenter, output, palette, legend)
 
@@ -171,7 +171,7 @@ def predictions(
 
 
 def _answers(segmenter, photos, answer, batch_size):
-    """Yields each photo in order, with its pixels, and what the network finds in it or why there is nothing."""
+    """Yields each photo in order, with its pixels, and the network's answer or the error that prevented it."""
     size = 1 if batch_size == 1 else NUM_BATCHES * batch_size
     reader = read_ahead(photos, max(size, 2 * num_threads()), num_channels(segmenter.model))
     window = collections.deque()
@@ -190,7 +190,7 @@ def _answers(segmenter, photos, answer, batch_size):
 
 
 def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
-    """Refuses an output that a network cannot give.
+    """Refuses an output that a network cannot produce.
 
     Raises:
         ValueError: if there is no such output, the classes have no label ids, or it has no room for a legend.
@@ -209,7 +209,7 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
     listed += ", …" if listed and len(classes.names) > 3 else ""
     advice = "Pass output='labels'."
     if not classes.are_named and len(classes.names) == count:
-        advice = "If they are these, say so: model.classes = 'cityscapes', or --classes cityscapes on the command line."
+        advice = "If the network's classes are these, set model.classes = 'cityscapes', or pass --classes cityscapes."
     raise ValueError(
         f"Received output='label_ids' for the model {model.name!r} with {len(classes.names)} classes{listed}. Expected "
         f"the {count} classes of Cityscapes, whose label ids are known. {advice}"
@@ -255,7 +255,7 @@ def _size_error(segmenter, photo, pixels):
 
 
 def _answer_and_paint(segmenter, output, palette, legend):
-    """Returns what the network does with a batch of images, and what is made of its answer to one of them."""
+    """Returns a function that predicts a batch of images, and one that turns an image's answer into the output."""
     answer = segmenter.probabilities if output == "probabilities" else segmenter.labels
     return answer, painter(segmenter.model, output, palette, legend)
 
@@ -284,8 +284,8 @@ def _checked_list(images, model):
 def _check_single(image):
     if image.ndim != 3:
         raise ValueError(
-            f"Received a list with an image of shape {image.shape}. Expected (height, width, channels). Pass the batch "
-            "without a list around it."
+            f"Received a list with an image of shape {image.shape}. Expected (height, width, channels). Pass the "
+            "batch itself, not in a list."
         )
 
 
@@ -302,8 +302,9 @@ def _check_image(image, model):
         )
     channels = num_channels(model)
     if image.ndim not in (3, 4) or image.shape[-1] != channels:
-        advice = "Stack a grey image three times; leave out a channel of transparency." if channels == 3 else ""
+        advice = "Repeat a greyscale image three times; drop an alpha channel." if channels == 3 else ""
         raise ValueError(
-            f"Received an image of shape {image.shape}. Expected (height, width, {channels}) or (batch, height, width, "
-            f"{channels}). {advice or f'The network is built for {channels} channels: pass as many.'}"
+            f"Received an image of shape {image.shape}. Expected (height, width, {channels}) or (batch, height, "
+            f"width, {channels}). "
+            f"{advice or f'The network was built for {channels} channels; pass images with that number.'}"
         )

@@ -9,23 +9,23 @@ Average = Literal["official", "probabilities"]
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a network predicts an image. A score cannot be compared without its protocol.
+    """How a network predicts an image. Scores are comparable only under the same protocol.
 
     Args:
         scales: factors of the image's height and width, at each of which the network predicts.
         flip: whether it also predicts the image mirrored left to right.
         tile: (height, width) in pixels of the tiles that the network predicts one by one; None for the whole image.
             The memory that the network takes then depends on the tile and not on the image.
-        overlap: pixels by which neighbouring tiles overlap at least; each tile gives its half of them. None means a
+        overlap: minimum overlap of neighbouring tiles in pixels, of which each tile contributes half. None means a
             quarter of the tile's shorter side.
-        average: how outputs are averaged. "official" is the published code's way: logits are averaged over flips, their
-            exponentials over scales; above scale 1, the image is predicted in windows of its original size.
-            "probabilities" averages the softmax over flips and scales.
-        hierarchical_scales: the scales that a network with `head="hierarchical"` combines inside; None for others. It
-            describes the network: `with_scales` changes it.
+        average: how outputs are averaged. "official" is the method of the published code: logits are averaged over
+            flips, and their exponentials over scales; above scale 1, the image is predicted in windows of its original
+            size. "probabilities" averages the softmax over flips and scales.
+        hierarchical_scales: the scales that a network with `head="hierarchical"` combines internally; None for other
+            networks. They are a property of the network, which `with_scales` changes.
 
     Raises:
-        ValueError: if a value is not possible.
+        ValueError: if a value is invalid.
 
     Reference: HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py, `inference`, and lib/datasets/cityscapes.py,
     `multi_scale_inference`.
@@ -42,8 +42,8 @@ class Protocol:
         scales = self.scales if isinstance(self.scales, (tuple, list)) else (self.scales,)
         if not scales or not all(isinstance(s, (int, float)) and 0 < s < math.inf for s in scales):
             raise ValueError(
-                f"Received scales={self.scales!r}. Expected positive numbers, at least one. Pass (1.0,) for the image "
-                "as it is, or (0.5, 0.75, 1.0, 1.25, 1.5, 1.75) as published."
+                f"Received scales={self.scales!r}. Expected positive numbers, at least one. Pass (1.0,) for the "
+                "original size, or (0.5, 0.75, 1.0, 1.25, 1.5, 1.75) as published."
             )
         averages = get_args(Average)
         if self.average not in averages:
@@ -75,11 +75,11 @@ class Protocol:
 
     @property
     def num_passes(self) -> int:
-        """How often the network predicts an image or a tile; windows of larger scales are not counted."""
+        """Number of predictions per image or tile; windows of larger scales are not counted."""
         return len(self.scales) * (2 if self.flip else 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the protocol in the types that JSON has."""
+        """Returns the protocol in types that JSON supports."""
         return {**dataclasses.asdict(self), "text": str(self)}
 
     def __str__(self) -> str:

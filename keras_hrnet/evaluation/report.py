@@ -1,4 +1,4 @@
-"""What an evaluation found: counts of pixels, the scores that follow from them, and a table of them."""
+"""The result of an evaluation: counts of pixels, the scores that follow from them, and a table of the scores."""
 
 import dataclasses
 import json
@@ -22,8 +22,8 @@ class Example:
     """An image with its truth and its prediction, for pictures.
 
     Args:
-        name: what the image is called.
-        mean_iou: of this image alone, over the classes in its truth or its prediction; in [0, 1].
+        name: name of the image.
+        mean_iou: mean IoU of this image alone, over the classes in its truth or its prediction; in [0, 1].
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
         truth: integers `(height, width)`, train ids, 255 where a pixel is not counted.
         prediction: integers `(height, width)`, train ids.
@@ -43,20 +43,21 @@ class EvaluationReport:
     Args:
         confusion: int64 `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction. Pixels
             whose truth is 255 are left out.
-        class_names: what the classes are called, by train id.
+        class_names: names of the classes, by train id.
         num_images: number of images.
-        seconds_per_image: time that the network took for an image, the median over the batches, without reading and
-            counting. Of a single batch it includes the compilation.
+        seconds_per_image: time that the network took per image, as the median over the batches, without reading and
+            counting. With a single batch, it includes compilation.
         protocol: how the network predicted the images; None if there was no network.
-        network: what the network is called.
+        network: name of the network.
         boundary: pixels near the outlines of the classes; None if they were not counted.
-        categories: the coarser group of each class, by train id; None means Cityscapes' for its 19 classes, and no
-            groups else.
-        image_names: what the images are called, in their order.
-        image_scores: float64 `(num_images,)`, the mean IoU of each image alone, in [0, 1]; NaN where no pixel counts.
+        categories: the coarser group of each class, by train id; None means Cityscapes' groups for its 19 classes, and
+            no groups otherwise.
+        image_names: names of the images, in order.
+        image_scores: float64 `(num_images,)`, the mean IoU of each image alone, in [0, 1]; NaN where all pixels are
+            ignored.
         examples: the worst and the best images with their predictions, worst first.
         class_colors: red, green and blue of each class, by train id, each in [0, 255]; None means those of the data set
-            whose class names these are, and else distinct ones.
+            with these class names, or else distinct colours.
     """
 
     confusion: np.ndarray
@@ -86,32 +87,32 @@ class EvaluationReport:
 
     @property
     def unlabelled_classes(self) -> tuple[str, ...]:
-        """The names of the classes that no counted pixel of the labels has: their scores say nothing."""
+        """The names of the classes that have no counted pixels in the labels; their scores are meaningless."""
         pixels = self.confusion.sum(axis=1)
         return tuple(name for name, count in zip(self.class_names, pixels, strict=True) if not count)
 
     @property
     def unlabelled_note(self) -> str:
-        """Says which classes are unlabelled, and which of them were predicted all the same; "" if there is none."""
+        """Names the unlabelled classes, and those of them that were predicted nevertheless; "" if there are none."""
         if not self.unlabelled_classes:
             return ""
         scores = dict(zip(self.class_names, self.iou, strict=True))
         predicted = [name for name in self.unlabelled_classes if is_known(scores[name])]
-        counted = f" Predicted all the same, which counts as an IoU of 0: {', '.join(predicted)}." if predicted else ""
+        counted = f" Predicted nevertheless, which counts as an IoU of 0: {', '.join(predicted)}." if predicted else ""
         return f"Classes without a pixel in the labels: {', '.join(self.unlabelled_classes)}.{counted}"
 
     @property
     def mean_iou(self) -> float:
         """The mean of `iou` over the classes that are not absent, in [0, 1].
 
-        A class that is only predicted counts, with 0. All images are counted together first: this is not a mean
-        over images.
+        A class that only occurs in the prediction counts as 0. The pixels of all images are counted together, so this
+        is not a mean over images.
         """
         return float(np.nanmean(self.iou))
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of the counted pixels whose class was found, in [0, 1]."""
+        """The share of the counted pixels whose class was predicted correctly, in [0, 1]."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
     @property
@@ -128,7 +129,7 @@ class EvaluationReport:
     def category_iou(self) -> dict[str, float]:
         """IoU of the groups of classes, by name, in [0, 1]; NaN for an absent one.
 
-        Taking one class of a group for another of it is no error here. Classes without groups give an empty dict.
+        Confusing two classes of the same group is not an error here. If the classes have no groups, the dict is empty.
 
         Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `getIouScoreForCategory`.
         """
@@ -159,7 +160,7 @@ class EvaluationReport:
         return tuple(label.category for label in CLASSES) if self.class_names == CLASS_NAMES else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the report as numbers, strings, lists and dicts that JSON holds; NaN becomes None.
+        """Returns the report in types that JSON supports: numbers, strings, lists and dicts; NaN becomes None.
 
         Pictures are left out.
         """

@@ -1,4 +1,4 @@
-"""Runs a network on many images: optimized where that saves time, and without compiling each size from the start."""
+"""Runs a network on many images, optimized if that saves time, and without compiling every size immediately."""
 
 import functools
 import logging
@@ -11,11 +11,11 @@ from keras_hrnet.models.interface import ForeignNetwork, gives_labels
 from keras_hrnet.models.network import InferenceNetwork, Network
 
 NUM_QUICK_RUNS = 16
-"""JAX compiles a shape without optimizations for so many runs. HRNetW18SmallV2 at 360x480: 6 s with runs of 0.6 s, and
-12 s with runs of 0.4 s (one AMD EPYC core)."""
+"""The number of runs of a shape for which JAX compiles without optimizations. HRNetW18SmallV2 at 360x480: 6 s with runs
+of 0.6 s, and 12 s with runs of 0.4 s (one AMD EPYC core)."""
 
 MOST_PROGRAMS = 32
-"""Of how many shapes JAX's programs are kept."""
+"""The number of shapes for which JAX's programs are kept."""
 
 
 NUM_WORTH_OPTIMIZING = {"tensorflow": 50, "torch": 50, "jax": 300}
@@ -28,9 +28,9 @@ logit: forty times what rounding made without attention. Labels then differ wher
 
 
 def optimized_for(model: keras.Model | ForeignNetwork, num_images: int) -> keras.Model | ForeignNetwork:
-    """Returns what is to predict so many images: the network, or what `optimize_for_inference` builds of it.
+    """Returns the network for predicting a number of images: the original, or the result of `optimize_for_inference`.
 
-    Only networks of this package are optimized, in float32, if it saves time, and if the difference is one of rounding.
+    Only float32 networks of this package are optimized, if that saves time and the results differ only by rounding.
     """
     is_plain = type(model) is Network and not gives_labels(model)
     if not is_plain or num_images < NUM_WORTH_OPTIMIZING[keras.config.backend()]:
@@ -40,7 +40,7 @@ def optimized_for(model: keras.Model | ForeignNetwork, num_images: int) -> keras
     try:
         return optimize_for_inference(model, max_difference=MAX_DIFFERENCE)
     except RuntimeError as error:
-        logging.getLogger("keras_hrnet").info("The network is used as it is. %s", error)
+        logging.getLogger("keras_hrnet").info("The network is used without optimization. %s", error)
         return model
 
 
@@ -49,12 +49,13 @@ class Runner:
 
     The first shape is compiled as Keras does it. For other shapes, TensorFlow traces one function of images of any
     size, where Keras would trace up to three. JAX cannot: it compiles each shape, at first without the optimizations
-    that take most of the time, and with them for shapes that occur often. It fills a batch that is not full with copies
-    of its last image, rather than compile another shape. PyTorch compiles nothing. Labels and logits are the same in
-    all cases, but for rounding.
+    that take most of the time, and with them for shapes that occur often. It pads an incomplete batch with copies of
+    its last image instead of compiling another shape. PyTorch compiles nothing. Labels and logits are the same in all
+    cases, up to rounding.
 
     Args:
-        model: a functional model or a foreign network. A class that overrides how Keras predicts is left to do so.
+        model: a functional model or a foreign network. If its class overrides how Keras predicts, its own method is
+            used.
     """
 
     def __init__(self, model: keras.Model | ForeignNetwork) -> None:
@@ -68,7 +69,7 @@ class Runner:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Predicts a batch of images in the layout of the network."""
         kind = images.shape, images.dtype
-        # Keras drops its function where it no longer holds, as `InferenceNetwork` after `set_weights`.
+        # Keras drops its function when it becomes invalid, as `InferenceNetwork` does after `set_weights`.
         if self._first is None or getattr(self.model, "predict_function", None) is None:
             self._first, self._programs = kind, {}
         if kind == self._first or self._run_other is None:
@@ -81,7 +82,7 @@ class Runner:
         dtype = images.dtype.name
         if dtype not in self._programs:
             signature = tf.TensorSpec((None, *self.model.inputs[0].shape[1:]), dtype)
-            # Without AutoGraph, as Keras does it: layers are free of it.
+            # Without AutoGraph, as in Keras, because layers do not need it.
             step = tf.autograph.experimental.do_not_convert(lambda x: self.model.predict_step((x,)))
             self._programs[dtype] = tf.function(step, input_signature=[signature])
         return self._programs[dtype](tf.convert_to_tensor(images)).numpy()
@@ -103,7 +104,7 @@ class Runner:
         return np.array(outputs)[:count]
 
     def _full_size(self, images):
-        """The number of images to run for these: that of a batch of such images that has been compiled, or theirs."""
+        """Returns the batch size to run: that of a compiled batch of such images, or the number of images."""
         kinds = [self._first, *self._programs]
         sizes = [shape[0] for shape, dtype in kinds if (shape[1:], dtype) == (images.shape[1:], images.dtype)]
         return min([size for size in sizes if size >= len(images)], default=len(images))

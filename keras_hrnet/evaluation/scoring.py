@@ -20,7 +20,7 @@ from keras_hrnet.evaluation.tally import Tally
 from keras_hrnet.models.interface import ForeignNetwork, check_weights
 from keras_hrnet.models.network import checked_classes, classes_of, own_classes, standardize_classes
 
-# Batches that may wait to be counted while the network predicts.
+# The number of batches that may wait to be counted while the network predicts.
 NUM_WAITING = 2
 
 
@@ -42,8 +42,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Scores a network on labelled images, pixel by pixel, at the size of the labels.
 
-    Counting is exact (int64) on every backend, and overlaps with the network. JAX compiles each new image size,
-    TensorFlow the first two: images of one size, or tiles, are fastest.
+    Counting is exact (int64) on every backend, and overlaps with the network. JAX compiles for each new image size,
+    TensorFlow for the first two; images of the same size, or tiles, are fastest.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
@@ -51,33 +51,33 @@ def evaluate(
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
             width, 3)`, RGB in [0, 255], or what the network is built for (channels first works too); labels integers
             `(batch, height, width)`, train ids; 255, and the ignore label of the classes, where a pixel is not counted.
-            Batches may differ in number and size of their images.
+            Batches may differ in the number and size of their images.
         scales: factors of the image's height and width, whose predictions are averaged: test-time augmentation.
-        flip: whether to average with the prediction for the mirrored image.
+        flip: whether to average the predictions for the image and its mirror image.
         tile: (height, width) in pixels of tiles that the network predicts one by one; None for whole images.
-        overlap: pixels by which neighbouring tiles overlap at least; None for a quarter of the shorter side.
+        overlap: minimum overlap of neighbouring tiles in pixels; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        class_names: what the classes are called, by train id; or a `Classes`, which has their colours and ignore label
-            too; or the name of a data set. None means the dataset's `classes` or `class_names`, and the network's where
+        class_names: names of the classes, by train id; or a `Classes`, which also has their colours and ignore label;
+            or the name of a data set. None means the dataset's `classes` or `class_names`, or those of the network if
             the dataset has none.
-        categories: the coarser group of each class, by train id. None means Cityscapes' for its 19 classes, and else no
-            groups.
-        boundary_ratio: up to which distance from its outline a pixel counts for boundary IoU, as a share of the
-            image's diagonal; None leaves boundary IoU out.
-        image_names: what the images are called, in their order. None means the dataset's `image_names`; where it has
-            none, "image 1", "image 2" and so on.
-        num_examples: number of the worst, and of the best images, whose pixels the report keeps.
+        categories: the coarser group of each class, by train id. None means Cityscapes' groups for its 19 classes, and
+            no groups otherwise.
+        boundary_ratio: maximum distance of a pixel from its outline for boundary IoU, as a share of the image's
+            diagonal; None leaves boundary IoU out.
+        image_names: names of the images, in order. None means the dataset's `image_names`, or if it has none, "image
+            1", "image 2" and so on.
+        num_examples: number of worst, and of best images whose pixels the report keeps.
         on_batch: called after each batch with the number of images so far.
 
     Returns:
         The report; `print` shows it as a table.
 
     Raises:
-        TypeError: if `model` is no built functional model, or the labels are not integers.
-        ValueError: if an option is not possible, the output is no map of logits, its size differs from the labels',
-            the number of names from that of the classes or images, the classes of the dataset are not the network's, a
-            label is beyond the classes, there is nothing to count, a weight is NaN or infinite, or images for a
-            network that normalizes by itself are not in [0, 255]: floats that are all in [0, 1], or normalized ones.
+        TypeError: if `model` is not a built functional model, or the labels are not integers.
+        ValueError: if an option is invalid, the output is not a map of logits, its size differs from that of the
+            labels, the number of names differs from that of the classes or images, the dataset's classes differ from
+            the network's, a label is not a class, there is nothing to count, a weight is NaN or infinite, or images for
+            a network that normalizes them itself are not in [0, 255], but floats in [0, 1] or normalized.
 
     Example:
 
@@ -131,7 +131,7 @@ def _finish(waiting, on_batch):
 
 
 def _classes(model, class_names, dataset):
-    """The classes to score: what the argument says, else what network and dataset say, which must agree."""
+    """Returns the classes to score: those of the argument, otherwise those of network and dataset, which must agree."""
     own, data = own_classes(model), getattr(dataset, "classes", None)
     truth = data if isinstance(data, Classes) else own
     if not isinstance(data, Classes):
@@ -144,7 +144,7 @@ def _classes(model, class_names, dataset):
     if class_names is None and own and own.are_named:
         _check_same_names(model, own, classes)
         classes = own
-    # Names alone say nothing of colours.
+    # Names alone do not determine colours.
     classes = next((known for known in (own, data) if known and known.names == classes.names), classes)
     return replace(classes, ignore_label=truth.ignore_label) if truth else classes
 
@@ -155,8 +155,8 @@ def _check_same_names(model, own, data):
         i, name, other = difference
         raise ValueError(
             f"Received the model {model.name!r}, whose class {i} is {name!r}, and data whose class {i} is {other!r}. "
-            "Expected the same classes in the same order. Make the data with model.class_names, or "
-            "pass class_names if they are the same classes under other names."
+            "Expected the same classes in the same order. Make the data with model.class_names, or pass class_names "
+            "if the classes differ only in their names."
         )
 
 
@@ -164,17 +164,17 @@ def _check_categories(categories, class_names):
     if categories is not None and len(categories) != len(class_names):
         raise ValueError(
             f"Received {len(categories)} categories for {len(class_names)} classes. Expected the name of a group for "
-            "each class. Pass as many, or leave them out."
+            "each class. Pass one for each class, or leave them out."
         )
 
 
 def _check_end(dataset):
-    # tf.data says -1 of a dataset that repeats for ever (tf.data.INFINITE_CARDINALITY).
+    # The cardinality of a dataset that repeats forever is -1 (tf.data.INFINITE_CARDINALITY).
     cardinality = getattr(dataset, "cardinality", None)
     if cardinality is not None and int(cardinality()) == -1:
         raise ValueError(
-            "Received a dataset that never ends. Expected one pass over the images. Leave out its `.repeat()`, or "
-            "take a number of batches: `dataset.take(100)`."
+            "Received a dataset that never ends. Expected one pass over the images. Remove its `.repeat()`, or take "
+            "a number of batches: `dataset.take(100)`."
         )
 
 
@@ -188,7 +188,7 @@ def _images_and_labels(batch, ignore_label):
     if labels.ndim != 3 or len(labels) != len(images):
         raise ValueError(
             f"Received labels of shape {labels.shape} for images of shape {images.shape}. Expected labels (batch, "
-            "height, width). Batch both, and drop the labels' axis of length one."
+            "height, width). Batch both, and remove the labels' axis of length one."
         )
     if ignore_label != IGNORE_LABEL and np.any(labels == ignore_label):
         labels = np.where(labels == ignore_label, np.int32(IGNORE_LABEL), labels)
@@ -198,6 +198,6 @@ def _images_and_labels(batch, ignore_label):
 def _check_same_size(size, labels):
     if labels.shape[1:] != tuple(size):
         raise ValueError(
-            f"Received labels of size {labels.shape[1:]} for images of size {tuple(size)}. Expected one size. Score at "
-            "the size of the labels: resize the images, never the labels."
+            f"Received labels of size {labels.shape[1:]} for images of size {tuple(size)}. Expected the same size. "
+            "Score at the size of the labels: resize the images, never the labels."
         )

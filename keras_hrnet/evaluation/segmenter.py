@@ -1,4 +1,4 @@
-"""Runs a network on images under a protocol: whole or in tiles, at one scale or several, flipped or not."""
+"""Runs a network on images under a protocol: whole or in tiles, at one or several scales, with or without flips."""
 
 import math
 from typing import Any
@@ -36,18 +36,18 @@ from keras_hrnet.models.network import labels_model, own_classes
 
 
 class Segmenter:
-    """A network under a protocol. It keeps compiled functions: make it once for many images.
+    """A network under a protocol. It keeps compiled functions, so create it once for many images.
 
     Args:
         model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
-        for_many: whether it is made for many images: the largest logit is then found on the device, which has to be
-            compiled. Else the network's own `predict_on_batch` is used, which may be compiled already.
+        for_many: whether to prepare for many images: the argmax is then computed on the device, which requires
+            compilation. Otherwise the network's own `predict_on_batch` is used, which may already be compiled.
         options: `scales`, `flip`, `tile`, `overlap` and `average`, as in `Protocol`.
 
     Raises:
-        TypeError: if `model` is no built functional model.
-        ValueError: if its output is no map of logits, an option is not possible, or the model gives labels, which
+        TypeError: if `model` is not a built functional model.
+        ValueError: if its output is not a map of logits, an option is invalid, or the model returns labels, which
             cannot be averaged.
     """
 
@@ -55,7 +55,7 @@ class Segmenter:
         check_model(model)
         self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
         self.model = model
-        # Half-pixel centres where the network does not say how it upsamples.
+        # Half-pixel centres if the network does not state how it upsamples.
         self.align_corners = (resize_convention(model) or {"align_corners": False})["align_corners"]
         self._takes_pixels = takes_pixels(model)
         averages = self.protocol.scales != (1.0,) or self.protocol.flip
@@ -66,13 +66,13 @@ class Segmenter:
         self._run_labeler = Runner(labels_model(model)) if finds_labels and not averages else None
 
     def check_size(self, size: tuple[int, int]) -> None:
-        """Refuses an image that is too small for the network at one of the scales, or not of its one size.
+        """Refuses an image that is too small for the network at one of the scales, or that differs from its fixed size.
 
         Args:
             size: (height, width) of the image, in pixels.
 
         Raises:
-            ValueError: if its height or width is too small, or not the one that the network was built for.
+            ValueError: if its height or width is too small, or differs from the size that the network was built for.
         """
         protocol, least = self.protocol, min_image_size(self.model)
         seen = size if protocol.tile is None else tuple(map(min, size, protocol.tile))
@@ -81,9 +81,9 @@ class Segmenter:
             pixels = int(smallest * min(protocol.hierarchical_scales or (1,)))
             enough = math.ceil(least / min(protocol.scales))
             raise ValueError(
-                f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, which would see {pixels} "
-                f"pixels of it ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the image to "
-                f"at least {enough}x{enough}, leave out the smallest scale, or take larger tiles."
+                f"Received an image of {size[0]}x{size[1]} for the model {self.model.name!r}, whose input would be "
+                f"{pixels} pixels ({protocol}). Expected at least {MIN_SIZE} at every scale. Enlarge the image to at "
+                f"least {enough}x{enough}, leave out the smallest scale, or use larger tiles."
             )
         if protocol.tile is None and protocol.scales == (1.0,):
             images_for(self.model, np.empty((1, *size, num_channels(self.model)), np.uint8))
@@ -99,8 +99,8 @@ class Segmenter:
             uint8 `(batch, height, width)`, or int32 if there are more than 255 classes: train ids.
 
         Raises:
-            ValueError: if they are no batch of such images (a network without normalization, or with a mean of its own,
-                takes any values), or the model gives logits of another size.
+            ValueError: if they are not a batch of such images (a network without normalization, or with its own mean,
+                accepts any values), or the model returns logits of another size.
         """
         return self._by_tiles(images, self._labels_of_tile)
 
@@ -115,7 +115,7 @@ class Segmenter:
             the official protocol it is the published code's sum of exponentials, divided by its sum over the classes.
 
         Raises:
-            ValueError: as in `labels`; and if the model gives labels.
+            ValueError: as in `labels`; and if the model returns labels.
         """
         self._check_gives_logits("probabilities")
         return self._by_tiles(images, self._probabilities_of_tile)
@@ -165,7 +165,7 @@ class Segmenter:
         scaled_size = tuple(max(1, int(length * scale + 0.5)) for length in size)
         if scaled_size == size:
             return self._flipped(images)
-        # The published code scales the image as OpenCV does, whatever the network's own convention.
+        # The published code scales images as OpenCV does, regardless of the network's own convention.
         scaled = resize(images.astype("float32"), scaled_size, "bilinear", align_corners=False)
         scaled = keras.ops.convert_to_numpy(scaled)
         if scale <= 1 or self.protocol.average != "official":
@@ -178,7 +178,7 @@ class Segmenter:
         return log_join(strips, rows, axis=1)
 
     def _flipped(self, images):
-        """Log scores of images at the network's scale, both ways round where the protocol asks for it."""
+        """Returns log scores of images at the network's scale, averaged over flips if the protocol requires it."""
         logits, average = self._logits(images), self.protocol.average
         if self.protocol.flip:
             return mean_of_flips(logits, self._logits_of_mirrored(images), average)
@@ -200,8 +200,8 @@ class Segmenter:
     def _check_gives_logits(self, asked):
         if gives_labels(self.model):
             raise ValueError(
-                f"Received the model {self.model.name!r}, which gives labels, for {asked}. Expected logits, which can "
-                "be averaged. Pass the model that `labels_model` was given."
+                f"Received the model {self.model.name!r}, which returns labels, for {asked}. Expected logits, which "
+                "can be averaged. Pass the model that was passed to `labels_model`."
             )
 
 

@@ -29,7 +29,7 @@ TITLE_COLOR = (32, 33, 36)
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One row of a sheet: three RGB pictures of one size.
+    """One row of a sheet: three RGB pictures of the same size.
 
     Args:
         image: the photograph.
@@ -46,8 +46,8 @@ def draw_sheet(samples: Sequence[Sample], entries: Sequence[tuple[str, Color]]) 
     """Draws one row for each sample, and a legend below, in RGB.
 
     Args:
-        samples: the rows; the panels of all of them have the width of the first.
-        entries: of the legend: pairs of a name and a colour, in the order to show.
+        samples: the rows; all panels have the width of the first row's.
+        entries: entries of the legend: pairs of a name and a colour, in the order to show.
     """
     width = _panel_width(samples[0].image.size)
     heights = [max(1, round(sample.image.height * width / sample.image.width)) for sample in samples]
@@ -85,7 +85,7 @@ def _draw_titles(draw, lefts):
 def _paste_panels(sheet, sample, lefts, top, size):
     shrinks = size[0] < sample.image.width
     smooth = PIL.Image.Resampling.LANCZOS if shrinks else PIL.Image.Resampling.NEAREST
-    # Colours between two classes' colours would be a third class.
+    # A blend of two classes' colours would look like a third class.
     sharp = PIL.Image.Resampling.NEAREST
     pictures = ((sample.image, smooth), (sample.truth, sharp), (sample.prediction, sharp))
     for (picture, resampling), left in zip(pictures, lefts, strict=True):

@@ -1,4 +1,4 @@
-"""Adds up the counts of one image after the other, with the scores of single images, and the worst and the best."""
+"""Accumulates the counts of images, the scores of single images, and the worst and best images."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from keras_hrnet.evaluation.report import Example
 
 
 class Tally:
-    """Counts of images, one after the other, and the images that are kept as examples.
+    """Accumulated counts of images, and the images that are kept as examples.
 
     Args:
         num_classes: the train ids are 0 to `num_classes - 1`.
-        image_names: what the images are called, in their order.
+        image_names: names of the images, in order.
         boundary_ratio: as in `evaluate`.
         num_examples: as in `evaluate`.
     """
@@ -60,20 +60,21 @@ class Tally:
         """Refuses counts without pixels.
 
         Raises:
-            ValueError: if there was no image, no pixel that counts, or another number of images than names.
+            ValueError: if there were no images, all pixels are ignored, or the number of images differs from the number
+                of names.
         """
         if not self.scores:
             raise ValueError("Received an empty dataset. Expected at least one batch. Check the folder and the split.")
         if self._given_names is not None and len(self._given_names) != len(self.scores):
             raise ValueError(
-                f"Received {len(self._given_names)} image_names for {len(self.scores)} images. Expected one name an "
-                "image. Pass as many, or leave them out."
+                f"Received {len(self._given_names)} image_names for {len(self.scores)} images. Expected one name per "
+                "image. Pass one for each, or leave them out."
             )
         if not self.confusion.any():
             raise ValueError(
                 f"Received {len(self.scores)} images whose labels are all {IGNORE_LABEL}. Expected pixels to count. "
-                "Use a split with public labels; those of Cityscapes' test images are not public. For your own masks, "
-                "say with `ignore_label` and `id_map` which values are ignored and which are classes."
+                "Use a split with public labels; those of Cityscapes' test images are not public. For your own "
+                "masks, set with `ignore_label` and `id_map` which values are ignored and which are classes."
             )
 
     def _name(self, index):
@@ -81,7 +82,7 @@ class Tally:
         return f"image {index + 1}" if names is None or index >= len(names) else str(names[index])
 
     def _keep(self, image, truth, prediction):
-        """Keeps the worst and the best so far, in order of their scores, and forgets the one in the middle."""
+        """Keeps the worst and best images so far, in order of their scores, and drops the one in the middle."""
         if self._num_examples <= 0:
             return
         image = image if image.shape[:2] == truth.shape else np.moveaxis(image, 0, -1)

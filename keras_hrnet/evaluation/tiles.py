@@ -1,21 +1,21 @@
-"""Where the tiles of a large image lie, and which part of the image each of them gives."""
+"""Places the tiles of a large image, and selects the part of each tile that is kept."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# The stride of the coarsest branch: maps of a tile that begins at a multiple of it lie where those of the image do.
+# The stride of the coarsest branch. If a tile starts at a multiple of it, its maps are aligned with those of the image.
 COARSEST_STRIDE = 32
 LARGEST_STEP = 256
 
 
 class Tile(NamedTuple):
-    """A part of an image that the network predicts by itself; slices of rows and of columns.
+    """A part of an image that the network predicts separately; slices of rows and of columns.
 
     Args:
         seen: the rows and columns of the image that the network gets.
         kept: the rows and columns of the image whose prediction is kept.
-        inside: where the kept ones are among the seen ones.
+        inside: position of the kept rows and columns within the seen ones.
     """
 
     seen: tuple[slice, slice]
@@ -26,14 +26,14 @@ class Tile(NamedTuple):
 def tiles(
     size: tuple[int, int], tile: tuple[int, int], overlap: int, scales: Sequence[float] = (1.0,)
 ) -> Iterator[Tile]:
-    """Covers an image with tiles of one size; each pixel is kept from the tile in which it lies deepest.
+    """Covers an image with tiles of one size; each pixel comes from the tile in which it is furthest from an edge.
 
     Args:
         size: (height, width) of the image, in pixels.
         tile: (height, width) of a tile; an image that is not larger has one tile.
-        overlap: pixels by which neighbours overlap at least.
-        scales: at which the tiles will be predicted. Tiles start at pixels where the maps of the network start at all
-            scales, if tile and overlap leave room for that.
+        overlap: minimum overlap of neighbouring tiles, in pixels.
+        scales: scales at which the tiles will be predicted. If tile and overlap allow it, tiles start at pixels at
+            which maps of the network start at every scale.
 
     Yields:
         The tiles, row by row.
@@ -45,7 +45,7 @@ def tiles(
 
 
 def window_starts(length: int, window: int) -> list[int]:
-    """Returns where windows side by side start, in pixels; the last one is moved back to end with the image.
+    """Returns the starts of adjacent windows, in pixels; the last one is moved back to end with the image.
 
     Args:
         length: of the image, in pixels.
@@ -57,14 +57,14 @@ def window_starts(length: int, window: int) -> list[int]:
 
 
 def _step(scales):
-    """The least number of pixels that is a multiple of 32 at every scale; 32 where there is none that is small."""
+    """Returns the smallest number of pixels that is a multiple of 32 at every scale; 32 if there is no small one."""
     steps = range(COARSEST_STRIDE, LARGEST_STEP + 1, COARSEST_STRIDE)
     fits = (step for step in steps if all(step * scale % COARSEST_STRIDE == 0 for scale in scales))
     return next(fits, COARSEST_STRIDE)
 
 
 def _segments(length, tile, overlap, step):
-    """Tiles along one axis: what each sees, keeps, and where the kept part is inside."""
+    """Returns the tiles along one axis: what each sees, what it keeps, and where the kept part is inside it."""
     tile = min(tile, length)
     stride = tile - overlap
     stride = stride // step * step or stride

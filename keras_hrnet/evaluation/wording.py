@@ -1,4 +1,4 @@
-"""Numbers and tables as reports and pages write them."""
+"""Formats numbers and tables for reports and pages."""
 
 import itertools
 import math
@@ -10,7 +10,7 @@ NO_VALUE = "–"
 
 
 def is_known(number: float | None) -> bool:
-    """Says whether there is a number: neither None nor NaN."""
+    """Returns whether a value is a number: neither None nor NaN."""
     return number is not None and not math.isnan(number)
 
 
@@ -20,12 +20,12 @@ def percent(share: float | None, digits: int = 2) -> str:
 
 
 def value(number: float | None) -> str:
-    """Returns what a table is sorted by: the number, or nothing for None and NaN."""
+    """Returns the sort key of a table cell: the number, or nothing for None and NaN."""
     return format(float(number), ".9g") if is_known(number) else ""
 
 
 def short_count(count: float) -> str:
-    """Returns a count in four characters or so: 812, 4.1k, 56k, 1.2M."""
+    """Returns a count in about four characters: 812, 4.1k, 56k, 1.2M."""
     for unit, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * unit:
             return f"{count / unit:.{1 if count < 9.95 * unit else 0}f}{sign}"
@@ -33,12 +33,12 @@ def short_count(count: float) -> str:
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Returns such as "1 image" or "2,000 images"."""
+    """Returns a count with its noun, such as "1 image" or "2,000 images"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def mean(scores: np.ndarray) -> float | None:
-    """Returns the mean of what is not NaN; None if nothing is left."""
+    """Returns the mean of the values that are not NaN; None if there are none."""
     return None if np.all(np.isnan(scores)) else float(np.nanmean(scores))
 
 
@@ -46,17 +46,17 @@ def text_table(header: Sequence[str], *sections: Sequence[Sequence[str]], width:
     """Aligns rows of cells, names to the left and numbers to the right.
 
     Args:
-        header: what the columns are called.
+        header: titles of the columns.
         sections: lists of rows, with a rule above each; an empty one has none. A row may have fewer cells than the
             header.
-        width: of the first column at least, in letters.
+        width: minimum width of the first column, in characters.
 
     Returns:
         The lines.
     """
     rows = [header, *itertools.chain(*sections)]
     width = max(width, *(len(row[0]) for row in rows))
-    # As wide as "100.00" and a blank at least.
+    # At least as wide as "100.00" and a space.
     widths = [max(7, *(len(row[i]) for row in rows if i < len(row))) for i in range(1, len(header))]
 
     def line(row):

@@ -91,7 +91,9 @@ def test_a_label_beyond_the_classes_leaves_no_score_and_says_so(label, dtype):
     truth[0, 0, 0] = label
     metric = counted((TRUTH, PREDICTION), (truth, PREDICTION))
     assert np.isnan(float(metric.result()))
-    with pytest.raises(ValueError, match=r"1 pixels with labels beyond its 4 classes\. Expected 0 to 3, or 255"):
+    with pytest.raises(
+        ValueError, match=r"1 pixels whose labels are not among its 4 classes\. Expected 0 to 3, or 255"
+    ):
         metric.confusion()
 
 
@@ -143,7 +145,7 @@ def test_it_is_rebuilt_from_its_settings():
 def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match=r"num_classes=256\. Expected 1 to 255"):
         MeanIoU(256)
-    with pytest.raises(ValueError, match=r"ignore_label=3 for 4 classes. Expected a number that is no class"):
+    with pytest.raises(ValueError, match=r"ignore_label=3 for 4 classes. Expected a number that is not a class"):
         MeanIoU(4, ignore_label=3)
     with pytest.raises(ValueError, match="data_format='NHWC'"):
         MeanIoU(4, data_format="NHWC")

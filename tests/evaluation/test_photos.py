@@ -28,7 +28,7 @@ def test_photos_are_found_in_order_whatever_case_their_ending_has(files):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no such'. Expected it to be there"):
+    with pytest.raises(FileNotFoundError, match=r"no such'. Expected an existing folder"):
         find_photos(tmp_path / "no such")
 
 

@@ -220,7 +220,9 @@ def test_the_palette_has_a_colour_for_each_class():
 @pytest.mark.once
 def test_only_classes_of_cityscapes_have_label_ids():
     network = network_of(19)
-    with pytest.raises(ValueError, match=r"19 classes. Expected the 19 .*model.classes = 'cityscapes', or --classes"):
+    with pytest.raises(
+        ValueError, match=r"19 classes. Expected the 19 .*model.classes = 'cityscapes', or pass --classes"
+    ):
         predict(network, IMAGE, output="label_ids")
     network.classes = [f"thing {i}" for i in range(19)]
     with pytest.raises(ValueError, match=r"19 classes, thing 0, thing 1, thing 2, …. Expected .* Pass output='labels'"):
@@ -306,7 +308,7 @@ def test_damaged_files_are_skipped_on_request_and_named(damaged_folder):
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no photo"):
+    with pytest.raises(FileNotFoundError, match="contains no photo"):
         predict(strongest_color(), tmp_path)
 
 

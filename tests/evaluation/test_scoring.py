@@ -322,7 +322,7 @@ def test_a_dataset_without_end_is_refused():
 
 def test_labels_that_are_all_ignored_are_refused():
     image, label = one_batch()
-    with pytest.raises(ValueError, match=r"1 images whose labels are all 255.*say with `ignore_label` and `id_map`"):
+    with pytest.raises(ValueError, match=r"1 images whose labels are all 255.*set with `ignore_label` and `id_map`"):
         evaluate(strongest_color(), [(image, np.full_like(label, 255))])
 
 
@@ -352,7 +352,7 @@ def test_a_class_without_a_pixel_in_the_labels_is_named_where_it_counts_as_zero(
     report = EvaluationReport(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]]), ("road", "sidewalk", "train"), 1, 0.25)
     assert report.unlabelled_classes == ("sidewalk", "train")
     assert "sidewalk              0.00         –\ntrain                    –         –\n" in str(report)
-    expected = "in the labels: sidewalk, train. Predicted all the same, which counts as an IoU of 0: sidewalk."
+    expected = "in the labels: sidewalk, train. Predicted nevertheless, which counts as an IoU of 0: sidewalk."
     assert str(report).endswith(expected)
 
 

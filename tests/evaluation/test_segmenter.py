@@ -236,9 +236,9 @@ def test_images_that_the_smallest_scale_cannot_take_are_refused_with_a_size_that
 def test_a_labels_model_cannot_be_averaged():
     labeler = labels_model(convolutions())
     assert Segmenter(labeler, tile=(16, 16)).labels(photos(1, 20, 20)).shape == (1, 20, 20)
-    with pytest.raises(ValueError, match=r"gives labels, for an average: scale 1; with flips"):
+    with pytest.raises(ValueError, match=r"returns labels, for an average: scale 1; with flips"):
         Segmenter(labeler, flip=True)
-    with pytest.raises(ValueError, match="gives labels, for probabilities"):
+    with pytest.raises(ValueError, match="returns labels, for probabilities"):
         Segmenter(labeler).probabilities(photos(1, 20, 20))
 
 

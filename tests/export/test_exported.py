@@ -72,7 +72,7 @@ def test_flips_scales_and_probabilities_are_those_of_the_network(name, exported,
 
 
 def test_labels_are_not_averaged(exported, data):
-    with pytest.raises(ValueError, match=r"'labels.tflite', which gives labels, for an average"):
+    with pytest.raises(ValueError, match=r"'labels.tflite', which returns labels, for an average"):
         keras_hrnet.evaluate(exported("labels.tflite", output="labels"), data, flip=True)
 
 

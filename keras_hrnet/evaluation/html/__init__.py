@@ -1,4 +1,4 @@
-"""A report as one HTML file that is opened without a server or a network."""
+"""A report as one HTML file that can be opened without a server or an internet connection."""
 
 from keras_hrnet.evaluation.html.page import write_html
 

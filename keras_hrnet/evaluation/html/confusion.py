@@ -1,18 +1,18 @@
-"""What the confusion matrix of a page shows, and how strongly."""
+"""Selects what the confusion matrix of a page shows, and its colours."""
 
 import math
 
 import numpy as np
 
 NUM_LEVELS = 10
-# A heatmap of more classes is neither read nor small: 171 have 29,241 cells.
+# A heatmap of more classes is neither readable nor small: 171 classes have 29,241 cells.
 MOST_CLASSES = 40
 MOST_WORDS = 12
 SMALLEST_SHARE = 0.0005
 
 
 def largest_confusions(confusion: np.ndarray) -> list[tuple[int, int, float, int]]:
-    """Finds what is taken for something else most often, relative to how often it occurs.
+    """Finds the classes that are most often confused with another, relative to how often they occur.
 
     Args:
         confusion: int `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction.
@@ -34,16 +34,17 @@ def shares_of_truth(confusion: np.ndarray) -> np.ndarray:
 
 
 def shown_classes(confusion: np.ndarray) -> list[int]:
-    """Returns the 40 classes that are confused most, in their order."""
+    """Returns the 40 classes that are confused most often, in class order."""
     wrong = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diag(confusion)
     return sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
 
 
 def level(share: float, is_right: bool) -> str:
-    """Returns the classes of the style of a cell: its hue, and how strong it is, 1 to 10.
+    """Returns the CSS classes of a cell: its hue, and its strength from 1 to 10.
 
-    The square root of a wrong share of the truth, in (0, 1], counts: 4 % of a class called another is already a lot.
+    The strength of an error is the square root of its share of the truth, in (0, 1], because 4 % of a class is already
+    a lot.
     """
     strength = share if is_right else math.sqrt(share)
-    # 0.3 * 10 is more than 3 in floating point, and no more than that is meant.
+    # In floating point, 0.3 * 10 is more than 3; rounding removes the excess.
     return f"{'right' if is_right else 'wrong'} level-{max(1, math.ceil(NUM_LEVELS * strength - 1e-9))}"

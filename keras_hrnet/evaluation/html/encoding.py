@@ -1,4 +1,4 @@
-"""Pictures as text that a page holds: photos as JPEG, labels and errors as PNG with a palette."""
+"""Encodes pictures as text for a page: photos as JPEG, labels and errors as PNG with a palette."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ NUM_SHADES = 4
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Returns the `(height, width)` in pixels that a page shows of a picture: no wider than 1024."""
+    """Returns the `(height, width)` in pixels of a picture on a page, at most 1024 wide."""
     if width <= LARGEST_WIDTH:
         return height, width
     return max(1, round(height * LARGEST_WIDTH / width)), LARGEST_WIDTH
@@ -46,9 +46,10 @@ def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
 
 
 def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
-    """Encodes where a prediction is wrong: clear where it is right, orange where wrong, grey where nothing counts.
+    """Encodes the errors of a prediction: transparent where it is right, orange where wrong, grey where ignored.
 
-    What is reduced in size shows in the strength of the orange how much of it is wrong, so that thin errors stay.
+    If the picture is reduced in size, the strength of the orange shows the share of wrong pixels, so that thin errors
+    remain visible.
 
     Args:
         truth, prediction: integers `(height, width)`, train ids; true ones of 255 are ignored.
@@ -67,14 +68,14 @@ def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
 
 
 def _share(mask):
-    """How much of each shown pixel a mask covers, float32 in [0, 1]."""
+    """Returns the share of each shown pixel that a mask covers, float32 in [0, 1]."""
     height, width = shown_size(*mask.shape)
     picture = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BOX), np.float32) / 255
 
 
 def _nearest(labels):
-    """Labels of the shown size: those at the centre of each shown pixel."""
+    """Returns labels of the shown size: those at the centre of each shown pixel."""
     rows, columns = (
         ((np.arange(to) + 0.5) * old / to).astype(int)
         for old, to in zip(labels.shape, shown_size(*labels.shape), strict=True)

@@ -1,4 +1,4 @@
-"""What a page shows of an image: its pictures, its facts and its legends."""
+"""Prepares what a page shows of an image: its pictures, its facts and its legends."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ DARK = (60, 60, 60)
 
 
 def example_view(example: Example, colors: tuple[Color, ...], report: EvaluationReport) -> dict[str, Any]:
-    """Returns what the page's template writes of an example.
+    """Returns the values that the page's template needs for an example.
 
     Raises:
         TypeError: if labels are not integers.
@@ -29,7 +29,8 @@ def example_view(example: Example, colors: tuple[Color, ...], report: Evaluation
     if not truth.shape == prediction.shape == image.shape[:2]:
         raise ValueError(
             f"Received the example {example.name!r} with an image of shape {image.shape}, a truth of {truth.shape} "
-            f"and a prediction of {prediction.shape}. Expected one height and width. Predict at the image's size."
+            f"and a prediction of {prediction.shape}. Expected the same height and width. Predict at the image's "
+            "size."
         )
     pictures = {
         "photo": photo_uri(image),

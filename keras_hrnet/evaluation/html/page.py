@@ -23,7 +23,7 @@ NUM_BINS = 20
 
 
 class PublishedScore(Protocol):
-    """What a page says of a score that others have published."""
+    """What a page shows of a published score."""
 
     name: str
     score: str | None
@@ -41,24 +41,24 @@ def write_html(
 ) -> pathlib.Path:
     """Writes a report as one HTML file that shows scores, confusions and examples, and fetches nothing.
 
-    The file is complete: styles, script and pictures are in it, and its own policy forbids it to load anything. It
-    is written whole or not at all. Pictures are no wider than 1024 pixels in it.
+    The file is self-contained: styles, script and pictures are embedded, and its policy forbids it to load anything. It
+    is written completely or not at all. Its pictures are at most 1024 pixels wide.
 
     Args:
-        report: what `evaluate` returned.
-        path: of the file, ending in ".html"; what is there is replaced.
-        published: known scores to show beside this one, such as `PublishedWeights`.
-        palette: what to paint in, as in `keras_hrnet.colorize`; None means the report's colours.
-        title: the page's title. None makes one of the network's name.
+        report: the report that `evaluate` returned.
+        path: path of the file, ending in ".html"; an existing file is replaced.
+        published: published scores to show next to this one, such as `PublishedWeights`.
+        palette: colours of the classes, as in `keras_hrnet.colorize`; None means the report's colours.
+        title: the page's title; None derives it from the network's name.
 
     Returns:
         The path.
 
     Raises:
-        FileNotFoundError: if the folder of `path` is not there.
+        FileNotFoundError: if the folder of `path` does not exist.
         TypeError: if labels of an example are not integers.
-        ValueError: if `path` does not end in ".html", no pixel of the report counts, the palette has not a colour
-            for each class, or pictures of an example do not fit each other.
+        ValueError: if `path` does not end in ".html", the report has no counted pixels, the palette does not have a
+            colour for each class, or the pictures of an example differ in size.
 
     Example:
 
@@ -76,12 +76,12 @@ def write_html(
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"Received path={str(path)!r}, and {str(path.parent)!r} is no folder. Expected its folder to be there. "
-            "Make it first."
+            f"Received path={str(path)!r}, and {str(path.parent)!r} is not a folder. Expected the folder of the file "
+            "to exist. Create it first."
         )
     if not np.sum(report.confusion):
         raise ValueError(
-            "Received a report in which no pixel counts. Expected one at least. Evaluate on images whose labels are "
+            "Received a report without counted pixels. Expected at least one. Evaluate on images whose labels are "
             "not all 255."
         )
     colors = report.class_colors
@@ -106,7 +106,7 @@ def write_html(
 
 
 def _images(names: Sequence[str] | None, scores: np.ndarray | None) -> dict[str, Any] | None:
-    """How the scores of single images are distributed; None where there are none."""
+    """Returns the distribution of the scores of single images; None if there are none."""
     if scores is None or not len(scores):
         return None
     pairs = list(zip(names or (f"image {i}" for i in range(len(scores))), map(float, scores), strict=True))
@@ -124,12 +124,12 @@ def _images(names: Sequence[str] | None, scores: np.ndarray | None) -> dict[str,
 
 @functools.cache
 def _template():
-    import jinja2  # Not with the package: only a page needs it.
+    import jinja2  # Imported here because only a page needs it.
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
-        # Of all that a page shows, names alone hold control characters.
+        # In a page, only names may contain control characters.
         finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

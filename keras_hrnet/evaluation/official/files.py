@@ -16,7 +16,7 @@ INSTANCES_ENDING = "_gtFine_instanceIds.png"
 
 @dataclasses.dataclass(frozen=True)
 class PairFiles:
-    """The files of one pair: true and predicted label ids, and the true instances where they are asked for."""
+    """The files of one pair: true and predicted label ids, and the true instances if they are requested."""
 
     truth: pathlib.Path
     prediction: pathlib.Path
@@ -32,7 +32,7 @@ def find_pairs(
         The pairs, by the path of the truth.
 
     Raises:
-        FileNotFoundError: if a folder, a prediction or an instance file is missing, or there is no truth.
+        FileNotFoundError: if a folder, a prediction or an instance file is missing, or there are no true labels.
         ValueError: if there are several predictions for one truth.
 
     Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `getPrediction`.
@@ -58,7 +58,7 @@ def find_pairs(
         raise FileNotFoundError(
             f"Found no prediction for {len(missing)} of {len(truths)} true label images, the first of which is "
             f"{missing[0]}. Expected a file {missing[0].name.removesuffix(TRUTH_ENDING)}*.png in {predictions} or "
-            "below. Predict the missing images, or give another folder or split."
+            "below. Predict the missing images, or pass another folder or split."
         )
     _check_instances([pair.instances for pair in pairs if instances])
     return pairs
@@ -68,7 +68,7 @@ def read_label_image(path: str | os.PathLike) -> np.ndarray:
     """Reads a label image, uint8 `(height, width)`, from a PNG file of 8 bits; of one with a palette, the indices.
 
     Raises:
-        ValueError: if the file is another one, or truncated.
+        ValueError: if the file has another format, or is truncated.
     """
     return _read(path, {"L": np.uint8, "P": np.uint8}, "one channel of 8 bits, grey or with a palette")
 
@@ -77,9 +77,9 @@ def read_instance_image(path: str | os.PathLike) -> np.ndarray:
     """Reads an instance image, uint16 `(height, width)`, from a PNG file of one channel of 16 bits.
 
     Raises:
-        ValueError: if the file is another one, or truncated.
+        ValueError: if the file has another format, or is truncated.
     """
-    # Which of the modes a PNG of 16 bits gets depends on the version of Pillow; both hold its values.
+    # The mode of a 16-bit PNG depends on the version of Pillow; both modes hold its values.
     return _read(path, {"I;16": np.uint16, "I": np.uint16}, "one channel of 16 bits")
 
 
@@ -92,13 +92,13 @@ def _read(path, modes, expected):
         if error.kind == "too large":
             raise
         raise ValueError(
-            f"Received the file {path}, which cannot be read (it {error.found}). Expected a whole PNG file. Write it "
-            "again, or fetch it again."
+            f"Received the file {path}, which cannot be read (it {error.found}). Expected a complete PNG file. Write "
+            "it again, or download it again."
         ) from error
     if pixels is None:
         raise ValueError(
             f"Received the picture {path} of mode {mode!r} ({', '.join(image.getbands())}). Expected {expected}. "
-            "Write the ids of the pixels themselves, neither colours nor probabilities."
+            "Write the ids of the pixels, and neither colours nor probabilities."
         )
     return pixels
 
@@ -117,8 +117,8 @@ def _find_truths(root, split):
         if not folder.is_dir():
             splits = ", ".join(sorted(path.name for path in (root / "gtFine").iterdir() if path.is_dir())) or "none"
             raise FileNotFoundError(
-                f"Received split={split!r}, and there is no folder {folder}. Expected a split that is there: {splits}. "
-                "Choose one of these, or unpack the missing one."
+                f"Received split={split!r}, and there is no folder {folder}. Expected an existing split: {splits}. "
+                "Pass one of these, or unpack the missing one."
             )
     truths = sorted(path for path in _walk(folder) if path.name.endswith(TRUTH_ENDING))
     if not truths:
@@ -130,7 +130,7 @@ def _find_truths(root, split):
 
 
 def _walk(folder):
-    """Yields the files in a folder and below, without the hidden ones that some systems leave beside each file."""
+    """Yields the files in a folder and below, without the hidden files that some systems create next to each file."""
     for parent, _, names in os.walk(folder):
         yield from (pathlib.Path(parent, name) for name in names if not name.startswith("."))
 
@@ -148,6 +148,6 @@ def _check_instances(paths):
     if missing:
         raise FileNotFoundError(
             f"Found no instances for {len(missing)} of {len(paths)} true label images; the first missing file is "
-            f"{missing[0]}. Expected one beside each true label image. Restore them from Cityscapes' archive, or say "
-            "`instances=False`, which leaves the instance scores out."
+            f"{missing[0]}. Expected one next to each true label image. Restore them from Cityscapes' archive, or "
+            "pass `instances=False` to leave out the instance scores."
         )

@@ -10,10 +10,10 @@ from keras_hrnet.data_sets.cityscapes import LABELS
 from keras_hrnet.evaluation.official.values import check_values, mapping
 
 NUM_IDS = 1 + max(label.id for label in LABELS)
-"""Label ids are 0 to 33; the license plate, −1, stands in no label image."""
+"""Label ids are 0 to 33; the license plate, −1, does not occur in label images."""
 
-# cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `args.avgClassSize`. Its caravan and trailer are
-# left out: no score counts them.
+# cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `args.avgClassSize`. Its caravan and trailer are left
+# out, because no score includes them.
 AVERAGE_INSTANCE_PIXELS = {
     "person": 3462.4756337644,
     "rider": 3930.4788056518,
@@ -55,11 +55,11 @@ class InstanceCounts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PairCounts:
-    """What there is to count in one pair, or in several: `+` adds them.
+    """The counts of one pair, or of several pairs: `+` adds them.
 
     Args:
         confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
-        instances: pixels of instances; None where they were not looked at.
+        instances: pixels of instances; None if they were not counted.
     """
 
     confusion: np.ndarray
@@ -80,19 +80,19 @@ def count_pair(
 ) -> PairCounts:
     """Counts the pixels of each pair of true and predicted label, and the scaled pixels of each class's instances.
 
-    Label images are made of long runs of equal pixels. Only the runs are counted, weighted by their lengths.
+    Label images consist of long runs of equal pixels. Only the runs are counted, weighted by their lengths.
 
     Args:
         truth: uint8 `(height, width)`, label ids, 0 to 33.
         prediction: uint8 `(height, width)`, label ids, 0 to 33.
-        instances: uint16 `(height, width)`: the label id, or 1000 times it plus a number where instances are told
-            apart; None leaves instances out.
-        train_ids: whether the prediction holds train ids, 0 to 18, or 255 where it says nothing.
-        names: what an error calls the three arrays.
+        instances: uint16 `(height, width)`: the label id, or 1000 times the label id plus a number where instances are
+            distinguished; None leaves instances out.
+        train_ids: whether the prediction holds train ids, 0 to 18, or 255 where nothing is predicted.
+        names: names of the three arrays in error messages.
 
     Raises:
         TypeError: if an array has another dtype.
-        ValueError: if the shapes differ or hold no pixel, or a value is none of those above.
+        ValueError: if the shapes differ or are empty, or a value is not one of those above.
 
     Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `evaluatePair`.
 
@@ -127,19 +127,19 @@ def _check_arrays(arrays, names):
     truth = arrays[0]
     if truth.ndim != 2 or truth.size == 0:
         raise ValueError(
-            f"Received {names[0]} of shape {truth.shape}. Expected (height, width) with at least one pixel. Give one "
+            f"Received {names[0]} of shape {truth.shape}. Expected (height, width) with at least one pixel. Pass one "
             "label image at a time."
         )
     for array, name in zip(arrays[1:], names[1:], strict=False):
         if array.shape != truth.shape:
             raise ValueError(
-                f"Received {name} of shape {array.shape} for {names[0]} of shape {truth.shape}. Expected one height "
-                "and width. Write the labels at the size of the truth, enlarged without interpolation."
+                f"Received {name} of shape {array.shape} for {names[0]} of shape {truth.shape}. Expected the same "
+                "height and width. Write the labels at the size of the truth, upsampled by nearest neighbour."
             )
 
 
 def _runs(arrays):
-    """Returns where runs of pixels that are equal in all arrays begin, row after row, and how long they are."""
+    """Returns the starts and lengths of runs of pixels that are equal in all arrays, row after row."""
     flat = [array.ravel() for array in arrays]
     changes = flat[0][1:] != flat[0][:-1]
     for array in flat[1:]:

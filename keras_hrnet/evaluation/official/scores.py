@@ -24,8 +24,8 @@ class CityscapesScores:
 
     Args:
         confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
-        instances: pixels of instances; None where they were not looked at.
-        num_images: how many pairs were counted.
+        instances: pixels of instances; None if they were not counted.
+        num_images: number of pairs that were counted.
 
     Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py.
     """
@@ -38,8 +38,8 @@ class CityscapesScores:
     def class_scores(self) -> dict[str, float]:
         """Intersection over union of the 19 classes, by name, in [0, 1].
 
-        NaN for a class that is neither in the truth nor in the prediction. A class predicted where the truth is an
-        ignored label costs nothing; an ignored label predicted where the truth is a class is a miss.
+        NaN for a class that is neither in the truth nor in the prediction. Predicting a class where the truth is an
+        ignored label is not an error; predicting an ignored label where the truth is a class is one.
         """
         return {label.name: self._score([label]) for label in SCORED}
 
@@ -56,7 +56,7 @@ class CityscapesScores:
     def category_scores(self) -> dict[str, float]:
         """IoU of the 7 categories, by name, in [0, 1], NaN as in `class_scores`.
 
-        Taking one class of a category for another is no error here.
+        Confusing two classes of the same category is not an error here.
         """
         return {category: self._score(labels) for category, labels in _by_category(SCORED, SCORED).items()}
 
@@ -92,7 +92,7 @@ class CityscapesScores:
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of the pixels whose truth is one of the 19 classes that were predicted as it, in [0, 1]."""
+        """The share of correctly predicted pixels, among those whose truth is one of the 19 classes; in [0, 1]."""
         ids = [label.id for label in SCORED]
         return _ratio(np.diagonal(self.confusion)[ids].sum(), self.confusion[ids].sum(), 0)
 
@@ -119,14 +119,14 @@ class CityscapesScores:
         }
 
     def write(self, path: str | os.PathLike) -> None:
-        """Writes `to_dict` as the official evaluator does, for whatever reads its file.
+        """Writes `to_dict` as the official evaluator does, for programs that read its file.
 
-        As there, a missing score is the word `NaN`. Python's `json`, and what else knows that word, reads the file;
-        strict JSON does not have it.
+        As in the official file, a missing score is the word `NaN`. Python's `json` and other parsers accept it, but
+        strict JSON does not.
 
         Args:
-            path: the file to write, officially `resultPixelLevelSemanticLabeling.json`; its folder is made where it
-                is missing.
+            path: the file to write, officially `resultPixelLevelSemanticLabeling.json`; its folder is created if it
+                does not exist.
         """
         with replacing(path) as part:
             part.write_text(json.dumps(self.to_dict(), indent=4, sort_keys=True), encoding="utf-8")
@@ -152,7 +152,7 @@ class CityscapesScores:
     def _wrong(self, labels):
         """Returns the pixels that were predicted as one of the labels, while the truth is a class of another group."""
         ids = [label.id for label in labels]
-        # A label that is not scored stands in `labels` only beside all of its category.
+        # A label that is not scored is in `labels` only together with its whole category.
         others = [label.id for label in SCORED if label not in labels]
         return self.confusion[np.ix_(others, ids)].sum()
 
@@ -162,7 +162,7 @@ def _with_instances():
 
 
 def _by_category(labels, some):
-    """Groups labels by those categories that some labels are of."""
+    """Groups labels by category, for the categories of some labels."""
     categories = dict.fromkeys(label.category for label in some)
     return {category: [label for label in labels if label.category == category] for category in categories}
 
@@ -180,6 +180,6 @@ def _average(scores):
 def _table(title, scores, instance_scores):
     rows = [(name, percent(score), percent(instance_scores.get(name))) for name, score in scores.items()]
     average = (f"average {title}", percent(_average(scores)), percent(_average(instance_scores)))
-    # Both tables have columns of one width.
+    # The columns of both tables have the same width.
     width = max(map(len, (*CATEGORIES, *(label.name for label in SCORED), "average category")))
     return text_table((title, "IoU %", "iIoU %"), rows, [average], width=width)

@@ -1,4 +1,4 @@
-"""Counts many pairs of label images at once and adds them up: the public function `score_predictions`."""
+"""Counts many pairs of label images in parallel and adds them up: the public function `score_predictions`."""
 
 import concurrent.futures
 import operator
@@ -24,30 +24,33 @@ def score_predictions(
 ) -> CityscapesScores:
     """Scores predicted label images as the official Cityscapes evaluator does.
 
-    All files are looked for before the first one is read. The workers are threads: almost all of the time goes into
-    decoding PNG files and into NumPy, which let go of Python's lock, and a process would have to import Keras first.
+    All files are located before the first one is read. The workers are threads: almost all of the time is spent
+    decoding PNG files and in NumPy, which release Python's global interpreter lock, and a process would have to import
+    Keras first.
 
     Args:
         predictions: a folder of PNG files, one channel of 8 bits, label ids; the prediction for
-            `aachen_000000_000019_gtFine_labelIds.png` is the one file in it or below that is called
+            `aachen_000000_000019_gtFine_labelIds.png` is the only file in it or below that is named
             `aachen_000000_000019*.png`.
         ground_truth: the root of Cityscapes, which holds `gtFine`; or any folder with files `*_gtFine_labelIds.png`
             in it or below.
-        split: which split of Cityscapes, a folder of `gtFine`; without effect if `ground_truth` is another folder.
-        instances: whether to score instances too, for which `*_gtFine_instanceIds.png` must lie beside each truth.
+        split: split of Cityscapes, a folder in `gtFine`; it has no effect if `ground_truth` is another folder.
+        instances: whether to score instances too, which requires `*_gtFine_instanceIds.png` next to each true label
+            image.
         train_ids: whether the predictions hold train ids, 0 to 18 (255: nothing predicted), not label ids.
-        num_workers: threads that read and count; None takes one for each processor.
-        on_pair: called without arguments once a pair is counted, for a progress bar.
+        num_workers: number of threads that read and count; None uses one for each processor.
+        on_pair: called without arguments after each pair, for a progress bar.
 
     Returns:
         The scores, which do not depend on `num_workers`.
 
     Raises:
-        TypeError: if `num_workers` is no integer.
+        TypeError: if `num_workers` is not an integer.
         FileNotFoundError: if a folder, a prediction or an instance file is missing, or there is no truth.
-        ValueError: if `num_workers` is less than 1, there are several predictions for one truth, a file is no label
-            image or cut off, a prediction has another size than its truth, a value is no label id (with `train_ids`,
-            no train id), the predictions look like train ids and `train_ids` is False, or no true pixel has a class.
+        ValueError: if `num_workers` is less than 1, there are several predictions for one truth, a file is not a label
+            image or is truncated, a prediction has another size than its truth, a value is not a label id (with
+            `train_ids`, not a train id), the predictions look like train ids and `train_ids` is False, or no true pixel
+            has a class.
 
     Reference: cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py.
 
@@ -69,7 +72,7 @@ def score_predictions(
             if on_pair is not None:
                 on_pair()
     finally:
-        # `with` would count the pairs that still wait when an interrupt comes while they are handed out.
+        # With a `with` statement, pairs that still wait would be counted after an interrupt.
         executor.shutdown(cancel_futures=True)
     _check_has_classes(total.confusion, ground_truth, split)
     if not train_ids:
@@ -89,11 +92,11 @@ def _check_num_workers(num_workers):
         number = operator.index(num_workers)
     except TypeError:
         raise TypeError(
-            f"Received num_workers={num_workers!r}. Expected an integer, the number of threads. Leave it out to take "
+            f"Received num_workers={num_workers!r}. Expected an integer, the number of threads. Leave it out to use "
             "one for each processor."
         ) from None
     if number < 1:
-        raise ValueError(f"Received num_workers={number}. Expected at least 1. Leave it out to take all processors.")
+        raise ValueError(f"Received num_workers={number}. Expected at least 1. Leave it out to use all processors.")
     return number
 
 
@@ -102,6 +105,6 @@ def _check_has_classes(confusion, ground_truth, split):
         return
     raise ValueError(
         f"Received ground_truth={str(ground_truth)!r} (split {split!r}), in which no pixel has one of the "
-        f"{len(SCORED)} classes. Expected true labels. Those of the test split are withheld: score the val split, or "
-        "send the predictions to the Cityscapes server."
+        f"{len(SCORED)} classes. Expected true labels. The labels of the test split are not public. Score the val "
+        "split, or submit the predictions to the Cityscapes server."
     )

@@ -1,4 +1,4 @@
-"""Tells label ids, train ids and other values in label images apart."""
+"""Distinguishes label ids, train ids and other values in label images."""
 
 from typing import Literal
 
@@ -21,11 +21,11 @@ def mapping() -> np.ndarray:
 def check_values(
     values: np.ndarray, lengths: np.ndarray, name: str, kind: Literal["truth", "label ids", "train ids"]
 ) -> None:
-    """Raises a `ValueError` for a label image that holds other values than it should.
+    """Raises a `ValueError` for a label image with invalid values.
 
     Args:
         values, lengths: integers `(num_runs,)`, the values of runs of equal pixels, and the pixels of each run.
-        name: what the error calls the image.
+        name: name of the image in the error message.
         kind: what the image should hold: `"truth"` and `"label ids"` are 0 to 33, `"train ids"` 0 to 18 and 255.
     """
     is_strange = values > (LAST_TRAIN_ID if kind == "train ids" else LAST_ID)
@@ -50,15 +50,16 @@ def check_values(
 def check_not_train_ids(confusion: np.ndarray) -> None:
     """Refuses counts which show that the predictions hold train ids where label ids were expected.
 
-    No network predicts the labels that no score counts. Train ids read as label ids are mostly such: road, 0, looks
-    like `unlabeled`, and sky, 10, like `rail track`. Values above 18, on the other hand, are no train ids.
+    Networks do not predict labels that no score includes, but train ids that are read as label ids mostly are such
+    labels: road, 0, looks like `unlabeled`, and sky, 10, like `rail track`. Values above 18, on the other hand, are not
+    train ids.
 
     Args:
         confusion: int64 `(34, 34)`, pixels by label id; rows are the truth, columns the prediction.
 
     Raises:
-        ValueError: if no value above 18 was predicted, and more than half of the counted pixels have a label that
-            no score counts.
+        ValueError: if no value above 18 was predicted, and more than half of the counted pixels have a label that no
+            score includes.
     """
     scored = sorted(label.id for label in LABELS if label.id >= 0 and not label.ignore_in_eval)
     predicted = confusion[scored].sum(axis=0)
@@ -67,19 +68,19 @@ def check_not_train_ids(confusion: np.ndarray) -> None:
     if confusion[:, LAST_TRAIN_ID + 1 :].any() or 2 * num_ignored <= num_pixels:
         return
     raise ValueError(
-        f"Received predictions of which {100 * num_ignored / num_pixels:.0f} % have a label that no score counts, and "
-        f"none has a value above {LAST_TRAIN_ID}: they look like train ids. Expected label ids, 0 to {LAST_ID}. Say "
-        "`train_ids=True` (`--train-ids`), or write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`."
+        f"Received predictions of which {100 * num_ignored / num_pixels:.0f} % have a label that no score includes, "
+        f"and none has a value above {LAST_TRAIN_ID}: they look like train ids. Expected label ids, 0 to {LAST_ID}. "
+        "Pass `train_ids=True` (`--train-ids`), or write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`."
     )
 
 
 def _advice(strange):
     if strange == [IGNORE_LABEL]:
         return (
-            f"{IGNORE_LABEL} is the train id of ignored pixels: the files probably hold train ids. Then say "
+            f"{IGNORE_LABEL} is the train id of ignored pixels: the files probably hold train ids. If so, pass "
             "`train_ids=True` (`--train-ids`)."
         )
     return (
-        "Write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`; if the files hold train ids, say "
+        "Write the ids of `keras_hrnet.data_sets.cityscapes.CLASSES`; if the files hold train ids, pass "
         "`train_ids=True` (`--train-ids`)."
     )

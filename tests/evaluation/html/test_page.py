@@ -103,7 +103,7 @@ def test_classes_without_a_pixel_in_the_labels_are_named(tmp_path):
     confusion = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
     report = EvaluationReport(confusion, ("road", "<b>", "train"), 1, 0.25)
     text = page_of(write_html(report, tmp_path / "report.html")).text
-    assert "Classes without a pixel in the labels: <b>, train. Predicted all the same" in text
+    assert "Classes without a pixel in the labels: <b>, train. Predicted nevertheless" in text
     confusion[1, 1] = confusion[2, 2] = 1
     report = EvaluationReport(confusion, ("road", "<b>", "train"), 1, 0.25)
     assert "without a pixel in the labels" not in page_of(write_html(report, tmp_path / "report.html")).text
@@ -362,12 +362,12 @@ def test_another_ending_is_refused(make_report, tmp_path):
 
 
 def test_a_missing_folder_is_said(make_report, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"Expected its folder to be there. Make it first."):
+    with pytest.raises(FileNotFoundError, match=r"Expected the folder of the file to exist. Create it first."):
         write_html(make_report(), tmp_path / "missing" / "report.html")
 
 
 def test_a_report_without_a_counted_pixel_is_refused(make_report, tmp_path):
-    with pytest.raises(ValueError, match="a report in which no pixel counts"):
+    with pytest.raises(ValueError, match="a report without counted pixels"):
         write_html(make_report(confusion=np.zeros((19, 19), np.int64)), tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
 

@@ -94,7 +94,7 @@ def test_instances_are_not_needed_where_they_are_not_scored(root):
 
 
 def test_a_missing_split_is_refused_with_those_that_are_there(root):
-    with pytest.raises(FileNotFoundError, match=r"split='test'.*Expected a split that is there: val"):
+    with pytest.raises(FileNotFoundError, match=r"split='test'.*Expected an existing split: val"):
         find(root, split="test")
 
 
@@ -174,7 +174,9 @@ def test_a_file_cut_off_anywhere_is_refused_by_its_name(tmp_path):
     # Check sums and a chunk without content take the last 20 bytes or so: the image is whole without them.
     for length in range(len(whole) - 24):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"the file .*cut.png, which cannot be read \(.*Expected a whole PNG file"):
+        with pytest.raises(
+            ValueError, match=r"the file .*cut.png, which cannot be read \(.*Expected a complete PNG file"
+        ):
             read_label_image(path)
 
 

@@ -26,7 +26,7 @@ def test_each_train_id_has_its_label_id_and_every_other_value_is_unlabeled():
 
 
 def test_more_than_half_of_the_pixels_with_unscored_labels_are_train_ids():
-    with pytest.raises(ValueError, match=r"60 % have a label that no score counts, and none has a value above 18"):
+    with pytest.raises(ValueError, match=r"60 % have a label that no score includes, and none has a value above 18"):
         check_not_train_ids(counted((ROAD, UNLABELED, 5), (SKY, RAIL_TRACK, 1), (ROAD, SIDEWALK, 4)))
 
 

@@ -106,6 +106,6 @@ def test_a_folder_with_the_best_by_another_score_is_refused(tmp_path, saves_a_na
 def test_a_damaged_score_of_the_best_is_named_with_its_file(tmp_path, saves_a_name, text):
     run(tmp_path, saves_a_name, [0.5])
     (tmp_path / "best.json").write_text(text)
-    with pytest.raises(ValueError, match=r"best\.json' is damaged .*Expected the score of best\.keras"):
+    with pytest.raises(ValueError, match=r"best\.json' is damaged .*Expected the score of the best\.keras"):
         Checkpoints(tmp_path)
     assert (tmp_path / "best.keras").is_file()

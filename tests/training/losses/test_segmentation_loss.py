@@ -155,7 +155,7 @@ def test_weights_of_samples_and_of_classes_in_fit_are_refused(make_loss, batch):
     labels, _ = batch
     model = network()
     model.compile("sgd", make_loss())
-    with pytest.raises(ValueError, match=r"received a sample_weight.*Expected images and labels alone.*class_weights"):
+    with pytest.raises(ValueError, match=r"received a sample_weight.*Expected only images and labels.*class_weights"):
         model.train_on_batch(images(labels), labels, sample_weight=np.ones(2, "float32"))
 
 
