@@ -152,7 +152,8 @@ def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:
     """Returns the result of a run, from its log.
 
     Args:
-        folder: folder of the run. seconds: how long it took.
+        folder: folder of the run.
+        seconds: how long it took.
     """
     path = folder / "log.csv"
     log = read_log(path) if path.is_file() else {}
