@@ -1,4 +1,4 @@
-"""Serves the folder of a page to browsers on this machine, isolated, so that it may use threads."""
+"""Serves the folder of a page to browsers on this machine, isolated so that it can use threads."""
 
 import functools
 import http.server
@@ -14,7 +14,7 @@ PAGE = ("index.html", "model.tflite")
 
 LOOPBACK = "127.0.0.1"
 HOSTS = (LOOPBACK, "localhost")
-# Browsers share memory between the threads of a page only where it has nothing to do with other pages.
+# Browsers share memory between the threads of a page only if it is isolated from other pages.
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -24,15 +24,16 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 
 
 def web_server(folder: str | os.PathLike, port: int = 0, *, isolated: bool = True) -> http.server.ThreadingHTTPServer:
-    """Makes a server for a page, which only this machine can reach.
+    """Makes a server for a page that only this machine can reach.
 
     Args:
-        folder: one that `export_web` wrote.
-        port: to listen on; 0 for any that is free.
-        isolated: whether to send the headers with which the page may use threads.
+        folder: a folder that `export_web` wrote.
+        port: port to listen on; 0 for any free port.
+        isolated: whether to send the headers that let the page use threads.
 
     Returns:
-        The server, which listens already; `serve_forever` answers. Its address is `address_of`.
+        The server, which is already listening; call `serve_forever` to answer requests. `address_of` returns its
+        address.
 
     Raises:
         FileNotFoundError: if there is no page in the folder.
@@ -41,8 +42,8 @@ def web_server(folder: str | os.PathLike, port: int = 0, *, isolated: bool = Tru
     folder = pathlib.Path(folder)
     if not all((folder / name).is_file() for name in PAGE):
         raise FileNotFoundError(
-            f"Received the folder {str(folder)!r}, in which there is no page. Expected one that export_web wrote. Run "
-            "`keras-hrnet export MODEL FOLDER --web --size HxW` first."
+            f"Received the folder {str(folder)!r}, which contains no page. Expected a folder that export_web wrote. "
+            "Run `keras-hrnet export MODEL FOLDER --web --size HxW` first."
         )
     handler = functools.partial(
         _Handler, directory=str(folder.resolve()), headers_sent={**HEADERS, **(ISOLATION if isolated else {})}
@@ -51,8 +52,8 @@ def web_server(folder: str | os.PathLike, port: int = 0, *, isolated: bool = Tru
         return _Server((LOOPBACK, port), handler)
     except OSError as error:
         raise OSError(
-            f"Received port {port}, on which this machine cannot listen ({error}). Expected a free one. Pass another "
-            "port, or 0 for any."
+            f"Received port {port}, on which this machine cannot listen ({error}). Expected a free port. Pass "
+            "another port, or 0 for any."
         ) from error
 
 
@@ -63,11 +64,11 @@ def address_of(server: http.server.ThreadingHTTPServer) -> str:
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # Elsewhere it would let two servers listen on one port.
+    # On other systems, it would let two servers listen on the same port.
     allow_reuse_address = os.name == "posix"
 
     def handle_error(self, request: socket.socket, client_address: Any) -> None:
-        """Says nothing: a browser that has left is no fault."""
+        """Ignores errors, because a browser that disconnects is not an error."""
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -90,7 +91,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         super().__init__(*args, **kwargs)
 
     def send_head(self) -> Any:
-        # Another site, whose name has come to stand for this machine, is not to read the page.
+        # Another site whose name has been made to resolve to this machine must not read the page.
         if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in HOSTS:
             return self.send_error(HTTPStatus.FORBIDDEN)
         # Links could lead out of the folder.

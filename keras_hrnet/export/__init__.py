@@ -1,4 +1,4 @@
-"""Networks as files that run elsewhere, each compared with Keras before it is kept."""
+"""Exports networks to files that run elsewhere, each of which is compared with Keras before it is kept."""
 
 from keras_hrnet.export.exported import ExportedNetwork
 from keras_hrnet.export.formats import read_metadata

@@ -1,4 +1,4 @@
-"""Measures exported files side by side: how fast, how large, and how alike they answer."""
+"""Measures exported files side by side: their speed, their size, and the agreement of their outputs."""
 
 import contextlib
 import dataclasses
@@ -24,23 +24,23 @@ LAST_LINES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What a file costs on this machine's CPU, and how its answers compare.
+    """The cost of a file on this machine's CPU, and the agreement of its outputs.
 
     Args:
         path: the file.
-        size_bytes: of the file, or of all files of its folder.
+        size_bytes: size of the file, or of all files of its folder.
         image_size: (height, width) of the images it ran on.
-        batch_size: how many images at once.
-        num_threads: on how many cores.
-        load_seconds: until it was open; without starting Python and importing TensorFlow and the like.
-        first_seconds: of the first run, which compiles or allocates.
-        median_seconds: of the later runs.
-        p90_seconds: nine tenths of the later runs were not slower.
-        peak_bytes: of memory, beyond that of a process that has imported this package.
-        agreement: the share of pixels with the label of the first file, in [0, 1]; None without images.
-        mean_iou: on the images, in [0, 1]; None without labels.
-        delegates: of a `.tflite` file, the share of its operators that each delegate takes, in [0, 1]: "xnnpack" is
-            what runs here, "gpu" what would on a phone. None for other files.
+        batch_size: number of images in a batch.
+        num_threads: number of threads.
+        load_seconds: time to open the file, without starting Python and importing libraries such as TensorFlow.
+        first_seconds: time of the first run, which compiles or allocates.
+        median_seconds: median time of the later runs.
+        p90_seconds: 90th percentile of the times of the later runs.
+        peak_bytes: peak memory, in addition to that of a process that has imported this package.
+        agreement: share of pixels with the same label as the first file, in [0, 1]; None without images.
+        mean_iou: mean IoU on the images, in [0, 1]; None without labels.
+        delegates: for a `.tflite` file, the share of its operators that each delegate runs, in [0, 1]: "xnnpack" on
+            this machine, and "gpu" on a phone. None for other files.
     """
 
     path: pathlib.Path
@@ -58,7 +58,7 @@ class Measurement:
     delegates: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the measurement as what JSON holds."""
+        """Returns the measurement in types that JSON supports."""
         return {**dataclasses.asdict(self), "path": str(self.path)}
 
 
@@ -73,23 +73,23 @@ def benchmark_files(
     labels: np.ndarray | None = None,
     on_run: Callable[[], object] = lambda: None,
 ) -> list[Measurement]:
-    """Runs exported files in turn, each in a process of its own, and compares what they answer.
+    """Runs exported files in alternation, each in its own process, and compares their outputs.
 
     Args:
         paths: `.tflite`, `.onnx`, `.xml` and `.keras` files and folders of SavedModels. A `.keras` file runs on the
             active backend.
-        image_size: (height, width) for files that take any size.
-        batch_size: how many images at once; a `.tflite` file has its own.
-        num_threads: on how many cores; None for all.
-        num_runs: how many times each file runs after its first run.
-        images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255], to compare the labels on; of the size that the
-            files take. None compares nothing.
+        image_size: (height, width) for files that accept any size.
+        batch_size: number of images in a batch; a `.tflite` file has a fixed batch size.
+        num_threads: number of threads; None for all.
+        num_runs: number of runs of each file after its first run.
+        images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255], on which to compare the labels, with the size
+            that the files accept. None compares nothing.
         labels: integers `(num_images, height, width)`, train ids of the images; 255 is ignored. None scores nothing.
         on_run: called after each run of each file.
 
     Raises:
-        ValueError: if a file is none of these, cannot be run, or answers at another size than the first, or the images
-            are not in [0, 255].
+        ValueError: if a file has another format, cannot be run, or has outputs of another size than the first file, or
+            the images are not in [0, 255].
     """
     if images is not None:
         check_pixels(np.asarray(images))
@@ -165,8 +165,9 @@ class _Process:
         self.errors.seek(0)
         lines = self.errors.read().strip().splitlines()[-LAST_LINES:]
         raise ValueError(
-            f"{self.path} cannot be run: its process ended with status {self.process.returncode}. Expected a whole "
-            "`.tflite`, `.onnx`, `.xml` or `.keras` file, or a SavedModel. Read its last lines:\n" + "\n".join(lines)
+            f"{self.path} cannot be run: its process ended with status {self.process.returncode}. Expected a "
+            "complete `.tflite`, `.onnx`, `.xml` or `.keras` file, or a SavedModel. Read its last lines:\n"
+            + "\n".join(lines)
         )
 
     def labels(self):
@@ -186,15 +187,15 @@ def _compare(path, answer, first, labels):
         return {}
     if answer.shape != first.shape:
         raise ValueError(
-            f"{path} answers labels of shape {answer.shape}, and the first file {first.shape}. Expected one size. "
-            "Export both for the same images and outputs."
+            f"{path} returns labels of shape {answer.shape}, and the first file {first.shape}. Expected the same "
+            "size. Export both for the same images and outputs."
         )
     scores = {"agreement": float(np.mean(answer == first))}
     if labels is not None:
         if labels.shape != answer.shape:
             raise ValueError(
-                f"{path} answers labels of shape {answer.shape} for truths of shape {labels.shape}. Expected one size. "
-                "Export the network at the size of the image, not at stride 4."
+                f"{path} returns labels of shape {answer.shape} for true labels of shape {labels.shape}. Expected "
+                "the same size. Export the network at the size of the image, not at stride 4."
             )
         num_classes = int(max(answer.max(), labels[labels < 255].max(initial=0))) + 1
         scores["mean_iou"] = float(np.nanmean(intersection_over_union(confusion_matrix(labels, answer, num_classes))))

@@ -1,8 +1,8 @@
 """The process in which one exported file runs while it is measured.
 
-Started by `keras_hrnet.export.benchmark`. It says how long opening and a first run took, and answers each line that it
-reads with a line of JSON: "run" with the seconds of a run and the peak of its memory, "labels IN.npy OUT.npy" after it
-has written the labels of the images.
+Started by `keras_hrnet.export.benchmark`. It reports how long opening and a first run took, and answers each line that
+it reads with a line of JSON: "run" with the seconds of a run and the peak of its memory, "labels IN.npy OUT.npy" after
+it has written the labels of the images.
 """
 
 import json
@@ -16,7 +16,7 @@ from keras_hrnet.export.formats import open_runner
 
 
 def main(task: str) -> None:
-    """Opens a file, and answers commands until its input ends.
+    """Opens a file, and executes commands until its input ends.
 
     Args:
         task: JSON of `path`, `image_size` (for files that take any), `num_threads` and `batch_size`.

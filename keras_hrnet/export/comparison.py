@@ -1,4 +1,4 @@
-"""Compares what an exported file answers with the Keras model that it was made from."""
+"""Compares the outputs of an exported file with those of its Keras model."""
 
 import dataclasses
 from collections.abc import Callable
@@ -28,12 +28,12 @@ MEAN_SHARE = {"dynamic": 0.1, "int8": 0.1, "mixed": 0.1, "int16x8": 0.05, "bfloa
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What Keras answers for the verification images.
+    """The outputs of Keras for the verification images.
 
     Args:
-        batches: the images, with their labels where they are known.
+        batches: the images, with their labels if they are known.
         logits: for each batch, float32 `(num_images, ..., num_classes)`, channels last.
-        ignore_label: that of pixels whose label is not compared with the truth, beside 255.
+        ignore_label: label of ignored pixels, in addition to 255.
     """
 
     batches: list[Batch]
@@ -43,15 +43,15 @@ class Reference:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How far a file is from Keras.
+    """The differences between a file and Keras.
 
     Args:
         largest_difference: the largest absolute difference of logits or probabilities; None for labels.
         mean_difference: the mean absolute difference; None for labels.
         label_agreement: the share of pixels with the same label, in [0, 1].
         keras_miou: the mean IoU of Keras's labels, in [0, 1]; None without the truth.
-        miou: that of the file's.
-        failed: what is off, how far, and how far it may be.
+        miou: mean IoU of the file's labels.
+        failed: which bound is exceeded, the difference, and the bound.
     """
 
     largest_difference: float | None
@@ -63,7 +63,7 @@ class Comparison:
 
     @property
     def excess(self) -> float:
-        """How many times as far off the file is as it may be: up to 1 is good; infinite where it is not finite."""
+        """The largest ratio of a difference to its bound: up to 1 is accepted; infinite if an output is not finite."""
         return _excess(self.failed)
 
 
@@ -71,26 +71,26 @@ def reference(model: keras.Model, options: ExportOptions, batches: list[Batch]) 
     """Runs the Keras model, on its own backend, on the verification images.
 
     Raises:
-        ValueError: if an answer is not finite, or the images do not fit.
+        ValueError: if an output is not finite, or the images do not fit.
     """
     logits, axis = options.logits_model(model)
-    # A model of its own: on TensorFlow, the user's may have been traced for images of any size, whatever they are.
+    # A separate model, because on TensorFlow the user's may have been traced for images of any size.
     network = keras.Model(logits.inputs[0], logits.outputs[0])
     run = KerasRunner(network, axis, batch_size=network.inputs[0].shape[0] or 1)
     answers = [run(batch.images) for batch in batches]
     if not all(np.isfinite(logits).all() for logits in answers):
         raise ValueError(
             f"Received the model {model.name!r}, whose logits on {sum(len(x) for x in answers)} images are not all "
-            "finite. Expected numbers. Load the weights of a training that did not diverge."
+            "finite. Expected finite numbers. Load the weights of a run that did not diverge."
         )
     return Reference(batches, answers, classes_of(model).ignore_label)
 
 
 def compare(run: Callable[[np.ndarray], np.ndarray], expected: Reference, options: ExportOptions) -> Comparison:
-    """Runs a file on the verification images, and compares its answers with what Keras answers.
+    """Runs a file on the verification images, and compares its outputs with those of Keras.
 
     Raises:
-        RuntimeError: if the answers have another shape or dtype.
+        RuntimeError: if the outputs have another shape or dtype.
     """
     logits = _rows(expected.logits, 1)
     wanted = _answer_from_logits(logits, options.output_name)
@@ -99,8 +99,8 @@ def compare(run: Callable[[np.ndarray], np.ndarray], expected: Reference, option
         shape = of_keras.shape[: of_keras.ndim - 2 + wanted.ndim]
         if found.shape != shape or found.dtype != wanted.dtype:
             raise RuntimeError(
-                f"The file answers {found.dtype} of shape {found.shape} where Keras gives {wanted.dtype} of shape "
-                f"{shape}. Expected the same. Report this as a bug of keras_hrnet, with the model and the options."
+                f"The file returns {found.dtype} of shape {found.shape}, and Keras {wanted.dtype} of shape {shape}. "
+                "Expected the same. Report this as a bug of keras_hrnet, with the model and the options."
             )
     found = _rows(answers, wanted.ndim - 1)
     largest = mean = None
@@ -121,41 +121,41 @@ def compare(run: Callable[[np.ndarray], np.ndarray], expected: Reference, option
 
 
 def check(comparison: Comparison, options: ExportOptions, layer: Callable[[], str | None] = lambda: None) -> None:
-    """Refuses a file that is too far from Keras.
+    """Refuses a file that differs too much from Keras.
 
     Args:
-        comparison: what `compare` gave.
+        comparison: the result of `compare`.
         options: what the file shall be.
-        layer: finds the path of the layer that departs first, or None; asked only on failure.
+        layer: returns the path of the first layer that differs, or None; called only on failure.
 
     Raises:
-        RuntimeError: if the file is further off than its precision may be: in a logit, a probability, or a label whose
-            logit is further below the largest than such logits could make it.
+        RuntimeError: if the file differs by more than its precision allows: in a logit, in a probability, or in a label
+            whose logit is further below the largest one than such differences can explain.
     """
     if comparison.excess <= 1:
         return
     what, difference, allowed = comparison.failed
     found = layer()
-    where = f" The layer {found!r} departs first." if found else ""
+    where = f" The first layer that differs is {found!r}." if found else ""
     advice = "Report this as a bug of keras_hrnet, with the model and the options."
     if options.precision in MEAN_SHARE:
-        advice = f"Pass more images as they come from training, or another precision: {options.closer} closer."
+        advice = f"Pass more images like those in training, or another precision: {options.closer} closer."
     raise RuntimeError(
-        f"The exported file is off by {difference:.3g} in {what}, with {100 * comparison.label_agreement:.3f} % of the "
-        f"labels as Keras has them.{where} Expected at most {allowed:.3g} for precision={options.precision!r}. No file "
-        f"was kept. {advice}"
+        f"The exported file differs by {difference:.3g} in {what}, and {100 * comparison.label_agreement:.3f} % of "
+        f"its labels equal those of Keras.{where} Expected at most {allowed:.3g} for "
+        f"precision={options.precision!r}. No file was kept. {advice}"
     )
 
 
 def relative_error(answers: np.ndarray, wanted: np.ndarray) -> float:
-    """Returns the root mean square of the differences, as a share of the standard deviation of what is wanted."""
+    """Returns the root mean square of the differences, as a share of the standard deviation of the wanted values."""
     deviation = float(np.std(wanted, dtype=np.float64))
     error = float(np.sqrt(np.mean(np.square(answers.astype(np.float64) - wanted))))
     return error / deviation if deviation else error
 
 
 def _rows(arrays, num_axes):
-    """Joins arrays but for their last axes: a row for each pixel, or for each image where there is one answer."""
+    """Joins arrays along all but their last axes: a row for each pixel, or for each image of a classifier."""
     rows = [x.reshape(-1, *x.shape[x.ndim - num_axes :]) for x in arrays]
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
@@ -170,7 +170,7 @@ def _answer_from_logits(logits, output_name):
 
 
 def _departures(answers, labels, wanted, logits, options):
-    """Yields what may be off, how far it is, and how far it may be."""
+    """Yields what is compared, the difference, and the bound."""
     chosen = np.take_along_axis(logits, labels[..., np.newaxis].astype(np.int64), axis=-1)[..., 0]
     lost = logits.max(axis=-1) - chosen
     if options.precision in MEAN_SHARE:
@@ -199,7 +199,7 @@ def _excess(departure):
 
 def _miou(expected, labels):
     truths = [batch.labels for batch in expected.batches]
-    # Logits at stride 4 and networks of one label an image have no label for each pixel of the truth.
+    # Logits at stride 4, and networks with one label per image, have no label for each pixel of the truth.
     if any(truth is None or truth.shape != x.shape[:-1] for truth, x in zip(truths, expected.logits, strict=True)):
         return None
     truth = _rows(truths, 0)

@@ -14,24 +14,24 @@ from keras_hrnet.models.interface import data_format, num_channels
 SIGNATURE = "serving_default"
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
 OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")
-# Each takes a run of the float file with all its tensors kept: 0.2 s for HRNetW18Small at 256x512.
+# Each image takes a run of the float file that keeps all its tensors: 0.2 s for HRNetW18Small at 256x512.
 NUM_CALIBRATION_IMAGES = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class TFLiteOptions(ExportOptions):
-    """What a `.tflite` file shall be.
+    """The options of a `.tflite` file.
 
     Args:
         image_size: (height, width) of the images, fixed.
-        batch_size: how many images go in at once, fixed.
+        batch_size: number of images in a batch, fixed.
         input_dtype: "float32" or "uint8".
         precision: "float32", "float16", "dynamic", "int8", "int16x8" or "mixed"; see `export_tflite`.
         output: "logits", "logits_stride4", "labels" or "probabilities".
-        sensitivity: whether to measure what each layer loses when it alone is in integers.
+        sensitivity: whether to measure the error of each layer when only it is quantized.
 
     Raises:
-        ValueError: if one of them is something else.
+        ValueError: if an option is invalid.
     """
 
     batch_size: int = 1
@@ -52,19 +52,19 @@ class TFLiteOptions(ExportOptions):
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether images calibrate the ranges of integers."""
+        """Whether the precision is calibrated with images."""
         return self.precision in CALIBRATED
 
     @property
     def num_images(self) -> int:
-        """How many images are taken from a data set, at most."""
+        """The maximum number of images that are taken from a data set."""
         return NUM_CALIBRATION_IMAGES if self.is_calibrated else super().num_images
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
-        """Returns a network, or its part before the layer "logits" that enlarges them, and the axis of the classes.
+        """Returns a network, or its part before the layer "logits" that upsamples them, and the axis of the classes.
 
         Raises:
-            ValueError: if it gives logits of another size than the options ask for.
+            ValueError: if it returns logits of another size than the options require.
         """
         whole, axis = super().logits_model(model)
         stride = self._stride(model)
@@ -72,8 +72,8 @@ class TFLiteOptions(ExportOptions):
             if stride in (1, None):
                 return whole, axis
             raise ValueError(
-                f"Received output={self.output!r} for the model {model.name!r}, which gives logits at stride {stride}. "
-                "Expected logits of the size of the image. Build it with output_stride=1, or pass "
+                f"Received output={self.output!r} for the model {model.name!r}, which returns logits at stride "
+                f"{stride}. Expected logits at the size of the image. Build it with output_stride=1, or pass "
                 "output='logits_stride4'."
             )
         if stride == 4:
@@ -81,11 +81,12 @@ class TFLiteOptions(ExportOptions):
         if stride is None or "logits" not in {layer.name for layer in model.layers}:
             raise ValueError(
                 f"Received output='logits_stride4' for the model {model.name!r}, which has no layer 'logits' that "
-                "enlarges them from stride 4. Expected a segmentation network of this package. Pass output='logits'."
+                "upsamples them from stride 4. Expected a segmentation network of this package. Pass "
+                "output='logits'."
             )
         layer = model.get_layer("logits")
         before = layer.input[0] if isinstance(layer.input, list | tuple) else layer.input
-        # The networks of this package are channels last inside, whatever goes in.
+        # The networks of this package are channels last internally, whatever their input.
         axis = 1 if getattr(layer, "data_format", None) == "channels_first" else -1
         return keras.Model(model.inputs[0], before), axis
 
@@ -101,15 +102,16 @@ class TFLiteOptions(ExportOptions):
 
 
 def convert(network: keras.Model, options: TFLiteOptions) -> bytes:
-    """Converts a network to a `.tflite` file of builtin operators, of fixed shape, with one signature.
+    """Converts a network to a `.tflite` file of builtin operators with fixed shapes and one signature.
 
-    Its weights are float16 if that is the precision, else float32: integers come later (`quantize`).
+    Its weights are float16 if that is the precision, and otherwise float32; integers are introduced later (`quantize`).
 
-    The graph goes to the converter as it is. By way of a SavedModel, as it does by default, HRNetW48 took 64 s and
-    11 GB, not 40 s and 6; only the names of the signature are lost, and put back (timed once, 512x1024, two CPU cores).
+    The graph is passed to the converter directly. Through a SavedModel, which is the default, HRNetW48 took 64 s and 11
+    GB instead of 40 s and 6 GB (timed once, 512x1024, two CPU cores). Only the names of the signature are lost, and are
+    restored.
 
     Raises:
-        ValueError: if the network does not go with the options.
+        ValueError: if the network does not match the options.
     """
     import tensorflow as tf
 

@@ -1,7 +1,7 @@
-"""Which operators of a `.tflite` file run in a delegate, by tables of what the delegates take: XNNPACK and GPU.
+"""Finds the operators of a `.tflite` file that run in a delegate, XNNPACK or GPU, from tables of supported operators.
 
-The converter's own analyser passes graphs that the GPU delegate rejects (tensors of rank 6, ARG_MAX), hence these
-tables. The one for XNNPACK is held against the real delegate by the tests.
+The converter's own analyser accepts graphs that the GPU delegate rejects (tensors of rank 6, ARG_MAX), hence these
+tables. The tests compare the table for XNNPACK with the real delegate.
 
 Reference: tensorflow/lite/delegates/xnnpack/README.md; tensorflow/lite/delegates/gpu/common/model_builder.cc.
 """
@@ -13,10 +13,10 @@ from collections.abc import Callable
 from keras_hrnet.export.graph import Graph, Operator, read_graph
 
 FLOATS = ("float32", "float16")
-# What LiteRT 2.3 joins; up to LiteRT 1, four.
+# The number of tensors that LiteRT 2.3 joins; up to LiteRT 1, it was four.
 XNNPACK_CONCATENATED = 5
 
-# Names of operators, apart by spaces.
+# Names of operators, separated by spaces.
 XNNPACK_FLOAT = (
     "ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EXP "
     "FULLY_CONNECTED GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL NEG PAD PRELU "
@@ -37,7 +37,7 @@ GPU = (
 
 @dataclasses.dataclass(frozen=True)
 class Outside:
-    """An operator that a delegate leaves to the CPU's own kernels, the path of the Keras layer behind it, and why."""
+    """An operator that a delegate leaves to the CPU's own kernels, the path of its Keras layer, and the reason."""
 
     operator: str
     layer: str
@@ -46,9 +46,9 @@ class Outside:
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """How much of a file runs in a delegate: the share of its operators, in how many pieces, and what is left out.
+    """How much of a file runs in a delegate: the share of its operators, the number of parts, and what is left out.
 
-    Each piece costs copies in and out.
+    Each part costs copies in and out.
     """
 
     share: float
@@ -57,23 +57,23 @@ class Coverage:
 
 
 def delegate_coverage(file: str | os.PathLike | bytes) -> dict[str, Coverage]:
-    """Says how much of a `.tflite` file, or of its bytes, "xnnpack" and "gpu" take, and what they leave out.
+    """Returns how much of a `.tflite` file, or of its bytes, "xnnpack" and "gpu" run, and what they leave out.
 
-    Int8 counts as in the GPU delegate, which computes it in floats.
+    Int8 is treated as in the GPU delegate, which computes it in floating point.
     """
     graph = read_graph(file)
     return {name: _coverage(graph, rule) for name, rule in (("xnnpack", xnnpack_reason), ("gpu", gpu_reason))}
 
 
 def partitions(graph: Graph, is_inside: Callable[[Operator], bool]) -> list[list[Operator]]:
-    """Cuts a graph in pieces as TFLite does: each as large as it can be, of operators that are all in or all out.
+    """Partitions a graph as TFLite does: into the largest possible parts whose operators are all inside or all outside.
 
     Args:
-        graph: of the file.
-        is_inside: whether the delegate takes an operator.
+        graph: graph of the file.
+        is_inside: whether the delegate runs an operator.
 
     Returns:
-        The pieces in the delegate.
+        The parts in the delegate.
     """
     ready = {tensor.index for tensor in graph.inputs}
     waiting, pieces = list(graph.operators), []
@@ -93,8 +93,8 @@ def partitions(graph: Graph, is_inside: Callable[[Operator], bool]) -> list[list
             waiting = [operator for operator in waiting if not any(operator is other for other in chosen)]
         if inside is None:
             raise ValueError(
-                f"Received a graph whose operator {waiting[0].name} waits for a tensor that nothing makes. Expected "
-                "operators in an order in which they run. Export the file again."
+                f"Received a graph whose operator {waiting[0].name} needs a tensor that no operator produces. "
+                "Expected operators in the order in which they run. Export the file again."
             )
         if inside:
             pieces.append(piece)
@@ -102,7 +102,7 @@ def partitions(graph: Graph, is_inside: Callable[[Operator], bool]) -> list[list
 
 
 def xnnpack_reason(operator: Operator) -> str | None:
-    """Returns why XNNPACK leaves an operator out, or None if it takes it."""
+    """Returns why XNNPACK leaves an operator out, or None if it runs it."""
     if reason := _static_reason(operator):
         return reason
     name = operator.name
@@ -117,16 +117,16 @@ def xnnpack_reason(operator: Operator) -> str | None:
     if not is_int8 and not dtypes <= {*FLOATS, "int8"}:
         return f"XNNPACK has no {name} of {' and '.join(sorted(dtypes))}"
     if name == "CONCATENATION" and not 2 <= len(operator.inputs) <= XNNPACK_CONCATENATED:
-        return f"XNNPACK joins 2 to {XNNPACK_CONCATENATED} tensors, this one {len(operator.inputs)}"
+        return f"XNNPACK joins 2 to {XNNPACK_CONCATENATED} tensors, and this one joins {len(operator.inputs)}"
     if name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _has_constant_weights(operator):
         return "XNNPACK needs a constant kernel and bias"
     if name == "SOFTMAX" and operator.options.beta != 1:
-        return f"XNNPACK's SOFTMAX has beta 1, this one {operator.options.beta}"
+        return f"XNNPACK's SOFTMAX has beta 1, and this one has {operator.options.beta}"
     return None
 
 
 def gpu_reason(operator: Operator) -> str | None:
-    """Returns why the GPU delegate leaves an operator out, or None if it takes it."""
+    """Returns why the GPU delegate leaves an operator out, or None if it runs it."""
     if reason := _static_reason(operator):
         return reason
     name = operator.name
@@ -135,7 +135,7 @@ def gpu_reason(operator: Operator) -> str | None:
     tensors = (*operator.runtime_inputs, *operator.outputs)
     for tensor in tensors:
         if len(tensor.shape) > 4:
-            return f"the GPU delegate takes tensors up to rank 4, this one has {len(tensor.shape)}"
+            return f"the GPU delegate supports tensors up to rank 4, and this one has rank {len(tensor.shape)}"
     dtypes = {tensor.dtype for tensor in tensors if not (tensor.dtype in ("int8", "uint8") and tensor.is_quantized)}
     allowed = {*FLOATS, "int32", "bool"} if name == "CAST" else set(FLOATS)
     if not dtypes <= allowed:
@@ -144,7 +144,7 @@ def gpu_reason(operator: Operator) -> str | None:
     if is_resize and operator.options.alignCorners and operator.options.halfPixelCenters:
         return "the GPU delegate aligns corners or centres pixels, not both"
     if name == "SOFTMAX" and operator.options.beta != 1:
-        return f"the GPU delegate's SOFTMAX has beta 1, this one {operator.options.beta}"
+        return f"the GPU delegate's SOFTMAX has beta 1, and this one has {operator.options.beta}"
     if name == "BATCH_MATMUL":
         return _gpu_product_reason(operator)
     return None
@@ -155,16 +155,16 @@ def _gpu_product_reason(operator):
         return "the GPU delegate ignores that BATCH_MATMUL transposes"
     right = operator.inputs[1]
     if right.is_constant and len(right.shape) != 2:
-        return f"the GPU delegate multiplies by a constant of rank 2, this one has {len(right.shape)}"
+        return f"the GPU delegate multiplies by a constant of rank 2, and this one has rank {len(right.shape)}"
     if operator.inputs[0].is_constant:
-        return "the GPU delegate multiplies no constant from the left"
+        return "the GPU delegate does not multiply by a constant from the left"
     return None
 
 
 def _static_reason(operator):
     for tensor in (*operator.inputs, *operator.outputs):
         if -1 in tensor.shape:
-            return f"a shape is known at run time only: {tensor.shape}"
+            return f"a shape is known only at run time: {tensor.shape}"
     return None
 
 

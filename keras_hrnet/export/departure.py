@@ -1,4 +1,4 @@
-"""Names the layer where an exported file leaves the Keras model that it was made from."""
+"""Finds the first layer in which an exported file differs from its Keras model."""
 
 import keras
 import numpy as np
@@ -12,16 +12,16 @@ from keras_hrnet.models.interface import data_format, images_for
 
 
 def first_departure(network: keras.Model, content: bytes, image: np.ndarray, options: TFLiteOptions) -> str | None:
-    """Finds the first layer whose values in a file are further from Keras's than the precision allows.
+    """Finds the first layer whose values in a file differ from Keras's by more than the precision allows.
 
     Args:
-        network: what the file was made from.
+        network: the network that was exported.
         content: the `.tflite` file.
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
-        options: what the file is.
+        options: the options of the file.
 
     Returns:
-        The name of a layer of the network, or of a network in it, or None if none departs before the answer.
+        The name of a layer of the network, or of a network in it, or None if only the output differs.
     """
     network, _ = options.logits_model(network)
     made = _made_tensors(content, image)
@@ -44,12 +44,13 @@ def _keras_values(network, image):
         values = [value for value in values if value.ndim == 4 and value.dtype.kind == "f"]
         yield layer, values
         if channels_first:
-            # The layers of this package are channels last inside, others may not be: the file has what fits.
+            # The layers of this package are channels last internally, others may not be; the matching shape is taken
+            # from the file.
             yield layer, [np.moveaxis(value, 1, -1) for value in values]
 
 
 def _with_values(network):
-    """Returns the layers of a network, also of networks in it, and a model that gives its answer and what each gave."""
+    """Returns the layers of a network, including nested ones, and a model that returns its output and theirs."""
     layers, values = [], []
 
     def call(layer, *args, **kwargs):
@@ -69,7 +70,7 @@ def _with_values(network):
 
 
 def _made_tensors(content, image):
-    """Lists what layers hand on in a file: (path of the layer, values of the first image), in order."""
+    """Lists the outputs of layers in a file: (path of the layer, values of the first image), in order."""
     model = TFLiteModel(content, keeps_tensors=True)
     model(image[np.newaxis])
     details = {tensor["index"]: tensor for tensor in model.interpreter.get_tensor_details()}
@@ -94,6 +95,6 @@ def _real(values, tensor):
 
 
 def _counterpart(made, name, value):
-    """Returns the last tensor of this shape that a layer of this name made, or None."""
+    """Returns the last tensor of this shape from a layer of this name, or None."""
     found = [x for path, x in made if name in path.split("/") and x.shape == value.shape]
     return found[-1] if found else None

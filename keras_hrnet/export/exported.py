@@ -1,4 +1,4 @@
-"""Runs an exported file in place of its network: `evaluate` and `predict` take it as they take a Keras model."""
+"""Runs an exported file in place of its network; `evaluate` and `predict` accept it like a Keras model."""
 
 import os
 import pathlib
@@ -10,24 +10,24 @@ from keras_hrnet.export.formats import find_metadata, open_runner
 from keras_hrnet.export.metadata import described
 from keras_hrnet.models.interface import ForeignNetwork
 
-# A file that takes images of any size is run once with this size, to learn the shape of its output.
+# A file that accepts images of any size is run once with this size, to find the shape of its output.
 ASKED_SIZE = 64
 LEAST_PROBABILITY = np.finfo("float32").tiny
 
 
 class ExportedNetwork(ForeignNetwork):
-    """A `.tflite`, `.onnx` or `.xml` file or a SavedModel on the CPU: `evaluate` and `predict` take it like a network.
+    """A `.tflite`, `.onnx` or `.xml` file or a SavedModel on the CPU, for `evaluate` and `predict`.
 
-    Its classes are those that the file carries. A file of probabilities gives their logarithms, so that labels and
-    averages of probabilities are those of its network.
+    Its classes are those stored in the file. For a file that returns probabilities, it returns their logarithms, so
+    that labels and averaged probabilities equal those of the network.
 
     Args:
         path: the file, or the folder of a SavedModel.
-        num_threads: on how many cores, as `keras_hrnet.export.formats.open_runner` takes it.
+        num_threads: on how many cores, as in `keras_hrnet.export.formats.open_runner`.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
-        ValueError: if it is none of these, or does not give an output for each pixel.
+        ValueError: if it has another format, or does not return an output for each pixel.
 
     Example:
 
@@ -51,7 +51,7 @@ class ExportedNetwork(ForeignNetwork):
         answer = self._runner(np.zeros((1, *asked, channels), np.uint8))
         if answer.ndim > 2 and answer.shape[1:3] != asked:
             raise ValueError(
-                f"Received the file {str(path)!r}, which gives {answer.shape[1]}x{answer.shape[2]} outputs for an "
+                f"Received the file {str(path)!r}, which returns {answer.shape[1]}x{answer.shape[2]} outputs for an "
                 f"image of {asked[0]}x{asked[1]}. Expected an output for each pixel. Export the network with "
                 "output='logits', or 'labels'."
             )

@@ -1,4 +1,4 @@
-"""Changes what is in a `.tflite` file: its signature, and the metadata for the program that runs it."""
+"""Edits a `.tflite` file: its signature, and the metadata for the program that runs it."""
 
 import json
 import pathlib
@@ -15,7 +15,7 @@ METADATA_NAME = "keras_hrnet"
 
 
 def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
-    """Returns a `.tflite` file with what JSON holds in it, under the name "keras_hrnet"."""
+    """Returns a `.tflite` file with metadata, stored as JSON under the name "keras_hrnet"."""
     model = _unpack(content)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
@@ -27,7 +27,7 @@ def add_metadata(content: bytes, metadata: dict[str, Any]) -> bytes:
 
 
 def find_metadata(path: pathlib.Path) -> dict[str, Any] | None:
-    """Returns what `add_metadata` put into a file; None if there is nothing, or it is no `.tflite` file.
+    """Returns the metadata that `add_metadata` stored in a file; None if there is none, or it is not a `.tflite` file.
 
     Raises:
         ValueError: if the file is damaged.
@@ -38,7 +38,7 @@ def find_metadata(path: pathlib.Path) -> dict[str, Any] | None:
     try:
         found = _metadata_in(schema.Model.GetRootAs(content))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
-        # What reading outside of a flatbuffer raises: it knows neither its size nor what is missing.
+        # Errors that occur when reading outside a flatbuffer, which records neither its size nor what is missing.
         raise damaged(path, error) from error
     return None if found is None else parse(found, path)
 
@@ -65,8 +65,8 @@ def add_signature(content: bytes, key: str, input_name: str, output_name: str) -
 def _unpack(content):
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     for buffer in model.buffers:
-        # The quantizer puts weights behind the flatbuffer, for files beyond 2 GB: a new one moves them, and runtimes
-        # of some years ago look for them inside only.
+        # For files above 2 GB, the quantizer puts weights after the flatbuffer. A new flatbuffer moves them, and
+        # runtimes that are some years old look for them only inside it.
         if buffer.size:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
@@ -86,7 +86,7 @@ def _named(name, tensors):
 
 
 class _AlignedBuilder(flatbuffers.Builder):
-    """Starts vectors at multiples of 16 bytes, as the schema demands for weights; the Python builder does not."""
+    """Starts vectors at multiples of 16 bytes, as the schema requires for weights; the Python builder does not."""
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802 (the name is the library's)
         self.Prep(16, x.nbytes)

@@ -1,4 +1,4 @@
-"""What a kind of exported file is to the pipeline: how it is written, finished, opened and described."""
+"""The base class of file formats: how a file is written, finished, opened and described."""
 
 import abc
 import pathlib
@@ -13,16 +13,16 @@ from keras_hrnet.export.runner import Runner
 
 
 class Format(abc.ABC):
-    """A kind of file, or of folder, that networks are exported to.
+    """A format of files, or of folders, that networks are exported to.
 
-    A new one is a subclass in a file of its own, a function `export_…` there that calls `export_network`, and a line in
-    `keras_hrnet.export.formats`.
+    To add a format, write a subclass in its own file, add a function `export_…` there that calls `export_network`, and
+    add a line to `keras_hrnet.export.formats`.
 
     Attributes:
-        name: what the TensorFlow process calls it.
-        title: what reports call it.
-        suffix: of its files; "" for a folder.
-        contents: what may be in such a folder; first what tells it from other folders.
+        name: name of the format in the TensorFlow process.
+        title: name of the format in reports.
+        suffix: suffix of its files; "" for a folder.
+        contents: names that such a folder may contain; the first one distinguishes it from other folders.
         options: the class of its options.
     """
 
@@ -42,38 +42,38 @@ class Format(abc.ABC):
 
     @abc.abstractmethod
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
-        """Opens a file to run it on the CPU, on so many cores; None for all."""
+        """Opens a file to run it on the CPU, with a number of threads; None uses all cores."""
 
     def refine(
         self, path: pathlib.Path, options: ExportOptions, calibration: np.ndarray | None, expected: Reference
     ) -> dict[str, Any]:
-        """Changes what was written, on any backend, and returns what the report says of it."""
+        """Changes the written file, on any backend, and returns further entries of the report."""
         return {}
 
     def departure(
         self, network: keras.Model, path: pathlib.Path, options: ExportOptions, image: np.ndarray
     ) -> str | None:
-        """Finds the layer of a network where a file that failed departs from it first."""
+        """Finds the first layer of a network in which a file that failed differs from it."""
         return None
 
     @abc.abstractmethod
     def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
-        """Puts into a file what JSON holds, for the program that runs it."""
+        """Stores metadata in a file, for the program that runs it."""
 
     @abc.abstractmethod
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
-        """Returns what `add_metadata` put there, or None."""
+        """Returns the metadata that `add_metadata` stored, or None."""
 
     def measure(self, path: pathlib.Path, runner: Runner) -> dict[str, Any]:
-        """Returns what else the report says of a file that was run."""
+        """Returns further entries of the report of a file that was run."""
         return {}
 
     def report_title(self, options: ExportOptions) -> str:
-        """Returns what the report of a file calls its format."""
+        """Returns the name of the format in the report of a file."""
         return self.title
 
     def is_at(self, path: pathlib.Path) -> bool:
-        """Returns whether such a file is at a path."""
+        """Returns whether a file of this format is at a path."""
         if self.contents:
             return (path / self.contents[0]).is_file()
         return path.is_file() and path.suffix == self.suffix

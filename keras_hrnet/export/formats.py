@@ -1,4 +1,4 @@
-"""The kinds of files that networks are exported to, and how a file of any of them is opened and read."""
+"""The formats that networks are exported to, and functions that open and read a file of any of them."""
 
 import os
 import pathlib
@@ -22,12 +22,12 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
 
     Args:
         path: a `.tflite`, `.onnx`, `.xml` (OpenVINO) or `.keras` file, or the folder of a SavedModel.
-        num_threads: on how many cores LiteRT, ONNX Runtime and OpenVINO run; None for all. The others take it from
-            their process's variables: OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
+        num_threads: number of threads of LiteRT, ONNX Runtime and OpenVINO; None uses all cores. Other formats use the
+            environment variables OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS.
 
     Raises:
-        FileNotFoundError: if there is nothing.
-        ValueError: if it is none of these, or a web page or a Git LFS pointer under its name.
+        FileNotFoundError: if there is no such file or folder.
+        ValueError: if it has another format, or is a web page or a Git LFS pointer with such a name.
     """
     path = pathlib.Path(path)
     if path.is_file() and path.suffix == ".keras":
@@ -36,34 +36,34 @@ def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runn
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads what an export wrote into a file for the program that runs it.
+    """Reads the metadata that an export stored in a file for the program that runs it.
 
     Args:
         path: a `.tflite`, `.onnx` or `.xml` file, or the folder of a SavedModel.
 
     Returns:
-        A dict: "input" and "output" (the signature), "precision", "class_names", "colors" (red, green and blue of
-        each class, in [0, 255]), "ignore_label" (the train id of pixels that are no class), "resize" (the convention of
-        the network), "source" (model and SHA-256 of its weights), "keras_hrnet" (the version that wrote it).
+        A dict: "input" and "output" (the signature), "precision", "class_names", "colors" (red, green and blue of each
+        class, in [0, 255]), "ignore_label" (the train id of ignored pixels), "resize" (the convention of the network),
+        "source" (model and SHA-256 of its weights), "keras_hrnet" (the version that wrote it).
 
     Raises:
-        FileNotFoundError: if there is nothing.
+        FileNotFoundError: if there is no such file or folder.
         ValueError: if it is damaged, or was not exported by this package.
     """
     metadata = find_metadata(path)
     if metadata is None:
         raise ValueError(
-            f"Received the file {str(path)!r}, which holds no metadata of keras_hrnet. Expected a file that this "
+            f"Received the file {str(path)!r}, which contains no metadata of keras_hrnet. Expected a file that this "
             "package exported. Export the network again."
         )
     return metadata
 
 
 def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Reads what `read_metadata` reads; None if the file was not exported by this package.
+    """Reads metadata like `read_metadata`; returns None if the file was not exported by this package.
 
     Raises:
-        FileNotFoundError: if there is nothing.
+        FileNotFoundError: if there is no such file or folder.
         ValueError: if it is damaged, or of another kind.
     """
     path = pathlib.Path(path)
@@ -71,7 +71,7 @@ def find_metadata(path: str | os.PathLike) -> dict[str, Any] | None:
 
 
 def size_of_export(path: str | os.PathLike) -> int:
-    """Returns how many bytes an exported network has in all its files, or a saved one."""
+    """Returns the total size in bytes of all files of an exported or saved network."""
     path = pathlib.Path(path)
     kind = next((kind for kind in FORMATS.values() if kind.is_at(path)), None)
     return sum(map(size_of, kind.files(path) if kind else [path]))

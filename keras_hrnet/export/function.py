@@ -1,4 +1,4 @@
-"""The TensorFlow function that every exported file is made of: from images to what the file answers."""
+"""Builds the TensorFlow function that is exported, from images to the output of the file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 def answer_function(
     network: keras.Model, options: ExportOptions, freezes: bool = False
 ) -> tf.types.experimental.GenericFunction:
-    """Builds the function that a file is made of.
+    """Builds the function that is exported to a file.
 
     Args:
         network: a functional network on the TensorFlow backend.
-        options: what the file shall be.
-        freezes: whether the weights are constants in it.
+        options: the options of the file.
+        freezes: whether its weights are constants.
 
     Returns:
         A `tf.function` from images of `options.input_shape`, RGB in [0, 255], to a dict of one: `options.output_name`
         and logits or probabilities, float32, channels last, or labels, uint8 or int32.
 
     Raises:
-        ValueError: if the network does not go with the options.
+        ValueError: if the network does not match the options.
     """
     import tensorflow as tf
 

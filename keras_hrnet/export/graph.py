@@ -1,4 +1,4 @@
-"""Reads what is in a `.tflite` file: its operators, their tensors, and the Keras layers that they came from."""
+"""Reads the content of a `.tflite` file: its operators, their tensors, and the Keras layers that they come from."""
 
 import dataclasses
 import os
@@ -16,12 +16,12 @@ class Tensor:
     """A tensor of a `.tflite` file.
 
     Args:
-        index: its number in the file.
-        name: holds the path of the Keras layer that made it.
-        shape: −1 where a size is known at run time only.
+        index: index of the tensor in the file.
+        name: name, which contains the path of the Keras layer that made the tensor.
+        shape: shape, with −1 for sizes that are known only at run time.
         dtype: "float32", "int8", …
-        is_constant: whether the file holds its values.
-        is_quantized: whether its integers stand for real numbers.
+        is_constant: whether the file contains its values.
+        is_quantized: whether its integers represent real numbers.
     """
 
     index: int
@@ -37,10 +37,10 @@ class Operator:
     """An operator of a `.tflite` file.
 
     Args:
-        name: for example "CONV_2D"; one that is not builtin has the name that the file gives it.
-        inputs: its tensors, constants too.
-        outputs: its results.
-        options: its attributes, as the schema's object API has them; None if it has none.
+        name: for example "CONV_2D"; a custom operator has the name given in the file.
+        inputs: its input tensors, including constants.
+        outputs: its output tensors.
+        options: its attributes, as in the schema's object API; None if it has none.
     """
 
     name: str
@@ -53,19 +53,19 @@ class Operator:
         """The path of the Keras layer that made it, for example "HRNetW18/stage2/module_0/fuse"; "" at the borders."""
         path = layer_path(self.outputs[0].name)
         if not path and self.name in WEIGHTED:
-            # What comes out of the file has the file's name; the weights keep theirs.
+            # Outputs of the file are named by the file; weights keep their names.
             return layer_path(self.inputs[1].name)
         return path
 
     @property
     def runtime_inputs(self) -> tuple[Tensor, ...]:
-        """The inputs that are no constants."""
+        """The inputs that are not constants."""
         return tuple(tensor for tensor in self.inputs if not tensor.is_constant)
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """What a `.tflite` file computes: operators in the order in which they run, what goes in, and what comes out."""
+    """The computation of a `.tflite` file: operators in the order in which they run, its inputs, and its outputs."""
 
     operators: tuple[Operator, ...]
     inputs: tuple[Tensor, ...]
@@ -75,7 +75,7 @@ class Graph:
 def layer_path(tensor_name: str) -> str:
     """Returns the path of the Keras layer in the name of a tensor.
 
-    Keras opens the scope of each layer twice, for `build` and for `call`: TensorFlow numbers the second.
+    Keras opens the scope of each layer twice, for `build` and for `call`; TensorFlow appends a number to the second.
 
     >>> layer_path("HRNetW18_1/stem_1/conv1_1/Relu;HRNetW18_1/stem_1/conv1_1/conv_1/convolution")
     'HRNetW18/stem/conv1'
@@ -87,7 +87,7 @@ def layer_path(tensor_name: str) -> str:
 
 
 def read_graph(file: str | os.PathLike | bytes) -> Graph:
-    """Reads the first and, for a network, only function of a `.tflite` file: of a path, or of its bytes."""
+    """Reads the first function of a `.tflite` file, the only one of a network, from a path or from its bytes."""
     content = file if isinstance(file, (bytes, bytearray)) else pathlib.Path(file).read_bytes()
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     operator_names, dtypes = _names(schema.BuiltinOperator), _names(schema.TensorType)
@@ -116,7 +116,7 @@ def _tensor(index, tensor, buffers, dtypes):
     shape = tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape
     shape = () if shape is None else tuple(int(size) for size in shape)
     buffer = buffers[tensor.buffer]
-    # Data of the largest files lies behind the flatbuffer, at an offset.
+    # In the largest files, data is stored after the flatbuffer, at an offset.
     is_constant = (buffer.data is not None and len(buffer.data) > 0) or buffer.size > 0
     is_quantized = tensor.quantization is not None and tensor.quantization.scale is not None
     return Tensor(index, tensor.name.decode(), shape, dtypes[tensor.type].lower(), is_constant, is_quantized)

@@ -1,4 +1,4 @@
-"""The images for verification and calibration: read from data, or made where there are none."""
+"""The images for verification and calibration: read from data, or generated if there is none."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models.interface import check_pixels
 
-# Used where the size may vary: one that can be halved five times, and an odd one. A quarter has 17 pixels.
+# Used if the size may vary: one size that can be halved five times, and an odd one. A quarter of it has 17 pixels.
 SIZES = ((96, 128), (101, 139))
 
 
@@ -19,7 +19,7 @@ NUM_VERIFICATION_IMAGES = 4
 class Batch(NamedTuple):
     """Images `(num_images, height, width, channels)`, and their train ids `(num_images, height, width)`, if known.
 
-    Pixels are uint8; images in a unit of their own have the dtype that they came in.
+    Pixels are uint8; images in other units keep their dtype.
     """
 
     images: np.ndarray
@@ -31,7 +31,7 @@ class Images(NamedTuple):
 
     Args:
         verification: batches of images.
-        calibration: images `(num_images, height, width, channels)`; None where nothing is calibrated.
+        calibration: images `(num_images, height, width, channels)`; None if nothing is calibrated.
     """
 
     verification: list[Batch]
@@ -39,28 +39,27 @@ class Images(NamedTuple):
 
 
 def read_images(options: ExportOptions, data: Any = None) -> Images:
-    """Takes or makes images.
+    """Reads or generates images.
 
-    Where integers are calibrated, the last quarter of the images, at least one and at most four, is kept for
-    verification: no file is verified on images that it was calibrated with. Repeated images and those of a single color
-    are left out before, as they would make any file look good.
+    If integers are calibrated, the last quarter of the images, at least one and at most four, is held out for
+    verification, so that no file is verified on images that it was calibrated with. Repeated images and images of a
+    single colour are left out first, because any file would agree on them.
 
     Args:
-        options: of the file; no more than its `num_images` are taken, and no more are read than that needs.
-        data: an array of images `(num_images, height, width, channels)` as the network takes them, or an iterable
-            of batches of such or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd
-            size where the size may vary.
+        options: options of the file; at most `num_images` are used, and no more are read than necessary.
+        data: an array of images `(num_images, height, width, channels)` as the network accepts them, or an iterable of
+            batches of images or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd
+            size if the size may vary.
 
     Raises:
-        ValueError: if integers are calibrated and there is no data, the images have another size than the options say,
-            there are none, or too few to calibrate and
-            verify, or their values are not pixels in [0, 255].
+        ValueError: if integers are calibrated and there is no data, the images have another size than in the options,
+            there are no images or too few to calibrate and verify, or their values are not pixels in [0, 255].
     """
     if data is None and options.is_calibrated:
         raise ValueError(
-            f"Received precision={options.precision!r} without representative_data. Expected images, of which the "
-            f"ranges of its integers are taken. Pass the training dataset, or precision={options.uncalibrated!r}, "
-            "which needs none."
+            f"Received precision={options.precision!r} without representative_data. Expected images, with which the "
+            "ranges of its integers are calibrated. Pass the training dataset, or "
+            f"precision={options.uncalibrated!r}, which needs none."
         )
     if data is None:
         return Images(_made(options))
@@ -79,10 +78,9 @@ def _divided(batches, options):
     if len(kept) < 2:
         raise ValueError(
             f"Received representative_data with {len(images)} images for precision={options.precision!r}, of which "
-            f"{len(kept)} remain without repeated images and those of a single color. Expected at least two: the "
-            "integers are calibrated with some, and the file is verified on the others. Pass photos as the network "
-            "will see them, "
-            f"16 or more, or precision={options.uncalibrated!r}, which needs none."
+            f"{len(kept)} remain without repeated images and images of a single colour. Expected at least two, "
+            "because some calibrate the integers, and the file is verified on the others. Pass photos like those "
+            f"that the network will see, 16 or more, or precision={options.uncalibrated!r}, which needs none."
         )
     number = min(max(len(kept) // 4, 1), NUM_VERIFICATION_IMAGES)
     calibration, verification = kept[:-number], kept[-number:]
@@ -119,8 +117,8 @@ def _check_size(images, options):
     if images.ndim != 4 or any(b not in (None, a) for a, b in zip(images.shape[1:], wanted, strict=True)):
         raise ValueError(
             f"Received representative_data with images of shape {images.shape}. Expected (num_images, "
-            f"{', '.join('any' if length is None else str(length) for length in wanted)}), which the file takes. "
-            "Resize or crop them to it."
+            f"{', '.join('any' if length is None else str(length) for length in wanted)}), which the file accepts. "
+            "Resize or crop them to that size."
         )
 
 
@@ -128,7 +126,7 @@ def _made(options):
     sizes = [
         tuple(length or other for length, other in zip(options.image_size, default, strict=True)) for default in SIZES
     ]
-    # Two images of the one size, one of the other.
+    # Two images of the first size, one of the second.
     return [
         Batch(_noise_and_gradients(size, options.channels, seed=i)[i:]) for i, size in enumerate(dict.fromkeys(sizes))
     ]

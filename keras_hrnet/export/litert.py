@@ -1,4 +1,4 @@
-"""Runs `.tflite` files with LiteRT on the CPU, and says what is in them."""
+"""Runs `.tflite` files with LiteRT on the CPU, and inspects them."""
 
 import collections
 import os
@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.runner import Runner
 
-# Few runs and a bound in seconds: a large network needs seconds for each.
+# Few runs and a limit in seconds, because a large network needs seconds for each run.
 LATENCY_RUNS = 5
 LATENCY_SECONDS = 3.0
 
@@ -23,17 +23,17 @@ def run_tflite(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
     """Runs a `.tflite` file on images with LiteRT, on all cores of the CPU.
 
     Args:
-        path: of the file.
-        images: `(num_images, height, width, channels)`, RGB in [0, 255] or what its network takes, of the size that the
-            file was made for; any number of them, whatever its batch size. They are converted to its dtype: uint8 or
-            float32.
+        path: path of the file.
+        images: `(num_images, height, width, channels)`, RGB in [0, 255] or the input of its network, of the size that
+            the file was exported for; any number of images, whatever its batch size. They are converted to its dtype:
+            uint8 or float32.
 
     Returns:
-        What the file answers, for example float32 logits `(num_images, height, width, num_classes)`.
+        The outputs of the file, for example float32 logits `(num_images, height, width, num_classes)`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the images have another shape than it was made for.
+        ValueError: if the images have another shape than the file was exported for.
     """
     return TFLiteModel(path)(images)
 
@@ -63,14 +63,14 @@ class TFLiteModel(Runner):
         options = {"experimental_preserve_all_tensors": True} if keeps_tensors else {}
         try:
             with warnings.catch_warnings():
-                # Keeping tensors is for finding faults, it says, which it is.
+                # LiteRT warns that keeping tensors is meant for debugging, which is the purpose here.
                 warnings.simplefilter("ignore", UserWarning)
                 self.interpreter = Interpreter(**source, **options, num_threads=num_threads or os.cpu_count())
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(
-                f"Received the file {str(self.path)!r}, which LiteRT cannot run ({error}). Expected a whole .tflite "
-                "file of builtin operators. Export it again."
+                f"Received the file {str(self.path)!r}, which LiteRT cannot run ({error}). Expected a complete "
+                ".tflite file of builtin operators. Export it again."
             ) from error
         (self.input_details,) = self.interpreter.get_input_details()
         (self.output_details,) = self.interpreter.get_output_details()
@@ -83,8 +83,8 @@ class TFLiteModel(Runner):
         if images.shape[1:] != (*self.image_size, self.channels) or len(images) == 0:
             raise ValueError(
                 f"Received images of shape {images.shape} for {str(self.path)!r}. Expected (num_images, "
-                f"{', '.join(map(str, self.image_size))}, {self.channels}), which the file was made for. Resize them, "
-                "or export again with their image_size."
+                f"{', '.join(map(str, self.image_size))}, {self.channels}), which the file was exported for. Resize "
+                "them, or export the network again with their image_size."
             )
         return super().__call__(images)
 
@@ -94,7 +94,7 @@ class TFLiteModel(Runner):
         return self.interpreter.get_tensor(self.output_details["index"])
 
     def values(self, tensor: dict[str, Any]) -> np.ndarray | None:
-        """Returns what a tensor held in the last run, or None where it held nothing (what a delegate keeps to itself).
+        """Returns the values of a tensor in the last run, or None if it has none (if it is internal to a delegate).
 
         Args:
             tensor: one of `interpreter.get_tensor_details()`.
@@ -108,7 +108,7 @@ class TFLiteModel(Runner):
     def latency(self) -> float:
         """Measures how many seconds a batch takes: the median of up to five runs or three seconds.
 
-        Call it after a first answer, which is slower.
+        Call it after the first run, which is slower.
         """
         seconds = []
         while len(seconds) < LATENCY_RUNS and sum(seconds) < LATENCY_SECONDS:

@@ -1,4 +1,4 @@
-"""What a file says of itself to the program that runs it: its signature, its classes, and where it came from."""
+"""The metadata of a file for the program that runs it: its signature, its classes, and its origin."""
 
 import dataclasses
 import json
@@ -22,11 +22,11 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
 
     Args:
         model: the network.
-        options: what the file shall be.
-        class_names: names of the classes, by train id; None means those that the network knows.
+        options: the options of the file.
+        class_names: names of the classes, by train id; None means those of the network.
 
     Returns:
-        A dict that JSON holds.
+        A dict in types that JSON supports.
 
     Raises:
         ValueError: if there are more or fewer names than classes.
@@ -52,11 +52,11 @@ def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[s
 
 
 def parse(text: bytes, path: str | os.PathLike) -> dict[str, Any]:
-    """Reads what `describe` described, from the JSON in a file of any format.
+    """Parses the result of `describe` from the JSON in a file of any format.
 
     Args:
         text: JSON in UTF-8.
-        path: of the file that it is in, for messages.
+        path: path of the file that contains it, for messages.
 
     Raises:
         ValueError: if it is not a JSON object.
@@ -75,20 +75,20 @@ def damaged(path: str | os.PathLike, error: Exception) -> ValueError:
     first_line = str(error).strip().partition("\n")[0]
     return ValueError(
         f"Received the file {str(path)!r}, whose metadata of keras_hrnet cannot be read ({type(error).__name__}: "
-        f"{first_line:.200}). Expected a whole file that this package exported. Export the network again."
+        f"{first_line:.200}). Expected a complete file that this package exported. Export the network again."
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Described:
-    """What is needed of metadata to take a file like a network.
+    """The metadata that is needed to use a file like a network.
 
     Args:
         classes: its classes.
-        size: height and width that it was made for; None for any.
-        is_probabilities: whether it gives probabilities.
-        takes_pixels: whether its images are in [0, 255].
-        convention: how its network upsamples maps; None where that is not known.
+        size: height and width that it was exported for; None for any.
+        is_probabilities: whether it returns probabilities.
+        takes_pixels: whether its input images are in [0, 255].
+        convention: how its network upsamples maps; None if that is not known.
     """
 
     classes: Classes
@@ -99,11 +99,11 @@ class Described:
 
 
 def described(metadata: dict[str, Any] | None, path: str | os.PathLike) -> Described | None:
-    """Returns what `describe` described; None without metadata.
+    """Returns the parts of metadata that are needed; None without metadata.
 
     Args:
-        metadata: what `parse` returned.
-        path: of the file that it is in, for messages.
+        metadata: the result of `parse`.
+        path: path of the file that contains it, for messages.
 
     Raises:
         ValueError: if the metadata is not what this package writes.
@@ -127,7 +127,7 @@ def described(metadata: dict[str, Any] | None, path: str | os.PathLike) -> Descr
 
 
 def _values(model, options):
-    values = {"values": f"{options.values}; normalization is inside"}
+    values = {"values": f"{options.values}; the network normalizes them"}
     if options.takes_pixels:
         return values
     mean, deviation = normalization_of(model).statistics

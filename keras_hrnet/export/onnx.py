@@ -20,23 +20,23 @@ from keras_hrnet.export.tf2onnx_handlers import handlers, without_copies
 from keras_hrnet.extras import require_packages
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
-# From 13 on, as older ones split differently; to what tf2onnx 1.17 writes.
+# From 13, because older versions split differently, to the latest version that tf2onnx 1.17 writes.
 OPSETS = range(13, 19)
 METADATA = "keras_hrnet"
 
 
 @dataclasses.dataclass(frozen=True)
 class OnnxOptions(ExportOptions):
-    """What an ONNX file shall be.
+    """The options of an ONNX file.
 
     Args:
-        image_size: as `ExportOptions`.
-        batch_size: as `ExportOptions`.
-        input_dtype: as `ExportOptions`.
+        image_size: as in `ExportOptions`.
+        batch_size: as in `ExportOptions`.
+        input_dtype: as in `ExportOptions`.
         opset: the version of the operators.
 
     Raises:
-        ValueError: if one of them is something else.
+        ValueError: if an option is invalid.
     """
 
     opset: int = 17
@@ -60,27 +60,28 @@ def export_onnx(
     opset: int = 17,
     representative_data: Any = None,
 ) -> ExportReport:
-    """Writes a network as an ONNX file, runs it with ONNX Runtime, and keeps it only if it answers as Keras does.
+    """Writes a network as an ONNX file, runs it with ONNX Runtime, and keeps it only if its outputs agree with Keras.
 
-    The file goes from "images" `(batch, height, width, 3)`, RGB in [0, 255], to "logits", float32: of every pixel or of
-    the image, channels last also from a model that is channels first. Normalisation is inside. Any number of images of
-    any size go in, unless the model or an argument fixes it; a fixed size runs somewhat faster, and some runtimes take
-    no other. Each enlarging of maps is one operator Resize.
+    The input of the file is "images" `(batch, height, width, 3)`, RGB in [0, 255], and its output is "logits", float32,
+    for every pixel or for the image; both are channels last even if the model is channels first. The network normalizes
+    images itself. The file accepts any number of images of any size, unless the model or an argument fixes it; a fixed
+    size runs somewhat faster, and some runtimes require it. Each upsampling of maps is one Resize operator.
 
-    The classes, their colours and where it came from are in its property "keras_hrnet", as JSON (`read_metadata`). A
-    report, as JSON, is written beside it: "w48.onnx.json" for "w48.onnx". Needs `pip install "keras-hrnet[export]"`.
-    Under JAX and torch the weights go through a TensorFlow process, which takes some seconds more.
+    The classes, their colours and the origin of the file are stored in its property "keras_hrnet", as JSON
+    (`read_metadata`). A report is written next to it as JSON: "w48.onnx.json" for "w48.onnx". Exporting requires `pip
+    install "keras-hrnet[export]"`. Under JAX and PyTorch, a separate TensorFlow process exports the weights, which
+    takes a few seconds longer.
 
     Args:
         model: a functional network from RGB images to logits, in float32.
-        path: where to write; ends in ".onnx". A file that is there is replaced, once the new one is verified.
-        image_size: (height, width) of the images in pixels; None for what the model takes.
-        batch_size: how many images go in at once; None for any number.
-        input_dtype: of the images: "float32" or "uint8".
+        path: file to write, ending in ".onnx". An existing file is replaced after the new one has been verified.
+        image_size: (height, width) of the images in pixels; None for what the model accepts.
+        batch_size: number of images in a batch; None for any number.
+        input_dtype: dtype of the images: "float32" or "uint8".
         opset: the version of ONNX's operators, 13 to 18.
-        representative_data: images to compare on: an array `(num_images, height, width, 3)` or an iterable of batches
-            of images or of `(images, labels)`; the first four are taken. None means noise and gradients, of two sizes
-            where it may vary.
+        representative_data: images for the comparison: an array `(num_images, height, width, 3)` or an iterable of
+            batches of images or of `(images, labels)`; the first four are used. None means noise and gradients, of two
+            sizes if the size may vary.
 
     Returns:
         A `ExportReport`: size and differences from Keras; `print` shows it.
@@ -89,10 +90,10 @@ def export_onnx(
         ImportError: if onnx, onnxruntime or tf2onnx is not installed.
         FileNotFoundError: if the folder of `path` does not exist.
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if an option is none of the above, the model gives no logits or computes in half precision, or
-            `image_size`, `batch_size` or the images do not go with it.
-        RuntimeError: if the file differs from Keras by more than 0.5 % of the largest logit, or the TensorFlow
-            process fails. No file is left then.
+        ValueError: if an option is invalid, the model does not return logits or computes in half precision, or
+            `image_size`, `batch_size` or the images do not match it.
+        RuntimeError: if the file differs from Keras by more than 0.5 % of the largest logit, or the TensorFlow process
+            fails. In that case, no file is kept.
 
     Example:
 
@@ -158,7 +159,7 @@ class Onnx(Format):
             raise damaged(path, error) from error
         found = {entry.key: entry.value for entry in entries}
         text = found.get(METADATA)
-        # What is no UTF-8 comes as bytes.
+        # Values that are not UTF-8 are returned as bytes.
         return None if text is None else parse(text if isinstance(text, bytes) else text.encode(), path)
 
     def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
@@ -173,7 +174,7 @@ class OnnxRunner(Runner):
 
     Args:
         path: the file.
-        num_threads: on how many cores; None for all.
+        num_threads: number of threads; None uses all cores.
     """
 
     def __init__(self, path: pathlib.Path, num_threads: int | None = None) -> None:

@@ -22,22 +22,22 @@ from keras_hrnet.extras import require_packages
 
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 METADATA = "keras_hrnet"
-# Each takes a run of the network with all its maps kept.
+# Each image takes a run of the network that keeps all its maps.
 NUM_CALIBRATION_IMAGES = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class OpenvinoOptions(ExportOptions):
-    """What an OpenVINO file shall be.
+    """The options of an OpenVINO file.
 
     Args:
-        image_size: as `ExportOptions`.
-        batch_size: as `ExportOptions`.
-        input_dtype: as `ExportOptions`.
+        image_size: as in `ExportOptions`.
+        batch_size: as in `ExportOptions`.
+        input_dtype: as in `ExportOptions`.
         precision: "float32", "float16", "bfloat16" or "int8"; see `export_openvino`.
 
     Raises:
-        ValueError: if one of them is something else.
+        ValueError: if an option is invalid.
     """
 
     precision: str = "float32"
@@ -48,12 +48,12 @@ class OpenvinoOptions(ExportOptions):
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether images calibrate the ranges of integers."""
+        """Whether the precision is calibrated with images."""
         return self.precision == "int8"
 
     @property
     def num_images(self) -> int:
-        """How many images are taken from a data set, at most."""
+        """The maximum number of images that are taken from a data set."""
         return NUM_CALIBRATION_IMAGES if self.is_calibrated else super().num_images
 
 
@@ -67,38 +67,39 @@ def export_openvino(
     precision: str = "float32",
     representative_data: Any = None,
 ) -> ExportReport:
-    """Writes a network as an OpenVINO file, runs it, and keeps it only if it answers as Keras does.
+    """Writes a network as an OpenVINO file, runs it, and keeps it only if its outputs agree with Keras.
 
-    OpenVINO runs networks on Intel's and AMD's processors, and on Intel's GPUs and NPUs. The file goes from "images"
-    `(batch, height, width, 3)`, RGB in [0, 255], to "logits", float32: of every pixel or of the image, channels last
-    also from a model that is channels first. Normalization is inside. Any number of images of any size go in, unless
-    the model or an argument fixes it. It is two files: "w48.xml" with the operators, and "w48.bin" with the weights.
+    OpenVINO runs networks on Intel's and AMD's processors, and on Intel's GPUs and NPUs. Its input is "images" `(batch,
+    height, width, 3)`, RGB in [0, 255], and its output is "logits", float32, for every pixel or for the image; both are
+    channels last even if the model is channels first. The network normalizes images itself. It accepts any number of
+    images of any size, unless the model or an argument fixes it. It consists of two files: "w48.xml" with the
+    operators, and "w48.bin" with the weights.
 
     Precisions:
 
-    * "float32": as trained. Processors with bfloat16 would compute in bfloat16 by OpenVINO's own choice: pass
-      `{"INFERENCE_PRECISION_HINT": "f32"}` to `compile_model`.
-    * "float16": weights in half precision, for half the size; a CPU computes in float32.
-    * "bfloat16": the file of "float32", verified with `{"INFERENCE_PRECISION_HINT": "bf16"}`, which a processor with
-      AVX512-BF16 or AMX computes in.
-    * "int8": int8 weights (per channel) and activations, by NNCF.
+    * "float32": as trained. On processors with bfloat16, OpenVINO computes in bfloat16 by default; to avoid this, pass
+      `{"INFERENCE_PRECISION_HINT": "f32"}` to `compile_model`. * "float16": weights in half precision, for half the
+      size; a CPU computes in float32. * "bfloat16": the file of "float32", verified with `{"INFERENCE_PRECISION_HINT":
+      "bf16"}`, which a processor with AVX512-BF16 or AMX computes in. * "int8": int8 weights (per channel) and
+      activations, by NNCF.
 
-    The classes, their colors and where it came from are in its runtime information "keras_hrnet", as JSON
-    (`read_metadata`). A report, as JSON, is written beside it: "w48.xml.json" for "w48.xml". Needs
-    `pip install "keras-hrnet[openvino]"`. Under JAX and torch the weights go through a TensorFlow process, which takes
-    some seconds more.
+    The classes, their colours and the origin of the file are stored in its runtime information "keras_hrnet", as JSON
+    (`read_metadata`). A report is written next to it as JSON: "w48.xml.json" for "w48.xml". Exporting requires `pip
+    install "keras-hrnet[openvino]"`. Under JAX and PyTorch, a separate TensorFlow process exports the weights, which
+    takes a few seconds longer.
 
     Args:
         model: a functional network from RGB images to logits, in float32.
-        path: where to write; ends in ".xml". Files that are there are replaced, once the new ones are verified.
-        image_size: (height, width) of the images in pixels; None for what the model takes.
+        path: file to write, ending in ".xml". Existing files are replaced after the new ones have been verified.
+        image_size: (height, width) of the images in pixels; None for what the model accepts.
         batch_size: the number of images in a batch; None for any number.
-        input_dtype: of the images: "float32" or "uint8".
-        precision: of weights and arithmetic, as above.
+        input_dtype: dtype of the images: "float32" or "uint8".
+        precision: precision of weights and arithmetic, as above.
         representative_data: images as in training: an array `(num_images, height, width, 3)` or an iterable of batches
-            of images or of `(images, labels)`. The first four are compared. None means noise and gradients, of two
-            sizes where it may vary. "int8" needs images: of the first 64, without repeated ones, the last quarter, at
-            least one and at most four, is compared, and the others calibrate the ranges of values.
+            of images or of `(images, labels)`. The first four are used for the comparison. None means noise and
+            gradients, of two sizes if the size may vary. "int8" requires images: of the first 64, without repeated
+            ones, the last quarter, at least one and at most four, is used for the comparison, and the others for
+            calibration.
 
     Returns:
         An `ExportReport`: size and differences from Keras; `print` shows it.
@@ -106,13 +107,13 @@ def export_openvino(
     Raises:
         ImportError: if openvino, or nncf for "int8", is not installed.
         FileNotFoundError: if the folder of `path` does not exist.
-        FileExistsError: if a ".bin" file that belongs to no ".xml" file is where the weights would be written.
+        FileExistsError: if the weights would overwrite a ".bin" file that belongs to no ".xml" file.
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if an option is none of the above, the model gives no logits or computes in half precision, the
-            images do not fit, or this processor cannot verify "bfloat16".
-        RuntimeError: if the file differs from Keras by more than its precision may (float32: 0.5 % of the largest
+        ValueError: if an option is invalid, the model does not return logits or computes in half precision, the images
+            do not fit, or this processor cannot verify "bfloat16".
+        RuntimeError: if the file differs from Keras by more than its precision allows (float32: 0.5 % of the largest
             logit; "bfloat16" and "int8": 10 % of the logits' standard deviation in the mean), or the TensorFlow process
-            fails. No file is left then.
+            fails. In that case, no file is kept.
 
     Example:
 
@@ -133,14 +134,14 @@ def export_openvino(
     path = pathlib.Path(path)
     if weights_path(path).exists() and not path.exists():
         raise FileExistsError(
-            f"Received the path {str(path)!r}, where {weights_path(path).name!r} exists already and is no part of an "
-            "OpenVINO file. Expected a free name for the weights. Pass another name, or remove it."
+            f"Received the path {str(path)!r}, where {weights_path(path).name!r} already exists and is not part of "
+            "an OpenVINO file. Expected an unused name for the weights. Pass another name, or remove it."
         )
     return export_network(OPENVINO, model, path, options, representative_data)
 
 
 class Openvino(Format):
-    """`.xml` files with their weights beside them."""
+    """`.xml` files with their weights next to them."""
 
     name = "openvino"
     title = "OpenVINO"
@@ -153,7 +154,7 @@ class Openvino(Format):
     def write(self, network: keras.Model, options: OpenvinoOptions, path: pathlib.Path) -> None:
         import openvino
 
-        # OpenVINO reads this as it is, so that no other converter is needed.
+        # OpenVINO reads this directly, so that no other converter is needed.
         with tempfile.TemporaryDirectory(prefix=".saved-model-", dir=path.parent) as folder:
             SAVED_MODEL.write(network, options, pathlib.Path(folder))
             _save(openvino.Core().read_model(folder), path, options.precision)
@@ -189,7 +190,7 @@ class OpenvinoRunner(Runner):
 
     Args:
         path: the `.xml` file.
-        num_threads: on how many cores; None for all.
+        num_threads: number of threads; None uses all cores.
     """
 
     def __init__(self, path: pathlib.Path, num_threads: int | None = None) -> None:
@@ -219,14 +220,14 @@ def weights_path(path: pathlib.Path) -> pathlib.Path:
 
 
 def _read(path):
-    """Reads a file whole: a file that is mapped into memory cannot be replaced."""
+    """Reads a whole file into memory, because a mapped file cannot be replaced."""
     import openvino
 
     weights = weights_path(path)
     if not weights.is_file():
         raise FileNotFoundError(
-            f"Received the OpenVINO file {str(path)!r} without {weights.name!r} beside it. Expected its weights there. "
-            "Copy both files."
+            f"Received the OpenVINO file {str(path)!r} without {weights.name!r} next to it. Expected its weights "
+            "there. Copy both files."
         )
     core = openvino.Core()
     core.set_property({"ENABLE_MMAP": False})
@@ -247,7 +248,7 @@ def _save(network, path, precision):
 
 
 def _quantized(network, images, options):
-    # NNCF reports its use over the network, unless this is set when it is imported.
+    # NNCF reports its use over the internet, unless this is set before it is imported.
     os.environ.setdefault("NNCF_CI", "1")
     import nncf
 
@@ -269,6 +270,7 @@ def _check_processor(options):
         capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in capabilities:
             raise ValueError(
-                "Received precision='bfloat16' on a processor without bfloat16. Expected AVX512-BF16 or AMX, as the "
-                "file is run and verified here. Export it on such a processor, or pass precision='float32'."
+                "Received precision='bfloat16' on a processor without bfloat16. Expected AVX512-BF16 or AMX, "
+                "because the file is run and verified on this machine. Export it on such a processor, or pass "
+                "precision='float32'."
             )

@@ -1,4 +1,4 @@
-"""The options that all kinds of exported files have, checked and adapted to a network."""
+"""The options that all exported files have, checked and adapted to a network."""
 
 import dataclasses
 from typing import ClassVar, Self
@@ -12,17 +12,17 @@ INPUT_DTYPES = ("float32", "uint8")
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What an exported file shall be.
+    """The options of an exported file.
 
     Args:
-        image_size: (height, width) of the images in pixels; None for any, as a whole or for one of the two.
-        batch_size: how many images go in at once; None for any number.
-        input_dtype: of the images: "float32" or "uint8".
-        channels: of the images; `for_model` sets it.
+        image_size: (height, width) of the images in pixels; None for any size, or for any height or width.
+        batch_size: number of images in a batch; None for any number.
+        input_dtype: dtype of the images: "float32" or "uint8".
+        channels: number of channels of the images; `for_model` sets it.
         takes_pixels: whether their values are in [0, 255], and not in another unit; `for_model` sets it.
 
     Raises:
-        ValueError: if one of them is something else.
+        ValueError: if an option is invalid.
     """
 
     image_size: tuple[int | None, int | None] | None = None
@@ -37,13 +37,13 @@ class ExportOptions:
     precision: ClassVar[str] = "float32"
     output: ClassVar[str] = "logits"
     num_images: ClassVar[int] = 4
-    """How many images are taken from a data set, at most."""
+    """The maximum number of images that are taken from a data set."""
     is_calibrated: ClassVar[bool] = False
-    """Whether images calibrate the ranges of integers."""
+    """Whether the precision is calibrated with images."""
     uncalibrated: ClassVar[str] = "float32"
     """The smallest precision that needs no images."""
     closer: ClassVar[str] = "'float32' is"
-    """Which precisions are closer to Keras, for messages."""
+    """The precisions that are closer to Keras, for messages."""
 
     def __post_init__(self) -> None:
         check_choice("input_dtype", self.input_dtype, INPUT_DTYPES)
@@ -73,12 +73,12 @@ class ExportOptions:
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """The shape of what goes in: (batch, height, width, channels), with None for what may vary."""
+        """The shape of the input: (batch, height, width, channels), with None for what may vary."""
         return (self.batch_size, *self.image_size, self.channels)
 
     @property
     def values(self) -> str:
-        """What the values of the images are."""
+        """A description of the values of the images."""
         if not self.takes_pixels:
             return "in the unit of mean and deviation"
         kind = "RGB" if self.channels == 3 else f"{self.channels} channel{'s' * (self.channels > 1)}"
@@ -86,16 +86,16 @@ class ExportOptions:
 
     @property
     def output_name(self) -> str:
-        """What the output is called in the file: "logits", "labels" or "probabilities"."""
+        """The name of the output in the file: "logits", "labels" or "probabilities"."""
         return self.output.removesuffix("_stride4")
 
     def for_model(self, model: keras.Model) -> Self:
-        """Checks a network, and returns options with the batch and image size that it was built for, where it was.
+        """Checks a network, and returns options with the batch and image size that it was built for, if any.
 
         Raises:
             TypeError: if `model` is not a functional model from one tensor to one.
-            ValueError: if it gives no logits, computes in half precision, was built for another size, or needs larger
-                images.
+            ValueError: if it does not return logits, computes in half precision, was built for another size, or
+                requires larger images.
         """
         check_network(model)
         shape = tuple(model.inputs[0].shape)
@@ -115,7 +115,7 @@ class ExportOptions:
         if any(length is not None and length < least for length in size):
             raise ValueError(
                 f"Received image_size={size} for the model {model.name!r}. Expected a height and width of at least "
-                f"{least}, as it halves images five times at its smallest scale. Pass a larger image_size."
+                f"{least}, because it halves images five times at its smallest scale. Pass a larger image_size."
             )
         return dataclasses.replace(
             self,
@@ -126,23 +126,23 @@ class ExportOptions:
         )
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
-        """Returns a network up to the logits that the file gives, and the axis of the classes in them, −1 or 1."""
+        """Returns a network up to the logits that the file returns, and their axis of classes, −1 or 1."""
         return model, channel_axis_of(model)
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raises a ValueError if an option is none of those that are allowed."""
+    """Raises a ValueError if an option is not one of those that are allowed."""
     if value not in allowed:
         listed = " or ".join(map(repr, allowed))
         raise ValueError(f"Received {name}={value!r}. Expected {listed}. Pass {name}={allowed[0]!r}.")
 
 
 def check_network(model: object) -> None:
-    """Refuses what is not a float32 network from images to logits.
+    """Refuses a model that is not a float32 network from images to logits.
 
     Raises:
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if it gives no logits, or computes in half precision.
+        ValueError: if it does not return logits, or computes in half precision.
     """
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if not isinstance(model, keras.Model) or not inputs or not outputs or len(inputs) != 1 or len(outputs) != 1:
@@ -154,13 +154,13 @@ def check_network(model: object) -> None:
     shape = tuple(outputs[0].shape)
     if len(shape) not in (2, 4) or "float" not in keras.utils.standardize_dtype(outputs[0].dtype):
         raise ValueError(
-            f"Received the model {model.name!r} with an output of shape {shape} and dtype {outputs[0].dtype}. Expected "
-            "float logits (batch, height, width, num_classes) or (batch, num_classes). Build it with a head; labels "
-            "and probabilities are made of them in a `.tflite` file."
+            f"Received the model {model.name!r} with an output of shape {shape} and dtype {outputs[0].dtype}. "
+            "Expected float logits (batch, height, width, num_classes) or (batch, num_classes). Build it with a "
+            "head; a `.tflite` file derives labels and probabilities from logits."
         )
     half = sorted({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})
     if half:
         raise ValueError(
             f"Received the model {model.name!r}, which computes in {half[0]}. Expected float32. Build it again with "
-            "dtype='float32', give it the weights (`new.set_weights(model.get_weights())`), and export that."
+            "dtype='float32', copy the weights (`new.set_weights(model.get_weights())`), and export that."
         )

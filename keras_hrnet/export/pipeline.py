@@ -1,4 +1,4 @@
-"""The export of a network, the same for every kind of file: make it, run it, compare it with Keras, and keep it."""
+"""The export of a network, the same for every format: write the file, run it, compare it with Keras, and keep it."""
 
 import json
 import os
@@ -31,18 +31,18 @@ def export_network(
     representative_data: Any = None,
     class_names: Sequence[str] | None = None,
 ) -> ExportReport:
-    """Writes a network, runs what was written, compares it with Keras, and moves it to its place with its report.
+    """Writes a network, runs the file, compares it with Keras, and moves it to its final path with its report.
 
     Args:
         kind: of file.
         model: a functional network, on any backend.
-        path: where to write. What is there is replaced, once the new one is verified.
+        path: path to write to. An existing file is replaced after the new one has been verified.
         options: of that kind of file.
         representative_data: see `read_images`.
         class_names: see `describe`.
 
     Raises:
-        As `export_tflite` and `export_saved_model`. No file is left then.
+        As `export_tflite` and `export_saved_model`. In that case, no file is kept.
     """
     path = checked_path(kind, path)
     options = options.for_model(model)
@@ -52,7 +52,7 @@ def export_network(
     expected = reference(model, options, verification)
     metadata = describe(model, options, class_names)
     network = optimize_for_inference(model)
-    # Beside the path, as a file can be moved at once only within its file system.
+    # Next to the path, because a file can be moved atomically only within its file system.
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         written = pathlib.Path(folder) / path.name
         if keras.config.backend() == "tensorflow":
@@ -81,18 +81,18 @@ def export_network(
 
 
 def size_of(path: pathlib.Path) -> int:
-    """Returns how many bytes a file has, or all files of a folder."""
+    """Returns the size of a file, or of all files of a folder, in bytes."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def checked_path(kind: Format, path: str | os.PathLike) -> pathlib.Path:
-    """Returns the path of a file to write, or of a folder.
+    """Checks and returns the path of a file or folder to write.
 
     Raises:
-        ValueError: if its name does not end as the names of that kind of file do.
-        FileNotFoundError: if the folder that it is in is not there.
-        FileExistsError: if a folder shall be written where there is something else than such a folder.
+        ValueError: if its name does not have the suffix of the format.
+        FileNotFoundError: if its parent folder does not exist.
+        FileExistsError: if a folder would be written in place of something else.
     """
     path = pathlib.Path(path)
     if path.suffix != kind.suffix and kind.suffix:
@@ -102,25 +102,25 @@ def checked_path(kind: Format, path: str | os.PathLike) -> pathlib.Path:
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(
-            f"Received the path {str(path)!r}. Expected a folder {str(path.parent)!r} to write into. Make it first."
+            f"Received the path {str(path)!r}. Expected a folder {str(path.parent)!r} to write into. Create it first."
         )
     if kind.contents and path.exists():
         names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else None
         if names is None or (names and not (kind.is_at(path) and set(names) <= {*kind.contents})):
             found = "a file" if names is None else f"a folder with {', '.join(names[:3])}"
             raise FileExistsError(
-                f"Received the path {str(path)!r}, where there is {found}. Expected nothing, or a {kind.title}, which "
-                "is replaced. Pass another name, or remove it."
+                f"Received the path {str(path)!r}, where there is {found}. Expected a free path, or a {kind.title} "
+                "to replace. Pass another name, or remove it."
             )
     return path
 
 
 def put_in_place(new: pathlib.Path, path: pathlib.Path) -> None:
-    """Moves what was written to its place, and removes what was there once that has succeeded."""
+    """Moves a new file or folder to its final path, and removes the previous one after that has succeeded."""
     if not path.is_dir():
         os.replace(new, path)
         return
-    # A folder with something in it cannot be replaced at once: it makes room first, and comes back if that was in vain.
+    # A folder that is not empty cannot be replaced atomically: it is moved away first, and back if that fails.
     old = new.with_name("replaced")
     os.replace(path, old)
     try:

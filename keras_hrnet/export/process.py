@@ -1,4 +1,4 @@
-"""Writes a file in a TensorFlow process of its own: how JAX and torch come to what only TensorFlow writes."""
+"""Writes a file in a separate TensorFlow process, so that JAX and PyTorch can export to TensorFlow's formats."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ LAST_LINES = 15
 
 
 def write_in_process(kind: str, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
-    """Writes a network in a TensorFlow process, whatever the backend of this one.
+    """Writes a network in a TensorFlow process, whatever the backend of this process.
 
     Args:
         kind: of file: a name of `keras_hrnet.export.formats.FORMATS`.
@@ -26,7 +26,7 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
         path: the file or folder to write; not there yet.
 
     Raises:
-        RuntimeError: if the process fails; with the last lines that it wrote.
+        RuntimeError: if the process fails; the message contains the last lines that it wrote.
     """
     with tempfile.TemporaryDirectory(prefix=".process-", dir=path.parent) as folder:
         model_path, task_path = (pathlib.Path(folder) / name for name in ("model.keras", "task.json"))
@@ -38,8 +38,8 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
     if finished.returncode != 0:
         lines = "\n".join(finished.stderr.strip().splitlines()[-LAST_LINES:])
         raise RuntimeError(
-            f"The TensorFlow process that converts the model {network.name!r} ended with status {finished.returncode}. "
-            "Expected 0. Read its last lines; layers of your own must be registered with "
+            f"The TensorFlow process that converts the model {network.name!r} ended with status "
+            f"{finished.returncode}. Expected 0. Read its last lines; your own layers must be registered with "
             f"keras.saving.register_keras_serializable in a module that it can import:\n{lines}"
         )
 
@@ -48,15 +48,15 @@ def check_importable(network: keras.Model) -> None:
     """Refuses a network with layers that another process cannot import.
 
     Raises:
-        ValueError: if the class of a layer is defined in the script or notebook that is run.
+        ValueError: if the class of a layer is defined in the running script or notebook.
     """
     own = sorted({type(layer).__name__ for layer in sublayers(network) if type(layer).__module__ == "__main__"})
     if own:
         raise ValueError(
-            f"Received the model {network.name!r} with layers of {', '.join(own)}, defined in the script or notebook "
-            f"that is run. Expected classes in a module: the {keras.config.backend()} backend exports through a "
-            "TensorFlow process, which imports them. Move them to a file beside the script, decorate them there with "
-            "keras.saving.register_keras_serializable, and import them from it."
+            f"Received the model {network.name!r} with layers of {', '.join(own)}, defined in the running script or "
+            f"notebook. Expected classes in a module, because the {keras.config.backend()} backend exports through a "
+            "TensorFlow process, which imports them. Move them to a file next to the script, decorate them there "
+            "with keras.saving.register_keras_serializable, and import them from it."
         )
 
 

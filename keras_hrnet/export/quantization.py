@@ -1,4 +1,4 @@
-"""Makes a float32 `.tflite` file into one of integers, with `litert-quantizer`.
+"""Quantizes a float32 `.tflite` file to integers, with `litert-quantizer`.
 
 Measured once against TensorFlow's converter, to choose between them (HRNetW18Small after the demo's training, 256x512,
 both calibrated on the same 32 images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and
@@ -22,12 +22,12 @@ from keras_hrnet.export.litert import TFLiteModel
 QUANTIZED = ("dynamic", "int8", "int16x8", "mixed")
 CALIBRATED = ("int8", "int16x8", "mixed")
 
-# What "mixed" computes in integers; attention, softmax and resizing stay in floats.
+# The operators that "mixed" computes in integers; attention, softmax and resizing stay in floating point.
 MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
-# What may stand between the image and the first convolution.
+# The operators that may come between the image and the first convolution.
 NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 
-# The smallest and the largest value of tensors, by their names.
+# The smallest and largest values of tensors, by name.
 Ranges = dict[str, tuple[float, float]]
 
 
@@ -37,7 +37,7 @@ def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> Ranges:
     Args:
         content: a float32 `.tflite` file.
         images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255].
-        batch_size: how many images the file takes at once.
+        batch_size: batch size of the file.
     """
     model = TFLiteModel(content, keeps_tensors=True)
     constants = {x.index for operator in read_graph(content).operators for x in operator.inputs if x.is_constant}
@@ -63,16 +63,16 @@ def quantize(
 ) -> bytes:
     """Quantizes a float file.
 
-    The image and the answer keep their dtypes, and so does what lies next to them: normalisation before the first
-    convolution (its result takes the 255 steps that pixels have), and the softmax or the choice of labels after the
-    logits.
+    The image and the output keep their dtypes, and so do the operators next to them: normalisation before the first
+    convolution (its result has the 255 levels of pixels), and the softmax or argmax after the logits.
 
     Args:
         content: a float32 `.tflite` file.
         precision: "dynamic", "int8", "int16x8" or "mixed".
-        ranges: what `calibrate` gave; None for "dynamic".
-        float_layers: paths of layers (`keras_hrnet.export.graph.layer_path`) that stay in floats, with all in them.
-        only_layers: paths of the only layers that do not; None for all.
+        ranges: the result of `calibrate`; None for "dynamic".
+        float_layers: paths of layers (`keras_hrnet.export.graph.layer_path`) that stay in floating point, including
+            everything inside them.
+        only_layers: paths of the only layers to quantize; None for all.
 
     Raises:
         ImportError: if `litert-quantizer` is not installed.
@@ -120,8 +120,8 @@ def quantizer_library() -> Library:
             from ai_edge_quantizer import qtyping, quantizer
         except ImportError as error:
             raise ImportError(
-                "Received a precision that needs litert-quantizer, which is not installed. Expected it beside "
-                "keras_hrnet. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
+                "Received a precision that needs litert-quantizer, which is not installed. Expected it to be "
+                "installed. Run `pip install keras-hrnet[export]`, or pass precision='float16'."
             ) from error
     return Library(quantizer, qtyping)
 
@@ -143,14 +143,14 @@ def _add_precision(quantizer, operations, precision):
 def _keep_float(quantizer, operations, names):
     if not names:
         return
-    # One pattern for all: each is searched for every operator, and Python forgets compiled ones beyond 512 (HRNetW18
-    # with OCR and one layer in integers: 548 s with a pattern each, under a profiler).
+    # One pattern for all layers: every pattern is searched for every operator, and Python caches only 512 compiled
+    # patterns (HRNetW18 with OCR and one layer in integers took 548 s with a pattern for each, under a profiler).
     pattern = f"^({'|'.join(map(re.escape, names))});?$"
     quantizer.update_quantization_recipe(pattern, operations.ALL_SUPPORTED, algorithm_key="no_quantize")
 
 
 def _normalizing(graph):
-    """Returns the numbers of the tensors between the image and the first convolution, the image too."""
+    """Returns the indices of the tensors from the image to the first convolution, including the image."""
     found = {tensor.index for tensor in graph.inputs}
     for operator in graph.operators:
         if operator.name in NORMALIZING and all(tensor.index in found for tensor in operator.runtime_inputs):
@@ -173,7 +173,7 @@ def _statistics(graph, ranges):
 
 @contextlib.contextmanager
 def _quiet():
-    # The quantizer draws a progress bar whatever it is told, and keeps all tensors of the file, of which LiteRT warns.
+    # The quantizer always draws a progress bar, and keeps all tensors of the file, about which LiteRT warns.
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield

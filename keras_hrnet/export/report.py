@@ -1,4 +1,4 @@
-"""What an export wrote, and how far it is from Keras."""
+"""The report of an export: the file, and its differences from Keras."""
 
 import dataclasses
 import json
@@ -18,28 +18,30 @@ class ExportReport:
     Args:
         path: the file, or the folder.
         format: "TFLite", "SavedModel", or for example "ONNX, opset 17".
-        size_bytes: of the file, or of all files of the folder.
-        image_size: (height, width) of the images that it takes, each None for any.
-        batch_size: how many images go in at once; None for any number.
+        size_bytes: size of the file, or of all files of the folder.
+        image_size: (height, width) of its input images, each None for any.
+        batch_size: number of images in a batch; None for any number.
         input_dtype: "float32" or "uint8".
-        precision: of its weights and arithmetic, for example "int8".
-        output: what it gives, "logits", "logits_stride4", "labels" or "probabilities".
-        num_images: how many images it was compared on; none of them was used to calibrate it.
+        precision: precision of its weights and arithmetic, for example "int8".
+        output: its output, "logits", "logits_stride4", "labels" or "probabilities".
+        num_images: number of images for the comparison; none of them was used for calibration.
         largest_difference: the largest absolute difference from Keras, of logits or probabilities; None for labels.
         mean_difference: the mean absolute difference; None for labels.
-        label_agreement: the share of pixels whose label is that of Keras, in [0, 1].
+        label_agreement: share of pixels with the same label as Keras, in [0, 1].
         keras_miou: the mean IoU of Keras on the verification images, in [0, 1]; None without their labels.
-        miou: that of the file.
-        latency_seconds: of a `.tflite` file, how long a batch takes with LiteRT on all cores of this machine's CPU, the
-            median.
-        operators: of a `.tflite` file, how often each operator occurs.
-        delegates: of a `.tflite` file, for "xnnpack" and "gpu", how much of it they take and what not; by tables, see
+        miou: mean IoU of the file.
+        latency_seconds: for a `.tflite` file, the median time of a batch with LiteRT on all cores of this machine's
+            CPU.
+        operators: for a `.tflite` file, the number of each operator.
+        delegates: for a `.tflite` file, the parts that "xnnpack" and "gpu" run and leave out, from tables; see
             `keras_hrnet.export.delegates`.
-        num_calibration_images: how many images the ranges of its integers were taken from; None without calibration.
-        float_layers: the layers that were kept in floats, as the file was too far from Keras otherwise.
-        sensitivity: what each layer loses alone (`layer_sensitivity`), largest first; None if it was not measured.
-        channels: of the images.
-        values: of the images, in words.
+        num_calibration_images: number of images for calibration; None without calibration.
+        float_layers: the layers that were kept in floating point, because the file would otherwise differ too much from
+            Keras.
+        sensitivity: error of each layer when only it is quantized (`layer_sensitivity`), largest first; None if it was
+            not measured.
+        channels: number of channels of the images.
+        values: description of the values of the images.
     """
 
     path: pathlib.Path
@@ -66,7 +68,7 @@ class ExportReport:
     values: str = "RGB in [0, 255]"
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the report as numbers, strings, lists and dicts that JSON holds."""
+        """Returns the report in types that JSON supports: numbers, strings, lists and dicts."""
         return json.loads(json.dumps({**dataclasses.asdict(self), "path": str(self.path)}))
 
     def __str__(self) -> str:
@@ -77,14 +79,16 @@ class ExportReport:
             ("images", f"{shape}, {self.input_dtype}, {self.values}"),
             ("output", f"{self.output}, {self.precision}"),
             ("compared on", self._compared_on()),
-            ("label agreement", f"{100 * self.label_agreement:.3f} % of the pixels have Keras's label"),
+            ("label agreement", f"{100 * self.label_agreement:.3f} % of the pixels have the same label as Keras"),
         ]
         if self.largest_difference is not None:
             lines.append(
                 ("difference", f"{self.largest_difference:.2g} at most, {self.mean_difference:.2g} on average")
             )
         if self.miou is not None:
-            lines.append(("mean IoU", f"{100 * self.miou:.2f} %, {100 * (self.miou - self.keras_miou):+.2f} to Keras"))
+            lines.append(
+                ("mean IoU", f"{100 * self.miou:.2f} %, {100 * (self.miou - self.keras_miou):+.2f} compared with Keras")
+            )
         if self.float_layers:
             lines.append(("kept in floats", ", ".join(self.float_layers)))
         if self.sensitivity:
@@ -92,7 +96,7 @@ class ExportReport:
             lines.append(("most sensitive", ", ".join(worst)))
         lines += [("delegate", _coverage_line(name, coverage)) for name, coverage in self.delegates.items()]
         if self.latency_seconds is not None:
-            lines.append(("latency", f"{1000 * self.latency_seconds:.1f} ms a batch on this CPU"))
+            lines.append(("latency", f"{1000 * self.latency_seconds:.1f} ms per batch on this CPU"))
         if self.operators:
             lines.append(("operators", ", ".join(f"{count} {name}" for name, count in self.operators.items())))
         return "\n".join(f"{name:<16}{text}" for name, text in lines)
@@ -101,7 +105,7 @@ class ExportReport:
         compared = count(self.num_images, "image")
         if self.num_calibration_images is None:
             return compared
-        return f"{compared} that calibration did not see; calibrated on {count(self.num_calibration_images, 'image')}"
+        return f"{compared} not used for calibration; calibrated on {count(self.num_calibration_images, 'image')}"
 
 
 ServingReport = ExportReport
@@ -109,7 +113,7 @@ ServingReport = ExportReport
 
 
 def _coverage_line(name, coverage):
-    line = f"{name} takes {100 * coverage.share:.0f} % of the operators in {coverage.partitions} pieces"
+    line = f"{name} runs {100 * coverage.share:.0f} % of the operators in {coverage.partitions} parts"
     if coverage.partitions == 1:
         line = line.removesuffix("s")
     reasons = dict.fromkeys(outside.reason for outside in coverage.outside)

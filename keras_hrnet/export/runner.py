@@ -1,4 +1,4 @@
-"""Runs a network wherever it is: images in, answers out, the same for every kind of file."""
+"""The common interface to run a network, the same for every format: from images to outputs."""
 
 import abc
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ class Runner(abc.ABC):
     """A network that is ready to run.
 
     Attributes:
-        dtype: of the images that it takes.
-        image_size: (height, width) that it was made for; None if it takes any.
-        batch_size: how many images it takes at once; None for any number.
-        channels: of the images.
+        dtype: dtype of its input images.
+        image_size: (height, width) that it was made for; None if it accepts any size.
+        batch_size: number of images in a batch; None for any number.
+        channels: number of channels of the images.
     """
 
     dtype: str = "uint8"
@@ -26,13 +26,13 @@ class Runner(abc.ABC):
 
     @abc.abstractmethod
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Answers for images of `dtype`, as many as it takes at once."""
+        """Runs a batch of images of `dtype`."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Answers for any number of images.
+        """Runs any number of images.
 
         Args:
-            images: `(num_images, height, width, channels)`, RGB in [0, 255] or what the network takes.
+            images: `(num_images, height, width, channels)`, RGB in [0, 255] or the input of the network.
 
         Returns:
             Logits or probabilities `(num_images, ..., num_classes)`, channels last, or labels.
@@ -40,11 +40,11 @@ class Runner(abc.ABC):
         step = self.batch_size or len(images)
         if np.dtype(self.dtype).kind == "u" and images.dtype.kind == "f":
             images = np.rint(images)
-        # The last batch is filled up with copies of the last image, whose answers are dropped.
+        # The last batch is padded with copies of the last image, whose outputs are dropped.
         missing = -len(images) % step
         filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
         answers = [self.run(filled[i : i + step].astype(self.dtype)) for i in range(0, len(filled), step)]
-        # Full-size logits are large: one batch of them is not copied.
+        # Full-size logits are large, so a single batch of them is not copied.
         return (answers[0] if len(answers) == 1 else np.concatenate(answers))[: len(images)]
 
 
@@ -53,8 +53,8 @@ class KerasRunner(Runner):
 
     Args:
         model: a functional network from images to logits or labels.
-        axis: of the classes in its logits, −1 or 1; None if it is where the channels of the images are.
-        batch_size: as `Runner`.
+        axis: axis of the classes in its logits, −1 or 1; None if it is that of the images' channels.
+        batch_size: as in `Runner`.
     """
 
     def __init__(self, model: keras.Model, axis: int | None = None, batch_size: int | None = None) -> None:

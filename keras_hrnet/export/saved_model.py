@@ -1,4 +1,4 @@
-"""Writes a network as a SavedModel that TensorFlow alone loads: the public function `export_saved_model`."""
+"""Writes a network as a SavedModel, which needs only TensorFlow: the public function `export_saved_model`."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from keras_hrnet.export.runner import Runner, known_size
 from keras_hrnet.models.interface import has_own_unit
 
 SIGNATURE = "serving_default"
-# TensorFlow keeps this folder for what others add.
+# TensorFlow reserves this folder for additional files.
 METADATA = "assets.extra/keras_hrnet.json"
 
 
@@ -30,38 +30,39 @@ def export_saved_model(
     image_size: tuple[int | None, int | None] | None = None,
     representative_data: Any = None,
 ) -> ExportReport:
-    """Writes a network as a SavedModel, loads it, and keeps it only if it answers as Keras does.
+    """Writes a network as a SavedModel, loads it, and keeps it only if its outputs agree with Keras.
 
-    Its signature "serving_default" goes from "images", uint8 `(batch, height, width, 3)`, RGB in [0, 255], to
-    "logits", float32: of every pixel or of the image, channels last also from a model that is channels first. A
-    network with its own mean and deviation takes float32 images. Any number of images of any size go in, unless the
+    Its signature "serving_default" maps "images", uint8 `(batch, height, width, 3)`, RGB in [0, 255], to "logits",
+    float32, for every pixel or for the image; both are channels last even if the model is channels first. A network
+    with its own mean and deviation accepts float32 images. It accepts any number of images of any size, unless the
     model or `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs.
-    Weights are constants in it, normalisations are folded: it is for inference only, and cannot be larger than two
-    gigabytes.
+    Weights are constants, and normalisations are folded into them. It is therefore for inference only, and cannot be
+    larger than two gigabytes.
 
-    The classes, their colours and where it came from are in its "assets.extra/keras_hrnet.json" (`read_metadata`). A
-    report, as JSON, is written beside it: "w48.json" for the folder "w48". Under JAX and torch the weights go
-    through a TensorFlow process, which takes some seconds more.
+    The classes, their colours and its origin are stored in "assets.extra/keras_hrnet.json" (`read_metadata`). A report
+    is written next to it as JSON: "w48.json" for the folder "w48". Under JAX and PyTorch, a separate TensorFlow process
+    exports the weights, which takes a few seconds longer.
 
     Args:
         model: a functional network from RGB images to logits, in float32.
-        path: the folder to make. A SavedModel that is there, or an empty folder, is replaced, once the new one is
-            verified; any other folder or file is not.
-        image_size: (height, width) of the images in pixels; None for what the model takes.
-        representative_data: images to compare on: an array `(num_images, height, width, 3)` or an iterable of batches
-            of images or of `(images, labels)`; the first four are taken. None means noise and gradients, of two sizes
-            where it may vary.
+        path: the folder to create. An existing SavedModel, or an empty folder, is replaced after the new one has been
+            verified; any other folder or file is not replaced.
+        image_size: (height, width) of the images in pixels; None for what the model accepts.
+        representative_data: images for the comparison: an array `(num_images, height, width, 3)` or an iterable of
+            batches of images or of `(images, labels)`; the first four are used. None means noise and gradients, of two
+            sizes if the size may vary.
 
     Returns:
         A `ExportReport`: size and differences from Keras; `print` shows it.
 
     Raises:
-        FileNotFoundError: if the folder that `path` is in does not exist.
-        FileExistsError: if something else than a SavedModel is at `path`.
+        FileNotFoundError: if the parent folder of `path` does not exist.
+        FileExistsError: if `path` is something other than a SavedModel.
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if it gives no logits, computes in half precision, or `image_size` or the images do not go with it.
+        ValueError: if it does not return logits, computes in half precision, or `image_size` or the images do not match
+            it.
         RuntimeError: if the SavedModel differs from Keras by more than 0.5 % of the largest logit, or the TensorFlow
-            process fails. Nothing is left then.
+            process fails. In that case, nothing is kept.
 
     Example:
 
@@ -113,7 +114,7 @@ class SavedModelRunner(Runner):
 
     def __init__(self, path: pathlib.Path) -> None:
         self.tensorflow = host_tensorflow()
-        self.loaded = self.tensorflow.saved_model.load(str(path))  # Its variables live as long as it does.
+        self.loaded = self.tensorflow.saved_model.load(str(path))  # Its variables exist only as long as it does.
         self.signature = self.loaded.signatures[SIGNATURE]
         ((self.input_name, spec),) = self.signature.structured_input_signature[1].items()
         self.dtype = spec.dtype.name

@@ -1,4 +1,4 @@
-"""Finds the layers that lose most by integers, and keeps them in floats until a file is close enough to Keras."""
+"""Finds the layers with the largest quantization errors, and keeps them in floats until a file agrees with Keras."""
 
 import numpy as np
 
@@ -16,17 +16,18 @@ MAX_ROUNDS = 4
 def quantize_within_bound(
     content: bytes, options: TFLiteOptions, ranges: Ranges | None, expected: Reference
 ) -> tuple[bytes, tuple[str, ...], dict[str, float] | None]:
-    """Quantizes a float file, and keeps the worst layers in floats until it is as close to Keras as its precision may.
+    """Quantizes a float file, and keeps the worst layers in floats until it is within the bound of its precision.
 
     Args:
         content: a float32 `.tflite` file.
-        options: what the file shall be.
-        ranges: what `calibrate` gave; None for "dynamic".
-        expected: what Keras answers.
+        options: the options of the file.
+        ranges: the result of `calibrate`; None for "dynamic".
+        expected: the outputs of Keras.
 
     Returns:
-        The first file that is close enough, else the last that was tried, with at most half of the layers in floats;
-        the paths of those layers; and what `layer_sensitivity` gave, None if it was not asked.
+        The first file that is close enough, or else the last one that was tried, with at most half of the layers in
+        floating point; the paths of those layers; and the result of `layer_sensitivity`, or None if it was not
+        requested.
     """
     table, float_layers, image = None, (), expected.batches[0].images[:1]
     for attempt in range(MAX_ROUNDS):
@@ -46,18 +47,18 @@ def quantize_within_bound(
 
 
 def layer_sensitivity(content: bytes, precision: str, ranges: Ranges | None, images: np.ndarray) -> dict[str, float]:
-    """Measures what each layer loses when it alone is quantized.
+    """Measures the error of each layer when only it is quantized.
 
     Args:
         content: a float32 `.tflite` file.
         precision: "dynamic", "int8", "int16x8" or "mixed".
-        ranges: what `calibrate` gave; None for "dynamic".
+        ranges: the result of `calibrate`; None for "dynamic".
         images: uint8 `(num_images, height, width, 3)`.
 
     Returns:
-        A dict from paths of layers, largest loss first, to the root mean square of the differences that they make in
-        the answers, as a share of the answers' standard deviation; of labels, the share that changes. Layers are
-        grouped by the block or stage that they are in where there are more than 40.
+        A dict from the paths of layers, largest error first, to the root mean square of the differences in the outputs,
+        as a share of the outputs' standard deviation; for labels, the share that changes. If there are more than 40
+        layers, they are grouped by block or stage.
     """
     wanted = TFLiteModel(content)(images)
     table = {}
@@ -80,11 +81,11 @@ def layer_groups(content: bytes) -> list[str]:
 
 
 def _worst_layers(table, float_layers, excess):
-    """Returns so many of the worst layers that the rest should be within the bound, and at least one more."""
+    """Returns enough of the worst layers for the rest to be within the bound, and at least one more."""
     squares = np.square(list(table.values()))
     rest = np.sqrt(np.maximum(squares[len(float_layers) :].sum() - np.cumsum(squares[len(float_layers) :]), 0))
     share = rest / max(np.sqrt(squares[len(float_layers) :].sum()), 1e-12)
-    # Losses add up as squares, but for what one layer does to the next: hence the tenth to spare.
+    # Squared errors add up, except for the effect of one layer on the next, hence the margin of a tenth.
     enough = np.flatnonzero(share * excess <= 0.9)
     number = len(float_layers) + 1 + (int(enough[0]) if len(enough) else len(table))
     return tuple(table)[:number]

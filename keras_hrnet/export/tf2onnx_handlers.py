@@ -9,7 +9,7 @@ import numpy as np
 
 
 def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
-    """Returns what `tf2onnx.convert.from_function` takes as `custom_op_handlers`.
+    """Returns the `custom_op_handlers` for `tf2onnx.convert.from_function`.
 
     Each changes a `tf2onnx.graph.Graph` at one of its nodes, of this name.
     """
@@ -81,7 +81,7 @@ def resize(graph: Any, node: Any, name: str, args: list) -> None:
     mode = "align_corners" if is_aligned else "half_pixel" if is_half_pixel else "asymmetric"
     attributes = {"mode": "linear" if is_bilinear else "nearest", "coordinate_transformation_mode": mode}
     if not is_bilinear:
-        # TensorFlow rounds a half up where pixels have centres.
+        # With half-pixel centres, TensorFlow rounds half up.
         attributes["nearest_mode"] = "floor" if mode == "asymmetric" else "round_prefer_ceil"
     nothing = _constant(graph, [], np.float32)
     resized = graph.make_node("Resize", [maps, nothing, nothing, sizes], attributes).output[0]

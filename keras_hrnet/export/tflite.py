@@ -1,4 +1,4 @@
-"""Writes a network as a `.tflite` file that was run and compared with Keras: the public function `export_tflite`."""
+"""Writes a network as a `.tflite` file, and compares it with Keras: the public function `export_tflite`."""
 
 import os
 import pathlib
@@ -34,44 +34,44 @@ def export_tflite(
     class_names: Sequence[str] | None = None,
     sensitivity: bool = False,
 ) -> ExportReport:
-    """Writes a network as a `.tflite` file, runs the file, and keeps it only if it answers as Keras does.
+    """Writes a network as a `.tflite` file, runs the file, and keeps it only if its outputs agree with Keras.
 
-    The file takes images `(batch_size, height, width, 3)`, RGB in [0, 255], also from a model that is channels first;
-    normalisation is inside. Its shapes are fixed and its operators builtin ones, as phones and browsers want them.
-    Its signature "serving_default" goes from "image" to "logits", "labels" or "probabilities". What comes in and goes
-    out has the same dtype whatever the precision: integers stay inside. The file carries its classes, their colours
-    and where it came from (`read_metadata`); the report is kept beside it, as `path` with ".json" appended.
+    The input of the file is images `(batch_size, height, width, 3)`, RGB in [0, 255], which it normalizes itself; it is
+    channels last even if the model is channels first. Shapes are fixed and all operators are builtin, as phones and
+    browsers require. The signature "serving_default" maps "image" to "logits", "labels" or "probabilities". Input and
+    output have the same dtype at every precision; integers are used only internally. The file stores its classes, their
+    colours and its origin (`read_metadata`). The report is written next to it, as `path` with ".json" appended.
 
-    Precisions (what they cost: examples/export.md):
+    Precisions (examples/export.md compares them):
 
-    * "float32": as trained.
-    * "float16": weights in half precision, arithmetic as the delegate likes it (GPUs: half).
-    * "dynamic": int8 weights, activations quantized as they come. Needs no images.
-    * "int8": int8 weights (per channel) and activations.
-    * "int16x8": int8 weights, int16 activations, for DSPs: closest to Keras, and slow here, as no delegate takes it.
-    * "mixed": int8 convolutions; attention, softmax and resizing in float32.
+    * "float32": as trained. * "float16": weights in half precision, arithmetic as the delegate chooses (half precision
+    on GPUs). * "dynamic": int8 weights, and activations that are quantized at run time. Needs no images. * "int8": int8
+    weights (per channel) and activations. * "int16x8": int8 weights, int16 activations, for DSPs: closest to Keras, and
+    slow on CPUs, because no delegate supports it. * "mixed": int8 convolutions; attention, softmax and resizing in
+    float32.
 
-    A file of integers that is too far from Keras is made again with its most sensitive layers in floats.
-    Under JAX and torch the weights go through a TensorFlow process, which takes some seconds more.
+    An integer file that differs too much from Keras is exported again with its most sensitive layers in floating point.
+    Under JAX and PyTorch, a separate TensorFlow process exports the weights, which takes a few seconds longer.
 
     Args:
         model: a functional network from RGB images to logits, of every pixel or of the image, in float32.
-        path: where to write; ends in ".tflite". A file that is there is replaced, once the new one is verified.
+        path: file to write, ending in ".tflite". An existing file is replaced after the new one has been verified.
         image_size: (height, width) of the images in pixels.
-        precision: of weights and arithmetic, as above.
-        output: "logits" (float32, of the height and width of the image), "logits_stride4" (before they are enlarged:
-            16 times fewer), "labels" (the class of the largest logit: uint8, or int32 if there are more than 255
-            classes) or "probabilities" (float32).
-        input_dtype: of the images: "float32" or "uint8".
+        precision: precision of weights and arithmetic, as above.
+        output: "logits" (float32, of the height and width of the image), "logits_stride4" (before upsampling, 16 times
+            fewer), "labels" (the class of the largest logit: uint8, or int32 if there are more than 255 classes) or
+            "probabilities" (float32).
+        input_dtype: dtype of the images: "float32" or "uint8".
         representative_data: images as in training, of `image_size`: an array `(num_images, height, width, 3)`, RGB in
             [0, 255], or an iterable of batches of images or of `(images, labels)`, for example a dataset of this
-            package. The first four are compared, with their labels by mean IoU too. None means noise and gradients.
-            "int8", "int16x8" and "mixed" need images: of the first 64, without repeated ones, the last quarter, at
-            least one and at most four, is compared, and the others calibrate the ranges of values.
-        batch_size: how many images go in at once.
-        class_names: names of the classes, by train id, for the file; None means those that the network knows
+            package. The first four are used for the comparison, which includes the mean IoU if there are labels. None
+            means noise and gradients. "int8", "int16x8" and "mixed" require images: of the first 64, without repeated
+            ones, the last quarter, at least one and at most four, is used for the comparison, and the others for
+            calibration.
+        batch_size: number of images in a batch.
+        class_names: names of the classes, by train id, for the file; None means those of the network
             (`model.class_names`).
-        sensitivity: whether to measure what each layer loses when it alone is in integers, for the report. Takes up
+        sensitivity: whether to measure the error of each layer when only it is quantized, for the report. This takes up
             to 40 runs.
 
     Returns:
@@ -79,13 +79,14 @@ def export_tflite(
 
     Raises:
         FileNotFoundError: if the folder of `path` does not exist.
-        ImportError: if the precision needs `ai-edge-quantizer` (`pip install keras-hrnet[export]`) and it is missing.
+        ImportError: if the precision requires `ai-edge-quantizer` (`pip install keras-hrnet[export]`) and it is
+            missing.
         TypeError: if `model` is not a functional model from one tensor to one.
-        ValueError: if an option is none of the above, the model does not go with it, images have another size or
-            other values, or fewer than two are different and of more than one color where they calibrate.
-        RuntimeError: if the file differs from Keras by more than its precision may (float32: 0.5 % of the largest
+        ValueError: if an option is invalid, the model does not match it, images have another size or other values, or
+            fewer than two images for calibration are different and have more than one colour.
+        RuntimeError: if the file differs from Keras by more than its precision allows (float32: 0.5 % of the largest
             logit; integers: 10 % of the logits' standard deviation in the mean, "int16x8" 5 %), or the TensorFlow
-            process fails. No file is left then.
+            process fails. In that case, no file is kept.
 
     Example:
 
@@ -98,7 +99,7 @@ def export_tflite(
     """
     options = TFLiteOptions(image_size, batch_size, input_dtype, precision, output, sensitivity)
     if precision in QUANTIZED:
-        quantizer_library()  # Raises here what would be raised later.
+        quantizer_library()  # Raises an ImportError early.
     return export_network(TFLITE, model, path, options, representative_data, class_names)
 
 

@@ -1,4 +1,4 @@
-"""The TensorFlow process in which a network of another backend becomes a file; see `keras_hrnet.export.process`."""
+"""The TensorFlow process that exports a network of another backend; see `keras_hrnet.export.process`."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ from keras_hrnet.export.formats import FORMATS
 
 
 def import_module(name: str, file: str | None) -> None:
-    """Imports a module by its name, or from its file where its name is not found."""
+    """Imports a module by its name, or from its file if the name is not found."""
     try:
         importlib.import_module(name)
     except ModuleNotFoundError:

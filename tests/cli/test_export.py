@@ -159,7 +159,7 @@ def test_a_page_is_written_of_a_file_and_no_option_is_ignored(invoke, tmp_path, 
 
 
 def test_a_folder_without_a_page_is_not_served(invoke, tmp_path):
-    assert "in which there is no page" in str(invoke("serve", tmp_path).exception)
+    assert "which contains no page" in str(invoke("serve", tmp_path).exception)
 
 
 def test_a_network_is_not_replaced_by_what_is_exported_of_it(invoke, saved_small_network):

@@ -66,12 +66,12 @@ def test_only_this_machine_reaches_it(folder):
     with web_server(folder) as server:
         assert server.server_address[0] == "127.0.0.1"
         assert address_of(server) == f"http://localhost:{server.server_address[1]}/"
-        with pytest.raises(OSError, match=r"Expected a free one\. Pass another port"):
+        with pytest.raises(OSError, match=r"Expected a free port\. Pass another port"):
             web_server(folder, server.server_address[1])
 
 
 def test_a_folder_without_a_page_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"in which there is no page\. Expected one that export_web wrote"):
+    with pytest.raises(FileNotFoundError, match=r"which contains no page\. Expected a folder that export_web wrote"):
         web_server(tmp_path)
 
 

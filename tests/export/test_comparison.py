@@ -84,9 +84,9 @@ def test_probabilities_may_differ_by_half_of_what_logits_may():
 
 
 def test_an_answer_of_another_shape_or_dtype_fails():
-    with pytest.raises(RuntimeError, match=r"answers float32 of shape \(1, 1, 1, 3\) where Keras gives float32"):
+    with pytest.raises(RuntimeError, match=r"returns float32 of shape \(1, 1, 1, 3\), and Keras float32"):
         compare_and_check(LOGITS[:, :, :1], options())
-    with pytest.raises(RuntimeError, match=r"answers int32 .* where Keras gives uint8"):
+    with pytest.raises(RuntimeError, match=r"returns int32 .* and Keras uint8"):
         compare_and_check(np.zeros((1, 1, 2), np.int32), options("labels"))
 
 

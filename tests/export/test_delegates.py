@@ -35,15 +35,15 @@ KERNEL = tensor((4, 3, 3, 4), is_constant=True)
     [
         (operator("ARG_MAX"), "no ARG_MAX"),
         (operator("RESIZE_NEAREST_NEIGHBOR"), "no RESIZE_NEAREST_NEIGHBOR"),
-        (operator("ADD", (tensor((-1, 8, 8, 4)),)), "known at run time only"),
+        (operator("ADD", (tensor((-1, 8, 8, 4)),)), "known only at run time"),
         (of_dtype("ADD", "int16"), "no int16"),
         (of_dtype("SOFTMAX", "int8", beta=1), "no SOFTMAX in int8"),
         (of_dtype("BATCH_MATMUL", "int8"), "no BATCH_MATMUL in int8"),
         (of_dtype("ADD", "int32"), "no ADD of int32"),
-        (operator("CONCATENATION", (tensor(),) * 6), "joins 2 to 5 tensors, this one 6"),
+        (operator("CONCATENATION", (tensor(),) * 6), "joins 2 to 5 tensors, and this one joins 6"),
         (of_dtype("CONV_2D", "int8"), None),
         (operator("CONV_2D", (tensor(), tensor(dtype="int8"), KERNEL)), "constant kernel"),
-        (operator("SOFTMAX", beta=2), "beta 1, this one 2"),
+        (operator("SOFTMAX", beta=2), "beta 1, and this one has 2"),
     ],
 )
 def test_xnnpack_says_why_it_leaves_an_operator_out(rejected, reason):
@@ -54,18 +54,21 @@ def test_xnnpack_says_why_it_leaves_an_operator_out(rejected, reason):
     ("rejected", "reason"),
     [
         (operator("ARG_MAX"), "no ARG_MAX"),
-        (operator("TRANSPOSE", (tensor((1, 2, 4, 2, 4, 4)),)), "up to rank 4, this one has 6"),
-        (operator("ADD", (tensor((-1, 8, 8, 4)),)), "known at run time only"),
+        (operator("TRANSPOSE", (tensor((1, 2, 4, 2, 4, 4)),)), "up to rank 4, and this one has rank 6"),
+        (operator("ADD", (tensor((-1, 8, 8, 4)),)), "known only at run time"),
         (of_dtype("ADD", "int16"), "no ADD of int16"),
         (of_dtype("ADD", "int8"), None),
         (operator("CAST", outputs=(dataclasses.replace(tensor(dtype="uint8"), is_quantized=False),)), "CAST of uint8"),
         (operator("CAST", outputs=(dataclasses.replace(tensor(dtype="int32"), is_quantized=False),)), None),
         (operator("RESIZE_BILINEAR", alignCorners=True, halfPixelCenters=True), "not both"),
         (operator("RESIZE_BILINEAR", alignCorners=True, halfPixelCenters=False), None),
-        (operator("SOFTMAX", beta=2), "beta 1, this one 2"),
+        (operator("SOFTMAX", beta=2), "beta 1, and this one has 2"),
         (operator("BATCH_MATMUL", (tensor(), tensor()), adjX=False, adjY=True), "ignores that BATCH_MATMUL transposes"),
-        (operator("BATCH_MATMUL", (tensor(), KERNEL), adjX=False, adjY=False), "rank 2, this one has 4"),
-        (operator("BATCH_MATMUL", (KERNEL, tensor()), adjX=False, adjY=False), "no constant from the left"),
+        (operator("BATCH_MATMUL", (tensor(), KERNEL), adjX=False, adjY=False), "rank 2, and this one has rank 4"),
+        (
+            operator("BATCH_MATMUL", (KERNEL, tensor()), adjX=False, adjY=False),
+            "does not multiply by a constant from the left",
+        ),
         (operator("BATCH_MATMUL", (tensor(), tensor()), adjX=False, adjY=False), None),
     ],
 )
@@ -155,5 +158,5 @@ def test_what_lies_outside_is_told_with_its_layer():
 
 def test_a_graph_that_cannot_run_is_refused():
     graph = types.SimpleNamespace(inputs=(), operators=(operator("ADD"),))
-    with pytest.raises(ValueError, match=r"operator ADD waits for a tensor"):
+    with pytest.raises(ValueError, match=r"operator ADD needs a tensor"):
         partitions(graph, lambda operator: True)

@@ -67,7 +67,9 @@ def test_repeated_images_and_those_of_one_color_verify_and_calibrate_nothing():
     np.testing.assert_array_equal(batch.images, photos[2:])
     assert batch.labels is None
     for useless, kept in ((constant.repeat(8, axis=0), 0), (photos[:1].repeat(8, axis=0), 1)):
-        with pytest.raises(ValueError, match=rf"8 images for precision='int8', of which {kept} remain.*Pass photos as"):
+        with pytest.raises(
+            ValueError, match=rf"8 images for precision='int8', of which {kept} remain.*Pass photos like"
+        ):
             read_images(options, useless)
 
 

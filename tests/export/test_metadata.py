@@ -105,7 +105,7 @@ def test_the_resize_convention_of_the_network_is_told(head):
 def test_a_file_without_metadata_is_named(content, tmp_path):
     for name, written in (("plain.tflite", content), ("text.tflite", b"not a model")):
         (tmp_path / name).write_bytes(written)
-        with pytest.raises(ValueError, match=rf"{name}', which holds no metadata of keras_hrnet"):
+        with pytest.raises(ValueError, match=rf"{name}', which contains no metadata of keras_hrnet"):
             read_metadata(tmp_path / name)
     with pytest.raises(
         FileNotFoundError, match=r"none.tflite'. Expected a .tflite file or a .onnx file .*or a web page folder"

@@ -157,7 +157,7 @@ def test_bfloat16_is_refused_where_the_processor_cannot_verify_it(tmp_path, monk
 
 def test_weights_of_something_else_are_not_replaced(tmp_path):
     (tmp_path / "small.bin").write_bytes(b"mine")
-    with pytest.raises(FileExistsError, match=r"'small\.bin' exists already and is no part of an OpenVINO file"):
+    with pytest.raises(FileExistsError, match=r"'small\.bin' already exists and is not part of an OpenVINO file"):
         export_openvino(small_network(), tmp_path / "small.xml")
     assert (tmp_path / "small.bin").read_bytes() == b"mine"
 

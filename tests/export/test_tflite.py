@@ -214,7 +214,7 @@ def test_labels_of_a_dataset_give_the_mean_iou_and_a_report_is_kept_beside_the_f
     assert report.keras_miou == 1
     assert 0.9 < report.miou <= 1
     assert (report.num_images, report.num_calibration_images) == (1, 3)
-    assert "compared on     1 image that calibration did not see; calibrated on 3 images" in str(report)
+    assert "compared on     1 image not used for calibration; calibrated on 3 images" in str(report)
     assert len(report.sensitivity) >= 2
     assert json.loads((tmp_path / "small.tflite.json").read_text()) == json.loads(json.dumps(report.to_dict()))
     assert read_metadata(path)["class_names"] == list("abcde")
@@ -243,7 +243,7 @@ def test_a_classifier_of_images_is_exported_too(tmp_path):
     export_tflite(network, path, image_size=(16, 24), output="labels")
     expected = network.predict_on_batch(images(3)).argmax(axis=-1)
     np.testing.assert_array_equal(run_tflite(path, images(3)), expected)
-    with pytest.raises(ValueError, match=r"no layer 'logits' that enlarges"):
+    with pytest.raises(ValueError, match=r"no layer 'logits' that upsamples"):
         export_tflite(network, path, image_size=(16, 24), output="logits_stride4")
 
 
@@ -257,7 +257,7 @@ def test_a_new_export_replaces_the_file_and_a_failed_one_keeps_it(tmp_path, monk
     assert good != b"the old file"
     convert = keras_hrnet.export.tflite.convert
     monkeypatch.setattr(keras_hrnet.export.tflite, "convert", lambda model, options: convert(small_network(), options))
-    with pytest.raises(RuntimeError, match=r"off by .* in a logit, with .* % of the labels .*No file was kept"):
+    with pytest.raises(RuntimeError, match=r"differs by .* in a logit, and .* % of its labels .*No file was kept"):
         export_tflite(network, path, image_size=(16, 24))
     assert path.read_bytes() == good
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "small.tflite.json"]
@@ -383,14 +383,14 @@ def test_a_report_prints_what_matters():
         "images          1 x 512 x 1024 x 3, uint8, RGB in [0, 255]",
         "output          logits, float32",
         "compared on     4 images",
-        "label agreement 99.990 % of the pixels have Keras's label",
+        "label agreement 99.990 % of the pixels have the same label as Keras",
         "difference      0.0002 at most, 3e-05 on average",
         "mean IoU        79.00 %, -1.00 to Keras",
         "kept in floats  net/stem",
         "most sensitive  net/stem 20 %, net/stage2 1 %",
         "delegate        xnnpack takes 100 % of the operators in 1 piece",
         "delegate        gpu takes 50 % of the operators in 2 pieces: no ARG_MAX",
-        "latency         300.0 ms a batch on this CPU",
+        "latency         300.0 ms per batch on this CPU",
         "operators       73 CONV_2D",
     ]
     assert report.to_dict()["image_size"] == [512, 1024]

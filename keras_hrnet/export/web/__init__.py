@@ -1,4 +1,4 @@
-"""A network as a web page: the folder that is written, what runs the network in it, and a server to try it with."""
+"""Exports a network as a web page: writes the folder, finds the runtime for it, and serves it for trials."""
 
 from keras_hrnet.export.web.export import export_web, write_web_page
 

@@ -36,24 +36,24 @@ def export_web(
 ) -> ExportReport:
     """Writes a network as a folder that any web server can serve: a page that segments photos in the browser.
 
-    Photos are dropped on the page, chosen, or taken with the camera. It shows the mask over the photo, the share of
-    each class, and how long each run takes. Nothing leaves the page, and its policy forbids it to load anything from
-    another host. It resizes photos as Pillow does, to the bit, so that its labels are those of
+    Users drop photos on the page, choose them, or take them with the camera. The page shows an overlay, the share of
+    each class, and the time of each run. No data leaves the page, and its policy forbids it to load anything from
+    another host. It resizes photos exactly as Pillow does, so that its labels equal those of
     `examples/on_device/segment.py`.
 
-    The network is in it as the `.tflite` file that `export_tflite` writes, verified in the same way. LiteRT.js runs it
-    on the processor (WebAssembly), or on the graphics processor (WebGPU) if the user chooses that. Its npm packages,
-    in a pinned version, are fetched by npm once into the cache (`keras_hrnet/litertjs` in `$KERAS_HOME`, or in
-    `~/.keras`), and checked by their SHA-512.
+    It contains the network as the `.tflite` file that `export_tflite` writes, verified in the same way. LiteRT.js runs
+    it on the processor (WebAssembly), or on the graphics processor (WebGPU) if the user chooses that. npm downloads its
+    packages once, in a pinned version, into the cache (`keras_hrnet/litertjs` in `$KERAS_HOME`, or in `~/.keras`), and
+    their SHA-512 is checked.
 
-    Several threads need a server that isolates the page, as `keras-hrnet serve` does; else it runs on one.
+    Several threads require a server that isolates the page, as `keras-hrnet serve` does; otherwise it uses one thread.
 
     Args:
         model: a functional network from RGB or grey images to logits of every pixel, in float32.
-        path: the folder to make. A page that is there, or an empty folder, is replaced, once the new one is verified;
-            any other folder or file is not.
+        path: the folder to create. An existing page, or an empty folder, is replaced after the new one has been
+            verified; any other folder or file is not replaced.
         image_size: (height, width) in pixels to which photos are resized.
-        precision: as in `export_tflite`, as are all others that are not named here.
+        precision: as in `export_tflite`; all options that are not described here are the same as there.
         output: as there. "logits_stride4" and "labels" are quicker to copy.
         input_dtype: as there.
         representative_data: as there.
@@ -62,12 +62,12 @@ def export_web(
         runtime: a folder with the archives of the npm packages, as `npm pack` writes them; None for the cache.
 
     Returns:
-        An `ExportReport`; the size is that of the whole folder. It is kept beside the folder as JSON.
+        An `ExportReport`; the size is that of the whole folder. It is written next to the folder as JSON.
 
     Raises:
-        FileNotFoundError: if the folder that `path` is in, or an archive of LiteRT.js, is missing, and npm cannot fetch
-            it. The message says what to put where.
-        FileExistsError: if something else than a page is at `path`.
+        FileNotFoundError: if the parent folder of `path` is missing, or an archive of LiteRT.js is missing and npm
+            cannot download it. The message states which files to put where.
+        FileExistsError: if `path` is something other than a page.
         ImportError, TypeError, RuntimeError: as `export_tflite`.
         ValueError: as `export_tflite`, or if the model does not segment photos, or an archive is not the pinned one.
 
@@ -79,7 +79,7 @@ def export_web(
     """
     options = WebOptions(image_size, 1, input_dtype, precision, output, sensitivity)
     if precision in QUANTIZED:
-        quantizer_library()  # Raises here what would be raised later.
+        quantizer_library()  # Raises an ImportError early.
     options.for_model(model)
     checked_path(WEB, path)
     return export_network(Web(find_runtime(runtime)), model, path, options, representative_data, class_names)
@@ -91,8 +91,8 @@ def write_web_page(
     """Writes the page of `export_web` around a `.tflite` file that `export_tflite` wrote.
 
     Args:
-        file: the `.tflite` file, for one image at once.
-        path: the folder to make, as in `export_web`.
+        file: the `.tflite` file, for batches of one image.
+        path: the folder to create, as in `export_web`.
         runtime: as there.
 
     Returns:
@@ -100,7 +100,7 @@ def write_web_page(
 
     Raises:
         FileNotFoundError, FileExistsError: as `export_web`.
-        ValueError: if the file was not exported by this package, or does not segment photos one by one.
+        ValueError: if the file was not exported by this package, or does not segment single photos.
     """
     file, path = pathlib.Path(file), checked_path(WEB, path)
     metadata = _metadata_for_page(file)
@@ -126,9 +126,9 @@ def _metadata_for_page(file):
     is_dense = len(output) == (3 if metadata["output"]["kind"] == "labels" else 4)
     if runner.batch_size != 1 or runner.channels not in CHANNELS or "mean" in metadata["input"] or not is_dense:
         raise ValueError(
-            f"Received the file {str(file)!r}, which goes from images of shape {tuple(metadata['input']['shape'])} to "
-            f"an output of shape {output}. Expected one image of RGB or grey pixels in [0, 255], and an output for "
-            "each pixel. Export the network for it, with batch_size=1."
+            f"Received the file {str(file)!r}, which maps images of shape {tuple(metadata['input']['shape'])} to an "
+            f"output of shape {output}. Expected one image of RGB or grey pixels in [0, 255], and an output for each "
+            "pixel. Export the network for it, with batch_size=1."
         )
     return metadata
 
@@ -137,7 +137,7 @@ class Web(Format):
     """Folders of a page around a `.tflite` file.
 
     Args:
-        runtime: the files of LiteRT.js; only what writes a page needs them.
+        runtime: the files of LiteRT.js; they are needed only to write a page.
     """
 
     name = "web"

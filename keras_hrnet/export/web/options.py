@@ -1,4 +1,4 @@
-"""What a network must be for a page, which has nothing but photos to give it."""
+"""The requirements that a page has for its network, whose only input is photos."""
 
 import dataclasses
 from typing import Self
@@ -12,14 +12,14 @@ CHANNELS = (1, 3)
 
 @dataclasses.dataclass(frozen=True)
 class WebOptions(TFLiteOptions):
-    """What the `.tflite` file of a page shall be; see `TFLiteOptions`."""
+    """The options of the `.tflite` file of a page; see `TFLiteOptions`."""
 
     def for_model(self, model: keras.Model) -> Self:
         """Checks a network as `TFLiteOptions` does, and that it segments photos.
 
         Raises:
             TypeError: as there.
-            ValueError: as there, or if it takes something else than RGB or grey pixels, or labels whole images.
+            ValueError: as there, or if its input is not RGB or greyscale pixels, or it classifies whole images.
         """
         options = super().for_model(model)
         if len(model.outputs[0].shape) != 4:
@@ -28,10 +28,10 @@ class WebOptions(TFLiteOptions):
                 "for each pixel, which a page can show. Export it with export_tflite instead."
             )
         if options.channels not in CHANNELS or not options.takes_pixels:
-            unit = "" if options.takes_pixels else ", in a unit of their own"
+            unit = "" if options.takes_pixels else ", in another unit than pixels"
             raise ValueError(
-                f"Received the model {model.name!r}, which takes images of {options.channels} channels{unit}. Expected "
-                "RGB or grey pixels in [0, 255], as a browser reads them from photos. Export it with export_tflite "
-                "instead."
+                f"Received the model {model.name!r}, whose input is images of {options.channels} channels{unit}. "
+                "Expected RGB or greyscale pixels in [0, 255], as a browser reads them from photos. Export it with "
+                "export_tflite instead."
             )
         return options

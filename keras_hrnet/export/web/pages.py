@@ -15,11 +15,11 @@ RUNTIME = "runtime"
 SITE = ("index.html", "page.css", "page.js", "pillow.js", "worker.js", "icon.svg", "LICENSES.txt")
 DESCRIPTION = "network.json"
 CONTENTS = (MODEL, DESCRIPTION, RUNTIME, *SITE)
-"""All that may be in the folder; the model first, by which it is recognized."""
+"""All files that the folder may contain; the first, the model, identifies it."""
 
-# What one browser loads of the runtime.
+# The files of the runtime that a single browser loads.
 LOADED = ("litert.js", "wasm-utils.js", "litert_wasm_internal.js", "litert_wasm_internal.wasm")
-# The page may load what lies beside it, and nothing else; its worker is made of a blob, and inherits this.
+# The page may load only the files next to it; its worker is created from a blob, and inherits this policy.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; "
     "img-src 'self' blob:; style-src 'self'; base-uri 'none'; form-action 'none'"
@@ -27,10 +27,10 @@ POLICY = (
 
 
 def write_page(folder: pathlib.Path, metadata: Mapping[str, Any], runtime: Mapping[str, bytes]) -> None:
-    """Writes the page and all that it loads beside a model.
+    """Writes the page, and all files that it loads in addition to the model.
 
     Args:
-        folder: with the `.tflite` file in it, as `MODEL`.
+        folder: the folder, which contains the `.tflite` file as `MODEL`.
         metadata: what `keras_hrnet.read_metadata` reads from that file.
         runtime: the files of LiteRT.js, as `find_runtime` returns them.
     """
@@ -55,7 +55,7 @@ def write_page(folder: pathlib.Path, metadata: Mapping[str, Any], runtime: Mappi
 
 @functools.cache
 def _template():
-    import jinja2  # Not with the package: only a page needs it.
+    import jinja2  # Imported here because only a page needs it.
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined

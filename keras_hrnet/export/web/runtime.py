@@ -1,4 +1,4 @@
-"""LiteRT.js, which runs a `.tflite` file in a browser: found in a folder or the cache, or fetched by npm."""
+"""Finds LiteRT.js, which runs a `.tflite` file in a browser, in a folder or the cache, or downloads it with npm."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from keras_hrnet.checkpoints.download import cache_folder
 from keras_hrnet.replacing import replacing
 
 NPM_SECONDS = 600
-# Without a network it would try for minutes.
+# Without an internet connection, npm would retry for minutes.
 NPM_OPTIONS = (
     "--loglevel=error",
     "--fetch-retries=1",
@@ -28,10 +28,10 @@ class Package(NamedTuple):
     """An npm package in a pinned version.
 
     Args:
-        name: of the package.
-        version: of it.
-        sha512: of its archive, in base64, as npm states it.
-        files: what is taken from it, and its name beside the page.
+        name: name of the package.
+        version: version of the package.
+        sha512: SHA-512 of its archive, in base64, as npm states it.
+        files: the files that are used, with their names next to the page.
     """
 
     name: str
@@ -73,17 +73,18 @@ NOTICE = b"// Changed by keras_hrnet: @litertjs/wasm-utils is imported from the 
 def find_runtime(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
     """Finds LiteRT.js, and returns its files for a page.
 
-    The archives of its npm packages are taken from a folder, or from the cache, where npm puts them the first time.
-    They are used only if their SHA-512 is the pinned one. Nothing of them runs on this machine.
+    The archives of its npm packages are read from a folder, or from the cache, into which npm downloads them the first
+    time. They are used only if their SHA-512 is the pinned one. None of their code runs on this machine.
 
     Args:
-        folder: one with the archives; None for the cache.
+        folder: a folder with the archives; None for the cache.
 
     Returns:
-        The content of each file, by its name beside the page.
+        The content of each file, by its name next to the page.
 
     Raises:
-        FileNotFoundError: if an archive is missing, and npm cannot fetch it. The message says what to put where.
+        FileNotFoundError: if an archive is missing and npm cannot download it. The message states which files to put
+            where.
         ValueError: if an archive is not the pinned one.
     """
     files = {}
@@ -106,7 +107,7 @@ def versions() -> str:
 
 
 def runtime_cache() -> pathlib.Path:
-    """Returns the folder in the cache where the archives are kept."""
+    """Returns the folder of the cache that contains the archives."""
     return cache_folder() / "litertjs"
 
 
@@ -114,8 +115,9 @@ def _in_folder(folder, package):
     path = folder / package.archive
     if not path.is_file():
         raise FileNotFoundError(
-            f"Received the runtime folder {str(folder)!r} without {package.archive}. Expected what npm writes. Run "
-            f"`{_command()}` in it, where npm is, or leave the folder out to have npm fetch it."
+            f"Received the runtime folder {str(folder)!r} without {package.archive}. Expected the archive that npm "
+            f"writes. Run `{_command()}` in that folder, on a machine with npm, or leave the folder out to let npm "
+            "download it."
         )
     content = path.read_bytes()
     if _sha512(content) != package.sha512:
@@ -137,7 +139,7 @@ def _in_cache(package):
 
 
 def _fetched(package):
-    """Has npm write an archive, which runs no script of the package, and reads it."""
+    """Lets npm write an archive, which runs no script of the package, and reads it."""
     npm = shutil.which("npm")
     if npm is None:
         raise _missing(package, "npm is not installed")
@@ -150,11 +152,11 @@ def _fetched(package):
         path = pathlib.Path(folder, package.archive)
         if done.returncode or not path.is_file():
             lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
-            raise _missing(package, f"npm could not fetch it ({lines[0].strip()})")
+            raise _missing(package, f"npm could not download it ({lines[0].strip()})")
         content = path.read_bytes()
     if _sha512(content) != package.sha512:
         raise ValueError(
-            f"npm fetched {package.name} {package.version} with the SHA-512 {_sha512(content)}. Expected "
+            f"npm downloaded {package.name} {package.version} with the SHA-512 {_sha512(content)}. Expected "
             f"{package.sha512}. Check the registry that npm is set to (`npm config get registry`)."
         )
     return content
@@ -163,8 +165,8 @@ def _fetched(package):
 def _missing(package, reason):
     return FileNotFoundError(
         f"A web page needs LiteRT.js, of which {package.archive} is not in {str(runtime_cache())!r}, and {reason}. "
-        f"Expected {versions()}. Run `{_command()}` on a machine with npm and a network, and put the two files there, "
-        "or in a folder that you pass as the runtime."
+        f"Expected {versions()}. Run `{_command()}` on a machine with npm and an internet connection, and copy the "
+        "two files there, or to a folder that you pass as the runtime."
     )
 
 

@@ -62,7 +62,7 @@ def test_a_page_is_written_around_a_file_and_replaces_a_page_only(small_network,
     assert (web / "model.tflite").read_bytes() == file.read_bytes()
     assert write_web_page(file, web, runtime=fake_runtime) == web
     (web / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="Expected nothing, or a web page, which is replaced"):
+    with pytest.raises(FileExistsError, match="Expected a free path, or a web page to replace"):
         write_web_page(file, web, runtime=fake_runtime)
     with pytest.raises(FileNotFoundError, match=r"Expected a \.tflite file that keras_hrnet exported"):
         write_web_page(tmp_path / "b.tflite", tmp_path / "other", runtime=fake_runtime)
@@ -75,7 +75,7 @@ def test_a_page_is_written_around_a_file_and_replaces_a_page_only(small_network,
 def test_what_cannot_be_shown_is_refused_before_anything_is_fetched(tmp_path, small_network):
     image = keras.Input((32, 48, 5))
     many = keras.Model(image, keras.layers.Conv2D(3, 1, data_format="channels_last")(image))
-    for network, message in ((many, "takes images of 5 channels"), (_classifier(), "classifies whole images")):
+    for network, message in ((many, "whose input is images of 5 channels"), (_classifier(), "classifies whole images")):
         with pytest.raises(ValueError, match=message):
             keras_hrnet.export_web(network, tmp_path / "web", image_size=SIZE, runtime=tmp_path)
     with pytest.raises(FileNotFoundError, match="Received the runtime folder"):

@@ -97,7 +97,9 @@ def test_without_npm_or_a_network_the_error_says_what_to_put_where(script, reaso
 
 
 def test_a_folder_without_the_archives_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"without {ARCHIVES[0]}. Expected what npm writes. Run `npm pack"):
+    with pytest.raises(
+        FileNotFoundError, match=f"without {ARCHIVES[0]}. Expected the archive that npm writes. Run `npm pack"
+    ):
         find_runtime(tmp_path)
 
 
