@@ -1,4 +1,4 @@
-"""Files on disk become `tf.data` pipelines of images and labels."""
+"""Makes `tf.data` pipelines of images and labels from files on disk."""
 
 from collections.abc import Callable
 

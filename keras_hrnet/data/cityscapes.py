@@ -42,57 +42,58 @@ def cityscapes(
 ) -> tf.data.Dataset:
     """Makes a `tf.data.Dataset` of Cityscapes, for `fit`, `evaluate` and `predict` on every backend.
 
-    Training data (`augment`) is shuffled anew in every epoch, scaled, cropped and flipped at random, and batches are
-    always full: the images that do not fill the last one are left out, other ones in each epoch. Evaluation data is
-    whole images in the order of their names, and nothing is left out. Label ids become train ids while reading, so the
-    files stay as they were downloaded.
+    Training data (`augment`) is reshuffled in every epoch, and scaled, cropped and flipped at random. Batches are
+    always full: images that do not fill the last batch are dropped, different ones in each epoch. Evaluation data
+    consists of whole images in the order of their names, and nothing is dropped. Label ids are mapped to train ids
+    while reading, so the files can stay as they were downloaded.
 
-    Each iteration over the dataset is one epoch. Its order and its crops depend on `seed`, the number of the epoch and
-    the image alone, never on threads. Where Keras looks at a first batch to build a model, that counts as an epoch.
+    Each iteration over the dataset is one epoch. Its order and its crops depend only on `seed`, the number of the epoch
+    and the image, and never on threads. If Keras reads a first batch to build a model, that counts as an epoch.
 
-    All files are checked first, by decoding them: 100 pairs of 2048x1024 take 6 s of processor time. What passes this
-    check can be read in training. With `verify=False`, only names, sizes and pixel formats are checked (0.01 s).
+    All files are checked first by decoding them: 100 pairs of 2048x1024 take 6 s of processor time. Files that pass
+    this check can be read in training. With `verify=False`, only names, sizes and pixel formats are checked (0.01 s).
 
-    Where several processes train together, each reads its own share of every batch, and together they read what one
-    process would. In evaluation, each of them gets equally many full batches: the last ones are padded with black
+    If several processes train together, each reads its own part of every batch, and together they read what one process
+    would read. In evaluation, each of them gets the same number of full batches; the last ones are padded with black
     images whose labels are ignored.
 
     Args:
         root: the folder that holds `leftImg8bit` and `gtFine`, or the one that `keras-hrnet data pack` wrote.
-        split: "train", "val", "test", "trainval" for train and val together, or "train_extra", which is annotated
-            coarsely only. The labels of "test" are dummies.
-        batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
-        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation has
-            none.
+        split: "train", "val", "test", "trainval" for train and val together, or "train_extra", which has only coarse
+            annotations. The labels of "test" are dummies.
+        batch_size: number of images in a batch, over all processes. Batches of several whole images require images of
+            the same size.
+        crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation data
+            is not cropped.
         augment: whether this is training data; `None` means that "train", "trainval" and "train_extra" are.
         annotation: "fine" or "coarse"; `None` means fine where there is any.
-        class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1], so
-            that these crops show rare classes as often as common ones. The points are found once, in about 75 ms of CPU
-            time an image of 2048x1024, and kept in the Keras folder.
-        coarse: the share of a training epoch that is drawn from the coarsely annotated images of "train_extra",
-            in [0, 1].
-        verify: whether to read all files once, to find damaged ones and foreign label ids before training does.
-        damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
-            its label, with one warning that counts and names them.
-        cache: keeps decoded pixels, 8 MiB for a pair of 2048x1024: "memory", or a folder, which a later run can use
-            again. Filling it takes as long as decoding all files once.
-        seed: what order, crops and flips follow from, an integer.
-        shard: `(index, count)`, the number of this process and of all; `None` means what the running distribution
-            says (JAX's processes, PyTorch's process group, or the TensorFlow strategy in whose scope this is called).
-        deterministic: whether batches keep their order; `False` takes images as they are ready, for files that are read
-            at very different speeds. Which images an epoch has, and their crops, stay the same.
-        num_parallel_calls: how many images are prepared at the same time; `None` means two for each core.
+        class_uniform: share of a training epoch, in [0, 1], whose crops are drawn around points of each class in turn,
+            so that they show rare classes as often as common ones. The points are computed once, in about 75 ms of CPU
+            time per image of 2048x1024, and stored in the Keras folder.
+        coarse: share of a training epoch, in [0, 1], that is drawn from the coarsely annotated images of "train_extra".
+        verify: whether to read all files once, to find damaged files and unknown label ids before training.
+        damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
+            and its label, with one warning that counts and names them.
+        cache: where to keep decoded pixels, 8 MiB for a pair of 2048x1024: "memory", or a folder, which later runs can
+            reuse. Filling it takes as long as decoding all files once.
+        seed: integer that determines order, crops and flips.
+        shard: `(index, count)`, the index of this process and the number of processes; `None` uses the running
+            distribution (JAX's processes, PyTorch's process group, or the TensorFlow strategy in whose scope this is
+            called).
+        deterministic: whether batches keep their order; `False` yields images as soon as they are ready, for files that
+            are read at very different speeds. The images of an epoch, and their crops, stay the same.
+        num_parallel_calls: number of images that are prepared at the same time; `None` means two for each core.
         **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)`, `rotation=10` or `opencv_nearest=True`;
-            by default, training images are changed as in the published recipe.
+            by default, training images are augmented as in the published recipe.
 
     Returns:
-        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in
-        [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`
-        has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for copies of the
-        same files; of whole images in order, `image_names` says what these are called.
+        A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in [0,
+        255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`, a
+        `keras_hrnet.data_sets.Classes`, has the names and colours of the classes; `fingerprint` is the same for copies
+        of the same files; for whole images in order, `image_names` lists their names.
 
     Raises:
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument has the wrong type.
         ValueError: if an argument or a file cannot be used.
         FileNotFoundError: if a folder or a label image is missing.
 
@@ -144,7 +145,7 @@ def open_split(
         split: see `cityscapes`.
         annotation: see `cityscapes`.
         verify: see `cityscapes`.
-        damaged: see `cityscapes`. Records are sound: files are checked when they are packed.
+        damaged: see `cityscapes`. Records are always usable, because files are checked when they are packed.
     """
     if is_packed(root):
         return Records(*split_folders(root, split, annotation).values(), verify=verify)

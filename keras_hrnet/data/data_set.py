@@ -32,23 +32,23 @@ def data_set(
     damaged: Literal["error", "skip"] = "error",
     **options: Any,
 ) -> tf.data.Dataset:
-    """Makes a `tf.data.Dataset` of a data set that a row describes, as `cityscapes` does of Cityscapes.
+    """Makes a `tf.data.Dataset` of a data set that a row describes, as `cityscapes` does for Cityscapes.
 
     Args:
-        row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
+        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
         root: the folder that holds all files, or the one that `keras-hrnet data pack` wrote.
         split: one of `row.splits`; "trainval" is train and val together.
         augment: whether this is training data; None means that "train" and "trainval" are.
-        verify: whether to read all files once, to find damaged ones and foreign values before training does.
-        damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
-            its label, with one warning that counts and names them.
+        verify: whether to read all files once, to find damaged files and unknown values before training.
+        damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
+            and its label, with one warning that counts and names them.
         **options: further arguments of `folders`, such as `batch_size`, `crop_size`, or fields of `Augmentation`.
 
     Returns:
-        What `cityscapes` returns.
+        The same as `cityscapes`.
 
     Raises:
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument has the wrong type.
         ValueError: if an argument or a file cannot be used.
         FileNotFoundError: if a folder or a label image is missing.
     """

@@ -1,4 +1,4 @@
-"""Any folders of images and label images as a `tf.data.Dataset` of images and train ids."""
+"""Folders of images and label images as a `tf.data.Dataset` of images and train ids."""
 
 from __future__ import annotations
 
@@ -44,57 +44,60 @@ def folders(
     num_parallel_calls: int | None = None,
     **augmentation: Any,
 ) -> tf.data.Dataset:
-    """Makes a `tf.data.Dataset` of your own images and masks, as `cityscapes` does of Cityscapes.
+    """Makes a `tf.data.Dataset` of your own images and masks, as `cityscapes` does for Cityscapes.
 
     An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG, TIFF or
-    BMP files that store a number for each pixel, as grey images of 1 to 16 bits or as palette images (the numbers are
-    the palette's indices), or colour pictures, read by `palette`. Images and masks are rotated by their Exif data.
+    BMP files that store a number for each pixel, as greyscale images of 1 to 16 bits or as palette images (the numbers
+    are the palette's indices), or colour pictures, which are decoded with `palette`. Images and masks are rotated
+    according to their Exif data.
 
     Args:
         images: a folder of images (PNG, JPEG, TIFF, BMP, WebP or GIF, read as `keras_hrnet.evaluation.read_image` does)
-            with any folders inside; or a pattern of their names, such as "photos/*.jpg"; or a list of files; or the
-            folder that `keras-hrnet data pack` wrote.
+            with any subfolders; or a pattern of their names, such as "photos/*.jpg"; or a list of files; or a folder
+            that `keras-hrnet data pack` wrote.
         labels: the folder of the masks; or a pattern of their names, such as "photos/*_L.png"; or a list of files in
-            the order of the images; `None` for packed ones.
-        classes: their names, by the number that the masks store, a `Classes` of names and colours, or how many there
-            are; 254 at most.
+            the order of the images; `None` for packed images.
+        classes: names of the classes, by the number in the masks; or a `Classes` with names and colours; or the number
+            of classes; at most 254.
         split: "train" or "val", if `val_share` splits the images.
-        val_share: the share of the images to validate on, in (0, 1), such as 0.2. Which these are follows from their
-            names alone: those whose SHA-256 is lowest. Similar images, such as the frames of a video, would end up
-            in both parts: put those into two folders yourself.
+        val_share: share of the images to validate on, in (0, 1), such as 0.2. They are selected by name: those with the
+            lowest SHA-256. Similar images, such as the frames of a video, would end up in both parts; separate these
+            into two folders yourself.
         palette: `(red, green, blue)` of each class, in [0, 255], for masks that are colour pictures.
-        id_map: which class each stored value is: a dict of train ids, or of class names, by stored value, such as
-            `{0: "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first
-            class, and so on. In colour pictures, the stored value is the place of the colour in `palette`.
+        id_map: the class of each stored value: a dict of train ids, or of class names, by stored value, such as `{0:
+            "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first class,
+            and so on. In colour pictures, the stored value is the index of the colour in `palette`.
         ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
-            it a class. In batches, ignored pixels always are 255.
-        batch_size: images in a batch, over all processes. Batches of several whole images need images of one size.
+            it a class. In batches, ignored pixels are always 255.
+        batch_size: number of images in a batch, over all processes. Batches of several whole images require images of
+            the same size.
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image; the images of a
-            batch must then have one size. Evaluation does not crop.
-        augment: whether this is training data: shuffled, changed at random, and in full batches. `None` means it is
-            where `split` is "train", or without splits where a `crop_size` is given.
-        channels: 3 to read pictures as RGB, 1 to read them as grey, or the number that all of them have, such as 4 for
-            PNG in RGBA, to read them as they are stored. Training changes the colours of RGB images only.
-        class_uniform: the share of a training epoch that is drawn around points of each class in turn, in [0, 1].
-        verify: whether to read all files once, to find damaged ones and foreign values before training does.
-        damaged: what to do about files that cannot be used: "error" stops at the first, "skip" leaves out the image and
-            its mask, with one warning that counts and names them.
-        cache: keeps decoded pixels: "memory", or a folder, which a later run can use again.
-        seed: what order and changes follow from, an integer.
-        shard: `(index, count)`, the number of this process and of all; `None` means what the running distribution says.
-        deterministic: whether batches keep their order; `False` takes images as they are ready.
-        num_parallel_calls: how many images are prepared at the same time; `None` means two for each core.
+            batch must then have the same size. Evaluation data is not cropped.
+        augment: whether this is training data: shuffled, augmented at random, and in full batches. With `None`, it is
+            if `split` is "train", or if there is no split and a `crop_size` is given.
+        channels: 3 to read pictures as RGB, 1 to read them as greyscale, or the number that all of them have, such as 4
+            for PNG in RGBA, to read them as they are stored. Training augments the colours of RGB images only.
+        class_uniform: share of a training epoch, in [0, 1], whose crops are drawn around points of each class in turn.
+        verify: whether to read all files once, to find damaged files and unknown values before training.
+        damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
+            and its mask, with one warning that counts and names them.
+        cache: where to keep decoded pixels: "memory", or a folder, which later runs can reuse.
+        seed: integer that determines order and augmentation.
+        shard: `(index, count)`, the index of this process and the number of processes; `None` uses the running
+            distribution.
+        deterministic: whether batches keep their order; `False` yields images as soon as they are ready.
+        num_parallel_calls: number of images that are prepared at the same time; `None` means two for each core.
         **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)` or `rotation=10`; by default, training
-            images are changed as in the published Cityscapes recipe.
+            images are augmented as in the published Cityscapes recipe.
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
         in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute
-        `classes` has their names and colours, a `keras_hrnet.data_sets.Classes`, and `fingerprint` is the same for
-        copies of the same files; of whole images in order, `image_names` says what these are called.
+        `classes`, a `keras_hrnet.data_sets.Classes`, has the names and colours of the classes; `fingerprint` is the
+        same for copies of the same files; for whole images in order, `image_names` lists their names.
 
     Raises:
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument has the wrong type.
         ValueError: if an argument or a file cannot be used.
         FileNotFoundError: if a folder or a mask is missing.
 
@@ -106,7 +109,7 @@ def folders(
     val = folders("photos/val", "masks/val", names)
     ```
 
-    or, for photos in one folder with masks such as `IMG_L.png` beside `IMG.jpg`:
+    or, for photos in one folder with masks such as `IMG_L.png` next to `IMG.jpg`:
 
     ```python
     shared = {"images": "photos/*.jpg", "labels": "photos/*_L.png", "classes": names, "val_share": 0.2}

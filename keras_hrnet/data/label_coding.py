@@ -1,4 +1,4 @@
-"""How the values that label images store become train ids."""
+"""Maps the values that label images store to train ids."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +19,10 @@ class LabelCoding:
 
     Args:
         classes: the classes.
-        train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for what is
-            ignored, 254 for what must not occur.
-        palette: the colour of stored value 0, 1, …, by which colour pictures are read; None where there are none.
-        is_assumed: whether the user did not say what the values are, so that 0 is the first class and 255 is ignored.
+        train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for ignored
+            values, 254 for values that must not occur.
+        palette: the colour of stored value 0, 1, …, with which colour pictures are decoded; None if there are none.
+        is_assumed: whether the user did not specify the values, so that 0 is the first class and 255 is ignored.
     """
 
     classes: Classes
@@ -32,12 +32,12 @@ class LabelCoding:
 
     @property
     def reading(self) -> str:
-        """Identifies how label images are read: caches of decoded labels are valid only for the same reading."""
+        """Identifies how label images are read; caches of decoded labels are valid only for the same reading."""
         return f"{self.train_id_of_value} {self.palette}"
 
     @property
     def known_values(self) -> tuple[int, ...]:
-        """The values that a label image may hold, sorted."""
+        """The values that a label image may contain, sorted."""
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
 
     def train_ids_of(self, occurring: Iterable[int | Color]) -> frozenset[int]:
@@ -47,8 +47,8 @@ class LabelCoding:
 
     @property
     def label_values(self) -> LabelValues:
-        """What your own label images may hold, for `check_label`."""
-        cure = "Change these pixels to one of them, or say what they are with classes, id_map or ignore_label."
+        """The values that your own label images may contain, for `check_label`."""
+        cure = "Change these pixels to one of them, or declare their values with classes, id_map or ignore_label."
         return LabelValues(values=self.known_values, colors=self.palette, cure=cure)
 
 
@@ -57,7 +57,8 @@ def coding_of_data_set(data_set: DataSet) -> LabelCoding:
     if data_set.is_read_by_color:
         train_ids, palette = dict(enumerate(data_set.train_ids.values())), tuple(data_set.train_ids)
     else:
-        # No label image is read by these colours, but `reading` has named them from the start, and so have the caches.
+        # No label image is decoded with these colours, but they have always been part of `reading`, and therefore of
+        # caches.
         train_ids, palette = data_set.train_ids, data_set.classes.colors
     return LabelCoding(data_set.classes, _table(train_ids), palette)
 
@@ -71,9 +72,9 @@ def coding_of(
     """Describes your own label images.
 
     Args:
-        classes: their number, their names, or a `Classes`.
+        classes: number of classes, names of the classes, or a `Classes`.
         palette: the colour of each class.
-        id_map: which class each stored value is: train ids, or class names, by stored value. None means that value 0 is
+        id_map: the class of each stored value: train ids, or class names, by stored value. None means that value 0 is
             the first class, and so on.
         ignore_label: the stored values that are ignored; None means 255, unless `id_map` makes it a class.
 
@@ -87,8 +88,8 @@ def coding_of(
     for value, train_id in _id_map(id_map, names).items():
         if value in train_ids and train_id != IGNORE_LABEL and id_map is not None:
             raise ValueError(
-                f"Received ignore_label={ignore_label!r} and id_map={id_map!r}, where the value {value} is a class and "
-                f"ignored. Expected only one of the two. Leave it out of one of them."
+                f"Received ignore_label={ignore_label!r} and id_map={id_map!r}, where the value {value} is both a "
+                "class and ignored. Expected only one of these. Remove it from one of the arguments."
             )
         # Without a map, an ignored value takes precedence: ignore_label=0 keeps the numbers of the other classes.
         train_ids.setdefault(value, train_id)
@@ -118,7 +119,7 @@ def _names(classes):
         names = tuple(classes)
     if not 1 <= len(names) <= MAX_CLASSES:
         raise ValueError(
-            f"Received {len(names)} classes. Expected 1 to {MAX_CLASSES}. Merge classes with id_map, or leave some out."
+            f"Received {len(names)} classes. Expected 1 to {MAX_CLASSES}. Merge classes with id_map, or remove some."
         )
     return names
 

@@ -1,4 +1,4 @@
-"""Checks whether a network can learn from label images: which classes have a pixel, and whether 255 was misread."""
+"""Checks whether a network can learn from label images: which classes have pixels, and whether 255 was misread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras_hrnet.data_sets.label_values import in_words
 
 
 class Fault(NamedTuple):
-    """Why nothing can be learned from label images: what they hold, to be read after "hold", and what to do."""
+    """Why nothing can be learned from label images: their content, to be read after "hold", and what to do."""
 
     found: str
     cure: str
@@ -20,12 +20,12 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
     """Checks whether there is nothing to learn from label images.
 
     Args:
-        occurring: the values that they hold, or the colours where they are colour pictures.
+        occurring: the values that they contain, or the colours if they are colour pictures.
         coding: how they store the classes.
 
     Returns:
-        The fault if no pixel has a class, or if only 0 and 255 occur and the user did not say what 255 is: masks of two
-        classes are often written in this way. Otherwise None.
+        The fault if no pixel has a class, or if only 0 and 255 occur and the user did not specify what 255 means,
+        because masks of two classes are often written in this way. Otherwise None.
     """
     ids = coding.train_ids_of(occurring)
     names = coding.classes.names
@@ -33,34 +33,37 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
         found = "no pixel of a class: all are ignored" + (
             f" (they hold {in_words(occurring)})" if coding.palette is None else ""
         )
-        cure = "Look at them; for your own, say with id_map which values are classes, with ignore_label which are not."
+        cure = (
+            "Check them; for your own, set with id_map which values are classes, and with ignore_label which are "
+            "ignored."
+        )
         return Fault(found, _cure_of_255(coding) if 255 in occurring and coding.is_assumed else cure)
     if coding.is_assumed and coding.palette is None and occurring == {0, 255} and len(names) > 1:
-        found = f"only 0 and 255: 255 is read as ignored, so {names[0]!r} is the only class with a pixel"
+        found = f"only 0 and 255: 255 is read as ignored, so {names[0]!r} is the only class with pixels"
         return Fault(found, _cure_of_255(coding))
     return None
 
 
 def missing_classes(occurring: frozenset, coding: LabelCoding) -> tuple[str, ...]:
-    """Returns the names of the classes that no pixel has."""
+    """Returns the names of the classes that have no pixels."""
     ids = coding.train_ids_of(occurring)
     return tuple(name for train_id, name in enumerate(coding.classes.names) if train_id not in ids)
 
 
 def cure_of_missing(occurring: frozenset, coding: LabelCoding) -> str:
-    """Says what to do about classes that no pixel has."""
-    misread = "If 255, which occurs and is read as ignored, stands for one of them, say so with id_map. "
+    """Returns what to do about classes that have no pixels."""
+    misread = "If 255, which occurs and is ignored, stands for one of them, map it with id_map. "
     is_misread = 255 in occurring and coding.is_assumed and coding.palette is None
-    return misread * is_misread + "Add images that show them, or leave them out of the classes."
+    return misread * is_misread + "Add images that show them, or remove them from the classes."
 
 
 def require_classes(occurring: frozenset | None, coding: LabelCoding, description: str) -> None:
     """Refuses a data set from which nothing can be learned.
 
     Args:
-        occurring: the values or colours that its labels hold; None where that is not known.
+        occurring: the values or colours that its labels contain; None if that is not known.
         coding: how they store the classes.
-        description: what the data set is called.
+        description: name of the data set in messages.
 
     Raises:
         ValueError: if `fault_of` finds a fault.
@@ -74,23 +77,23 @@ def require_classes(occurring: frozenset | None, coding: LabelCoding, descriptio
 
 
 def warning_of_missing(occurring: frozenset | None, coding: LabelCoding, description: str) -> str | None:
-    """Says that a network cannot learn the classes that no pixel of the training labels has.
+    """Returns a warning that a network cannot learn the classes that have no pixels in the training labels.
 
     Args:
-        occurring: the values or colours that the labels hold; None where that is not known.
+        occurring: the values or colours that the labels contain; None if that is not known.
         coding: how they store the classes.
-        description: what the data set is called.
+        description: name of the data set in messages.
 
     Returns:
-        The warning, or None if every class has a pixel or that is not known.
+        The warning, or None if every class has pixels or that is not known.
     """
     missing = () if occurring is None else missing_classes(occurring, coding)
     if not missing:
         return None
     names = f"{', '.join(map(repr, missing[:8]))}{' …' * (len(missing) > 8)}"
     return (
-        f"The label images of {description} have no pixel of {len(missing)} of {len(coding.classes.names)} classes, "
-        f"which a network cannot learn from them: {names}. {cure_of_missing(occurring, coding)}"
+        f"The label images of {description} have no pixels of {len(missing)} of {len(coding.classes.names)} classes, "
+        f"which a network therefore cannot learn: {names}. {cure_of_missing(occurring, coding)}"
     )
 
 
@@ -99,10 +102,7 @@ def _cure_of_255(coding):
     if len(names) == 2:
         python, command = f"{{0: {names[0]!r}, 255: {names[1]!r}}}", f"0:{names[0]},255:{names[1]}"
         return (
-            f"If 255 is {names[1]!r}, pass id_map={python} (--id-map {command}); if it is to be ignored, "
-            "ignore_label=255 (--ignore-label 255)."
+            f"If 255 is {names[1]!r}, pass id_map={python} (--id-map {command}); to ignore it, pass ignore_label=255 "
+            "(--ignore-label 255)."
         )
-    return (
-        "If 255 is a class, say which with id_map (--id-map); if it is to be ignored, pass ignore_label=255 "
-        "(--ignore-label 255)."
-    )
+    return "If 255 is a class, map it with id_map (--id-map); to ignore it, pass ignore_label=255 (--ignore-label 255)."

@@ -1,4 +1,4 @@
-"""How common each class is, and the loss weights that follow from it."""
+"""Computes how common each class is, and loss weights that follow from it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -10,13 +10,13 @@ ENET_OFFSET = 1.02
 
 
 def class_shares(dataset: Iterable, num_classes: int) -> np.ndarray:
-    """Counts the classes in the labels of a dataset, through all of its batches.
+    """Counts the classes in the labels of all batches of a dataset.
 
-    Of evaluation data that is how common the classes are; of training data, how common they are in its crops.
+    For evaluation data, this is how common the classes are; for training data, how common they are in its crops.
 
     Args:
-        dataset: batches `(image, label)`, such as `cityscapes` or `folders` gives; labels are train ids of any integer
-            type and shape.
+        dataset: batches `(image, label)`, such as those of `cityscapes` or `folders`; labels are train ids of any
+            integer type and shape.
         num_classes: number of classes; other values are ignored.
 
     Returns:
@@ -38,18 +38,18 @@ def class_shares(dataset: Iterable, num_classes: int) -> np.ndarray:
     if not counts.sum():
         raise ValueError(
             f"No pixel of the dataset has a class from 0 to {num_classes - 1}. Expected labels of {num_classes} "
-            f"classes. Look at the labels, and at id_map and ignore_label."
+            "classes. Check the labels, id_map and ignore_label."
         )
     return counts / counts.sum()
 
 
 def class_weights(shares: Sequence[float], method: Literal["enet", "median_frequency"] = "enet") -> np.ndarray:
-    """Turns the shares of the classes into weights for a loss, of mean 1 over the classes that occur.
+    """Computes loss weights from the shares of the classes, with mean 1 over the classes that occur.
 
     Args:
-        shares: what `class_shares` returned.
-        method: "enet" for 1 / ln(1.02 + share), which bounds what a rare class can weigh (50 times a very common one);
-            "median_frequency" for the median of the shares divided by the share, which does not.
+        shares: the result of `class_shares`.
+        method: "enet" for 1 / ln(1.02 + share), which bounds the weight of a rare class (50 times that of a very common
+            one); "median_frequency" for the median of the shares divided by the share, which does not.
 
     Returns:
         float64 `(num_classes,)`. A class that does not occur has the weight of the rarest that does.

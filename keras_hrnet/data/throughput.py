@@ -1,4 +1,4 @@
-"""How many images a second a pipeline gives."""
+"""Measures how many images per second a pipeline yields."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Throughput(NamedTuple):
-    """What was measured of a pipeline, as medians over all rounds.
+    """The measurements of a pipeline, as medians over all rounds.
 
     Args:
-        images_per_second: by the clock.
-        cpu_seconds: processor time of this process for each image, all threads together. Other programs disturb it
-            less than the clock.
+        images_per_second: images per second of wall-clock time.
+        cpu_seconds: processor time of this process per image, summed over all threads. Other programs affect it less
+            than wall-clock time.
     """
 
     images_per_second: float
@@ -29,7 +29,7 @@ class Throughput(NamedTuple):
 
 
 def decoding_alone(source: Source) -> tf.data.Dataset:
-    """A pipeline that decodes the images and labels of a source in their order, and does nothing else.
+    """Makes a pipeline that only decodes the images and labels of a source, in their order.
 
     Returns:
         A `tf.data.Dataset` of single images and labels.
@@ -52,16 +52,16 @@ def throughputs(
     rounds: int = 7,
     on_round: Callable[[], Any] | None = None,
 ) -> dict[str, Throughput]:
-    """Measures pipelines side by side: in each round, all of them one after the other.
+    """Measures pipelines side by side: each round runs all of them one after the other.
 
     Args:
         pipelines: datasets of batches `(image, label)` by name.
-        num_images: how many images each of them gives in a round; those with fewer in an epoch begin another.
-        rounds: how many rounds there are.
+        num_images: number of images of each pipeline in a round; pipelines with fewer images start another epoch.
+        rounds: number of rounds.
         on_round: called without arguments after each.
 
     Returns:
-        A `Throughput` for each name. An untimed round goes before, which fills caches and starts threads.
+        A `Throughput` for each name. An untimed round comes first, which fills caches and starts threads.
     """
     measured = {name: [] for name in pipelines}
     for number in range(rounds + 1):

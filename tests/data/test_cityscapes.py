@@ -186,7 +186,7 @@ class TestErrorsBeforeTheFirstEpoch:
             ValueError, match=r"000001_\S+ is 24x40 .*000000_\S+ is 30x20.*Pass crop_size, or batch_size=1"
         ):
             cityscapes(root, "train", batch_size=2)
-        with pytest.raises(ValueError, match=r"is 30x20\. Expected one size.* Pass batch_size=1\.$"):
+        with pytest.raises(ValueError, match=r"is 30x20\. Expected the same size.* Pass batch_size=1\.$"):
             cityscapes(root, "train", batch_size=2, augment=False)
 
     def test_arguments_are_checked_before_any_file(self, tmp_path):
@@ -228,7 +228,7 @@ class TestErrorsWhileReading:
         dataset = cityscapes(root, split, verify=False)
         with pytest.raises(
             tf.errors.InvalidArgumentError,
-            match=rf"{path.name}.*holds values that are no class. Expected 0 to 33 and 255",
+            match=rf"{path.name}.*holds values that are not classes. Expected 0 to 33 and 255",
         ):
             epoch(dataset)
 
@@ -237,7 +237,7 @@ class TestErrorsWhileReading:
         dataset = cityscapes(root, "val")
         path = find_pairs(root, "val")[2][i]
         path.write_bytes(path.read_bytes()[:-20])
-        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{path.name}.*has.*bytes.*Make it anew"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{path.name}.*has.*bytes.*Make the dataset again"):
             epoch(dataset)
 
     def test_a_file_that_disappeared_is_named(self, root):
@@ -250,7 +250,7 @@ class TestErrorsWhileReading:
     def test_train_ids_refuses_a_foreign_id_eagerly(self):
         with pytest.raises(
             tf.errors.InvalidArgumentError,
-            match=r"(?s)here\.png.*holds values that are no class. Expected 0 to 33 and 255",
+            match=r"(?s)here\.png.*holds values that are not classes. Expected 0 to 33 and 255",
         ):
             train_ids(np.uint8([[7, 34]]), coding_of_data_set(CITYSCAPES), "here.png")
 

@@ -171,7 +171,7 @@ def damage(kind):
     ("kind", "message"),
     [
         ("photos/a/1.png cut short", "(?s)ends after.*Restore"),
-        ("masks/a/1.png of another size", "is 5x5 .*12x20.*Expected one size"),
+        ("masks/a/1.png of another size", "is 5x5 .*12x20.*Expected the same size"),
         ("masks/a/1.png with a foreign value", "holds the values 3, 4. Expected only 0 to 2 and 255.*id_map"),
         ("masks/a/1.png in colours", "is 8-bit RGB.*palette"),
     ],

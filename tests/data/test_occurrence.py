@@ -52,7 +52,7 @@ def test_a_class_without_a_pixel_is_named_and_train_is_given_its_warning(own, au
     places = own(0, 1, 255)
     dataset = folders(*places, (*NAMES, "flower"), augment=augment)
     assert dataset.missing_classes == ("flower",)
-    assert "photos have no pixel of 1 of 3 classes, which a network cannot learn" in dataset.warning
+    assert "photos have no pixels of 1 of 3 classes, which a network therefore cannot learn" in dataset.warning
     assert dataset.warning.partition(": ")[2].startswith("'flower'. If 255, which")
     assert folders(*places, NAMES, augment=augment).warning is None
 
@@ -80,6 +80,6 @@ def test_colours_are_the_classes_that_they_stand_for():
 
 def test_three_classes_in_0_and_255_are_no_certain_map():
     fault = fault_of(frozenset([0, 255]), coding_of(("a", "b", "c")))
-    assert fault.cure.startswith("If 255 is a class, say which with id_map")
+    assert fault.cure.startswith("If 255 is a class, map it with id_map")
     assert fault_of(frozenset([0, 1, 255]), coding_of(("a", "b", "c"))) is None
     assert fault_of(frozenset([0, 255]), coding_of(("a",))) is None

@@ -1,1 +1,1 @@
-"""What lies on disk, and whether training can use it."""
+"""Finds and checks the files of data sets."""

@@ -13,10 +13,10 @@ from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.replacing import replacing
 
 VERSION = 1
-"""To be raised when a check refuses what it passed before."""
+"""Increase this number when a check refuses files that it accepted before."""
 MOST_OTHERS = 10
-"""How many times as many files as were checked now are remembered beside them."""
-# A file that is written twice within the resolution of its time of change would look unchanged.
+"""How many other files are remembered, as a multiple of the files that were checked now."""
+# A file that is written twice within the resolution of its modification time would look unchanged.
 _NANOSECONDS_TO_WAIT = 2 * 10**9
 
 Files = Sequence[str | os.PathLike]
@@ -25,14 +25,13 @@ Files = Sequence[str | os.PathLike]
 class CheckedFiles:
     """The headers of images and label images that passed a check of their contents.
 
-    A file counts as unchanged as long as its path, its size and the time of its last change are the same. What was
-    checked with other expected values of the labels does not count. A damaged memory is forgotten, and one that cannot
-    be written is done without.
+    A file counts as unchanged as long as its path, its size and its modification time are the same. Checks with other
+    expected label values do not count. A damaged record is discarded; if it cannot be written, nothing is remembered.
 
     Args:
-        first: files of the data set, which tell where it lies: each data set has a file of its own.
-        known: what the label images may hold.
-        folder: where it is kept; None means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
+        first: the first files of the data set, which identify its place; each data set has its own record.
+        known: the values that label images may contain.
+        folder: folder of the record; None means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
     """
 
     def __init__(self, first: Files, known: LabelValues, folder: str | os.PathLike | None = None):
@@ -56,16 +55,16 @@ class CheckedFiles:
         return ImageHeader(*image), LabelHeader(*label, frozenset(map(_value_or_color, occurring)))
 
     def note(self, files: Files, image: ImageHeader, label: LabelHeader) -> None:
-        """Remembers an image and its label image, of which all contents were checked."""
+        """Remembers an image and its label image whose contents were checked completely."""
         key = _key(files, self._now)
         if key is not None and label.occurring is not None:
             self._found[key] = [list(image), [*label[:-1], sorted(label.occurring)]]
 
     def save(self) -> None:
-        """Writes what was recalled and noted, if that is new."""
+        """Writes the recalled and noted files, if any of them are new."""
         if self._found.keys() <= self._known.keys():
             return
-        # Another part of the same folders may be used in turn; what files once were is forgotten at some time.
+        # Another part of the same folders may be used next; entries of old versions of files are dropped eventually.
         others = self._known if len(self._known) <= MOST_OTHERS * len(self._found) else {}
         content = json.dumps({**others, **self._found}, sort_keys=True)
         try:
@@ -76,7 +75,7 @@ class CheckedFiles:
 
 
 def _key(files, now):
-    """Identifies the contents of files; None if one of them cannot be seen or has just changed."""
+    """Identifies the contents of files; None if one of them cannot be accessed or has just changed."""
     try:
         stats = [os.stat(path) for path in files]
     except OSError:

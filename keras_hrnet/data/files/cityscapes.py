@@ -1,4 +1,4 @@
-"""The two annotations of Cityscapes, and which splits each has."""
+"""The two annotations of Cityscapes, and their splits."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the check of a data set has found, as data and as text."""
+"""The findings of the check of a data set, as data and as text."""
 
 import dataclasses
 from pathlib import Path
@@ -9,14 +9,14 @@ NUM_SHOWN = 3
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was found about a file or a folder.
+    """A single finding about a file or a folder.
 
     Args:
-        severity: "error" for what training refuses, "remark" for what may be as it should be.
-        kind: what it is, in a word or two.
+        severity: "error" for what training refuses, "remark" for what may be intended.
+        kind: the kind of the finding, in a word or two.
         path: the file or folder.
-        message: what it is or does, to be read after its name.
-        cure: what to do, a sentence.
+        message: description of the problem, to be read after the name of the file.
+        cure: a sentence that says what to do.
     """
 
     severity: str
@@ -34,7 +34,7 @@ class Row:
         split: the name of the split, or "all" for a data set that has none.
         annotation: "fine" or "coarse", or "masks" for your own data.
         found: the pairs of image and label image.
-        published: how many pairs there are in the published set; None if none is published.
+        published: number of pairs in the published set; None if it is not a published set.
         state: "complete", "sound" (nothing wrong, but another number than published), "absent", or the errors.
     """
 
@@ -47,10 +47,10 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What there is of a data set, and what is wrong with it.
+    """The files of a data set, and the problems with them.
 
     Args:
-        root: the folder, in words where there are two.
+        root: the folder, or a description of two folders.
         rows: a `Row` for each split and annotation.
         findings: each `Finding`, errors and remarks.
     """
@@ -61,11 +61,11 @@ class Survey:
 
     @property
     def ok(self) -> bool:
-        """Whether there is something to train on, and no error in it."""
+        """Whether there are files to train on, without errors."""
         return not any(finding.severity == ERROR for finding in self.findings)
 
     def groups(self) -> list[list[Finding]]:
-        """Puts together what is of one kind and has one cure.
+        """Groups findings of the same kind with the same cure.
 
         Returns:
             A list of lists of `Finding`, errors first.
@@ -76,7 +76,7 @@ class Survey:
         return list(groups.values())
 
     def as_dict(self) -> dict:
-        """Returns all of it in what JSON knows: dictionaries, lists, strings, numbers and truth values."""
+        """Returns the survey in types that JSON supports: dictionaries, lists, strings, numbers and truth values."""
         findings = [dataclasses.asdict(finding) | {"path": str(finding.path)} for finding in self.findings]
         rows = [dataclasses.asdict(row) for row in self.rows]
         return {"root": self.root, "ok": self.ok, "rows": rows, "findings": findings}
@@ -97,16 +97,16 @@ class Survey:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """What the table shows of a `Row`: annotation, split, found, published and state, strings."""
+    """Returns the cells of a `Row`: annotation, split, found, published and state, as strings."""
     published = "–" if row.published is None else str(row.published)
     return row.annotation, row.split, str(row.found), published, row.state
 
 
 def heading(group: list[Finding]) -> str:
-    """The line above a group of findings, such as "2 errors: cut short"."""
+    """Returns the line above a group of findings, such as "2 errors: cut short"."""
     return f"{counted(len(group), group[0].severity)}: {group[0].kind}"
 
 
 def counted(count: int, noun: str) -> str:
-    """A count with its noun, such as "2 errors"."""
+    """Returns a count with its noun, such as "2 errors"."""
     return f"{count} {noun}{'s' * (count != 1)}"

@@ -1,4 +1,4 @@
-"""Any images and label images: a folder of each, or a list of each."""
+"""Matches images and label images, from a folder of each, or from a list of each."""
 
 import collections
 import os
@@ -21,14 +21,14 @@ class Match(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A folder and a pattern: what names begin and end with, around the part that image and label image share."""
+    """A folder and a pattern: the start and the end of names, around the part that image and label image share."""
 
     folder: Path
     start: str = ""
     end: str = ""
 
     def shared_of(self, name: str) -> str | None:
-        """Returns what the star of the pattern stands for in the name of a file; None if the name does not match."""
+        """Returns the part of a file name that the star of the pattern matches; None if the name does not match."""
         # Without a dot, the pattern leaves the suffix open.
         whole = name if "." in self.end else os.path.splitext(name)[0]
         fits = len(whole) > len(self.start + self.end) and whole.startswith(self.start) and whole.endswith(self.end)
@@ -45,13 +45,13 @@ def find_folder_pairs(
 ) -> list[Pair]:
     """Finds the label image of each image.
 
-    Folders are searched with all folders below them, and an image and its label image have the same path there, up to
-    the suffix: `images/a/1.jpg` belongs to `labels/a/1.png`. The images decide: a label image without an image is left
-    out. Names that begin with a dot, and files that are no pictures, are skipped.
+    Folders are searched recursively, and an image and its label image have the same path in them, up to the suffix:
+    `images/a/1.jpg` belongs to `labels/a/1.png`. A label image without an image is left out. Names that begin with a
+    dot, and files that are not pictures, are skipped.
 
     Args:
-        images: a folder, a folder with a pattern of the names in it and below, such as "photos/*.jpg", or a sequence
-            of paths. The star is what the names of an image and its label image share.
+        images: a folder, a folder with a pattern of the names in it and below, such as "photos/*.jpg", or a sequence of
+            paths. The star stands for the part that the names of an image and its label image share.
         labels: a folder or pattern, such as "photos/*_L.png", or a sequence of as many paths in the same order.
         part: which of the pairs to keep; None keeps all of them.
 
@@ -59,9 +59,9 @@ def find_folder_pairs(
         A list of `Pair`, sorted by the path in the folder, or in the order of the sequences.
 
     Raises:
-        TypeError: if one is a folder and the other is not, or an entry is no path.
-        ValueError: if the sequences are empty or of different length, two files of a folder have one name, or a pattern
-            has two stars.
+        TypeError: if one is a folder and the other is not, or an entry is not a path.
+        ValueError: if the sequences are empty or of different length, two files of a folder have the same name, or a
+            pattern has two stars.
         FileNotFoundError: if a folder or file is missing, a folder has no picture, or an image has no label image.
         PermissionError: if a folder cannot be read.
     """
@@ -95,15 +95,15 @@ def match_folders(images: str | os.PathLike, labels: str | os.PathLike) -> Match
         A `Match`; each list is sorted by the path in the folder.
 
     Raises:
-        ValueError: if both are the same, two files of a folder have one name, or a pattern has two stars.
-        FileNotFoundError: if a folder is missing, or holds no picture.
+        ValueError: if both are the same, two files of a folder have the same name, or a pattern has two stars.
+        FileNotFoundError: if a folder is missing, or contains no picture.
         PermissionError: if a folder cannot be read.
     """
     images, labels = _place(images), _place(labels)
     if images._replace(folder=images.folder.absolute()) == labels._replace(folder=labels.folder.absolute()):
         raise ValueError(
-            f"Received the folder {images} for both images and labels. Expected two folders, or two patterns of names. "
-            f"Move the label images to one of their own, pass patterns such as {images.folder}/*.jpg and "
+            f"Received the folder {images} for both images and labels. Expected two folders, or two patterns of "
+            f"names. Move the label images to their own folder, pass patterns such as {images.folder}/*.jpg and "
             f"{images.folder}/*_L.png, or pass two sequences of paths."
         )
     image_files, label_files = _pictures(images, "images", labels), _pictures(labels, "labels", images)
@@ -127,13 +127,13 @@ def _listed_pairs(images, labels):
     if len(images) != len(labels) or not images:
         raise ValueError(
             f"Received {len(images)} images and {len(labels)} labels. Expected at least one image, and a label image "
-            f"for each. Pass two sequences of one length."
+            "for each. Pass two sequences of the same length."
         )
     missing = [path for path in [*images, *labels] if not path.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of the {len(images)} images and as many label images are missing; the first is "
-            f"{missing[0]}. Expected files. Check the paths, which are read from {Path.cwd()} where they are relative."
+            f"{missing[0]}. Expected existing files. Check the paths; relative paths start from {Path.cwd()}."
         )
     return [Pair(image, label) for image, label in zip(images, labels, strict=True)]
 
@@ -153,15 +153,15 @@ def _place(path):
         return Place(path)
     if path.name.count("*") > 1 or "*" in str(path.parent):
         raise ValueError(
-            f"Received the pattern {path}. Expected one star, in the file name, for what the names of an image and its "
-            "mask share. Write it like photos/*_L.png; the folders below are searched too."
+            f"Received the pattern {path}. Expected one star, in the file name, for what the names of an image and "
+            "its mask share. Write it like photos/*_L.png; subfolders are searched too."
         )
     start, _, end = path.name.partition("*")
     return Place(path.parent, start, end)
 
 
 def _pictures(place, argument, other):
-    """Finds the pictures of a place, by what their names share with others, without those of the other place."""
+    """Finds the pictures of a place, by the shared part of their names, without those of the other place."""
     folder, is_shared = place.folder, place.folder.absolute() == other.folder.absolute()
     if not is_folder(folder):
         raise FileNotFoundError(
@@ -174,7 +174,7 @@ def _pictures(place, argument, other):
         shared = place.shared_of(name)
         if shared is None or not name.lower().endswith(PICTURE_ENDINGS):
             continue
-        # In one folder, a name that fits both patterns belongs to the narrower one.
+        # In the same folder, a name that matches both patterns belongs to the narrower one.
         if is_shared and len(place.start + place.end) < len(other.start + other.end) and other.shared_of(name):
             continue
         found[composed(f"{below}/{shared}")].append(folder / path)
@@ -196,7 +196,7 @@ def _pictures(place, argument, other):
 
 
 def _as_written(one, other):
-    return ", which Unicode writes in two ways" if composed(one.name) == composed(other.name) else ""
+    return ", which Unicode can write in two ways" if composed(one.name) == composed(other.name) else ""
 
 
 def _without_label(images, labels, match):

@@ -1,4 +1,4 @@
-"""Checks whether a network can be trained on an image, and says how the pipeline reads it."""
+"""Checks whether a network can be trained on an image, and how the pipeline reads it."""
 
 import os
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ MOST_TENSORFLOW_BYTES = 2**29 - 1
 
 
 class ImageHeader(NamedTuple):
-    """What the header of a picture file says.
+    """The header of a picture file.
 
     Args:
-        height: of the upright picture, in pixels.
-        width: of the upright picture, in pixels.
+        height: height of the upright picture, in pixels.
+        width: width of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit RGB".
-        orientation: of the stored pixels, as the Exif or XMP data says; 1 is upright.
-        by_pillow: whether Pillow has to decode it: TensorFlow's faster decoders do not give the same pixels.
+        orientation: orientation of the stored pixels, from Exif or XMP data; 1 is upright.
+        by_pillow: whether Pillow has to decode it, because TensorFlow's faster decoders do not give the same pixels.
     """
 
     height: int
@@ -39,13 +39,14 @@ class ImageHeader(NamedTuple):
 
 
 def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeader:
-    """Checks that a file is an undamaged picture that can be read as RGB of 8 bits: `rgb_pixels` says how.
+    """Checks that a file is an undamaged picture that can be read as 8-bit RGB (see `rgb_pixels`).
 
     Args:
         contents: whether to read and decode the whole file, as training will, or only its header.
 
     Raises:
-        UnusableFileError: if it is no picture, damaged, larger than the limit, or of a pixel format without a rule.
+        UnusableFileError: if it is not a picture, is damaged, is larger than the limit, or has an unsupported pixel
+            format.
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
     if data.startswith(PNG_SIGNATURE):

@@ -1,4 +1,4 @@
-"""Checks whether a label image holds the values, or the colours, that its data set knows."""
+"""Checks whether a label image contains only values, or colours, of its data set."""
 
 import os
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from keras_hrnet.picture_files.pixels import stored_values
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 LOSSLESS = ("PNG", "TIFF", "BMP")
-"""The formats of label images; WebP is left out, as it may be lossy like JPEG."""
+"""The formats of label images; WebP is left out because, like JPEG, it may be lossy."""
 
 # Bits a channel and colour type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
 _PNG_FORMATS = {
@@ -38,13 +38,13 @@ _PNG_FORMATS = {
 
 
 class LabelHeader(NamedTuple):
-    """What is known of a label image.
+    """The header of a label image, and the values in it.
 
     Args:
-        height: of the upright picture, in pixels.
-        width: of the upright picture, in pixels.
+        height: height of the upright picture, in pixels.
+        width: width of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit grey".
-        by_pillow: whether Pillow has to decode it, as for an image.
+        by_pillow: whether Pillow has to decode it, as in `ImageHeader`.
         occurring: the values, or in a colour picture the colours, that occur; None if only the header was read.
     """
 
@@ -59,11 +59,11 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     """Checks that a file is an undamaged, lossless picture of label values, and that all of these are known.
 
     Args:
-        known: what the label images of the data set may hold.
-        contents: whether to compare checksums and to look at every pixel, or only to read the header.
+        known: the values that label images of the data set may contain.
+        contents: whether to compare checksums and check every pixel, or only read the header.
 
     Raises:
-        UnusableFileError: if it is lossy, damaged, in another pixel format, or holds an unknown value.
+        UnusableFileError: if it is lossy, is damaged, has another pixel format, or contains an unknown value.
     """
     data = read_file(path, -1 if contents else NUM_HEADER_BYTES)
     source = data if contents else path
@@ -90,7 +90,7 @@ def _header_of_other(path, source):
                 "pixel format",
                 found=f"is a {image.format}, whose lossy compression blends the values of neighbouring pixels",
                 expected="a label image as PNG",
-                cure="Write it again as PNG from its source: converting this file would keep its wrong values.",
+                cure="Write it again as PNG from its source, because converting this file would keep its wrong values.",
             )
         bit_depth, color_type = _PNG_FORMATS.get(image.mode, (8, image.mode))
         return PngHeader(image.height, image.width, bit_depth, color_type), orientation_of(image)
@@ -133,13 +133,13 @@ def _checked_pixels(path, data, header, known, by_pillow):
             return image.size[::-1], _checked_colors(path, image, known)
     values = stored_values(data, path) if by_pillow else plain_pixels(data, path, is_label=True)
     if values.dtype == np.uint8:
-        # Three times as fast as NumPy's ways to count.
+        # Three times as fast as counting in NumPy.
         occurring = frozenset(i for i, count in enumerate(Image.fromarray(values).histogram()) if count)
     else:
         occurring = frozenset(np.unique(values).tolist())
     foreign = sorted(occurring - known.values)
     if foreign:
-        # Few data sets have as many classes as a photograph has shades.
+        # Few data sets have as many classes as a photograph has grey levels.
         cure = "It looks like a grey picture. " * (len(foreign) > 34) + known.cure
         raise _foreign(path, f"holds the values {_shortened(foreign)}", known.expected, cure)
     return values.shape, occurring

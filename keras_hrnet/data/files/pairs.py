@@ -13,7 +13,7 @@ from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.picture_files.reading import UnusableFileError
 
 PUBLISHED_FORMATS = ("8-bit RGB", "JPEG in RGB")
-"""The formats of images whose label images have one published format; an image in another is not the original."""
+"""The formats of images of data sets whose label images have one published format; others are not the originals."""
 
 
 class Pair(NamedTuple):
@@ -24,7 +24,7 @@ class Pair(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """The headers of an image and its label images, where these can be used, and what is wrong with them."""
+    """The headers of an image and its label images, if they can be used, and the problems with them."""
 
     header: ImageHeader | None
     faults: list[UnusableFileError]
@@ -60,7 +60,7 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
         UnusableFileError: for the first pair, in order, with a file that cannot be used.
     """
     headers = []
-    # This ends its threads now. The garbage collector was seen to join them at a moment at which the process hangs.
+    # This ends its threads now. When the garbage collector joined them later, the process was seen to hang.
     with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
         for examination in examinations:
             if examination.faults:
@@ -83,9 +83,9 @@ def usable_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = 
 
 
 def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = True) -> Iterator[Examination]:
-    """Looks for everything that is wrong with many pairs, in their order, on as many threads as there are cores.
+    """Finds all problems of many pairs, in their order, on as many threads as there are cores.
 
-    Code that may stop before the last pair closes the generator, which ends its threads.
+    Code that may stop before the last pair must close the generator, which ends its threads.
     """
     checked = CheckedFiles(pairs[0], known) if contents and pairs else None
 
@@ -107,7 +107,7 @@ def examine_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool =
 
 
 def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents: bool = True) -> Examination:
-    """Looks for everything that is wrong with an image and its label images.
+    """Finds all problems of an image and its label images.
 
     An image of Cityscapes may have two, a fine and a coarse one.
     """
@@ -149,5 +149,5 @@ def _size_cure(image, label):
     is_scaled = image.height != label.height and image.width != label.width
     if is_scaled and abs(image.height * label.width - image.width * label.height) < max(image[:2]):
         scale = "Image.open(path).resize((width, height), Image.Resampling.NEAREST).save(path)"
-        return f"Scale the label image without blending its values: `{scale}`."
+        return f"Resize the label image without blending its values: `{scale}`."
     return "Restore the two files from the same source."

@@ -1,4 +1,4 @@
-"""Splits pairs into training and validation data, by their names alone."""
+"""Splits pairs into training and validation data by name."""
 
 import dataclasses
 import hashlib
@@ -24,11 +24,11 @@ class Part:
         """Keeps the items of this part, in their order.
 
         Args:
-            names: of the items, all different. The items whose names have the lowest SHA-256 are the validation part:
-                the share of all items, rounded, but at least one and never all.
+            names: names of the items, all different. The items whose names have the lowest SHA-256 are the validation
+                part: the given share of all items, rounded, but at least one and never all.
 
         Raises:
-            ValueError: if there is only one.
+            ValueError: if there is only one item.
         """
         if len(items) < 2:
             raise ValueError(
@@ -42,10 +42,10 @@ class Part:
 
 
 def part_of(split: str | None, val_share: float | None) -> Part | None:
-    """Checks the two arguments that name a part; None where neither is given.
+    """Checks the two arguments that select a part; returns None if neither is given.
 
     Raises:
-        TypeError: if the share is no number.
+        TypeError: if the share is not a number.
         ValueError: if one is missing, or out of range.
     """
     if split is None and val_share is None:

@@ -1,6 +1,6 @@
-"""Decodes plain pictures, those in 8-bit grey or RGB, as TensorFlow does: the decoders that checks and training share.
+"""Decodes plain pictures, in 8-bit grey or RGB, with TensorFlow: the decoders that checks and training share.
 
-What the check of a data set passes, training reads, because both call the same decoder.
+Files that pass the check of a data set can be read in training, because both use the same decoder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def decode_plain_image(contents: tf.Tensor) -> tf.Tensor:
         uint8 `(height, width, 3)`, RGB in [0, 255].
 
     Raises:
-        tf.errors.InvalidArgumentError: if it is damaged; the message names no file.
+        tf.errors.InvalidArgumentError: if it is damaged; the message does not name the file.
     """
     tf = host_tensorflow()
     return tf.cond(
@@ -48,14 +48,14 @@ def decode_plain_label(contents: tf.Tensor) -> tf.Tensor:
 
 
 def plain_pixels(contents: bytes, path: str | os.PathLike, *, is_label: bool = False) -> np.ndarray:
-    """Decodes the contents of a plain picture now, as training will.
+    """Decodes the contents of a plain picture immediately, as training will do.
 
     Args:
-        path: names the file in errors.
+        path: path of the file, for errors.
         is_label: whether it is a label image, in grey.
 
     Returns:
-        What `decode_plain_image` or `decode_plain_label` returns.
+        The result of `decode_plain_image` or `decode_plain_label`.
 
     Raises:
         UnusableFileError: if it is damaged.
@@ -64,7 +64,7 @@ def plain_pixels(contents: bytes, path: str | os.PathLike, *, is_label: bool = F
     try:
         return (decode_plain_label if is_label else decode_plain_image)(tf.constant(contents)).numpy()
     except tf.errors.OpError as error:
-        # Pillow mostly fails too, and says why.
+        # Pillow usually fails too, and states the reason.
         with opened(contents, path) as image:
             image.load()
         raise UnusableFileError(

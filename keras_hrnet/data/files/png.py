@@ -1,4 +1,4 @@
-"""PNG files: what their header says, and whether they are whole, without decompressing them."""
+"""Reads the header of PNG files, and checks that they are complete, without decompressing them."""
 
 import os
 import struct
@@ -15,12 +15,12 @@ COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA
 GREY, RGB, PALETTE = 0, 2, 3
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TURNING = {b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"}
-"""What may hold an orientation: the Exif chunk, and the keywords of text chunks in which programs store Exif or XMP."""
+"""Where an orientation may be stored: the Exif chunk, and the keywords of text chunks with Exif or XMP data."""
 NUM_KEYWORD_BYTES = 24
 
 
 class PngHeader(NamedTuple):
-    """What a PNG file says of itself in its first 26 bytes; `bit_depth` is in bits a channel."""
+    """The contents of the first 26 bytes of a PNG file; `bit_depth` is in bits per channel."""
 
     height: int
     width: int

@@ -1,4 +1,4 @@
-"""Finds the files of a known data set, and says which archive missing ones come from."""
+"""Finds the files of a known data set, and names the archives of missing files."""
 
 import dataclasses
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ from keras_hrnet.picture_files.listing import composed, described, entries, is_f
 class Listing(NamedTuple):
     """The files of a split: pairs, images without a label image, and label images without an image.
 
-    A pair of `images_alone` tells the path that the label image should have.
+    A pair in `images_alone` has the path where its label image is expected.
     """
 
     pairs: list[Pair]
@@ -23,8 +23,8 @@ class Listing(NamedTuple):
 def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
     """Finds the images of a split and their label images, sorted by their paths within each published split.
 
-    The images decide: a label image without an image is left out. Of several layouts, the first whose folders are
-    there is read.
+    A label image without an image is left out. If a data set has several layouts, the first one whose folders exist is
+    read.
 
     Raises:
         ValueError: if there is no such split.
@@ -61,8 +61,8 @@ def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
     folder, cure = root / path, f"Unpack {data_set.archive_of(path)} at {root}"
     if not is_folder(folder):
         raise FileNotFoundError(
-            f"There is no folder {folder}; {folder.parent} {described(folder.parent)}. "
-            f"Expected one folder a split. {cure}, or choose another split."
+            f"There is no folder {folder}; {folder.parent} {described(folder.parent)}. Expected one folder for each "
+            f"split. {cure}, or choose another split."
         )
     images = _images(root, data_set, split)
     if not images:
@@ -131,7 +131,7 @@ def _images(root, data_set, split):
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no list {path} of the images of {split}. Expected a text file that names one in each line. "
-            f"Get it from its source: {data_set.source}"
+            f"Download it from its source: {data_set.source}"
         )
     lines = path.read_text(encoding="utf-8").splitlines()
     listed = {_name(PurePosixPath(line.split()[0])) for line in lines if line.strip()}

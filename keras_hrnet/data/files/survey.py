@@ -1,4 +1,4 @@
-"""Checks a whole data set: what is there, what is missing, what is wrong, and what to do about it."""
+"""Checks a whole data set: finds missing and invalid files, and how to fix them."""
 
 import collections
 import os
@@ -36,16 +36,16 @@ def check(
     contents: bool = True,
     on_pair: Callable[[Pair], Any] | None = None,
 ) -> Survey:
-    """Checks every split and every file of a known data set; of Cityscapes, both annotations.
+    """Checks every split and every file of a known data set; for Cityscapes, both annotations.
 
-    An absent split is no error, as each split comes in its own archives; nor are fewer images than published or images
-    of another size, which synthetic sets have. The survey reports all of that.
+    A missing split is not an error, because each split has its own archives; neither are fewer images than published or
+    images of another size, as in synthetic data sets. The survey reports all of these.
 
     Args:
-        root: the folder that holds all files; of Cityscapes `leftImg8bit`, and `gtFine` or `gtCoarse`.
-        row: what is known of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
+        root: the folder that contains all files; for Cityscapes `leftImg8bit`, and `gtFine` or `gtCoarse`.
+        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
         contents: whether to read whole files, or only names, sizes and pixel formats.
-        on_pair: called with each `Pair` once its files are checked.
+        on_pair: called with each `Pair` after its files have been checked.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.
@@ -88,13 +88,13 @@ def check_folders(
         labels: the folder or pattern of label images, which are matched by name.
         coding: how the label images store the classes; None allows every value.
         contents: whether to read whole files, or only names, sizes and pixel formats.
-        on_pair: called with each `Pair` once its files are checked.
+        on_pair: called with each `Pair` after its files have been checked.
 
     Returns:
         A `Survey` of one row.
 
     Raises:
-        ValueError: if both are one folder, or two files of a folder have one name.
+        ValueError: if both are the same folder, or two files of a folder have the same name.
         FileNotFoundError: if a folder is missing, or holds no picture.
         PermissionError: if a folder cannot be read.
     """
@@ -115,7 +115,7 @@ def check_folders(
 
 
 def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
-    """Counts the pairs that `check` looks at, for a progress bar.
+    """Counts the pairs that `check` checks, for a progress bar.
 
     Args:
         root: the folder that holds all files.
@@ -131,7 +131,7 @@ def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
 
 
 def _annotations(root, row):
-    """The kinds of label images that a data set has, by name, in the layout that is there."""
+    """Returns the kinds of label images that a data set has, by name, in the layout that was found."""
     if row is not CITYSCAPES:
         first = next(iter(row.num_images))
         found = as_found(root, row, first)
@@ -147,7 +147,7 @@ def _splits(annotations):
 
 
 def _check_split(root, split, annotations, contents, on_pair):
-    """The rows and findings of a split; an image with a fine and a coarse label image is checked once."""
+    """Returns the rows and findings of a split; images with fine and coarse label images are checked once."""
     annotations = {name: row for name, row in annotations.items() if split in row.num_images}
     listings, findings = _listings(root, split, annotations)
     unreadable = {name: row for name, row in annotations.items() if name not in listings}
@@ -187,15 +187,15 @@ def _listings(root, split, annotations):
             findings[str(error)] = Finding(REMARK, "no list", root, f"has no split {split!r}. {error}", cure)
         except PermissionError as error:
             message = f"has a split {split!r} that was not checked. {error}"
-            # Both annotations fail at one folder of images: that is one finding.
+            # If both annotations fail at the same folder of images, that is one finding.
             findings[str(error)] = Finding(
-                ERROR, "unreadable folder", root, message, "Give permission, then check again."
+                ERROR, "unreadable folder", root, message, "Grant permission, then check again."
             )
     return listings, list(findings.values())
 
 
 class Examined(NamedTuple):
-    """What many files hold: images by their size, faults, turned images, and values or colours of the labels."""
+    """What checking many files found: images by size, faults, rotated images, and values or colours of the labels."""
 
     sizes: collections.Counter
     faults: list[UnusableFileError]
@@ -226,7 +226,7 @@ def _turned(images):
 
 
 def _without_pixels(labels, occurring, coding):
-    """Returns the findings about classes that no pixel of the label images has."""
+    """Returns the findings about classes that have no pixels in the label images."""
     fault = fault_of(occurring, coding)
     if fault is not None:
         return [Finding(ERROR, "nothing to learn", labels, f"hold {fault.found}", fault.cure)]
@@ -245,7 +245,7 @@ def _cure(root, error):
     if error.path != root / BROKEN_IMAGE:
         return error.cure
     archive = CITYSCAPES.archive_of(BROKEN_IMAGE)
-    return f"{archive} is known to hold this one image broken. Remove it: its label is then left out."
+    return f"{archive} is known to contain this one broken image. Remove it; its label is then left out."
 
 
 def _missing(root, split, data_set, listing):

@@ -1,1 +1,1 @@
-"""Makes batches of files inside `tf.data`: reads, decodes, samples, augments and batches them."""
+"""Makes batches from files inside `tf.data`: reads, decodes, samples, augments and batches them."""

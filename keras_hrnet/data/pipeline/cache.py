@@ -1,4 +1,4 @@
-"""Keeps decoded pixels in memory or on disk, so that each image is decoded once and not once an epoch."""
+"""Keeps decoded pixels in memory or on disk, so that each image is decoded only once and not in every epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MEMORY = "memory"
 ALIGNMENT = 64
-"""TensorFlow takes an array that begins at a multiple of so many bytes as it is, and copies others."""
+"""TensorFlow uses an array without a copy if its address is a multiple of this number of bytes."""
 BLOCK_BYTES = 2**24
 
 
@@ -31,12 +31,12 @@ class DecodedCache:
     Args:
         decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, channels)`, and the
             stored label values, uint8 `(height, width)`.
-        palette: the colour of stored value 0, 1, …, by which labels that are colour pictures are read; or None.
+        palette: the colour of stored value 0, 1, …, with which colour pictures are decoded; or None.
         place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
-        channels: of the images.
+        channels: number of channels of the images.
 
     Raises:
-        ValueError: if the pixels do not fit there.
+        ValueError: if there is not enough room for the pixels.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DecodedCache:
             self._pixels = self._on_disk(source, decode, palette, Path(place), num_bytes)
 
     def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gives the pixels of an index, inside `tf.data`.
+        """Returns the pixels of an index, inside `tf.data`.
 
         Args:
             index: an int64 scalar.
@@ -103,7 +103,7 @@ class DecodedCache:
 
 
 def _allocate(path, num_bytes):
-    """Takes all of the room that a file needs: on a disk that fills later, writing through a map kills the process."""
+    """Allocates the whole space of a file: writing to a mapped file on a disk that fills up kills the process."""
     try:
         with open(path, "r+b") as file:
             if hasattr(os, "posix_fallocate"):
@@ -114,7 +114,7 @@ def _allocate(path, num_bytes):
     except OSError as error:
         if not is_out_of_room(error):
             raise
-        path.unlink()  # What it took would not be free.
+        path.unlink()  # Otherwise its space would not be freed.
         raise _no_room(path.parent, num_bytes) from error
 
 
@@ -136,7 +136,7 @@ def _aligned(num_bytes):
 def _require_memory(num_bytes):
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not every system can say
+    except (AttributeError, ValueError, OSError):  # not available on every system
         return
     if num_bytes > 0.9 * memory:
         raise ValueError(

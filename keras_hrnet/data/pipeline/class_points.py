@@ -1,4 +1,4 @@
-"""Where in the training images each class is: the points that class-uniform sampling crops around."""
+"""Finds points of each class in the training images, around which class-uniform sampling crops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TILE_SIZE = 1024
 """NVIDIA semantic-segmentation, `scripts/train_cityscapes.yml`: `class_uniform_tile`, in pixels."""
 CHECKSUM_BYTES = 32
-"""A file of points ends in the SHA-256 of what is before it."""
+"""A file of points ends with the SHA-256 of its preceding content."""
 
 
 def class_points(
@@ -41,7 +41,7 @@ def class_points(
             `(height, width)`.
         coding: how the labels store the classes.
         tile_size: height and width of a tile, in pixels. Smaller tiles find more of the objects of an image.
-        folder: where the points are kept; `None` means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
+        folder: folder for the points; `None` means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
 
     Returns:
         A list with the points of each class: int32 `(num_points, 3)`, image, row and column.
@@ -65,7 +65,7 @@ def _keep(path, points):
 
 
 def _kept(path):
-    """The points in a file; None if there is none, or it is damaged: they are then found anew."""
+    """Returns the points in a file; None if there is no file, or it is damaged, so that they are computed again."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -81,8 +81,8 @@ def _checksum(content):
 def points_of_label(label: np.ndarray, num_classes: int, tile_size: int = TILE_SIZE) -> np.ndarray:
     """Finds, for each tile of a label and each class in it, the pixel of the class that is nearest to its centre.
 
-    Unlike NVIDIA's centroids, which can lie between two objects, such a point always is of its class; and tiles that
-    stick out of the image are looked at as far as it goes.
+    Unlike NVIDIA's centroids, which can lie between two objects, such a point always belongs to its class. Tiles that
+    extend beyond the image are used up to its edge.
 
     Args:
         label: uint8 `(height, width)`, train ids; other values than classes are ignored.
@@ -104,7 +104,7 @@ def points_of_label(label: np.ndarray, num_classes: int, tile_size: int = TILE_S
 
 
 def _points_of_tile(tile, num_classes):
-    # Sorting puts the pixels of a class side by side, at the price of one pass for all classes (a radix sort).
+    # Sorting makes the pixels of a class adjacent, for the cost of one pass over all classes (a radix sort).
     order = np.argsort(tile, axis=None, kind="stable")
     num_pixels = np.bincount(tile.ravel(), minlength=256)
     stops = np.cumsum(num_pixels)

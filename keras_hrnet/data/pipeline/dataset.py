@@ -1,4 +1,4 @@
-"""Makes a `tf.data.Dataset` of batches from a source of files, for every data set."""
+"""Makes a `tf.data.Dataset` of batches from a source of files, for all data sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MOST_PARALLEL_CALLS = 32
-"""What many cores prepare at a time by default: a decoded pair of 2048x1024 takes 8 MiB, and its crops some more."""
+"""Default number of images that many cores prepare at a time: a decoded pair of 2048x1024 takes 8 MiB, plus crops."""
 
 
 class Reader:
@@ -33,7 +33,7 @@ class Reader:
     Args:
         coding: how its label images store the classes.
         cache: "memory", a folder, or `None`.
-        channels: of the images.
+        channels: number of channels of the images.
     """
 
     def __init__(self, source: Source, coding: LabelCoding, cache: str | os.PathLike | None = None, channels: int = 3):
@@ -46,11 +46,11 @@ class Reader:
         self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache, channels)
 
     def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gives the image, uint8 `(height, width, channels)`, and the label's stored values, `(height, width)`."""
+        """Returns the image, uint8 `(height, width, channels)`, and the label's stored values, `(height, width)`."""
         return self._decode(index) if self._cache is None else self._cache.read(index)
 
     def read_train_ids(self, index: tf.Tensor) -> tf.Tensor:
-        """Gives the label alone: train ids, uint8 `(height, width)`."""
+        """Returns only the label: train ids, uint8 `(height, width)`."""
         _, contents, _, name = self.source.contents(index)
         return self.train_ids(decode_label(contents, self.coding.palette, name, self._by_pillow[index, 1]), index)
 
@@ -80,9 +80,9 @@ def make_dataset(
 
     Args:
         coding: how its label images store the classes.
-        description: what the data set is called in errors.
-        num_coarse_images: how many images at the end of the source are coarsely annotated.
-        is_annotated: whether the labels must have pixels of classes; those of a test split often have none.
+        description: name of the data set in errors.
+        num_coarse_images: number of coarsely annotated images, which are the last ones of the source.
+        is_annotated: whether the labels must contain pixels of classes; those of a test split often do not.
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
@@ -92,16 +92,17 @@ def make_dataset(
         - `classes`, and their names as `class_names`;
         - `fingerprint`, which is the same for copies of the same files;
         - `image_sizes`, the height and width of each image;
-        - `labels()`, the labels alone, in pairs `(index, label)`;
-        - `missing_classes`, the names of the classes that no pixel of the labels has, and `warning`, what `train` warns
-          of because of them; both are None where the labels have not been read;
-        - `image_names`, only of whole images in order;
-        - `from_step(step)`, only of training data: the batches from a step on, counted over all epochs, without end;
-        - `files_of_step(step)`, only of training data: the label files of a batch.
+        - `labels()`, only the labels, in pairs `(index, label)`;
+        - `missing_classes`, the names of the classes that have no pixels in the labels, and `warning`, the warning of
+            `train` about them; both are None if the labels have not been read;
+        - `image_names`, only for whole images in order;
+        - `from_step(step)`, only for training data: the infinite sequence of batches from a step, counted over all
+            epochs;
+        - `files_of_step(step)`, only for training data: the label files of a batch.
 
     Raises:
-        ValueError: if the images are too few for a batch, or of several sizes where a batch needs one, or the labels
-            have no pixel of a class.
+        ValueError: if there are too few images for a batch, the images have several sizes but a batch requires one, or
+            the labels have no pixels of any class.
     """
     num_images = len(source.sizes) - num_coarse_images
     if options.augment and options.batch_size > num_images:
@@ -145,13 +146,13 @@ def _require_one_size(source, options):
             cure = "Pass crop_size, or batch_size=1." if options.augment else "Pass batch_size=1."
             raise ValueError(
                 f"{name} is {size[0]}x{size[1]} (height x width), and {source.names[0]} is "
-                f"{source.sizes[0][0]}x{source.sizes[0][1]}. Expected one size, for batches of several whole images. "
-                f"{cure}"
+                f"{source.sizes[0][0]}x{source.sizes[0][1]}. Expected the same size, for batches of several whole "
+                f"images. {cure}"
             )
 
 
 def _training_dataset(reader, options, num_coarse_images):
-    """Makes full batches of augmented crops, in a new order in each epoch, shared among the processes."""
+    """Makes full batches of augmented crops, in a new order in each epoch, split across the processes."""
     tf = host_tensorflow()
     num_fine = len(reader.source.sizes) - num_coarse_images
     plan = EpochPlan(
@@ -192,7 +193,7 @@ def _training_dataset(reader, options, num_coarse_images):
 
 
 def _points(reader, num_fine):
-    # Coarse labels are outlines inside the objects: a point of theirs says little about what is around it.
+    # Coarse labels are outlines inside the objects, so a point of them reveals little about its surroundings.
     points = class_points(reader.source, reader.read_train_ids, reader.coding)
     return [of_class[of_class[:, 0] < num_fine] for of_class in points]
 
@@ -200,8 +201,8 @@ def _points(reader, num_fine):
 def _evaluation_dataset(reader, options):
     """Makes batches of whole images, in their order.
 
-    Devices and processes that share them must make equally many steps of one shape, so there what is missing in the
-    last batch is filled up with black images whose labels are ignored, which no score and no cross-entropy counts.
+    Devices and processes must make the same number of steps with the same shape. With several of them, the last batch
+    is therefore padded with black images whose labels are ignored, which no score and no cross-entropy counts.
     """
     tf = host_tensorflow()
     sizes = reader.source.sizes
@@ -221,7 +222,7 @@ def _evaluation_dataset(reader, options):
 
     num_steps = -(-len(sizes) // options.batch_size)
     places = _places(num_steps, options) if is_shared else tf.data.Dataset.range(len(sizes))
-    # The graph knows the batch size where every batch is full; JAX then compiles once.
+    # If every batch is full, the batch size is static, so that JAX compiles only once.
     full = is_shared or len(sizes) % options.batch_size == 0
     return _batched(places.map(sample, **_parallel(options)), options, drop_remainder=full)
 
@@ -231,13 +232,13 @@ def _one_size(sizes):
 
 
 def _places(num_steps, options):
-    """The places of this process: in each step, its part of the batch that all processes make up together."""
+    """Returns the places of this process: in each step, its part of the batch of all processes."""
     places = host_tensorflow().data.Dataset.range(num_steps * options.local_batch_size)
     return places if options.shard.count == 1 else places.map(lambda i: _place(i, options))
 
 
 def _places_from(step, num_steps, options):
-    """The places from a step on, counted over all epochs, each with the number of its epoch, without end."""
+    """Returns all places from a step, counted over all epochs, without end, each with the number of its epoch."""
     tf = host_tensorflow()
     size = num_steps * options.local_batch_size
     counted = tf.data.Dataset.range(step * options.local_batch_size, tf.int64.max)
@@ -250,20 +251,21 @@ def _place(i, options):
 
 
 def _epochs(places):
-    """Places with the number of the epoch, which is another each time the dataset is iterated."""
+    """Returns places with the number of the epoch, which increases each time the dataset is iterated."""
     tf = host_tensorflow()
     epochs = itertools.count()
 
     def begin(_):
         return tf.ensure_shape(tf.numpy_function(lambda: next(epochs), [], tf.int64), ())
 
-    # Not `from_generator`, whose operation makes the whole process return memory with every free (M_TRIM_THRESHOLD).
+    # Not `from_generator`, whose operation makes the whole process return memory at every free (M_TRIM_THRESHOLD).
     numbered = tf.data.Dataset.range(1).map(begin).flat_map(lambda epoch: places.map(lambda place: (place, epoch)))
     return numbered.apply(tf.data.experimental.assert_cardinality(len(places)))
 
 
 def _parallel(options):
-    # Two for each core, so that none waits for a file; `AUTOTUNE` begins with one, and was slower in four of five runs.
+    # Two for each core, so that no core waits for a file; `AUTOTUNE` starts with one, and was slower in four of five
+    # runs.
     calls = options.num_parallel_calls or min(2 * os.cpu_count(), MOST_PARALLEL_CALLS)
     return {"num_parallel_calls": calls, "deterministic": options.deterministic}
 
@@ -273,7 +275,7 @@ def _batched(samples, options, drop_remainder=True):
     choices = tf.data.Options()
     choices.deterministic = options.deterministic
     if options.shard.count > 1:
-        # Each process already reads its own share; sharing out once more would lose data.
+        # Each process already reads its own part; sharding again would lose data.
         choices.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = samples.batch(options.local_batch_size, drop_remainder=drop_remainder)
     return dataset.prefetch(tf.data.AUTOTUNE).with_options(choices)

@@ -28,13 +28,13 @@ def decode_image(
 ) -> tf.Tensor:
     """Decodes a picture file, a string scalar: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
 
-    Its pixels are those of `keras_hrnet.picture_files.pixels.pixels` and so of `keras_hrnet.evaluation.read_image`:
-    training and prediction see the same photo.
+    Its pixels equal those of `keras_hrnet.picture_files.pixels.pixels`, and therefore of
+    `keras_hrnet.evaluation.read_image`, so that training and prediction see the same photo.
 
     Args:
         name: the file, a string scalar, for errors.
-        by_pillow: whether Pillow decodes it, a truth value. TensorFlow decodes upright PNG and JPEG files in 8-bit
-            grey or RGB, to the same pixels.
+        by_pillow: whether Pillow decodes it, a boolean. TensorFlow decodes upright PNG and JPEG files in 8-bit grey or
+            RGB, to the same pixels.
         channels: 3 for RGB; any other number is decoded by Pillow.
     """
     tf = host_tensorflow()
@@ -63,9 +63,9 @@ def decode_label(
 
     Args:
         contents: the file, a string scalar: grey, with a palette (its indices are the values), or in colour.
-        palette: the colour of stored value 0, 1, …, by which a colour picture is read.
+        palette: the colour of stored value 0, 1, …, with which a colour picture is decoded.
         name: the file, a string scalar, for errors.
-        by_pillow: whether it is anything but an upright PNG file in 8-bit grey; a truth value.
+        by_pillow: whether it is anything other than an upright PNG file in 8-bit grey, a boolean.
 
     Returns:
         uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
@@ -102,7 +102,7 @@ def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tens
     Args:
         label: uint8 of any shape, stored values.
         coding: how they store the classes.
-        name: the file that they are from, a string scalar, for the error.
+        name: the file that contains them, a string scalar, for the error.
 
     Returns:
         uint8 of the same shape: classes, and 255 for ignored pixels.
@@ -114,7 +114,7 @@ def train_ids(label: tf.Tensor, coding: LabelCoding, name: tf.Tensor) -> tf.Tens
     mapped = looked_up(label, coding.train_id_of_value)
     known = tf.debugging.Assert(
         tf.reduce_all(mapped != UNKNOWN_ID),
-        [name, f"holds values that are no class. Expected {in_words(coding.known_values)}. Restore the file."],
+        [name, f"holds values that are not classes. Expected {in_words(coding.known_values)}. Restore the file."],
     )
     with tf.control_dependencies([known]):
         return tf.identity(mapped)

@@ -17,7 +17,7 @@ def open_files(pairs: list[Pair], *, known: LabelValues, verify: bool, damaged: 
         damaged: "error", or "skip" to leave out pairs that cannot be used, with a warning that counts and names them.
 
     Raises:
-        ValueError: if there is no such choice, for the first file that cannot be used, or if none can.
+        ValueError: if `damaged` is invalid, for the first file that cannot be used, or if no file can be used.
     """
     if damaged not in DAMAGED:
         raise ValueError(f"Received damaged={damaged!r}. Expected 'error' or 'skip'. Choose one of them.")
@@ -33,13 +33,13 @@ def open_files(pairs: list[Pair], *, known: LabelValues, verify: bool, damaged: 
 def _report(left_out, num_pairs):
     if len(left_out) == num_pairs:
         raise ValueError(
-            f"None of the {num_pairs} pairs of image and label can be used. The first fault: {left_out[0][1]}"
+            f"None of the {num_pairs} pairs of image and label can be used. The first error: {left_out[0][1]}"
         )
     if left_out:
         faults = "\n".join(f"  {error}" for _, error in left_out[:20])
         more = f"\n  and {len(left_out) - 20} more" if len(left_out) > 20 else ""
         warnings.warn(
             f"{len(left_out)} of {num_pairs} pairs of image and label cannot be used and are left out:\n{faults}{more}",
-            # The caller of `cityscapes`, `folders` or `data_set`, which open their files in a function of their own.
+            # The caller of `cityscapes`, `folders` or `data_set`, which open their files in a separate function.
             stacklevel=5,
         )

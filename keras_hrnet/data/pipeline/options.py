@@ -13,7 +13,7 @@ from keras_hrnet.suggestion import suggestion
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a data set becomes batches; see `cityscapes` for the meaning of each.
+    """The options that turn a data set into batches; see `cityscapes` for the meaning of each.
 
     `augmentation` is a dict of fields, and an `Augmentation` after the checks, or `None` for evaluation; `shard` is a
     `Shard`.
@@ -58,13 +58,13 @@ class Options:
         if self.batch_size % self.shard.count:
             whole = max(1, self.batch_size // self.shard.count) * self.shard.count
             raise ValueError(
-                f"Received batch_size={self.batch_size} for {self.shard.count} processes. Expected a multiple of their "
-                f"number, as a batch is shared among them. Pass {whole}."
+                f"Received batch_size={self.batch_size} for {self.shard.count} processes. Expected a multiple of the "
+                f"number of processes, because each batch is split across them. Pass {whole}."
             )
 
     @property
     def local_batch_size(self) -> int:
-        """Images in a batch of this process."""
+        """Number of images in the part of a batch that this process reads."""
         return self.batch_size // self.shard.count
 
 
@@ -81,8 +81,8 @@ def _require_no_training_arguments(options):
     if given:
         name, value = next(iter(given.items()))
         raise ValueError(
-            f"Received {name}={value} for evaluation data. Expected none: evaluation is on whole images, as they are. "
-            f"Leave {name} out, or pass augment=True to train on this data."
+            f"Received {name}={value} for evaluation data. Expected none, because evaluation uses whole, unchanged "
+            f"images. Leave {name} out, or pass augment=True to train on this data."
         )
 
 

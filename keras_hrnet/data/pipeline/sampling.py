@@ -1,7 +1,7 @@
-"""Which image each place of an epoch is, and which of its pixels the crop must show.
+"""Selects the image for each place of an epoch, and the pixel that its crop must show.
 
-Everything here is a function of the seed, the epoch and the place alone, computed inside `tf.data`: any process can ask
-for any place, whatever was read before.
+Everything here depends only on the seed, the epoch and the place, and is computed inside `tf.data`, so that any process
+can request any place, whatever was read before.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NO_FOCUS = (-1, -1)
 
 
 class Pick(NamedTuple):
-    """What one place of an epoch shows.
+    """The content of one place of an epoch.
 
     Args:
         index: the image, an int64 scalar.
         focus: row and column of the pixel that the crop must show, int32 `(2,)`; −1 and −1 for any crop.
-        seed: what the crop is drawn from, int64 `(2,)`.
+        seed: seed of the crop, int64 `(2,)`.
     """
 
     index: Any
@@ -43,16 +43,16 @@ class EpochPlan:
     them is shown again.
 
     Args:
-        num_fine: how many images an epoch draws from without the shares; they are numbered from 0.
-        seed: what all choices follow from, an integer.
+        num_fine: number of finely annotated images, which are numbered from 0.
+        seed: integer that determines all choices.
         points: for each class, int32 `(num_points, 3)`: image, row and column (`class_points`).
         class_uniform: the share of places that is drawn from `points`, in [0, 1].
-        num_coarse_images: how many coarse images there are; they are numbered from `num_fine`.
+        num_coarse_images: number of coarsely annotated images, which are numbered from `num_fine`.
         coarse: the share of places that is drawn from coarse images, in [0, 1].
 
     Reference: Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Relaxation", section 3.3;
-    NVIDIA semantic-segmentation, `datasets/uniform.py`, `build_epoch`. Unlike there, a class without points leaves its
-    places to the others, so that an epoch keeps its length.
+    NVIDIA semantic-segmentation, `datasets/uniform.py`, `build_epoch`. Unlike there, the places of a class without
+    points go to the other classes, so that an epoch keeps its length.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class EpochPlan:
         self._num_coarse_images = num_coarse_images
 
     def pick(self, place: tf.Tensor, epoch: tf.Tensor) -> Pick:
-        """Says what a place of an epoch shows.
+        """Returns the content of a place of an epoch.
 
         Args:
             place: an int64 scalar from 0 to `num_places` − 1.

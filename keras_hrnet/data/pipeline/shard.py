@@ -1,4 +1,4 @@
-"""Which share of the data this process reads, where several train together."""
+"""Determines the part of the data that this process reads, if several train together."""
 
 import sys
 from numbers import Integral
@@ -11,8 +11,8 @@ class Shard(NamedTuple):
     """One process among those that train together.
 
     Args:
-        index: its number, from 0.
-        count: how many there are.
+        index: index of the process, from 0.
+        count: number of processes.
     """
 
     index: int
@@ -20,15 +20,15 @@ class Shard(NamedTuple):
 
 
 def shard_of(shard: tuple[int, int] | None = None) -> Shard:
-    """Checks a share that was asked for, or finds out which one this process has.
+    """Checks a given shard, or determines the shard of this process.
 
     Args:
-        shard: `(index, count)`, or `None` for what the running distribution says: JAX's processes, PyTorch's process
-            group, or the TensorFlow strategy in whose scope this is called. Without any, one process reads everything.
+        shard: `(index, count)`, or `None` for the running distribution: JAX's processes, PyTorch's process group, or
+            the TensorFlow strategy in whose scope this is called. Without any, one process reads everything.
 
     Raises:
-        TypeError: if the share is no pair of integers.
-        ValueError: if there is no such share, or if Keras would share out the data once more.
+        TypeError: if the shard is not a pair of integers.
+        ValueError: if there is no such shard, or if Keras would shard the data a second time.
     """
     if shard is None:
         shard = Shard(*this_process())
@@ -43,7 +43,7 @@ def shard_of(shard: tuple[int, int] | None = None) -> Shard:
     if not 0 <= index < count:
         raise ValueError(
             f"Received shard={shard!r}. Expected an index from 0 to count − 1. Pass ({index % max(count, 1)}, "
-            f"{max(count, 1)}), or the number of this process and that of all."
+            f"{max(count, 1)}), or the index of this process and the number of processes."
         )
     return Shard(int(index), int(count))
 
@@ -53,7 +53,7 @@ def _require_no_second_sharding(shard):
     distribution = keras and shard.count > 1 and keras.distribution.distribution()
     if distribution and getattr(distribution, "auto_shard_dataset", False):
         raise ValueError(
-            f"Received a Keras distribution with auto_shard_dataset=True, for process {shard.index} of {shard.count}. "
-            f"Expected False: this dataset gives each process its own share of the files, and Keras would share it out "
-            f"once more. Make the distribution with auto_shard_dataset=False."
+            f"Received a Keras distribution with auto_shard_dataset=True, for process {shard.index} of "
+            f"{shard.count}. Expected False, because this dataset already gives each process its own part of the "
+            "files, and Keras would shard it a second time. Make the distribution with auto_shard_dataset=False."
         )

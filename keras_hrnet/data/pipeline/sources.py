@@ -1,4 +1,4 @@
-"""Where the bytes of a sample come from; here from single files, and in `records` from packed ones."""
+"""Sources of the bytes of samples: here single files, and in `records` packed ones."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Gives image and label of any index, inside `tf.data`.
+    """Reads the image and label of any index, inside `tf.data`.
 
     Args:
         names: of the label files, for messages.
         image_names: of the images, short.
         sizes: height and width of the images, in pixels.
         by_pillow: for each pair, whether Pillow has to decode the image, and the label.
-        occurring: the values, or colours, that all labels together hold; None where that is not known.
-        fingerprint: changes when the files do.
-        identity: stays when they are moved.
+        occurring: the values, or colours, that occur in the labels; None if that is not known.
+        fingerprint: changes when the files change.
+        identity: does not change when the files are moved.
     """
 
     names: list[str]
@@ -47,7 +47,7 @@ class Source(Protocol):
             Bytes of the image, bytes of the label, and the names of both: four string scalars.
 
         Raises:
-            tf.errors.InvalidArgumentError: if it is not what it was when the source was made.
+            tf.errors.InvalidArgumentError: if it has changed since the source was made.
         """
 
 
@@ -55,7 +55,7 @@ class Files:
     """Image and label files, read by index.
 
     Args:
-        headers: what `check_pairs` returned for them.
+        headers: the result of `check_pairs` for them.
     """
 
     def __init__(self, pairs: Sequence[Pair], headers: Sequence[Headers]):
@@ -71,7 +71,7 @@ class Files:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all paths, lengths and times of the last change."""
+        """A hash of all paths, lengths and modification times."""
         return hashlib.sha256(repr((self._paths, self._num_bytes, self._times)).encode()).hexdigest()
 
     @property
@@ -90,18 +90,18 @@ class Files:
 
 
 def as_bytes(names: Sequence) -> tf.Tensor:
-    """Makes a tensor of names, nested as they are: TensorFlow takes no text but UTF-8, and files have any name."""
+    """Makes a tensor of names, nested as they are: TensorFlow accepts only UTF-8 text, but files may have any name."""
     return host_tensorflow().constant(np.vectorize(os.fsencode, otypes=[object])(np.array(names, object)))
 
 
 def union(parts: Iterable[frozenset | None]) -> frozenset | None:
-    """Returns what occurs in any of the parts; None if that is unknown for one of them."""
+    """Returns the union of the parts; None if one of them is unknown."""
     parts = list(parts)
     return None if None in parts else frozenset().union(*parts)
 
 
 class Joined:
-    """Two sources as one: the second is numbered after the first."""
+    """Two sources as one, in which the second is numbered after the first."""
 
     def __init__(self, first: Source, second: Source):
         self.names = first.names + second.names
@@ -136,7 +136,14 @@ def _read_unchanged(path, num_bytes):
     found = tf.cast(tf.strings.length(contents), tf.int64)
     unchanged = tf.debugging.Assert(
         found == num_bytes,
-        [path, "has", found, "bytes. Expected the", num_bytes, "that it had when the dataset was made. Make it anew."],
+        [
+            path,
+            "has",
+            found,
+            "bytes. Expected the",
+            num_bytes,
+            "that it had when the dataset was made. Make the dataset again.",
+        ],
     )
     with tf.control_dependencies([unchanged]):
         return tf.identity(contents)

@@ -1,1 +1,1 @@
-"""A data set in few large files: packs it, and reads any sample of it back."""
+"""Packs a data set into a few large files, and reads any sample back."""

@@ -1,4 +1,4 @@
-"""Where the records of Cityscapes lie: a folder a split, in a root of their own."""
+"""The layout of the records of Cityscapes: a folder for each split, in a separate root."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from keras_hrnet.picture_files.listing import entries, is_folder
 
 
 def default_annotation(split: str) -> str:
-    """The annotation that a split is read with if none is asked for: fine, where there is any."""
+    """The annotation with which a split is read by default: fine, if there is one."""
     return "coarse" if split == EXTRA else "fine"
 
 
 def split_folders(root: str | os.PathLike, split: str, annotation: str | None = None) -> dict[str, Path]:
-    """Says which folders of records make a split.
+    """Returns the folders of records that make up a split.
 
     Args:
         root: the folder that was packed to; it need not exist.

@@ -1,8 +1,8 @@
-"""What records hold: which sample lies where in which shard, as a JSON file beside them.
+"""The manifest of records: a JSON file next to them with the position of each sample in its shard.
 
-A folder of records holds shards (`records-00000-of-00026.tfrecord`, …) and `manifest.json`, which is written last.
-While packing is under way, each finished shard has a manifest of its own (`records-00000-of-00026.tfrecord.json`), from
-which packing is resumed.
+A folder of records contains shards (`records-00000-of-00026.tfrecord`, …) and `manifest.json`, which is written last.
+During packing, each finished shard has its own manifest (`records-00000-of-00026.tfrecord.json`), from which packing
+can be resumed.
 """
 
 import functools
@@ -17,7 +17,7 @@ from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START, SHARD_END = "manifest.json", "records-", ".tfrecord"
 FORMAT, VERSION = "keras_hrnet records", 2
-"""Version 1 does not state what the labels hold; TensorFlow decodes all of its pictures."""
+"""Version 1 does not state which label values occur; TensorFlow decodes all of its pictures."""
 
 
 class Sample(NamedTuple):
@@ -77,7 +77,7 @@ def read_manifest(path: Path) -> list[Shard]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if it is none, or of a newer version of the package.
+        ValueError: if it is not a manifest, or was written by a newer version of the package.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -89,17 +89,18 @@ def read_manifest(path: Path) -> list[Shard]:
             return shards
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{path} is no manifest of records ({type(error).__name__}: {error}). Expected the JSON that "
-            f"`keras-hrnet data pack` writes. Restore the file, or remove its folder and pack the data set anew."
+            f"{path} is not a manifest of records ({type(error).__name__}: {error}). Expected the JSON that "
+            "`keras-hrnet data pack` writes. Restore the file, or remove its folder and pack the data set again."
         ) from error
     raise ValueError(
-        f"{path} is of the format {found_format!r}, version {version!r}. Expected {FORMAT!r}, version {VERSION}. "
-        f"Update keras-hrnet to the version that packed these records, or pack the data set anew in another folder."
+        f"{path} has the format {found_format!r}, version {version!r}. Expected {FORMAT!r}, version {VERSION}. "
+        "Update keras-hrnet to the version that packed these records, or pack the data set again into another "
+        "folder."
     )
 
 
 def write_manifest(path: Path, shards: Sequence[Shard]) -> None:
-    """Writes a manifest, whole or not at all."""
+    """Writes a manifest completely or not at all."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -111,11 +112,11 @@ def write_manifest(path: Path, shards: Sequence[Shard]) -> None:
 
 
 def shard_fault(folder: Path, shard: Shard, *, contents: bool) -> str | None:
-    """Says what is wrong with a shard, to be read after the file's name; None if nothing is.
+    """Describes the problem of a shard, to be read after the file's name; None if there is none.
 
     Args:
-        folder: where it is.
-        shard: what its manifest says.
+        folder: folder of the shard.
+        shard: description of the shard in its manifest.
         contents: whether to compare its checksum, or only its length.
     """
     path = Path(folder, shard.name)

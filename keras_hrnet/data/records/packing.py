@@ -1,4 +1,4 @@
-"""Packs pairs of files into shards of TFRecords, whose bytes stay those of the files."""
+"""Packs pairs of files into shards of TFRecords, without changing their bytes."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ FRAMING_BYTES = 16
 
 
 class Packed(NamedTuple):
-    """What a folder holds after packing; `num_kept` of its shards were there before."""
+    """The content of a folder after packing; `num_kept` of its shards existed before."""
 
     num_samples: int
     num_shards: int
@@ -45,25 +45,26 @@ def pack(
     shard_size: int = 2**28,
     on_sample: Callable[[], Any] | None = None,
 ) -> Packed:
-    """Packs pairs of image and label into few large files, for disks and networks that are slow at many small ones.
+    """Packs pairs of image and label into a few large files, for disks and networks that are slow with many small ones.
 
     Each sample is a `tf.train.Example` with `image` and `label` (the bytes of both files, unchanged), `image_name` and
     `label_name` (their paths below the folder that all files share), `height` and `width`, so that any reader of
-    TFRecords can read them. A manifest says where each sample lies; with it, `Records` reads them in any order.
+    TFRecords can read them. A manifest stores the position of each sample; with it, `Records` reads samples in any
+    order.
 
-    Called again, it resumes what was interrupted, and keeps finished shards whose checksum is right. A file that was
-    changed in between is noticed by its length only. All files are checked while they are packed.
+    If packing is interrupted, call the function again to resume it; finished shards with a correct checksum are kept. A
+    file that was changed in the meantime is detected only by its length. All files are checked while they are packed.
 
     Args:
-        folder: where to write; it is made where it is missing.
-        shard_size: how large a shard may be, in bytes. Bytes rather than samples, because bytes are what an interrupted
-            run loses and what a disk copies and reads in one piece, whatever the size of the images.
-        on_sample: called without arguments for each sample that is packed or was there.
+        folder: folder to write to; it is created if it does not exist.
+        shard_size: maximum size of a shard, in bytes. The unit is bytes rather than samples, because it bounds what an
+            interruption loses and what a disk copies and reads at once, whatever the size of the images.
+        on_sample: called without arguments for each sample that is packed or already existed.
 
     Raises:
-        TypeError: if the shard size is no integer.
-        ValueError: if a file cannot be used, or the folder holds anything else.
-        OSError: if there is no room on the disk.
+        TypeError: if the shard size is not an integer.
+        ValueError: if a file cannot be used, or the folder contains anything else.
+        OSError: if there is not enough space on the disk.
     """
     folder = Path(folder)
     plan = plan_shards(pairs, shard_size=shard_size, known=known)
@@ -89,8 +90,8 @@ def _require_room(folder, missing):
     needed, free = sum(planned.num_bytes for planned in missing), _free_bytes(folder)
     if needed > free:
         raise OSError(
-            f"{folder} is on a disk with {free:,} bytes free. Expected {needed:,} bytes, for {len(missing)} "
-            f"shards that are to be written. Free {needed - free:,} bytes there, or pack to another disk."
+            f"{folder} is on a disk with {free:,} bytes free. Expected {needed:,} bytes, for {len(missing)} shards "
+            f"that remain to be written. Free {needed - free:,} bytes there, or pack to another disk."
         )
 
 
@@ -106,13 +107,14 @@ def _write_shard(folder, planned, known, on_sample):
         with replacing(path) as part:
             records, occurring = _write_records(part, planned, known, on_sample)
             shard = Shard(planned.name, part.stat().st_size, sha256_of(part), records, occurring)
-            # Its manifest first: a shard without one would not be known as ours when packing is resumed.
+            # The manifest is written first, because a shard without one would not be recognized when packing is
+            # resumed.
             write_manifest(folder / own_manifest_of(planned.name), [shard])
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
-            f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room "
-            f"for {planned.num_bytes:,} bytes, and for the shards after it. Make room, and pack again: finished "
-            f"shards are kept."
+            f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room for "
+            f"{planned.num_bytes:,} bytes, and for the shards after it. Free some space, and pack again; finished "
+            "shards are kept."
         ) from error
     return shard
 
@@ -161,8 +163,8 @@ def _read_unchanged(path, num_bytes):
     content = read_file(path)
     if len(content) != num_bytes:
         raise ValueError(
-            f"{path} has {len(content)} bytes now. Expected the {num_bytes} that it had when packing began. Let "
-            f"nothing write to the files, and pack to another folder."
+            f"{path} now has {len(content)} bytes. Expected the {num_bytes} bytes that it had when packing started. "
+            "Make sure that nothing writes to the files, and pack to another folder."
         )
     return content
 

@@ -1,4 +1,4 @@
-"""Decides, before anything is written, which samples come into which shard."""
+"""Assigns samples to shards before anything is written."""
 
 import os
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from keras_hrnet.data.records.manifest import Sample, shard_name
 from keras_hrnet.data_sets import LabelValues
 
 SAMPLE_OVERHEAD_BYTES = 1024
-"""What a sample takes at most beside its files and their names: keys, framing, and its lines in two manifests."""
+"""Maximum overhead of a sample beyond its files and their names: keys, framing, and its lines in two manifests."""
 
 
 class PlannedShard(NamedTuple):
-    """A shard to be: its name, the files that go into it, and what is known of them already."""
+    """A planned shard: its name, its files, and what is already known about them."""
 
     name: str
     pairs: tuple[Pair, ...]
@@ -22,7 +22,7 @@ class PlannedShard(NamedTuple):
 
     @property
     def num_bytes(self) -> int:
-        """What it takes on disk at most, in bytes."""
+        """Its maximum size on disk, in bytes."""
         return sum(_num_bytes(sample) for sample in self.samples)
 
 
@@ -30,7 +30,7 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
     """Divides pairs into shards, in their order.
 
     Args:
-        shard_size: what a shard may take, in bytes; a larger sample gets one of its own.
+        shard_size: maximum size of a shard, in bytes; a larger sample gets its own shard.
 
     Returns:
         A plan that depends on the names of the files below the folder that all of them share, on their lengths, and on
@@ -41,7 +41,7 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
         ValueError: if there are no pairs, a file cannot be used, or the shard size is not positive.
     """
     if not pairs:
-        raise ValueError("Received no pairs to pack. Expected an image and its label at least. Check where they are.")
+        raise ValueError("Received no pairs to pack. Expected at least one image with its label. Check the folders.")
     if not isinstance(shard_size, Integral):
         raise TypeError(f"Received shard_size={shard_size!r}. Expected an integer, in bytes. Pass one, such as 2**28.")
     if shard_size < 1:

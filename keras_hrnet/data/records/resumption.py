@@ -1,4 +1,4 @@
-"""Finds what an interrupted packing has finished, and refuses a folder that holds anything else."""
+"""Finds the shards that an interrupted packing has finished, and refuses a folder that contains anything else."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,10 +22,10 @@ def undamaged_shards(folder: Path, plan: list[PlannedShard]) -> dict[str, Shard]
         folder: the `Path` that is packed to; it need not exist.
 
     Returns:
-        The shards that are there with the checksum that their manifest states, by name.
+        The existing shards whose checksum matches their manifest, by name.
 
     Raises:
-        ValueError: if the folder holds anything that does not belong to the plan.
+        ValueError: if the folder contains anything that does not belong to the plan.
         NotADirectoryError: if it is a file.
     """
     if folder.exists() and not folder.is_dir():
@@ -39,7 +39,7 @@ def undamaged_shards(folder: Path, plan: list[PlannedShard]) -> dict[str, Shard]
 
 def _listed_shards(folder, plan):
     planned = {shard.name: shard for shard in plan}
-    # What a shard's own manifest says is newer than what the manifest of all says.
+    # A shard's own manifest is newer than the manifest of all shards.
     paths = [folder / MANIFEST_NAME, *(folder / own_manifest_of(name) for name in planned)]
     listed = {}
     for path in paths:
@@ -71,13 +71,14 @@ def _require_nothing_else(folder, plan, listed):
     if foreign:
         raise ValueError(
             f"{folder} holds {foreign[0].name}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}, which "
-            f"these {sum(len(shard.samples) for shard in plan)} samples in {len(plan)} shards do not make. Expected an "
-            f"empty folder, or one where packing them was interrupted. Pack to another folder, or remove this one."
+            f"does not belong to these {sum(len(shard.samples) for shard in plan)} samples in {len(plan)} shards. "
+            "Expected an empty folder, or one where packing them was interrupted. Pack to another folder, or remove "
+            "this one."
         )
 
 
 def _other_samples(path, difference):
     return ValueError(
-        f"{path} lists other samples, or shards of another size: {difference}. Expected an empty folder, or one where "
-        f"packing these very samples was interrupted. Pack to another folder, or remove {path.parent}."
+        f"{path} lists other samples, or shards of another size: {difference}. Expected an empty folder, or one "
+        f"where packing the same samples was interrupted. Pack to another folder, or remove {path.parent}."
     )

@@ -17,16 +17,16 @@ from keras_hrnet.picture_files.listing import described
 if TYPE_CHECKING:
     import tensorflow as tf
 
-PACK_AGAIN = "Run `keras-hrnet data pack` as before: it keeps what is sound, and writes the rest."
+PACK_AGAIN = "Run the same `keras-hrnet data pack` command again; it keeps undamaged shards and writes the rest."
 
 
 class Records:
-    """Packed samples, read by index: a `Source`, as `Files` is one.
+    """Packed samples, read by index: a `Source`, like `Files`.
 
     Args:
-        *folders: what was packed to, in the order in which their samples are numbered.
+        *folders: folders of records, in the order in which their samples are numbered.
         verify: whether to compare the checksum of each shard now, or only its length. The checksum of a sample is
-            compared in any case whenever it is read.
+            always compared when it is read.
 
     Raises:
         FileNotFoundError: if a folder, its manifest or a shard is missing.
@@ -35,7 +35,10 @@ class Records:
 
     def __init__(self, *folders: str | os.PathLike, verify: bool = True):
         if not folders:
-            raise ValueError("Received no folder of records. Expected one at least. Pass what was packed to.")
+            raise ValueError(
+                "Received no folder of records. Expected at least one. Pass a folder that `keras-hrnet data pack` "
+                "wrote."
+            )
         folders = [Path(folder) for folder in folders]
         shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
         _check_shards(shards, contents=verify)
@@ -55,16 +58,16 @@ class Records:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the checksums of all shards: the same wherever they lie."""
+        """A hash of the checksums of all shards, which does not depend on their location."""
         return hashlib.sha256(" ".join(self._checksums).encode()).hexdigest()
 
     @property
     def identity(self) -> str:
-        """The fingerprint, which does not depend on where the shards lie."""
+        """The fingerprint, which does not depend on the location of the shards."""
         return self.fingerprint
 
     def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Reads a sample; its names end in that of the shard, which must still hold it undamaged."""
+        """Reads a sample; its names end with that of the shard, which must still contain it undamaged."""
         tf = host_tensorflow()
         shard, offset, length = tf.unstack(tf.constant(self._places, tf.int64)[index])
         path, label_name = tf.constant(self._paths)[shard], tf.constant(self.names)[index]
@@ -100,14 +103,14 @@ def _check_shards(shards, *, contents):
                 pool.shutdown(cancel_futures=True)
                 path = folder / shard.name
                 kind = ValueError if path.is_file() else FileNotFoundError
-                raise kind(f"{path} {fault}. Expected what {MANIFEST_NAME} says of it. {PACK_AGAIN}")
+                raise kind(f"{path} {fault}. Expected what {MANIFEST_NAME} states. {PACK_AGAIN}")
 
 
 def _record_or_nothing(path, offset):
-    """The record at a byte of a file, or an empty string where none can be read or it is damaged."""
+    """Returns the record at a byte of a file, or an empty string if it cannot be read or is damaged."""
     tf = host_tensorflow()
-    # What TensorFlow says of a damaged record does not name the file, so that `contents` does. The error has to arise
-    # in a map: from a file that cannot be opened, `ignore_errors` would try to read for ever.
+    # TensorFlow's error for a damaged record does not name the file, so `contents` does. The error must occur in a map,
+    # because `ignore_errors` would retry forever on a file that cannot be opened.
     offsets = tf.data.Dataset.from_tensors(offset)
     record = offsets.map(lambda offset: _record_at(path, offset)).ignore_errors(log_warning=True)
     return record.concatenate(tf.data.Dataset.from_tensors("")).take(1).get_single_element()
@@ -115,11 +118,11 @@ def _record_or_nothing(path, offset):
 
 def _record_at(path, offset):
     tf = host_tensorflow()
-    # `tf.data.TFRecordDataset` takes no offset, and `FixedLengthRecordDataset` reads everything before it.
+    # `tf.data.TFRecordDataset` does not accept an offset, and `FixedLengthRecordDataset` reads everything before it.
     records = tf.raw_ops.TFRecordDatasetV2(
         filenames=path[None],
         compression_type="",
-        # Without a buffer, a record is read from the disk to where it stays.
+        # Without a buffer, a record is read from the disk directly to its destination.
         buffer_size=tf.constant(0, tf.int64),
         byte_offsets=offset[None],
     )

@@ -1,4 +1,4 @@
-"""One image and its label become a training crop: scaled, rotated, cut, recoloured, blurred and mirrored."""
+"""Makes a training crop of an image and its label: scaled, rotated, cropped, recoloured, blurred and mirrored."""
 
 from keras_hrnet.data.transforms.augmentation import Augmentation, augmented
 

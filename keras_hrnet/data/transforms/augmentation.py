@@ -1,4 +1,4 @@
-"""What training does to an image and its label, and how often."""
+"""The augmentation of training images and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_hrnet.data_sets.classes import IGNORE_LABEL
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`, looks for a better window so many times.
+# mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`, tries this many windows.
 FURTHER_WINDOWS = 10
 # Whole periods are cut from the source: beyond this many pixels, cutting any window and blending freely is faster.
 LONGEST_PERIOD = 20
@@ -26,36 +26,36 @@ LONGEST_PERIOD = 20
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What training does to images and labels, by default what HRNet's published recipe does.
+    """The augmentation of training images and labels; the defaults are those of HRNet's published recipe.
 
-    The order is: scale and rotation, window, colours, blur, padding, mirroring. All amounts are drawn uniformly. The
+    The order is: scale and rotation, crop, colours, blur, padding, mirroring. All amounts are drawn uniformly. The
     colours of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast is what
     is called brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`, `contrast`,
     `saturation` and `hue`, in random order there. Images of other than three channels keep their colours.
 
     Args:
-        scales: the lower and the upper scale.
+        scales: the smallest and the largest scale.
         scale_step: the scales between are drawn in steps of this, a multiple of 0.01; `None` draws any scale, which
             takes longer, and rounds the size of the scaled image to the nearest.
-        flip: the probability of mirroring left and right.
-        rotation: the largest rotation to either side, in degrees.
+        flip: probability of mirroring left and right.
+        rotation: maximum rotation in either direction, in degrees.
         brightness_shift: the largest number of grey levels added or taken away, 0 to 255 (the published code's
             `RANDOM_BRIGHTNESS_SHIFT_VALUE`, which takes whole numbers and half of the images).
-        brightness: the largest share by which grey levels grow or shrink.
-        contrast: the largest share by which distances from the mean grey grow or shrink.
-        saturation: the largest share by which the saturation grows or shrinks (of hue, saturation and value).
-        hue: the largest turn of the hue to either side, as a share of the full circle, 0 to 0.5.
+        brightness: maximum relative change of grey levels.
+        contrast: maximum relative change of distances from the mean grey level.
+        saturation: maximum relative change of the saturation (in HSV).
+        hue: maximum rotation of the hue in either direction, as a share of the full circle, 0 to 0.5.
         color_probability: the probability of each of these five changes.
         blur: the probability of a Gaussian blur.
         blur_sigma: its lower and upper deviation, in pixels.
-        cat_max_ratio: the share of labelled pixels that the commonest class of a crop may have; up to 10 further
-            windows are drawn until its share is below, and the last one is taken. 1 means any.
-        opencv_nearest: whether to size images and to pick the pixels of labels as the published code does with
-            OpenCV, which takes the pixel under the upper left corner where this package takes that under the centre.
-            It moves labels against their images by up to a pixel, and takes longer.
+        cat_max_ratio: maximum share of the most frequent class among the labelled pixels of a crop; up to 10 further
+            crops are drawn until the share is smaller, and the last one is used. 1 means no limit.
+        opencv_nearest: whether to round sizes and sample labels as the published code does with OpenCV, which uses the
+            pixel under the upper left corner, while this package uses the pixel under the centre. It shifts labels
+            against their images by up to a pixel, and takes longer.
 
     Raises:
-        TypeError: if an argument is of the wrong kind.
+        TypeError: if an argument has the wrong type.
         ValueError: if an argument is out of its range.
 
     Example:
@@ -90,15 +90,15 @@ class Augmentation:
             _require_number(name, getattr(self, name), largest)
         if self.cat_max_ratio == 0:
             raise ValueError(
-                "Received cat_max_ratio=0. Expected more than 0, as each crop has a commonest class. Pass "
+                "Received cat_max_ratio=0. Expected more than 0, because each crop has a most frequent class. Pass "
                 "mmsegmentation's 0.75, or 1 for any crop."
             )
         if not isinstance(self.opencv_nearest, bool):
             raise TypeError(f"Received opencv_nearest={self.opencv_nearest!r}. Expected True or False. Pass one.")
         if self.opencv_nearest and self.rotation > 0:
             raise ValueError(
-                f"Received opencv_nearest=True with rotation={self.rotation}. Expected one of them: the published code "
-                f"does not rotate. Leave one out."
+                f"Received opencv_nearest=True with rotation={self.rotation}. Expected at most one of them, because "
+                "the published code does not rotate. Leave one out."
             )
         if self.scale_step is not None:
             _require_steps(self.scales, self.scale_step)
@@ -140,8 +140,9 @@ def augmented(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Makes a training crop of an image and its label, at random.
 
-    Labels are only ever moved, never blended. What a crop shows beyond the image is 0 in the image and 255 in the
-    label: at the bottom and on the right of an image that is smaller, before mirroring, and around a rotated one.
+    Labels are resampled by nearest neighbour and never blended. Pixels of a crop outside the image are 0 in the image
+    and 255 in the label: at the bottom and on the right if the image is smaller, before mirroring, and around a rotated
+    image.
 
     Args:
         image: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
@@ -191,7 +192,7 @@ def _scaled_axes(size, augmentation, seed):
 
 
 def _label_cutter(label, turn, opencv_nearest, to_train_ids):
-    """A function that cuts a window's train ids."""
+    """Returns a function that crops the train ids of a window."""
     import tensorflow as tf
 
     def cut(rows, columns):
@@ -204,7 +205,7 @@ def _label_cutter(label, turn, opencv_nearest, to_train_ids):
 
 
 def _window(axes, crop_size, cut_label, cat_max_ratio, *, seed, focus):
-    """Places a window, anew while one class is too common there; returns its axes and its label."""
+    """Places a window, and repeats while one class is too frequent in it; returns its axes and its label."""
     import tensorflow as tf
 
     def place(attempt):
@@ -228,7 +229,7 @@ def _window(axes, crop_size, cut_label, cat_max_ratio, *, seed, focus):
 
 
 def _largest_share(label):
-    """The share of the commonest class among the labelled pixels; 1 where there are none."""
+    """Returns the share of the most frequent class among the labelled pixels; 1 if there are none."""
     import tensorflow as tf
 
     ids = tf.cast(tf.reshape(label, [-1]), tf.int32)

@@ -1,8 +1,8 @@
 """Cuts a window from a scaled image and its scaled label, without scaling the rest of them.
 
-An image is blended between pixels (bilinear, half-pixel centres, no antialiasing: what `cv2.INTER_LINEAR` does);
-a label is only ever moved (nearest, the same centres). Both are cut to a window of the source first and scaled then,
-so that the cost follows the crop and not the image, with the values that scaling first would have given.
+An image is blended between pixels (bilinear, half-pixel centres, no antialiasing: what `cv2.INTER_LINEAR` does); a
+label is sampled by nearest neighbour (with the same centres). Both are first cropped to a window of the source and then
+scaled, so that the cost depends on the crop and not on the image; the values are the same as if scaled first.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def looked_up(label: tf.Tensor, table: Sequence[int]) -> tf.Tensor:
-    """Replaces each value of a label by what a table holds for it.
+    """Replaces each value of a label by its entry in a table.
 
-    Two values at a time: 2 ms for 512x1024 where `tf.gather` takes 4, as either spends its time on calls.
+    It looks up two values at a time: 2 ms for 512x1024, while `tf.gather` takes 4 ms, because both spend their time on
+    calls.
 
     Args:
         label: uint8 of any shape.

@@ -1,4 +1,4 @@
-"""Changes the colours and the sharpness of an image; its label stays as it is."""
+"""Changes the colours and the sharpness of an image, but not its label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # ITU-R BT.601, as in Pillow's and torchvision's grey.
 GREY_OF_RGB = (0.299, 0.587, 0.114)
-# Beyond four deviations, a Gaussian is cut off, as in scikit-image.
+# A Gaussian is truncated at four standard deviations, as in scikit-image.
 REACH = 4.0
 
 
@@ -126,7 +126,7 @@ class _Change(NamedTuple):
 
 
 def _changes(augmentation, inside, is_rgb):
-    """The changes that are asked for, in mmsegmentation's order."""
+    """Returns the requested changes, in mmsegmentation's order."""
     chance = augmentation.color_probability
     contrast = functools.partial(contrasted, inside=inside)
     blur = functools.partial(blurred, largest_sigma=augmentation.blur_sigma[1])

@@ -1,4 +1,4 @@
-"""Where a crop lies: the scale of an image, and a window of the scaled image."""
+"""Places a crop: the scale of an image, and a window of the scaled image."""
 
 from __future__ import annotations
 

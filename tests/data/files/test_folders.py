@@ -143,7 +143,7 @@ class TestUnicode:
     def test_two_files_whose_names_look_equal_are_said_to_be_so(self, tmp_path, noise):
         for name in ("\u00e9.jpg", "e\u0301.jpg"):
             noise(tmp_path / "photos" / name)
-        with pytest.raises(ValueError, match=r"up to the suffix, which Unicode writes in two ways. Expected one"):
+        with pytest.raises(ValueError, match=r"up to the suffix, which Unicode can write in two ways. Expected one"):
             find_folder_pairs(tmp_path / "photos", tmp_path)
 
 

@@ -38,7 +38,7 @@ class TestCheckPairs:
         ("size", "cure"),
         [
             ((8, 6), "Rotate the label image by a quarter"),
-            ((12, 16), r"Scale the label image without blending its values: `Image.*NEAREST"),
+            ((12, 16), r"Resize the label image without blending its values: `Image.*NEAREST"),
             ((6, 9), "Restore the two files from the same source"),
         ],
     )

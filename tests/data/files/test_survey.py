@@ -179,7 +179,7 @@ class TestTheImageThatIsPublishedBroken:
     def test_it_is_recognised(self, extra):
         survey = check(extra)
         assert found(survey, "error") == [("pixel format", extra / BROKEN_IMAGE)]
-        assert "leftImg8bit_trainextra.zip is known to hold this one image broken. Remove it" in messages(survey)
+        assert "leftImg8bit_trainextra.zip is known to contain this one broken image. Remove it" in messages(survey)
 
     def test_the_split_is_complete_without_it(self, extra):
         (extra / BROKEN_IMAGE).unlink()

@@ -217,7 +217,7 @@ class TestDamagedFiles:
     def test_no_usable_file_is_an_error(self, street_root):
         for path in (street_root / "leftImg8bit/val").rglob("*.png"):
             path.write_bytes(b"")
-        with pytest.raises(ValueError, match=r"None of the 3 pairs .* can be used. The first fault: .*is empty"):
+        with pytest.raises(ValueError, match=r"None of the 3 pairs .* can be used. The first error: .*is empty"):
             cityscapes(street_root, "val", damaged="skip")
 
     def test_another_choice_is_refused(self, street_root):

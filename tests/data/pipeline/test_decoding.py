@@ -87,6 +87,6 @@ def test_stored_values_become_train_ids():
 
 
 def test_a_value_that_is_no_class_is_refused_with_the_name_of_the_file():
-    message = r"(?s)here\.png.*holds values that are no class. Expected 0 to 33 and 255"
+    message = r"(?s)here\.png.*holds values that are not classes. Expected 0 to 33 and 255"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         train_ids(np.uint8([[7, 34]]), coding_of_data_set(CITYSCAPES), "here.png")

@@ -187,7 +187,9 @@ class TestPackingAgain:
         path = out / name
         path.parent.mkdir(parents=True)
         path.write_bytes(b"mine")
-        with pytest.raises(ValueError, match=f"{out} holds {name.split('/')[0]}, which these 7 samples in 4 shards"):
+        with pytest.raises(
+            ValueError, match=f"{out} holds {name.split('/')[0]}, which does not belong to these 7 samples in 4 shards"
+        ):
             pack(pairs, out, shard_size=SHARD_SIZE, known=IDS)
         assert path.read_bytes() == b"mine"
 
@@ -243,7 +245,9 @@ class TestBadInput:
     def test_a_file_that_changes_while_it_is_packed_is_refused(self, pairs, out):
         label = pairs[6].label
         longer = label.read_bytes() + b"?"
-        with pytest.raises(ValueError, match=rf"{label} has {len(longer)} bytes now. Expected the {len(longer) - 1} "):
+        with pytest.raises(
+            ValueError, match=rf"{label} now has {len(longer)} bytes. Expected the {len(longer) - 1} bytes"
+        ):
             pack(
                 pairs,
                 out,

@@ -105,7 +105,9 @@ class TestDamageWhileReading:
             shard(packed, 3).unlink()
         else:
             shutil.copyfile(shard(packed, 2), shard(packed, 3))
-        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{shard(packed, 3)}.*Run `keras-hrnet data pack`"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=f"{shard(packed, 3)}.*Run the same `keras-hrnet data pack` command"
+        ):
             list(dataset)
 
 
@@ -160,20 +162,20 @@ class TestBadFolders:
         shards = json.loads((packed / "manifest.json").read_text())["shards"]
         shards[1]["samples"][0][field] = value
         change_manifest(packed, shards=shards)
-        with pytest.raises(ValueError, match=rf"is no manifest of records \(TypeError: {field} is {value!r}\)"):
+        with pytest.raises(ValueError, match=rf"is not a manifest of records \(TypeError: {field} is {value!r}\)"):
             Records(packed)
 
     @pytest.mark.parametrize("keep", [0, 2])
     def test_a_manifest_without_a_sample_is_refused(self, packed, keep):
         shards = json.loads((packed / "manifest.json").read_text())["shards"][:keep]
         change_manifest(packed, shards=[{**shard, "samples": []} for shard in shards])
-        with pytest.raises(ValueError, match=r"is no manifest of records \(ValueError: it names no sample\)"):
+        with pytest.raises(ValueError, match=r"is not a manifest of records \(ValueError: it names no sample\)"):
             Records(packed)
 
     def test_a_newer_manifest_asks_for_a_newer_package(self, packed):
         change_manifest(packed, version=3)
         with pytest.raises(
-            ValueError, match=r"manifest.json is of the format 'keras_hrnet records', version 3. .*Update"
+            ValueError, match=r"manifest.json has the format 'keras_hrnet records', version 3. .*Update"
         ):
             Records(packed)
 
@@ -184,5 +186,5 @@ class TestBadFolders:
     )
     def test_what_is_no_manifest_is_named(self, packed, content):
         (packed / "manifest.json").write_text(content)
-        with pytest.raises(ValueError, match=r"manifest.json is no manifest of records \(.*Restore the file, or"):
+        with pytest.raises(ValueError, match=r"manifest.json is not a manifest of records \(.*Restore the file, or"):
             Records(packed)
