@@ -82,7 +82,7 @@ def keras_hrnet_numpy(variable):
 
 def test_a_file_of_another_network_is_refused(file):
     made = {**MADE, "network": "HRNetW18Small", "weights": file("keras")}
-    with pytest.raises(ValueError, match=r"holds 'Tiny', for --network HRNetW18Small: \d+ weights of its"):
+    with pytest.raises(ValueError, match=r"holds 'Tiny', for --network HRNetW18Small: \d+ weights of the backbone"):
         starting_network(made, Classes(("a", "b", "c")))
 
 

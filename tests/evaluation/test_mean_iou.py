@@ -159,7 +159,7 @@ def test_logits_of_other_classes_are_refused():
 def test_labels_of_another_size_are_refused():
     with pytest.raises(ValueError, match=r"labels of shape \(1, 2, 2\) for logits .* Expected labels \(1, 2, 3\)"):
         MeanIoU(4).update_state(TRUTH[..., :2], logits(PREDICTION))
-    with pytest.raises(ValueError, match=r"labels of shape \(1, 2, 3, 1\).*axis of length one"):
+    with pytest.raises(ValueError, match=r"labels of shape \(1, 2, 3, 1\).*axes of length one"):
         MeanIoU(4).update_state(TRUTH[..., None], logits(PREDICTION))
 
 

@@ -100,7 +100,7 @@ def test_a_missing_split_is_refused_with_those_that_are_there(root):
 
 def test_an_empty_gtfine_has_no_splits(root):
     shutil.rmtree(root / "gtFine" / "val")
-    with pytest.raises(FileNotFoundError, match=r"there: none"):
+    with pytest.raises(FileNotFoundError, match=r"an existing split: none"):
         find(root)
 
 
