@@ -223,7 +223,9 @@ def test_images_that_the_smallest_scale_cannot_take_are_refused_with_a_size_that
     assert min_image_size(keras_hrnet.with_scales(model, (0.25, 1.0))) == 68
     assert min_image_size(network()) == 17
     assert min_image_size(convolutions()) == 1
-    with pytest.raises(ValueError, match=r"whose input would be 16 pixels.*hierarchical scales 0.5, 1.*to at least 34x34"):
+    with pytest.raises(
+        ValueError, match=r"whose input would be 16 pixels.*hierarchical scales 0.5, 1.*to at least 34x34"
+    ):
         Segmenter(model).check_size((64, 33))
     Segmenter(model).check_size((34, 34))
     with pytest.raises(ValueError, match=r"whose input would be 16 pixels.*to at least 68x68"):

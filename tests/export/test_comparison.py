@@ -71,7 +71,7 @@ def test_one_logit_beyond_the_tolerance_fails(wrong):
 def test_a_label_may_differ_only_where_keras_hardly_prefers_its_own():
     hardly = np.array([[[0, 0]]], dtype=np.uint8)
     assert compare_and_check(hardly, options("labels")).label_agreement == 0.5
-    with pytest.raises(RuntimeError, match=r"off by 10 in a label's logit, with 50.000 % of the labels"):
+    with pytest.raises(RuntimeError, match=r"differs by 10 in a label's logit, and 50.000 % of its labels"):
         compare_and_check(np.array([[[1, 1]]], dtype=np.uint8), options("labels"))
 
 
@@ -116,7 +116,7 @@ def test_the_layer_that_departs_is_asked_for_on_failure_only_and_named():
         raise AssertionError("asked")
 
     check(compare(lambda images: LOGITS, reference(), options()), options(), never)
-    with pytest.raises(RuntimeError, match=r"The layer 'stem' departs first. Expected"):
+    with pytest.raises(RuntimeError, match=r"The first layer that differs is 'stem'. Expected"):
         check(compare(lambda images: LOGITS + 1, reference(), options()), options(), lambda: "stem")
 
 

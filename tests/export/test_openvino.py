@@ -130,7 +130,7 @@ def test_a_damaged_file_and_one_without_its_weights_are_refused_by_name(tmp_path
         ExportedNetwork(path)
     path.write_text(whole)
     path.with_suffix(".bin").unlink()
-    with pytest.raises(FileNotFoundError, match=r"small\.xml' without 'small\.bin' beside it"):
+    with pytest.raises(FileNotFoundError, match=r"small\.xml' without 'small\.bin' next to it"):
         ExportedNetwork(path)
 
 

@@ -140,7 +140,7 @@ def test_a_file_that_fails_names_the_layer_that_departs_first():
     assert first_departure(model, convert(model, options), images()[0], options) is None
     expected = reference(model, options, [Batch(images())])
     comparison = compare(TFLiteModel(content), expected, options)
-    with pytest.raises(RuntimeError, match=r"The layer 'second' departs first"):
+    with pytest.raises(RuntimeError, match=r"The first layer that differs is 'second'"):
         check(comparison, options, lambda: first_departure(model, content, images()[0], options))
 
 

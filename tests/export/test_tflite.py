@@ -385,7 +385,7 @@ def test_a_report_prints_what_matters():
         "compared on     4 images",
         "label agreement 99.990 % of the pixels have the same label as Keras",
         "difference      0.0002 at most, 3e-05 on average",
-        "mean IoU        79.00 %, -1.00 to Keras",
+        "mean IoU        79.00 %, -1.00 compared with Keras",
         "kept in floats  net/stem",
         "most sensitive  net/stem 20 %, net/stage2 1 %",
         "delegate        xnnpack takes 100 % of the operators in 1 piece",

@@ -76,7 +76,7 @@ def test_another_archive_than_the_pinned_one_is_refused_wherever_it_comes_from(f
     ):
         find_runtime(fake_runtime)
     npm(f'cp "{fake_runtime}"/*.tgz .')
-    with pytest.raises(ValueError, match=r"npm fetched @litertjs/core 2\.5\.3 with the SHA-512"):
+    with pytest.raises(ValueError, match=r"npm downloaded @litertjs/core 2\.5\.3 with the SHA-512"):
         find_runtime()
     assert not list(runtime_cache().glob("*"))
 
