@@ -42,7 +42,7 @@ def test_batches_of_any_sizes_are_compared_as_one():
     assert comparison.mean_difference == pytest.approx(0.04 * 6 / 8, rel=1e-5)
     assert comparison.label_agreement == 1
     # The tolerance is a share of the largest logit of all.
-    with pytest.raises(RuntimeError, match=r"off by 0.06 in a logit, with 100.000 % .*Expected at most 0.05"):
+    with pytest.raises(RuntimeError, match=r"differs by 0.06 in a logit, and 100.000 % .*Expected at most 0.05"):
         check(compare(lambda images: moved(images, 0.06), expected, ExportOptions()), ExportOptions())
 
 
