@@ -108,7 +108,7 @@ def test_what_cannot_be_predicted_is_refused_before_the_first_frame(drive, netwo
     for smooth in (-0.1, 1, float("nan")):
         with pytest.raises(ValueError, match="Expected at least 0 and below 1: the share of the average so far"):
             predict_video(network, drive, smooth=smooth)
-    with pytest.raises(ValueError, match="which gives labels, for probabilities"):
+    with pytest.raises(ValueError, match="which returns labels, for probabilities"):
         next(predict_video(labels_model(network), drive, smooth=0.5))
     with pytest.raises(ValueError, match="Expected output='overlay'"):
         predict_video(network, drive, legend=True)
