@@ -1,5 +1,6 @@
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -51,3 +52,32 @@ def test_all_that_is_public_says_its_types(room):
 
 def test_type_checkers_are_told_of_the_types():
     assert (ROOT / "keras_hrnet" / "py.typed").is_file()
+
+
+# Phrases that readers stumbled over, with what to write instead. The terms are listed in .github/CONTRIBUTING.md.
+STUMBLES = {
+    r"(is|are) held to": "verified against",
+    r"gone through": "passes over",
+    r"goe?s? on from": "resume from",
+    r"(start|starts|begin|begins|made) anew": "start over",
+    r"whole or not at all": "completely or not at all",
+    r"takes? turns": "alternate",
+    r"on how many cores": "number of threads",
+    r"how many images go in": "batch size",
+    r"None takes (one|two|all)": "None uses",
+    r"by the clock": "wall-clock time",
+    r"lets? go of": "release",
+    r"go(es)? together": "match",
+    r"what (is|lies) behind it": "layers after it",
+    r"what .{1,20} (is|are) called": "name",
+    r"as people count": "from 1",
+    r"that a repetition needs": "needed to repeat",
+}
+
+
+@pytest.mark.parametrize("phrase", STUMBLES)
+def test_no_sentence_stumbles(phrase):
+    places = [ROOT / "README.md", *(ROOT / "examples").rglob("*.md"), *(ROOT / "keras_hrnet").rglob("*.py")]
+    pattern = re.compile(phrase.replace(" ", r"\s+"))
+    found = {path.name: match.group() for path in places if (match := pattern.search(path.read_text(encoding="utf-8")))}
+    assert not found, f"{found}. Expected full sentences. Write such as {STUMBLES[phrase]!r}."
