@@ -10,8 +10,8 @@ A kill is SIGKILL, up to a quarter of the training after the first step of a pro
 nothing. The training saves after each step, averages weights, adds up gradients, drops out, and draws crops. Compared
 are the weights that `train` returns, and all of `last.keras`: weights and optimizer.
 
-`--cost` times saves of a network with velocity and averages, and says which share of a training they take at the
-default interval: the time of a save, over that from one to the next.
+`--cost` times saves of a network with velocity and averages, and reports which share of a run they take at the default
+interval: the time of a save, over that from one to the next.
 """
 
 import argparse

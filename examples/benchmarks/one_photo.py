@@ -1,9 +1,8 @@
 """Times three ways to predict one photo: `predict_on_batch`, `keras_hrnet.predict` and `model.predict`.
 
-Command:  KERAS_BACKEND=torch python examples/benchmarks/one_photo.py --network HRNetW18Small --size 256 512
-Hardware: any; ten seconds, plus what JAX takes to compile.
-Result:   processor seconds of each, medians of runs that take turns, and as a multiple of the first; see
-          examples/evaluation.md.
+Command:  KERAS_BACKEND=torch python examples/benchmarks/one_photo.py --network HRNetW18Small --size 256 512 Hardware:
+any; ten seconds, plus what JAX takes to compile. Result:   processor seconds of each, medians of alternating runs, and
+as a multiple of the first; see examples/evaluation.md.
 """
 
 import argparse

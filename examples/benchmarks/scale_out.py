@@ -135,7 +135,7 @@ def show_throughput(folder, backends, rounds):
 
 
 def run(backend, way, task, cores=(None, None)):
-    """Starts the processes of a training, and returns what the first measured: seconds of a step, and of a message."""
+    """Starts the processes of a run, and returns the measurements of the first: seconds of a step, and of a message."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
     options = [{}]
     if way == "devices":

@@ -54,12 +54,13 @@ def write_with_ray(job: Job, targets: Targets, workers: int | None) -> Iterator[
     """Segments photos on the workers of a Ray cluster: that of RAY_ADDRESS, or one that is started on this machine.
 
     If a worker dies, Ray starts another and repeats its task, without the photos whose results it had written. Results
-    are written whole or not at all, so that a run whose driver died is resumed by the same command.
+    are written completely or not at all, so that the same command resumes a run whose driver died.
 
     Args:
         job: what to do with photos.
         targets: the file for the result of each photo; paths that lead to the same place on all machines.
-        workers: number of workers; None takes one for each GPU of the cluster, or else for each of its processors.
+        workers: number of workers; None uses one for each GPU of the cluster, or one for each processor if it has no
+            GPU.
 
     Yields:
         Each photo once its task has ended, and the text of its error, empty if there was none.

@@ -12,7 +12,7 @@ class Label:
     """One row of the Cityscapes label table.
 
     Args:
-        name: what the label is called in the data set's own tables.
+        name: name of the label in the data set's own tables.
         id: the value in `*_gtFine_labelIds.png`; −1 is the license plate.
         train_id: the class that a network learns, 0 to 18; 255 is ignored, and −1 (the license plate) is too.
         category: the coarser group.

@@ -1,4 +1,4 @@
-"""The classes that a network tells apart: what they are called, what they are painted in, and what is none of them."""
+"""The classes that a network distinguishes: their names, their colours, and the label of ignored pixels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Classes:
     """The classes of a network or a data set.
 
     Args:
-        names: what the classes are called, by train id.
+        names: names of the classes, by train id.
         colors: what they are painted in, by train id; None for `palette(len(names))`.
         ignore_label: the train id of pixels that are no class.
         mirrored: pairs of train ids that change places when an image is mirrored, such as a left and a right arm.

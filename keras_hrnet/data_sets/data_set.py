@@ -67,7 +67,7 @@ class DataSet:
     """What is known of a data set.
 
     Args:
-        name: what the function is called that reads it: `keras_hrnet.data.<name>`.
+        name: name of the function that reads it: `keras_hrnet.data.<name>`.
         title: what people call it.
         classes: the classes that a network learns.
         train_ids: the train id of each value that its label images store, or of each colour where they are colour

@@ -23,7 +23,7 @@ class ExportedNetwork(ForeignNetwork):
 
     Args:
         path: the file, or the folder of a SavedModel.
-        num_threads: on how many cores, as in `keras_hrnet.export.formats.open_runner`.
+        num_threads: number of threads, as in `keras_hrnet.export.formats.open_runner`.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.

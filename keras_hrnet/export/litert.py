@@ -43,7 +43,7 @@ class TFLiteModel(Runner):
 
     Args:
         file: its path, or its bytes.
-        num_threads: on how many cores; None for all.
+        num_threads: number of threads; None uses all cores.
         keeps_tensors: whether all tensors can be read after a run, at the cost of memory and speed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a family of networks is: how its backbone becomes four maps, and what its weights are called."""
+"""The description of a family of networks: how its backbone computes four maps, and the names of its weights."""
 
 from __future__ import annotations
 

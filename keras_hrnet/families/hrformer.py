@@ -35,7 +35,7 @@ class HRFormerVariant(HighResolutionFamily):
     """The widths, heads and depths of an HRFormer.
 
     Args:
-        name: what the network is called, in a summary and in errors.
+        name: name of the network, in a summary and in errors.
         width: channels of the finest branch; each coarser one has twice as many.
         num_heads: heads of the attention in the finest branch; each coarser one has twice as many.
         stage1_blocks: bottlenecks of the first stage.

@@ -91,7 +91,7 @@ class Variant(HighResolutionFamily):
     """The widths and depths of an HRNet.
 
     Args:
-        name: what the network is called, in a summary and in errors.
+        name: name of the network, in a summary and in errors.
         width: channels of the finest branch; each coarser one has twice as many.
         stage1_blocks: bottlenecks of the first stage.
         stage1_filters: inner channels of those; their result has four times as many.

@@ -27,7 +27,7 @@ class LiteVariant(Family):
     """The widths and depths of a Lite-HRNet.
 
     Args:
-        name: what the network is called, in a summary and in errors.
+        name: name of the network, in a summary and in errors.
         width: channels of the finest branch, an even number; each coarser one has twice as many.
         modules: modules of the stages with two, three and four branches.
         blocks: blocks of each module.

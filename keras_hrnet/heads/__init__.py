@@ -49,7 +49,7 @@ def standardize_head(
     Args:
         head: the name of a head, a `Head`, or None.
         options: values for the arguments in `ARGUMENTS`. Those of other heads are checked, and have no effect.
-        receiver: what the network is called, for errors.
+        receiver: name of the network, for errors.
         published: by the name of a head, the options that it has where none are given: `Family.head_options`.
 
     Raises:

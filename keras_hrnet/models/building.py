@@ -36,7 +36,7 @@ def connect(
         backbone, head, num_classes, options, output_stride: what `Head.connect` takes.
         input_shape: of an image in `data_format`, without the batch.
         data_format: "channels_last" or "channels_first": of what goes in and comes out.
-        name: what the model is called.
+        name: name of the model.
     """
     image = keras.Input(input_shape, name="image")
     channels_last = to_channels_last(image, data_format)
@@ -132,7 +132,7 @@ def image_shape(
     Args:
         backbone: the row of the network.
         input_shape: as the constructor takes it; `(None, None, channels)` means any size in either format.
-        argument: what the shape is called where it is passed, for errors.
+        argument: name of the argument that passes the shape, for errors.
 
     Raises:
         ValueError: if it is not the shape of an image with a known number of channels, or is too small.
@@ -176,7 +176,7 @@ def given_statistics(
         data_format: "channels_last" or "channels_first".
         mean: as the constructor takes it.
         deviation: likewise.
-        argument: what the shape is called where it is passed, for errors.
+        argument: name of the argument that passes the shape, for errors.
 
     Raises:
         ValueError: as `keras_hrnet.layers.Normalize`.

@@ -87,7 +87,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         remat: whether training computes what is inside the modules again in the backward pass, instead of keeping it:
             less memory, for a third more arithmetic. Losses, gradients and moving statistics are the same.
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
-        name: what the model is called; None for the variant's name.
+        name: name of the model; None for the variant's name.
         **head_options: options of the head, if `head` is a name: `head_kernel_size` ("fcn", "ocr", "hierarchical",
             "isa"), `head_channels` ("fcn"), `ocr_channels`, `ocr_dropout`, `ocr_auxiliary_channels` and `ocr_bias`
             ("ocr", "hierarchical"), `scales` ("hierarchical"), `isa_channels`, `isa_block_size` and `isa_dropout`

@@ -53,8 +53,9 @@ def optimize_for_inference(
         dtype: dtype policy, or its name, of the float32 layers that have weights; None keeps it. "bfloat16" also halves
             the memory for weights, "mixed_bfloat16" computes in bfloat16 with weights in float32. It is faster where
             the processor or GPU computes in bfloat16, and slower elsewhere. Logits stay float32.
-        max_difference: between the outputs of both models, as a share of the largest output; None takes what rounding
-            can make of it, in float32 2.5e-3 for sharp attention; without attention, 2.2e-6 was measured.
+        max_difference: maximum difference between the outputs of both models, as a share of the largest output; None
+            allows the effect of rounding, in float32 2.5e-3 for sharp attention; without attention, 2.2e-6 was
+            measured.
 
     Returns:
         A functional `keras.Model` of the same inputs and outputs, with copies of all weights: nothing is shared with
@@ -100,7 +101,7 @@ def optimize_for_inference(
 
 
 class _Rewriting:
-    """What `keras.models.clone_model` is to do with each layer: a copy, and what the copy is called with."""
+    """What `keras.models.clone_model` does with each layer: copies it, and passes arguments to the copy."""
 
     def __init__(self, policy):
         self.policy = policy

@@ -66,7 +66,7 @@ def hierarchical_model(
         network, attention, scales: as `blend_scales` takes them.
         input_shape: of an image, without the batch; None where a size is not fixed.
         data_format: "channels_last" or "channels_first": of images and logits.
-        name: what the model is called.
+        name: name of the model.
 
     Raises:
         ValueError: if the scales are not positive numbers with 1 among them, or the image is too small for them.

@@ -82,8 +82,7 @@ def synthesize(
         num_train, num_val, num_test: images of each split.
         size: pixels `(height, width)`, from (64, 128) to (1024, 2048).
         seed: an integer; another one gives other streets.
-        num_workers: threads that finish and write images while the next one is drawn; None takes one for each
-            processor.
+        num_workers: threads that finish and write images while the next one is drawn; None uses one for each processor.
         on_image: called with the path of each image, in order, once its four files are written.
 
     Raises:

@@ -29,9 +29,9 @@ class Augmentation:
     """The augmentation of training images and labels; the defaults are those of HRNet's published recipe.
 
     The order is: scale and rotation, crop, colours, blur, padding, mirroring. All amounts are drawn uniformly. The
-    colours of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast is what
-    is called brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`, `contrast`,
-    `saturation` and `hue`, in random order there. Images of other than three channels keep their colours.
+    colours of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast
+    corresponds to brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`,
+    `contrast`, `saturation` and `hue`, in random order there. Images of other than three channels keep their colours.
 
     Args:
         scales: the smallest and the largest scale.

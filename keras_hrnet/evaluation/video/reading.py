@@ -94,7 +94,7 @@ class Video:
         self.close()
 
     def close(self) -> None:
-        """Closes the file, or lets go of the camera."""
+        """Closes the file, or releases the camera."""
         self._container.close()
 
     def frames(self) -> Iterator[Frame]:
