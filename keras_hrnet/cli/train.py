@@ -139,6 +139,8 @@ def train(
         _check_names(network, recipe)
     data_sets = None if show else DataSets(made)
     if data_sets is not None:
+        if run_dir is not None and run_dir.is_file():
+            raise NotADirectoryError(f"Received --run-dir {str(run_dir)!r}, a file. Expected a folder. Pass another.")
         data_sets.options.check_files("train", "val")
         if teacher is not None:
             require_network(teacher)
