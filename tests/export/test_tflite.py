@@ -388,8 +388,8 @@ def test_a_report_prints_what_matters():
         "mean IoU        79.00 %, -1.00 compared with Keras",
         "kept in floats  net/stem",
         "most sensitive  net/stem 20 %, net/stage2 1 %",
-        "delegate        xnnpack takes 100 % of the operators in 1 piece",
-        "delegate        gpu takes 50 % of the operators in 2 pieces: no ARG_MAX",
+        "delegate        xnnpack runs 100 % of the operators in 1 part",
+        "delegate        gpu runs 50 % of the operators in 2 parts: no ARG_MAX",
         "latency         300.0 ms per batch on this CPU",
         "operators       73 CONV_2D",
     ]
