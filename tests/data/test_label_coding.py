@@ -85,7 +85,7 @@ def test_a_reading_is_called_what_it_always_was():
         (
             {"id_map": {0: 0, 255: 1}, "ignore_label": 255},
             ValueError,
-            "ignore_label=255 and id_map=.*the value 255 is a class and ignored",
+            "ignore_label=255 and id_map=.*the value 255 is both a class and ignored",
         ),
         ({"palette": [(0, 0, 0)]}, ValueError, "palette of 1 colours for 2 classes"),
         ({"palette": [(0, 0, 0), (0, 0, 0)]}, ValueError, "Expected another .red, green, blue. for each class"),

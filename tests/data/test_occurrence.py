@@ -62,7 +62,7 @@ def test_known_data_sets_say_it_as_well(tmp_path):
         (tmp_path / folder).mkdir()
         Image.fromarray(pixels).save(tmp_path / folder / "a.png")
     warning = data_set(DATA_SETS["camvid"], tmp_path, "train").warning
-    assert "'train' of CamVid have no pixel of 6 of 11 classes" in warning
+    assert "'train' of CamVid have no pixels of 6 of 11 classes" in warning
     assert "'Tree', 'SignSymbol'" in warning
 
 

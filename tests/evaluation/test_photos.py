@@ -46,7 +46,7 @@ def test_an_error_comes_in_the_photos_place(files):
 
 
 def test_no_more_photos_wait_than_asked_for_and_none_is_read_after_the_last_one_wanted(files, monkeypatch):
-    started = []
+    started, before = [], set(threading.enumerate())
     monkeypatch.setattr(
         photos, "read_image", lambda path, channels: started.append(path) or np.zeros((1, 1, 3), np.uint8)
     )
@@ -55,7 +55,7 @@ def test_no_more_photos_wait_than_asked_for_and_none_is_read_after_the_last_one_
     time.sleep(0.05)
     assert len(started) <= 3
     reader.close()
-    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(files, monkeypatch):

@@ -101,5 +101,5 @@ def test_a_file_that_answers_at_stride_four_is_refused(tmp_path):
     image = keras.Input((None, None, 3))
     network = keras.Model(image, keras.layers.Conv2D(3, 3, strides=4, padding="same")(image))
     export_tflite(network, tmp_path / "a.tflite", image_size=(32, 64), output="logits_stride4")
-    with pytest.raises(ValueError, match=r"gives 8x16 outputs for an image of 32x64.*output='logits'"):
+    with pytest.raises(ValueError, match=r"returns 8x16 outputs for an image of 32x64.*output='logits'"):
         ExportedNetwork(tmp_path / "a.tflite")

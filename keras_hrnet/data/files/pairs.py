@@ -137,7 +137,7 @@ def _sizes_differ(image, header, label, label_header):
         "sizes differ",
         found=f"is {label_header.height}x{label_header.width} (height x width), and its image {image} is "
         f"{header.height}x{header.width}",
-        expected="one size",
+        expected="the same size",
         cure=_size_cure(header, label_header),
     )
 

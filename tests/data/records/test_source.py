@@ -129,7 +129,9 @@ class TestBadFolders:
 
     def test_a_missing_shard_is_named(self, packed):
         shard(packed, 2).unlink()
-        with pytest.raises(FileNotFoundError, match=f"{shard(packed, 2)} is missing. Expected what manifest.json says"):
+        with pytest.raises(
+            FileNotFoundError, match=f"{shard(packed, 2)} is missing. Expected what manifest.json states"
+        ):
             Records(packed, verify=False)
 
     def test_a_shard_of_another_length_is_named(self, packed):
