@@ -50,5 +50,7 @@ def test_layers_of_the_script_that_is_run_are_refused_before_anything_is_compute
     monkeypatch.setattr(Twice, "__module__", "__main__")
     image = keras.Input((None, None, 3))
     network = keras.Model(image, keras.Sequential([Twice()])(image), name="mine")
-    with pytest.raises(ValueError, match=r"'mine' with layers of Twice, defined in the running script.*Move them to a file"):
+    with pytest.raises(
+        ValueError, match=r"'mine' with layers of Twice, defined in the running script.*Move them to a file"
+    ):
         export_tflite(network, tmp_path / "a.tflite", image_size=(4, 5))
