@@ -26,6 +26,7 @@ ARROWS = {
         "distributed",
         "evaluation",
         "export",
+        "extras",
         "families",
         "heads",
         "layers",

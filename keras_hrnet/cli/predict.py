@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Annotated
 
@@ -10,11 +11,12 @@ import typer
 from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of
-from keras_hrnet.cli.ray_engine import require_ray, write_with_ray
+from keras_hrnet.cli.ray_engine import write_with_ray
 from keras_hrnet.cli.segmenting import Job, report_written
 from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
 from keras_hrnet.cli.start import start
 from keras_hrnet.cli.video import find_video, name_video_target, segment_video
+from keras_hrnet.extras import require_packages
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
 """What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
@@ -98,72 +100,73 @@ def predict(
     """Segment photos, and write pictures of their classes in the size of each photo; or segment a video."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
-    options, part = protocol.read_options(scales, flip, tile, overlap, average), parse_shard(shard)
     if legend and show != "overlay":
         raise ValueError(f"Received --legend with --show {show}. Expected --show overlay. Leave out one of them.")
     if engine not in ENGINES:
         raise ValueError(f"Received --engine {engine!r}. Expected one of {', '.join(ENGINES)}. Pass one of them.")
     if workers is not None and engine != "ray":
         raise ValueError(f"Received --workers {workers} with --engine {engine}. Expected --engine ray. Pass it too.")
-    if submission is not None and (shard is not None or resume or engine != "here"):
+    job = Job(
+        network=model,
+        hierarchical_scales=hierarchical_scales,
+        classes=classes,
+        options=protocol.read_options(scales, flip, tile, overlap, average),
+        output=show.replace("-", "_"),
+        legend=legend,
+        batch_size=batch_size,
+    )
+    part, source = parse_shard(shard), None if submission is not None else find_video(photos, output)
+    is_divided = shard is not None or resume or engine != "here"
+    if submission is not None and is_divided:
         raise ValueError(
             "Received --submission with --shard, --resume or --engine. Expected none of them, because a submission "
             "is a whole split. Leave them out."
         )
-    source = None if submission is not None else find_video(photos, output)
-    if source is not None and (shard is not None or resume or engine != "here"):
+    if source is not None and is_divided:
         raise ValueError("Received --shard, --resume or --engine with a video. Expected photos. Leave them out.")
     if source is None and (smooth or not sound):
         raise ValueError("Received --smooth or --no-sound with photos. Expected a video. Leave them out.")
     protocol.require_network(model)
-    if source is not None:
-        target = name_video_target(source, output, show)
-        segment_video(
-            model, source, target, show=show, legend=legend, sound=sound, smooth=smooth, batch_size=batch_size,
-            classes=classes, hierarchical_scales=hierarchical_scales, options=options,
-        )  # fmt: skip
-        return
     if submission is not None:
-        start()
-        from keras_hrnet.cli.submission import check_submission, write_submission
-        from keras_hrnet.evaluation.running import optimized_for
-        from keras_hrnet.evaluation.segmenter import Segmenter
+        _submit(job, submission, photos, split, partial)
+    elif source is not None:
+        segment_video(job, source, name_video_target(source, output, show), sound=sound, smooth=smooth)
+    else:
+        _segment_photos(job, photos, output, part, resume=resume, engine=engine, workers=workers)
 
-        images = check_submission(submission, photos, split, partial)
-        network = protocol.open_network(model, hierarchical_scales, classes)
-        segmenter = Segmenter(optimized_for(network, len(images)), **options)
-        write_submission(submission, segmenter, images, batch_size)
-        return
-    if engine == "ray":
-        require_ray()
-    targets = name_targets(photos, output, ".npy" if show == "probabilities" else ".png")
+
+def _submit(job, path, photos, split, partial):
+    start()
+    from keras_hrnet.cli.submission import check_submission, write_submission
+    from keras_hrnet.evaluation.running import optimized_for
+    from keras_hrnet.evaluation.segmenter import Segmenter
+
+    images = check_submission(path, photos, split, partial)
+    network = protocol.open_network(job.network, job.hierarchical_scales, job.classes)
+    segmenter = Segmenter(optimized_for(network, len(images)), **job.options)
+    write_submission(path, segmenter, images, job.batch_size)
+
+
+def _segment_photos(job, photos, output, part, *, resume, engine, workers):
+    is_on_ray = engine == "ray"
+    if is_on_ray:
+        require_packages(["ray"], "--engine ray", extra="ray")
+    targets = name_targets(photos, output, ".npy" if job.output == "probabilities" else ".png")
     found, targets = len(targets), in_shard(targets, [path for path in photos if path.is_dir()], part)
-    if resume or engine == "ray":
+    if resume or is_on_ray:
         targets = without_written(targets)
     if not targets:
         Console(highlight=False).print(f"No photo is left to segment, of {found} found.")
         return
     start()
-    if engine == "ray":
-        # Ray's processes may have another working folder.
-        model = model.absolute()
-        targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
-    job = Job(
-        network=model,
-        hierarchical_scales=hierarchical_scales,
-        classes=classes,
-        options=options,
-        output=show.replace("-", "_"),
-        legend=legend,
-        batch_size=batch_size,
-        num_photos=len(targets),
-    )
-    segmenter = job.open()
-    if engine == "ray":
-        del segmenter  # It has been checked; each worker opens its own.
-        report_written(targets, write_with_ray(job, targets, workers))
-    else:
-        report_written(targets, job.write_each(segmenter, targets))
+    if not is_on_ray:
+        report_written(targets, job.write_each(job.open(len(targets)), targets))
+        return
+    job.open_network()  # A network that cannot be used is refused here, and not by each worker.
+    # Ray's processes may have another working folder.
+    job = dataclasses.replace(job, network=job.network.absolute())
+    targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
+    report_written(targets, write_with_ray(job, targets, workers))
 
 
 def name_targets(

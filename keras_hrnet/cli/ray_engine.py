@@ -21,10 +21,11 @@ class Worker:
 
     Args:
         job: what to do with photos.
+        num_photos: number of photos that all workers segment together.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.segmenter = job, job.open()
+    def __init__(self, job: Job, num_photos: int) -> None:
+        self.job, self.segmenter = job, job.open(num_photos)
 
     def __call__(self, rows: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
         """Segments the photos of a task, except those whose results a worker had written before it died."""
@@ -33,21 +34,6 @@ class Worker:
         for photo, error in self.job.write_each(self.segmenter, without_written(targets)):
             errors[photo] = str(error or "")
         return {"photo": [os.fsencode(photo) for photo in errors], "error": list(errors.values())}
-
-
-def require_ray() -> None:
-    """Refuses to begin without Ray.
-
-    Raises:
-        ImportError: if it is not installed.
-    """
-    try:
-        import ray.data  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "Received --engine ray, and Ray is not installed. Expected the extra `ray`. Install it: "
-            "pip install 'keras-hrnet[ray]'."
-        ) from error
 
 
 def write_with_ray(job: Job, targets: Targets, workers: int | None) -> Iterator[tuple[pathlib.Path, str]]:
@@ -84,7 +70,7 @@ def write_with_ray(job: Job, targets: Targets, workers: int | None) -> Iterator[
         num_tasks = math.ceil(len(rows) / min(NUM_PHOTOS, math.ceil(len(rows) / workers)))
         done = ray.data.from_items(rows, override_num_blocks=num_tasks).map_batches(
             Worker,
-            fn_constructor_args=(job,),
+            fn_constructor_args=(job, len(targets)),
             batch_size=None,
             compute=ray.data.ActorPoolStrategy(size=min(workers, num_tasks)),
             # More workers than processors share them; otherwise Ray would wait for processors that do not exist.

@@ -16,9 +16,11 @@ from keras_hrnet.cli.shards import Targets
 from keras_hrnet.replacing import is_out_of_room, replacing
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
     from keras_hrnet.evaluation.segmenter import Segmenter
+    from keras_hrnet.export import ExportedNetwork
 
 Outcomes = Iterator[tuple[pathlib.Path, Exception | str | None]]
 """Each photo, once its result has been written, and why it has none, or None."""
@@ -26,7 +28,7 @@ Outcomes = Iterator[tuple[pathlib.Path, Exception | str | None]]
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Which network segments photos, and how: plain values, from which any process opens the network.
+    """The network that segments photos or a video, and its options: plain values, from which any process opens it.
 
     Args:
         network: as in `keras_hrnet.cli.protocol.open_network`.
@@ -35,8 +37,7 @@ class Job:
         options: the keyword arguments of a `Segmenter`.
         output: as in `keras_hrnet.predict`.
         legend: likewise.
-        batch_size: number of photos of one size in a batch.
-        num_photos: number of photos that the process segments; for many, the network is optimized first.
+        batch_size: number of photos of the same size, or of frames, in a batch.
     """
 
     network: pathlib.Path
@@ -46,23 +47,40 @@ class Job:
     output: str
     legend: bool
     batch_size: int
-    num_photos: int
 
-    def open(self) -> Segmenter:
+    @property
+    def painting(self) -> dict[str, Any]:
+        """The options that say what is made of the network's answer, and in which batches."""
+        return {"output": self.output, "legend": self.legend, "batch_size": self.batch_size}
+
+    def open_network(self) -> keras.Model | ExportedNetwork:
         """Opens the network.
 
         Raises:
-            FileNotFoundError: as `open_network`.
-            ValueError: as `open_network`, or if the network cannot give the output.
+            FileNotFoundError: as `keras_hrnet.cli.protocol.open_network`.
+            ValueError: as `keras_hrnet.cli.protocol.open_network`, or if the network cannot produce the output.
         """
         from keras_hrnet.evaluation.prediction import check_output
-        from keras_hrnet.evaluation.running import optimized_for
-        from keras_hrnet.evaluation.segmenter import Segmenter
 
         network = protocol.open_network(self.network, self.hierarchical_scales, self.classes)
         check_output(network, self.output, self.legend)
-        finds_labels = self.num_photos > 1 and self.output != "probabilities"
-        return Segmenter(optimized_for(network, self.num_photos), **self.options, for_many=finds_labels)
+        return network
+
+    def open(self, num_photos: int) -> Segmenter:
+        """Opens the network to segment photos.
+
+        Args:
+            num_photos: number of photos; for many, the network is optimized first.
+
+        Raises:
+            FileNotFoundError: as `open_network`.
+            ValueError: as `open_network`.
+        """
+        from keras_hrnet.evaluation.running import optimized_for
+        from keras_hrnet.evaluation.segmenter import Segmenter
+
+        finds_labels = num_photos > 1 and self.output != "probabilities"
+        return Segmenter(optimized_for(self.open_network(), num_photos), **self.options, for_many=finds_labels)
 
     def write_each(self, segmenter: Segmenter, targets: Targets) -> Outcomes:
         """Segments photos and writes each result as soon as it exists; an unusable photo does not stop the others.
@@ -88,8 +106,7 @@ class Job:
                 return error
             return None
 
-        options = {"output": self.output, "legend": self.legend, "batch_size": self.batch_size}
-        return predictions(segmenter, targets, **options, write=write)
+        return predictions(segmenter, targets, **self.painting, write=write)
 
 
 def report_written(targets: Targets, outcomes: Outcomes) -> None:

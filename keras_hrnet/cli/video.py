@@ -7,11 +7,10 @@ import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.cli.segmenting import write_result
+from keras_hrnet.cli.segmenting import Job, write_result
 from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
 
@@ -101,34 +100,15 @@ def name_video_target(source: pathlib.Path | int, output: pathlib.Path | None, s
     return output
 
 
-def segment_video(
-    model: pathlib.Path,
-    source: pathlib.Path | int,
-    target: pathlib.Path,
-    *,
-    show: str,
-    legend: bool,
-    sound: bool,
-    smooth: float,
-    batch_size: int,
-    classes: str | None,
-    hierarchical_scales: str | None,
-    options: dict[str, Any],
-) -> None:
+def segment_video(job: Job, source: pathlib.Path | int, target: pathlib.Path, *, sound: bool, smooth: float) -> None:
     """Segments a video or a camera.
 
     Args:
-        model: the network's file.
+        job: the network and what to write.
         source: the video, or the number of a camera.
         target: what `name_video_target` returned.
-        show: what to write, as the option of the command.
-        legend: as in `keras_hrnet.predict_video`.
         sound: whether to copy the sound.
         smooth: as in `keras_hrnet.predict_video`.
-        batch_size: as in `keras_hrnet.predict_video`.
-        classes: as in `keras_hrnet.cli.protocol.open_network`.
-        hierarchical_scales: as in `keras_hrnet.cli.protocol.open_network`.
-        options: what `keras_hrnet.cli.protocol.read_options` returned.
 
     Raises:
         FileNotFoundError: if there is no such camera.
@@ -136,7 +116,6 @@ def segment_video(
         ValueError: if the video is damaged, or the network, the options and the output do not fit it.
     """
     start()
-    from keras_hrnet.evaluation.prediction import check_output
     from keras_hrnet.evaluation.video.prediction import segmenter_for
     from keras_hrnet.evaluation.video.reading import Video
     from keras_hrnet.evaluation.video.smoothing import check_smooth
@@ -144,24 +123,22 @@ def segment_video(
     from keras_hrnet.models import classes_of
     from keras_hrnet.models.interface import label_dtype
 
-    output, is_folder = show.replace("-", "_"), target.is_dir() or target.suffix.lower() not in VIDEO_ENDINGS
+    output, is_folder = job.output, target.is_dir() or target.suffix.lower() not in VIDEO_ENDINGS
     pixels = "gray" if output in ("labels", "label_ids") else "rgb24"
     if not is_folder:
         check_video_target(target, pixels)
     check_smooth(smooth)
     with Video(source) as video:
-        network = protocol.open_network(model, hierarchical_scales, classes)
-        check_output(network, output, legend)
+        network = job.open_network()
         if output == "labels" and label_dtype(len(classes_of(network).names)) != "uint8":
             pixels = "gray16le"
         ending = ".npy" if output == "probabilities" else ".png"
         opened = (
             _writing_files(target, ending, video) if is_folder else writing_video(target, video, pixels, sound=sound)
         )
-        painting = {"output": output, "legend": legend, "batch_size": batch_size, "smooth": smooth}
         with opened as writer:
-            segmenter = segmenter_for(network, video, output=output, smooth=smooth, **options)
-            count = write_frames(video, segmenter, writer, **painting)
+            segmenter = segmenter_for(network, video, output=output, smooth=smooth, **job.options)
+            count = write_frames(video, segmenter, writer, **job.painting, smooth=smooth)
     console = Console(soft_wrap=True, highlight=False)
     if is_folder:
         console.print(f"Wrote {count} files in {target}, and their times in {FrameFiles.TABLE}")

@@ -1,5 +1,6 @@
 """`keras-hrnet predict --engine ray`: workers that die, photos that cannot be read, and runs that are resumed."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -15,25 +16,20 @@ from keras_hrnet.cli.segmenting import Job
 pytestmark = pytest.mark.once
 
 
+@dataclasses.dataclass(frozen=True)
 class DyingJob(Job):
     """Kills its process once, after it has written the fifth result, and notes each result that it reports."""
 
+    notes: pathlib.Path
+
     def write_each(self, segmenter, targets):
-        folder = pathlib.Path(self.classes)
         for i, (photo, error) in enumerate(super().write_each(segmenter, targets)):
-            with open(folder / "reported.txt", "a") as file:
+            with open(self.notes / "reported.txt", "a") as file:
                 file.write(f"{photo.name}\n")
-            if i == 4 and not (folder / "died.txt").exists():
-                (folder / "died.txt").touch()
+            if i == 4 and not (self.notes / "died.txt").exists():
+                (self.notes / "died.txt").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             yield photo, error
-
-    def open(self):
-        return Job.open(self.without_folder())
-
-    def without_folder(self):
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Job(**{**values, "classes": None})
 
 
 @pytest.fixture
@@ -60,12 +56,12 @@ def test_all_photos_are_written_once_although_a_worker_dies(invoke, saved_small_
     job = DyingJob(
         network=saved_small_network,
         hierarchical_scales=None,
-        classes=str(tmp_path),
+        classes=None,
         options={"scales": (1.0,), "flip": False, "tile": None, "overlap": None, "average": "official"},
         output="labels",
         legend=False,
         batch_size=1,
-        num_photos=2,
+        notes=tmp_path,
     )
     outcomes = dict(write_with_ray(job, targets, 2))
     assert (tmp_path / "died.txt").exists()
@@ -102,7 +98,7 @@ def test_ray_is_asked_for_where_it_is_missing(invoke, saved_small_network, album
     monkeypatch.setitem(sys.modules, "ray", None)
     result = invoke("predict", saved_small_network, album, "--engine", "ray")
     assert isinstance(result.exception, ImportError)
-    assert "pip install 'keras-hrnet[ray]'" in str(result.exception)
+    assert 'pip install "keras-hrnet[ray]"' in str(result.exception)
 
 
 @pytest.mark.parametrize(
