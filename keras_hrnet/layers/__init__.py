@@ -1,4 +1,4 @@
-"""How one tensor becomes another: the layers that the networks are made of, each usable alone."""
+"""The layers that the networks consist of; each can also be used separately."""
 
 from keras_hrnet.layers.branch import Branch
 from keras_hrnet.layers.channel_weighting import (

@@ -1,4 +1,4 @@
-"""Adaptive average pooling: a map is averaged down to the size of a coarser map."""
+"""Adaptive average pooling: reduces a map to the size of a coarser map."""
 
 import keras
 
@@ -7,7 +7,7 @@ from keras_hrnet.layers.resize import by_matrices, spatial_size
 
 
 def adaptive_mean(x: keras.KerasTensor, size: Size, data_format: str = "channels_last") -> keras.KerasTensor:
-    """Averages maps down to a size: each pixel of the result is the mean of the pixels that it covers, even in part.
+    """Reduces maps to a size: each pixel of the result is the mean of all pixels that it covers, fully or partly.
 
     Args:
         x: float `(batch, height, width, channels)`, or channels first.

@@ -1,4 +1,4 @@
-"""Attention between two sets of pixels, for object context and self-attention; and padding to whole blocks."""
+"""Attention between two sets of pixels, for object context and self-attention, and padding to a multiple of a block."""
 
 from collections.abc import Sequence
 
@@ -24,12 +24,12 @@ def map_of(pixels: keras.KerasTensor, size: Size, data_format: str) -> keras.Ker
 
 
 def softmax(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Computes the softmax over the last axis in float32 for any dtype: half precision loses small shares."""
+    """Computes the softmax over the last axis in float32 for any dtype, because half precision loses small values."""
     return keras.ops.cast(keras.ops.softmax(keras.ops.cast(x, "float32"), axis=-1), x.dtype)
 
 
 def attend(query: keras.KerasTensor, key: keras.KerasTensor, value: keras.KerasTensor) -> keras.KerasTensor:
-    """Computes for each query the mean of the values, weighted by the similarity of their keys.
+    """Computes for each query the mean of the values, weighted by the similarity of their keys to the query.
 
     Args:
         query: `(batch, queries, channels)`.
@@ -42,14 +42,14 @@ def attend(query: keras.KerasTensor, key: keras.KerasTensor, value: keras.KerasT
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `SelfAttentionBlock2D.forward`, and
     spatial_ocr_block.py, `_ObjectAttentionBlock.forward`: the scale is channels ** -0.5.
     """
-    # Scaling the keys is cheapest: there are seldom more keys than queries.
+    # Scaling the keys is cheapest, because there are rarely more keys than queries.
     key = key * key.shape[-1] ** -0.5
     similarity = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1)))
     return keras.ops.matmul(softmax(similarity), value)
 
 
 def pad_to_blocks(x: keras.KerasTensor, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Pads maps with zeros to a whole number of blocks, half of the zeros before the map and half after it.
+    """Pads maps with zeros to a whole number of blocks, with half of the zeros before the map and half after it.
 
     Args:
         x: float `(batch, height, width, channels)`.
@@ -63,7 +63,7 @@ def pad_to_blocks(x: keras.KerasTensor, block_size: tuple[int, int]) -> keras.Ke
 
 
 def crop_to_size(x: keras.KerasTensor, size: Size, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Removes from maps what `pad_to_blocks` added.
+    """Crops the padding that `pad_to_blocks` added to maps.
 
     Args:
         x: float `(batch, padded height, padded width, channels)`.
@@ -82,5 +82,5 @@ def _padding_of(size: Size, block_size: tuple[int, int]) -> list[Length]:
 
 
 def _is_zero(padding: Sequence[Length]) -> bool:
-    # The padding of a size that is known only at run time is a tensor.
+    # If a size is known only at run time, its padding is a tensor.
     return all(isinstance(length, int) and length == 0 for length in padding)

@@ -1,4 +1,4 @@
-"""A branch: blocks of one kind in a row, at one resolution; and how a kind of block is found."""
+"""A branch, which is a sequence of blocks of one kind at one resolution, and the lookup of a kind of block."""
 
 import inspect
 import operator
@@ -15,11 +15,11 @@ from keras_hrnet.layers.residual import BasicBlock, Bottleneck, DepthwiseBottlen
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck, "depthwise_bottleneck": DepthwiseBottleneck}
 
 Block = str | type[keras.layers.Layer]
-"""A kind of block: a name in `BLOCKS`, or a layer class registered with Keras, or the name it is registered by."""
+"""A kind of block: a name in `BLOCKS`, a layer class registered with Keras, or the name of its registration."""
 
 
 def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
-    """Returns the name of a kind of block, by which a config holds it, and its class.
+    """Returns the name that a config stores for a kind of block, and the class of the block.
 
     Raises:
         ValueError: if there is no such block.
@@ -36,18 +36,18 @@ def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Branch(FoldableLayer):
-    """Runs a map through blocks at one resolution.
+    """Applies a sequence of blocks to a map at one resolution.
 
     The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
-    that argument, as a `FoldableLayer` does; any other block is not folded. A block makes its weights in `build`, and
-    keeps height and width. Its result has `kind.expansion` times `filters` channels, or `filters` if the class has no
-    such attribute.
+    that argument, as a `FoldableLayer` does; any other block is not folded. A block creates its weights in `build`, and
+    preserves height and width. Its result has `kind.expansion` times `filters` channels, or `filters` if the class has
+    no such attribute.
 
     Args:
         filters: channels of the blocks; a bottleneck's result has four times as many.
         num_blocks: number of blocks.
         block: the kind of block; see `Block`.
-        remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
+        remat: whether training recomputes each block in the backward pass, instead of storing its intermediate results.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.

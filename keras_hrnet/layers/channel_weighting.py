@@ -1,4 +1,4 @@
-"""Conditional channel weighting: Lite-HRNet uses it instead of 1x1 convolutions."""
+"""Conditional channel weighting, which Lite-HRNet uses instead of 1x1 convolutions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -62,10 +62,10 @@ class SpatialWeighting(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class CrossResolutionWeighting(FoldableLayer):
-    """Multiplies each map by weights in (0, 1), computed from all maps at the size of the coarsest.
+    """Multiplies each map by weights in (0, 1), computed from all maps at the size of the coarsest map.
 
     Args:
-        ratio: the number of channels of all maps together, divided by that of the hidden layer.
+        ratio: the total number of channels of all maps, divided by that of the hidden layer.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
@@ -74,7 +74,7 @@ class CrossResolutionWeighting(FoldableLayer):
         A list of the same shapes.
 
     Raises:
-        ValueError: if all maps together have fewer channels than `ratio`.
+        ValueError: if the total number of channels of all maps is smaller than `ratio`.
 
     Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `CrossResolutionWeighting`.
     """
@@ -118,7 +118,7 @@ class ConditionalChannelWeighting(FoldableLayer):
 
     The first weights are computed from all maps (`CrossResolutionWeighting`), the second from the means of the map
     itself (`SpatialWeighting`). The other half of the channels passes through unchanged; then the channels of the two
-    halves are shuffled. The layer takes the maps of all branches at once, as their weights depend on each other.
+    halves are shuffled. The layer takes the maps of all branches together, because their weights depend on each other.
 
     Args:
         ratio: the ratio of the `CrossResolutionWeighting`.
@@ -139,7 +139,7 @@ class ConditionalChannelWeighting(FoldableLayer):
         super().__init__(**kwargs)
         self.ratio = ratio
         self.weighting = CrossResolutionWeighting(ratio, name="cross_resolution_weighting", **self.options)
-        # One of each for every branch.
+        # Each list has one layer for every branch.
         self.convolutions = []
         self.spatial_weightings = []
 

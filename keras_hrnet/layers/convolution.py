@@ -1,4 +1,4 @@
-"""Convolution, batch normalisation and ReLU, of which the other layers are made."""
+"""Convolution, batch normalization and ReLU, which are the parts of the other layers."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ NORM_MOMENTUM = 0.9
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HeNormalFanOut(keras.initializers.Initializer):
-    """Draws the initial weights of a convolution: normal with variance 2 / fan-out.
+    """Draws the initial weights of a convolution from a normal distribution with variance 2 / fan-out.
 
-    NumPy draws them, so the same seed gives the same weights on every backend. XLA would compile a kernel for each of
-    the 70 shapes of HRNetW48, which takes longer than the rest of building it.
+    NumPy draws them, so the same seed produces the same weights on every backend. XLA would compile a kernel for each
+    of the 70 shapes of HRNetW48, which takes longer than the rest of building the network.
 
     Args:
-        seed: None for one that `keras.utils.set_random_seed` decides.
-        depthwise: whether the kernels are of depthwise convolutions, `(height, width, channels, 1)`. PyTorch
-            then takes a fan-out that is `channels` times too large, and so does this initializer.
+        seed: None for a seed that `keras.utils.set_random_seed` determines.
+        depthwise: whether the kernels are of depthwise convolutions, `(height, width, channels, 1)`. For those, PyTorch
+            uses a fan-out that is `channels` times too large, and so does this initializer.
 
     Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py, `init_weights`.
     """
@@ -58,18 +58,18 @@ class HeNormalFanOut(keras.initializers.Initializer):
 
 
 def classifier_initializer() -> keras.initializers.Initializer:
-    """Returns the initializer of the convolutions that give logits: uniform within 1 / sqrt(fan-in).
+    """Returns the initializer of the convolutions that compute logits: uniform within 1 / sqrt(fan-in).
 
-    With variance 2 / fan-out, few classes would mean large logits and a large first loss.
+    With variance 2 / fan-out, a small number of classes would cause large logits and a large initial loss.
 
-    Reference: HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet_ocr.py, `init_weights`, which
-    leaves PyTorch's own initial values in the heads.
+    Reference: HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet_ocr.py, `init_weights`, which keeps
+    PyTorch's default initial values in the heads.
     """
     return keras.initializers.VarianceScaling(scale=1 / 3, mode="fan_in", distribution="uniform")
 
 
 class WithMargin:
-    """What Keras's convolutions gain here: zeros around a map, `margin` pixels wide, and a backend's own operation."""
+    """Adds to Keras's convolutions a border of zeros, `margin` pixels wide, and the backend's native operation."""
 
     def is_torchs_own(self) -> bool:
         # With a stride, Keras pads "same" more on one side than on the other, which PyTorch does not support.
@@ -101,8 +101,8 @@ class WithMargin:
     def convolve_on_tensorflow(self, inputs: tf.Tensor, convolve: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         import tensorflow as tf
 
-        # On a CPU, TensorFlow convolves maps with channels first only where it uses oneDNN. Keras 3.15 adds the bias of
-        # such a map along its width, where the width equals the number of channels (`keras.ops.add`).
+        # On a CPU, TensorFlow convolves maps with channels first only if it uses oneDNN. Keras 3.15 adds the bias of
+        # such a map along its width, if the width equals the number of channels (`keras.ops.add`).
         is_channels_first = self.data_format == "channels_first"
         y = convolve(tf.transpose(inputs, (0, 2, 3, 1)) if is_channels_first else inputs)
         if self.use_bias:
@@ -122,10 +122,11 @@ class WithMargin:
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Convolution(WithMargin, keras.layers.Conv2D):
-    """Convolves a map as Keras does, with symmetric padding, and by the backend's own operation if that is faster.
+    """Convolves a map as Keras does, with symmetric padding, using the backend's native operation if that is faster.
 
-    PyTorch convolves a map whose channels lie last in memory as it is. Keras would bring it to channels first, and
-    PyTorch's fast kernels to channels last again. TensorFlow pads while it convolves, without a padded map in between.
+    PyTorch convolves a map whose channels are last in memory without a copy. Keras would transpose the map to channels
+    first, and PyTorch's fast kernels would transpose it back to channels last. TensorFlow pads during the convolution,
+    without an intermediate padded map.
 
     Args:
         filters: channels of the result.
@@ -149,7 +150,8 @@ class Convolution(WithMargin, keras.layers.Conv2D):
         if self.is_torchs_own() and not is_without_values():
             import torch
 
-            # The values stay the same, but lie in memory as PyTorch's kernels read them, without a copy at every call.
+            # The values stay the same, but are stored in the order in which PyTorch's kernels read them, without a copy
+            # per call.
             kernel = self.kernel.value
             laid = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
             kernel.data = laid.permute(2, 3, 1, 0)
@@ -173,10 +175,10 @@ class Convolution(WithMargin, keras.layers.Conv2D):
 
 
 class NormalizedConvolution(FoldableLayer):
-    """What `ConvNorm` and `DepthwiseConvNorm` share: normalisation and activation after a convolution.
+    """The base class of `ConvNorm` and `DepthwiseConvNorm`: normalization and activation after a convolution.
 
-    A subclass makes `self.conv` of `self.convolution_options`, then `self.norm` by `make_norm`. The arguments are those
-    of `ConvNorm`, except `filters`.
+    A subclass creates `self.conv` with `self.convolution_options`, and then `self.norm` with `make_norm`. The arguments
+    are those of `ConvNorm`, except `filters`.
     """
 
     def __init__(
@@ -230,17 +232,17 @@ class NormalizedConvolution(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ConvNorm(NormalizedConvolution):
-    """Convolves a map, normalises it over the batch, and applies ReLU.
+    """Convolves a map, normalizes it over the batch, and applies ReLU.
 
     A strided convolution pads both sides equally, as PyTorch does. Keras's "same" would pad only the far side of a map
-    of even size, and so shift every map by a pixel.
+    of even size, and thereby shift every map by a pixel.
 
     Args:
         filters: channels of the result.
         kernel_size: height and width of the kernel, odd.
         strides: step in both directions.
         activation: "relu", "gelu" or another activation of Keras; None for none.
-        use_bias: whether the convolution adds a bias before the normalisation, as some published heads do.
+        use_bias: whether the convolution adds a bias before the normalization, as some published heads do.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.

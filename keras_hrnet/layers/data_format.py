@@ -1,14 +1,14 @@
-"""The data format of a map: whether its channels are the last axis or the first."""
+"""The data format of a map: whether the channels are its last axis or its first axis."""
 
 from collections.abc import Sequence
 
 import keras
 
 Shape = tuple[int | None, ...]
-"""The shape of a batch of maps, with None for a length that is known at run time only."""
+"""The shape of a batch of maps, with None for a length that is known only at run time."""
 
 Length = int | keras.KerasTensor
-"""A number of pixels: an integer where it is known, else a scalar tensor."""
+"""A number of pixels: an integer if it is known, otherwise a scalar tensor."""
 
 Size = tuple[Length, Length]
 """Height and width."""

@@ -1,4 +1,4 @@
-"""Depthwise convolution: each channel by a kernel of its own, then batch normalisation and an activation."""
+"""Depthwise convolution, with a separate kernel for each channel, then batch normalization and an activation."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from keras_hrnet.layers.convolution import HeNormalFanOut, NormalizedConvolution
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
-    """Convolves each channel of a map by itself as Keras does, with symmetric padding.
+    """Convolves each channel of a map separately, as Keras does, with symmetric padding.
 
-    On PyTorch, a map whose channels lie last in memory is convolved as it is; see `Convolution`.
+    On PyTorch, a map whose channels are last in memory is convolved without a copy; see `Convolution`.
 
     Args:
         kernel_size: height and width of the kernel.
@@ -44,7 +44,7 @@ class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class DepthwiseConvNorm(NormalizedConvolution):
-    """Convolves each channel of a map by itself, normalises it over the batch, and applies an activation.
+    """Convolves each channel of a map separately, normalizes it over the batch, and applies an activation.
 
     Args:
         kernel_size, strides, activation, use_bias: as in `ConvNorm`.
@@ -66,7 +66,7 @@ class DepthwiseConvNorm(NormalizedConvolution):
     def __init__(self, kernel_size: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(kernel_size, *args, **kwargs)
         initializer = HeNormalFanOut(depthwise=True)
-        # This name marks the kernels that weight files of other code bases hold transposed.
+        # This name marks the kernels that weight files of other code bases store transposed.
         options = {**self.convolution_options, "depthwise_initializer": initializer, "name": "depthwise"}
         self.conv = DepthwiseConvolution(**options)
         self.norm = self.make_norm()

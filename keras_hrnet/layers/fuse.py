@@ -1,4 +1,4 @@
-"""The fuse layer: branches exchange their features."""
+"""The fuse layer, in which branches exchange their features."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,17 +16,17 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 
 class Fusion(FoldableLayer):
-    """What `FuseLayer` and `SeparableFuse` share: each branch becomes the ReLU of the sum of all branches.
+    """The base class of `FuseLayer` and `SeparableFuse`: each branch becomes the ReLU of the sum of all branches.
 
-    A subclass makes the layers that bring branch j to the width of branch i in `layers_between`, and upsamples a
+    A subclass creates the layers that convert branch j to the width of branch i in `layers_between`, and upsamples a
     coarser map in `upsample`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # By name, which holds the numbers of the target branch and of the source branch.
+        # The keys are names, which contain the numbers of the target branch and of the source branch.
         self.convolutions = {}
-        # The names of the layers between two branches, by the pair (target, source).
+        # The keys are pairs (target, source); the values are the names of the layers between these branches.
         self.names = {}
 
     def build(self, input_shape: Sequence[Shape]) -> None:
@@ -48,14 +48,14 @@ class Fusion(FoldableLayer):
         total = None
         for j, x in enumerate(inputs):
             x = self.bring(i, j, x, training)
-            if j > i:  # The others have this size already, which sizes known only at run time cannot show.
+            if j > i:  # The others have this size already. If it is known only at run time, it cannot be compared.
                 x = self.upsample(x, size, 2 ** (j - i))
-            # The first sum is a new map, as others read branch i too.
+            # The first sum must be a new map, because other branches also read branch i.
             total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
         return total
 
     def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
-        """Brings the map of branch j to the width of branch i, and to its size if that is smaller."""
+        """Converts the map of branch j to the width of branch i, and to the size of branch i if that is smaller."""
         return call_in_order((self.convolutions[name] for name in self.names[i, j]), x, training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
@@ -64,9 +64,9 @@ class Fusion(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class FuseLayer(ResizingLayer, Fusion):
-    """Adds to each branch the features of all the others, brought to its resolution and width.
+    """Adds to each branch the features of all other branches, converted to its resolution and width.
 
-    A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer one passes
+    A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer branch passes
     through strided 3x3 convolutions, of which only the last changes the width and only the last has no ReLU.
 
     Its arguments are those of `ResizingLayer`, which determine how coarser maps are upsampled.
@@ -103,12 +103,12 @@ class FuseLayer(ResizingLayer, Fusion):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SeparableFuse(Fusion):
-    """Adds to each branch the features of all the others, by separable convolutions.
+    """Adds to each branch the features of all other branches, using separable convolutions.
 
-    A coarser branch is convolved 1x1 and upsampled with nearest neighbours by the ratio of the two strides. If the
-    branch that it is added to has an odd size, the result is then resized to that size with aligned corners. A finer
-    branch passes through steps of a strided depthwise 3x3 convolution and a 1x1 convolution, of which only the last
-    changes the width and only the last has no ReLU. The layer takes and returns what `FuseLayer` does.
+    A coarser branch is convolved 1x1 and upsampled by the ratio of the two strides with nearest-neighbor interpolation.
+    If the branch that it is added to has an odd size, the result is then resized to that size with aligned corners. A
+    finer branch passes through steps of a strided depthwise 3x3 convolution and a 1x1 convolution, of which only the
+    last changes the width and only the last has no ReLU. The inputs and outputs are those of `FuseLayer`.
 
     Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py, `HighResolutionTransformerModule`.
     """

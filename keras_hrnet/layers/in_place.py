@@ -1,7 +1,7 @@
-"""Sums and ReLU that overwrite their input: for inference on PyTorch, on maps that nothing else reads.
+"""Sums and ReLU that overwrite their input, for inference on PyTorch, on maps that nothing else reads.
 
-The other backends compile a network, and reuse such memory themselves. In training, a map is a permuted view of what
-PyTorch computed, and the gradient of a write into a view copies the whole of it twice.
+The other backends compile a network, and reuse such memory automatically. In training, a map is a permuted view of a
+tensor that PyTorch computed, and the gradient of a write into a view copies the entire tensor twice.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,20 @@ import keras
 
 
 def add(total: keras.KerasTensor, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds a float map to another of its shape and dtype, which only the caller holds, and which may be overwritten."""
+    """Adds a float map to `total`, of the same shape and dtype, which only the caller uses and may be overwritten."""
     return total.add_(x) if is_writable(total) and not x.requires_grad else total + x
 
 
 def relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Applies ReLU to a float tensor that only the caller holds, and that may be overwritten."""
+    """Applies ReLU to a float tensor that only the caller uses, and that may be overwritten."""
     return x.relu_() if is_writable(x) else keras.ops.relu(x)
 
 
 def activate(x: keras.KerasTensor, activation: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.KerasTensor:
-    """Applies an activation to a float tensor that only the caller holds, and that may be overwritten."""
+    """Applies an activation to a float tensor that only the caller uses, and that may be overwritten."""
     return relu(x) if activation is keras.activations.relu else activation(x)
 
 
 def is_writable(x: keras.KerasTensor) -> bool:
-    """Returns whether a map can be overwritten at no cost: on PyTorch, where no gradient is taken."""
+    """Returns whether a map can be overwritten at no cost: on PyTorch, when no gradients are computed."""
     return keras.config.backend() == "torch" and not x.requires_grad

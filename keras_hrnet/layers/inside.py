@@ -1,4 +1,4 @@
-"""Calls of layers inside layers: on PyTorch without the work that Keras does around each call."""
+"""Calls layers inside other layers, on PyTorch without the overhead that Keras adds to each call."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,11 +7,11 @@ import keras
 
 
 def call_inside(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
-    """Calls a layer from the `call` of the layer that made it, with the same dtype policy.
+    """Calls a layer from the `call` of the layer that created it and has the same dtype policy.
 
-    At every call, Keras converts arguments and looks for `training`, masks and layouts. That takes 0.15 ms, a thousand
-    times in a forward pass of HRNetW18, and the outer call has done it already. TensorFlow and JAX do it only while
-    they trace, and name operations by it.
+    At every call, Keras converts arguments and looks for `training`, masks and layouts. This takes 0.15 ms, occurs a
+    thousand times in a forward pass of HRNetW18, and repeats the work of the outer call. TensorFlow and JAX do this
+    work only while they trace, and derive the names of operations from it.
 
     Args:
         layer: a built layer.
@@ -22,7 +22,7 @@ def call_inside(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
 
 
 def call_in_order(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
-    """Calls layers one after another, each with the result of the one before it, as `call_inside` does."""
+    """Calls layers in sequence, each with the result of the previous layer, as `call_inside` does."""
     for layer in layers:
         x = call_inside(layer, x, training=training)
     return x

@@ -1,4 +1,4 @@
-"""The class of the largest logit, found without a second copy of the logits."""
+"""Finds the class of the largest logit without copying the logits."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from keras_hrnet.layers.data_format import Shape
 def argmax(logits: keras.KerasTensor, axis: int = -1) -> keras.KerasTensor:
     """Finds the class of the largest logit.
 
-    `keras.ops.argmax` does the same, but copies all logits on TensorFlow, and on JAX outside compiled code, to tell
-    -0.0 from 0.0.
+    `keras.ops.argmax` returns the same, but copies all logits on TensorFlow, and on JAX outside compiled code, to
+    distinguish -0.0 from 0.0.
 
     Args:
         logits: float `(batch, height, width, num_classes)`, or channels first.
         axis: the axis of the classes.
 
     Returns:
-        int32 `(batch, height, width)`; of equal logits, the first counts.
+        int32 `(batch, height, width)`; if logits are equal, the first class.
     """
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
@@ -47,7 +47,7 @@ class Labels(keras.layers.Layer):
     """
 
     def __init__(self, axis: int = -1, label_dtype: str = "uint8", **kwargs: Any) -> None:
-        # Logits rounded to half precision could have another largest one.
+        # After rounding to half precision, another logit could be the largest.
         super().__init__(autocast=False, **kwargs)
         self.axis = axis
         self.label_dtype = label_dtype

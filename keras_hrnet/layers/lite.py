@@ -1,4 +1,4 @@
-"""The parts of Lite-HRNet around its blocks: stem, transition, fuse layer, module and iterative upsampling."""
+"""The parts of Lite-HRNet other than its blocks: stem, transition, fuse layer, module and iterative upsampling."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,13 +27,13 @@ from keras_hrnet.layers.transition import Transition
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteStem(Stem):
-    """Reduces an image to stride 4 by a 3x3 convolution and two light paths, each of which takes half of its channels.
+    """Reduces an image to stride 4 with a 3x3 convolution and two light paths, each of which takes half the channels.
 
     Args:
         filters: channels of the convolution and of the result, an even number; 32 in every published network.
 
     Call arguments:
-        x: float `(batch, height, width, channels)`, normalised pixels.
+        x: float `(batch, height, width, channels)`, normalized pixels.
 
     Returns:
         float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
@@ -74,10 +74,10 @@ class LiteStem(Stem):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteTransition(Transition):
-    """Brings each branch to the width it has in the next stage, and adds a branch, by separable convolutions.
+    """Converts each branch to its width in the next stage, and adds a branch, using separable convolutions.
 
     Args:
-        filters: the widths of the next stage's branches, one more than there are inputs.
+        filters: the widths of the next stage's branches, one more than the number of inputs.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
@@ -101,12 +101,12 @@ class LiteTransition(Transition):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteFuse(SeparableFuse):
-    """Adds to each branch the features of all the others, as in the published code, which differs from the paper.
+    """Adds to each branch the features of all other branches, as in the published code, which differs from the paper.
 
     The published loop adds in place. The finest branch is therefore counted twice in its own sum, and the other
-    branches receive that sum, twice, in place of the finest branch. Published weights depend on this. What the
-    published code computes twice with the same result is computed once here and added twice; the moving statistics of
-    its normalisations are updated as if it had been computed twice.
+    branches receive that sum, twice, in place of the finest branch. Published weights depend on this. Where the
+    published code computes the same result twice, this layer computes it once and adds it twice; the moving statistics
+    of the normalizations are updated as if the result had been computed twice.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -135,20 +135,20 @@ class LiteFuse(SeparableFuse):
         return x + x if j == 0 < i else x
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
-        # Unlike the published code, which upsamples by a factor, this supports images of any size.
+        # Unlike the published code, which upsamples by a factor, this method supports images of any size.
         return resize(x, size, "nearest", data_format=self.data_format)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteModule(ParallelModule):
-    """Runs all maps through blocks of Lite-HRNet, then fuses the branches.
+    """Applies blocks of Lite-HRNet to all maps, then fuses the branches.
 
     Args:
         num_blocks: number of blocks.
         block: "weighting" (`ConditionalChannelWeighting` of all branches) or "shuffle" (a `ShuffleUnit` in each branch,
             as in the naive networks).
-        remat: whether training computes each block or branch and the fuse layer again in the backward pass, instead of
-            keeping their inner results.
+        remat: whether training recomputes each block or branch and the fuse layer in the backward pass, instead of
+            storing their intermediate results.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -169,7 +169,7 @@ class LiteModule(ParallelModule):
             raise ValueError(f"`LiteModule` received block={block!r}. Expected one of {LITE_BLOCKS}. Pass one of them.")
         self.num_blocks = num_blocks
         self.block = block
-        # Blocks of all branches at once, which "shuffle" does not have.
+        # These are blocks of all branches together, which "shuffle" does not have.
         self.blocks = []
         self.fuse = LiteFuse(name="fuse", **self.options)
 
@@ -196,20 +196,20 @@ class LiteModule(ParallelModule):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class IterativeUpsampling(FoldableLayer):
-    """Adds maps up from coarse to fine: each sum is convolved to the next width and upsampled with aligned corners.
+    """Sums maps from coarse to fine: each sum is convolved to the next width and upsampled with aligned corners.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
 
     Returns:
-        float of the shape of the first, not negative.
+        float of the shape of the first input, not negative.
 
     Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `IterativeHead`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # One for each map, coarsest first.
+        # There is one layer for each map, coarsest first.
         self.convolutions = []
 
     def build(self, input_shape: Sequence[Shape]) -> None:

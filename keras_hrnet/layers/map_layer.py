@@ -1,4 +1,4 @@
-"""What the layers of this package share: a data format, folded normalisation, and a config written from arguments."""
+"""The base classes of this package's layers: a data format, folded normalization, and a config read from arguments."""
 
 import inspect
 from typing import Any
@@ -11,9 +11,9 @@ from keras_hrnet.layers.data_format import channel_axis, standardize_data_format
 class MapLayer(keras.layers.Layer):
     """A layer that takes maps with their channels last or first.
 
-    Its config holds every argument of its constructor, read from the attribute of the same name. A subclass that keeps
-    an argument in another way overrides `get_config`, like any Keras layer. The `**kwargs` of a subclass are
-    arguments of the classes that it extends, and of every Keras layer.
+    Its config holds every argument of its constructor, read from the attribute of the same name. A subclass that stores
+    an argument differently overrides `get_config`, like any Keras layer. The `**kwargs` of a subclass are arguments of
+    its base classes, including those of every Keras layer.
 
     Args:
         data_format: "channels_last", "channels_first", or None for Keras's setting.
@@ -30,12 +30,12 @@ class MapLayer(keras.layers.Layer):
 
     @property
     def plain_options(self) -> dict[str, Any]:
-        """The arguments that a layer hands to the layers of Keras that it makes."""
+        """The arguments that a layer passes to the Keras layers that it creates."""
         return {"data_format": self.data_format, "dtype": self.dtype_policy}
 
     @property
     def options(self) -> dict[str, Any]:
-        """The arguments that a layer hands to the layers of this package that it makes."""
+        """The arguments that a layer passes to the layers of this package that it creates."""
         return self.plain_options
 
     def get_config(self) -> dict[str, Any]:
@@ -50,11 +50,11 @@ def _arguments(kind: type) -> list[str]:
 
 
 class FoldableLayer(MapLayer):
-    """A layer of maps whose batch normalisations can be folded into the convolutions before them.
+    """A layer of maps whose batch normalizations can be folded into the convolutions before them.
 
     Args:
-        folded: whether they are, as `optimize_for_inference` does: the convolutions inside then have a kernel and a
-            bias only, and the layer is for inference.
+        folded: whether the normalizations are folded, as by `optimize_for_inference`: the convolutions inside then have
+            only a kernel and a bias, and the layer is only for inference.
     """
 
     def __init__(self, *, folded: bool = False, **kwargs: Any) -> None:

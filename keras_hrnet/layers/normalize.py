@@ -1,4 +1,4 @@
-"""Normalisation of pixels, kept inside the network so that an exported file takes pixels."""
+"""Normalization of pixels, which is part of the network so that an exported file takes pixels."""
 
 import math
 import numbers
@@ -10,7 +10,8 @@ import keras
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.map_layer import MapLayer
 
-# HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py: mean and std of ImageNet, there of pixels in [0, 1].
+# HRNet-Semantic-Segmentation, lib/datasets/base_dataset.py: mean and std of ImageNet, which apply to pixels in [0, 1]
+# there.
 MEAN_RGB_255 = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 STD_RGB_255 = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
@@ -18,20 +19,21 @@ DEFAULTS = {
     3: (MEAN_RGB_255, STD_RGB_255),
     1: ((sum(MEAN_RGB_255) / 3,), (sum(STD_RGB_255) / 3,)),
 }
-"""Default mean and standard deviation by the number of channels: ImageNet's, and for grey images their averages."""
+"""Default mean and standard deviation by number of channels: ImageNet's, or their averages for grayscale images."""
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Normalize(MapLayer):
-    """Normalises pixels as in training: subtracts the mean of each channel and divides by its standard deviation.
+    """Normalizes pixels as in training: subtracts the mean of each channel and divides by the standard deviation.
 
-    The arithmetic is float32 under every dtype policy: half precision holds a pixel, but not its fractions.
+    The arithmetic is float32 under every dtype policy, because half precision represents pixels, but not their
+    fractions.
 
     Args:
-        divides: whether to divide by the standard deviation. `optimize_for_inference` sets it to False, and divides
-            the kernel of the next convolution instead.
-        mean: the mean of each channel, in the unit of the pixels. None for ImageNet's, which are of RGB in [0, 255], or
-            for the average of these three if there is a single channel.
+        divides: whether to divide by the standard deviation. `optimize_for_inference` sets this argument to False, and
+            divides the kernel of the next convolution instead.
+        mean: the mean of each channel, in the unit of the pixels. None for ImageNet's, which are for RGB in [0, 255],
+            or for the average of these three if there is a single channel.
         deviation: the standard deviation of each channel, likewise.
 
     Call arguments:
@@ -44,7 +46,7 @@ class Normalize(MapLayer):
 
     Raises:
         ValueError: if `mean` or `deviation` does not hold one finite number for each channel; if one of them is not
-            given, and the images have neither one nor three channels; or if a deviation is not above 0.
+            given, and the images have neither one nor three channels; or if a deviation is not greater than 0.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Normalize(MapLayer):
 
     @property
     def is_of_pixels(self) -> bool:
-        """Whether it normalises pixels in [0, 255], and not values in a unit of the user's own."""
+        """Whether the layer normalizes pixels in [0, 255], and not values in another unit that the user chose."""
         return self.mean is None and self.deviation is None
 
     def build(self, input_shape: Shape) -> None:
@@ -93,14 +95,14 @@ def normalization(
     receiver: str = "Normalize",
     remedy: str = "",
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Checks the mean and standard deviation that the user gives, and returns those of each channel.
+    """Checks the mean and standard deviation that the user passes, and returns those of each channel.
 
     Args:
-        channels: how many there are.
+        channels: number of channels.
         mean: as `Normalize`.
         deviation: as `Normalize`.
-        receiver: what received them, for errors.
-        remedy: a further sentence of errors about the number of channels, or nothing.
+        receiver: name of the layer or network that received the arguments, for errors.
+        remedy: an additional sentence for errors about the number of channels, or an empty string.
 
     Raises:
         ValueError: as `Normalize`.
@@ -112,8 +114,8 @@ def normalization(
         if values is None:
             raise ValueError(
                 f"`{receiver}` received images of {channels} channels without {name}. Expected the {name} of each "
-                "channel, in the unit of the pixels: only RGB and grey images have a default. Pass mean and deviation "
-                f"of your training images, a number for each channel.{remedy}"
+                "channel, in the unit of the pixels: only RGB and grayscale images have a default. Pass the mean and "
+                f"deviation of your training images, one number for each channel.{remedy}"
             )
         values = tuple(values) if isinstance(values, Iterable) else ()
         if len(values) != channels or not all(_is_allowed(name, value) for value in values):

@@ -15,13 +15,13 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SpatialGather(MapLayer):
-    """Averages the features of an image for each class, weighted by how likely each pixel is of that class.
+    """Averages the features of an image for each class, weighted by how likely each pixel belongs to that class.
 
-    The weights are a softmax of the class's logits over the pixels, and not over the classes.
+    The weights are a softmax of the class's logits over the pixels, not over the classes.
 
     Call arguments:
-        inputs: a list of two: float `(batch, height, width, channels)`, the features; and
-            `(batch, height, width, num_classes)`, logits.
+        inputs: a list of two tensors: float `(batch, height, width, channels)`, the features; and `(batch, height,
+            width, num_classes)`, logits.
 
     Returns:
         float `(batch, num_classes, 1, channels)`: a map with one pixel for each class.
@@ -45,15 +45,15 @@ class SpatialGather(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ObjectAttention(FoldableLayer):
-    """Computes for each pixel the mean of the objects, weighted by their similarity to it.
+    """Computes for each pixel the mean of the objects, weighted by their similarity to the pixel.
 
     Args:
-        key_channels: channels of the queries and keys by which pixels and objects are compared.
-        use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
+        key_channels: channels of the queries and keys with which pixels and objects are compared.
+        use_bias: whether the convolutions add a bias before their normalization, as in HRFormer.
 
     Call arguments:
-        inputs: a list of two: float `(batch, height, width, channels)`, the pixels; and
-            `(batch, num_objects, 1, channels)`, the objects.
+        inputs: a list of two tensors: float `(batch, height, width, channels)`, the pixels; and `(batch, num_objects,
+            1, channels)`, the objects.
 
     Returns:
         float `(batch, height, width, channels)`.
@@ -78,7 +78,7 @@ class ObjectAttention(FoldableLayer):
     def build(self, input_shape: Sequence[Shape]) -> None:
         pixels, objects = input_shape
         self.f_up_0 = self.make_convolution(pixels[self.channel_axis], "f_up_0")
-        # The mean of the objects has as many channels as the queries.
+        # The mean of the objects has as many channels as a query.
         build_in_order((self.f_pixel_0, self.f_pixel_2, self.f_up_0), pixels)
         build_in_order((self.f_object_0, self.f_object_2), objects)
         self.f_down_0.build(objects)
@@ -95,13 +95,13 @@ class ObjectAttention(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ObjectContext(FoldableLayer):
-    """Concatenates each pixel's features with its `ObjectAttention`, and convolves both 1x1.
+    """Concatenates each pixel's features with the result of its `ObjectAttention`, and convolves them 1x1.
 
     Args:
         filters: channels of the result.
-        key_channels: those of `ObjectAttention`, which takes the same inputs.
-        dropout: share of the channels that training sets to zero.
-        use_bias: whether its convolutions add a bias before their normalisation, as in HRFormer.
+        key_channels: as in `ObjectAttention`, which takes the same inputs.
+        dropout: fraction of the channels that training sets to zero.
+        use_bias: whether the convolutions add a bias before their normalization, as in HRFormer.
 
     Returns:
         float `(batch, height, width, filters)`.

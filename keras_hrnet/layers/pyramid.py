@@ -1,4 +1,4 @@
-"""A 1x1 convolution of maps of several resolutions: for inference, in fewer multiplications."""
+"""A 1x1 convolution of maps of several resolutions, with fewer multiplications, for inference."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,15 +15,15 @@ from keras_hrnet.layers.resize import ResizingLayer, spatial_size
 class PyramidConvolution(ResizingLayer):
     """Convolves maps 1x1 as if they had been upsampled to the size of the first and concatenated.
 
-    Upsampling and a 1x1 convolution commute, as the weights of an interpolation sum to one and are the same for all
-    channels. Coarse maps are therefore convolved before they are upsampled, while they have fewer pixels, and the
-    results are added. As upsampling more channels takes time too, the finest maps, which have least to gain, can be
+    Upsampling and a 1x1 convolution commute, because the weights of an interpolation sum to one and are the same for
+    all channels. Coarse maps are therefore convolved before they are upsampled, while they have fewer pixels, and the
+    results are added. Because upsampling more channels also takes time, the finest maps, which benefit least, can be
     upsampled and concatenated first, as in training.
 
     Args:
         filters: channels of the result.
         num_joined: number of the finest maps that are upsampled and concatenated before the convolution, at least 1.
-        interpolation, align_corners: those of `ResizingLayer`.
+        interpolation, align_corners: as in `ResizingLayer`.
         activation: "relu", or None for none.
 
     Call arguments:
@@ -33,10 +33,11 @@ class PyramidConvolution(ResizingLayer):
         float `(batch, height_0, width_0, filters)`.
 
     Raises:
-        ValueError: if `num_joined` is below 1, or if there is no such resize convention; see `check_convention`.
+        ValueError: if `num_joined` is less than 1, or if the resize convention is not supported; see
+            `check_convention`.
 
-    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`, of whose last lines
-    this is another order.
+    Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `HighResolutionNet.forward`, whose last lines this
+    layer computes in another order.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class PyramidConvolution(ResizingLayer):
         self.num_joined = num_joined
         self.activation = activation
         self.joined = self.make_convolution("joined", use_bias=True)
-        # One for each map that is not joined.
+        # There is one convolution for each map that is not joined.
         self.convolutions = []
         self.activate = keras.activations.get(activation)
 
@@ -78,7 +79,7 @@ class PyramidConvolution(ResizingLayer):
         first = [inputs[0], *(self.resized(x, size) for x in inputs[1 : self.num_joined])]
         x = first[0] if len(first) == 1 else keras.ops.concatenate(first, axis=self.channel_axis)
         total = self.joined(x)
-        # Each map is upsampled in one step: two doublings are not one quadrupling.
+        # Each map is upsampled in one step, because doubling twice differs from upsampling by four.
         for convolution, x in zip(self.convolutions, inputs[self.num_joined :], strict=True):
             total = in_place.add(total, self.resized(convolution(x), size))
         return in_place.activate(total, self.activate)

@@ -1,4 +1,4 @@
-"""Rematerialisation: a layer's inner results are not kept for the backward pass, but computed again there."""
+"""Rematerialization: a layer's intermediate results are recomputed in the backward pass instead of being stored."""
 
 from typing import Any
 
@@ -6,24 +6,25 @@ import keras
 
 
 def rematerialize(layer: keras.layers.Layer, inputs: keras.KerasTensor | list[keras.KerasTensor]) -> Any:
-    """Calls a layer in training, and keeps only its inputs and outputs for the backward pass.
+    """Calls a layer in training, and stores only its inputs and outputs for the backward pass.
 
-    The layer becomes a function without side effects, from the values of its weights to the new values of those that
-    it updates. TensorFlow and PyTorch run that function again in the backward pass, and JAX traces it; the updates are
-    assigned here, once, so that moving statistics are those of a plain call. `keras.remat` of the layer itself would
-    add every batch to them twice, and raise an error on JAX.
+    The layer becomes a function without side effects, from the values of its weights to the new values of the weights
+    that it updates. TensorFlow and PyTorch run that function again in the backward pass, and JAX traces it. The updates
+    are assigned once, here, so that the moving statistics are the same as after a plain call. `keras.remat` of the
+    layer itself would update the moving statistics with every batch twice, and raise an error on JAX.
 
     The layer must be built. Dropout inside it must have a `noise_shape`, as `StochasticDepth` has: Keras then draws the
-    mask from a state of the layer. On PyTorch, other dropout would draw a new mask the second time.
+    mask from a state of the layer. On PyTorch, any other dropout would draw a different mask the second time.
     """
     flat_inputs = keras.tree.flatten(inputs)
     learned, others = layer.trainable_variables, layer.non_trainable_variables
-    # Copies, as PyTorch overwrites the values of variables: the next state of a seed would draw another mask.
+    # These are copies, because PyTorch overwrites the values of variables: the next state of a seed would draw another
+    # mask.
     other_values = [keras.ops.copy(variable.value) for variable in others]
     updated = []
 
     def call(*tensors: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
-        # The backward pass calls this outside the model, where Keras knows of no `training`.
+        # The backward pass calls this outside the model, where Keras does not know `training`.
         flat, learned_values = tensors[: len(flat_inputs)], tensors[len(flat_inputs) :]
         values = [*zip(learned, learned_values, strict=True), *zip(others, other_values, strict=True)]
         with keras.StatelessScope(values, initialize_variables=False) as scope:

@@ -1,4 +1,4 @@
-"""Residual blocks: what HRNet's branches are made of."""
+"""Residual blocks, of which HRNet's branches consist."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 
 class _ResidualBlock(FoldableLayer):
-    """The parts that both kinds of block share: convolutions, and a shortcut, projected if the channels differ."""
+    """The base class of both blocks: convolutions, and a shortcut, which is projected if the channels differ."""
 
     expansion = 1
 
@@ -45,7 +45,7 @@ class _ResidualBlock(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class BasicBlock(_ResidualBlock):
-    """Adds two 3x3 convolutions of a map to the map.
+    """Adds to a map the result of two 3x3 convolutions.
 
     Args:
         filters: channels of the result.
@@ -65,13 +65,13 @@ class BasicBlock(_ResidualBlock):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Bottleneck(_ResidualBlock):
-    """Adds to a map its 1x1, 3x3 and 1x1 convolutions, the last of which widens it four times.
+    """Adds to a map the result of 1x1, 3x3 and 1x1 convolutions, the last of which has four times the channels.
 
     Args:
         filters: channels of the inner convolutions.
 
     Returns:
-        float `(batch, height, width, 4 * filters)`, not negative, from what a `BasicBlock` takes.
+        float `(batch, height, width, 4 * filters)`, not negative. The inputs are those of a `BasicBlock`.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `Bottleneck`.
     """
@@ -84,9 +84,9 @@ class Bottleneck(_ResidualBlock):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class DepthwiseBottleneck(Bottleneck):
-    """Adds to a map its 1x1, depthwise 3x3 and 1x1 convolutions, the last of which widens it four times.
+    """Adds to a map the result of 1x1, depthwise 3x3 and 1x1 convolutions, the last of which has 4 times the channels.
 
-    Its argument, inputs and results are those of `Bottleneck`.
+    The argument, inputs and results are those of `Bottleneck`.
 
     Reference: HRNet/HRFormer, cls/models/modules/bottleneck_block.py, `BottleneckDWP`.
     """

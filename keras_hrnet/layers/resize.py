@@ -1,8 +1,8 @@
-"""Resizing of maps: nearest, bilinear with half-pixel centres, or bilinear with aligned corners.
+"""Resizing of maps: nearest, bilinear with half-pixel centers, or bilinear with aligned corners.
 
-Keras 3.15 resizes with half-pixel centres only, and refuses sizes that are known at run time only. On TensorFlow and
-PyTorch, resizing is one operator of theirs (in TFLite, one RESIZE_* operator). On the other backends it is two products
-with small matrices, against which the tests compare the first two.
+Keras 3.15 resizes only with half-pixel centers, and does not support sizes that are known only at run time. On
+TensorFlow and PyTorch, resizing is one native operator (in TFLite, one RESIZE_* operator). On the other backends, it is
+two products with small matrices, with which the tests compare TensorFlow and PyTorch.
 """
 
 import functools
@@ -19,10 +19,11 @@ INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def check_convention(interpolation: str, align_corners: bool) -> None:
-    """Checks that a resize convention exists; `resize` says what the arguments mean.
+    """Checks that a resize convention is supported; `resize` describes the arguments.
 
     Raises:
-        ValueError: if `interpolation` is neither of the two, or if it is "nearest" and `align_corners` is True.
+        ValueError: if `interpolation` is not "bilinear" or "nearest", or if it is "nearest" and `align_corners` is
+            True.
     """
     if interpolation not in INTERPOLATIONS:
         raise ValueError(
@@ -30,13 +31,13 @@ def check_convention(interpolation: str, align_corners: bool) -> None:
         )
     if interpolation == "nearest" and align_corners:
         raise ValueError(
-            "Received interpolation='nearest' with align_corners=True. Expected align_corners=False with nearest: no "
-            "published network aligns corners there. Leave align_corners out, or pass interpolation='bilinear'."
+            "Received interpolation='nearest' with align_corners=True. Expected align_corners=False with nearest, "
+            "because no published network combines them. Leave align_corners out, or pass interpolation='bilinear'."
         )
 
 
 def spatial_size(x: keras.KerasTensor, data_format: str) -> Size:
-    """Returns (height, width) of a batch of maps."""
+    """Returns the (height, width) of a batch of maps."""
     shape = keras.ops.shape(x)
     return tuple(shape[axis] for axis in spatial_axes(data_format))
 
@@ -52,8 +53,8 @@ def resize(
 
     Args:
         x: float `(batch, height, width, channels)`, or channels first.
-        size: (height, width) of the result; scalar tensors on TensorFlow only.
-        interpolation: "bilinear" (two neighbours in each direction, no antialiasing) or "nearest" (index
+        size: (height, width) of the result; scalar tensors only on TensorFlow.
+        interpolation: "bilinear" (two neighbors in each direction, no antialiasing) or "nearest" (index
             floor(i * source / target), as PyTorch's "nearest").
         align_corners: where bilinear interpolation samples: at (i + 0.5) * source / target - 0.5 if False, and at
             i * (source - 1) / (target - 1) if True.
@@ -78,7 +79,7 @@ def resize(
 
 
 def _are_equal(size: Size, other: Size) -> bool:
-    # Sizes known at run time only are tensors, which have no truth value while TensorFlow traces.
+    # Sizes known only at run time are tensors, which have no truth value while TensorFlow traces.
     return all(isinstance(a, int) and isinstance(b, int) and a == b for a, b in zip(size, other, strict=True))
 
 
@@ -92,7 +93,7 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
     elif interpolation == "nearest":
         y = tf.raw_ops.ResizeNearestNeighbor(images=x, size=size)
     else:
-        # The kernel answers in float32 whatever it is given, and under XLA has no gradient but for float32.
+        # The kernel returns float32 for any dtype, and under XLA has a gradient only for float32.
         y = tf.raw_ops.ResizeBilinear(
             images=tf.cast(x, tf.float32), size=size, align_corners=align_corners, half_pixel_centers=not align_corners
         )
@@ -101,7 +102,7 @@ def _resize_on_tensorflow(x, size, interpolation, align_corners, data_format):
 
 
 def _factors(source, size):
-    """Returns how often each row and each column is repeated, if sizes are known and no factor has a prime above 3."""
+    """Returns the repetitions of each row and column, if sizes are known and no factor has a prime above 3."""
     lengths = list(zip(source, size, strict=True))
     if not all(isinstance(a, int) and isinstance(b, int) and b % a == 0 for a, b in lengths):
         return None
@@ -110,7 +111,7 @@ def _factors(source, size):
 
 
 def _steps(factor):
-    """Divides a factor into steps of at most 4, as TFLite's XNNPACK joins few tensors at once."""
+    """Splits a factor into steps of at most 4, because TFLite's XNNPACK concatenates only a few tensors at a time."""
     steps = []
     for step in (4, 2, 3):
         while factor % step == 0:
@@ -120,7 +121,7 @@ def _steps(factor):
 
 
 def _repeat(x, rows, columns):
-    """Repeats pixels by joining tensors: XNNPACK, which runs TFLite files on CPUs, has no RESIZE_NEAREST_NEIGHBOR."""
+    """Repeats pixels by concatenating tensors, because TFLite's XNNPACK has no RESIZE_NEAREST_NEIGHBOR on CPUs."""
     import tensorflow as tf
 
     _, height, width, channels = x.shape
@@ -148,12 +149,13 @@ def _resize_on_torch(x, size, interpolation, align_corners, data_format):
 def by_matrices(
     x: keras.KerasTensor, size: Size, matrix_of: Callable[[Length, Length], keras.KerasTensor], data_format: str
 ) -> keras.KerasTensor:
-    """Resizes a batch of maps by two products with matrices.
+    """Resizes a batch of maps with two matrix products.
 
     Args:
         x: float `(batch, height, width, channels)`, or channels first.
         size: (height, width) of the result.
-        matrix_of: makes the float32 matrix `(target, source)` that resizes a line of `source` pixels to `target`.
+        matrix_of: function that returns the float32 matrix `(target, source)`, which resizes a line of `source` pixels
+            to `target` pixels.
         data_format: "channels_last" or "channels_first".
     """
     vertical, horizontal = ("Hh,bhwc->bHwc", "Ww,bhwc->bhWc")
@@ -167,7 +169,7 @@ def by_matrices(
 def interpolation_matrix(source: Length, target: Length, interpolation: str, align_corners: bool) -> keras.KerasTensor:
     """Returns the matrix that resizes a line of pixels: float32 `(target, source)`; each row sums to one.
 
-    Lengths may be symbolic, as JAX has them where Keras traces a layer for an unknown size.
+    Lengths may be symbolic, as on JAX when Keras traces a layer for an unknown size.
     """
     pixels = keras.ops.arange(source, dtype="int32")[None, :]
     results = keras.ops.arange(target, dtype="int32")[:, None]
@@ -179,7 +181,7 @@ def interpolation_matrix(source: Length, target: Length, interpolation: str, ali
         positions = results * last / keras.ops.maximum(keras.ops.max(results), 1)
     else:
         positions = keras.ops.clip((results * 2 + 1) * source / (2 * target) - 0.5, 0, last)
-    # The two pixels around a position share it by their nearness.
+    # The two pixels around a position are weighted by their proximity to it.
     return keras.ops.relu(1 - keras.ops.abs(positions - pixels))
 
 
@@ -188,10 +190,10 @@ class ResizingLayer(MapLayer):
 
     Args:
         interpolation: "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels; see `resize`.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels; see `resize`.
 
     Raises:
-        ValueError: if there is no such resize convention; see `check_convention`.
+        ValueError: if the resize convention is not supported; see `check_convention`.
     """
 
     def __init__(self, interpolation: str = "bilinear", align_corners: bool = False, **kwargs: Any) -> None:
@@ -208,12 +210,12 @@ class ResizingLayer(MapLayer):
 class Resize(ResizingLayer):
     """Resizes a map to the height and width of another.
 
-    As there is no factor, odd sizes work, and so do sizes that are known at run time only. Its arguments are those of
-    `ResizingLayer`.
+    Because the layer does not use a factor, odd sizes are supported, and so are sizes that are known only at run time.
+    The arguments are those of `ResizingLayer`.
 
     Call arguments:
-        inputs: a list of two: float `(batch, height, width, channels)`, the map; and
-            `(batch, target_height, target_width, any)`, of which only the size is used.
+        inputs: a list of two tensors: float `(batch, height, width, channels)`, the map; and `(batch, target_height,
+            target_width, any)`, of which only the size is used.
 
     Returns:
         float `(batch, target_height, target_width, channels)`, of the layer's compute dtype.
@@ -237,9 +239,9 @@ class Resize(ResizingLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ResizeConcatenate(ResizingLayer):
-    """Resizes the maps of all branches to the size of the first, and concatenates their channels.
+    """Resizes the maps of all branches to the size of the first map, and concatenates their channels.
 
-    Its arguments are those of `ResizingLayer`.
+    The arguments are those of `ResizingLayer`.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`.

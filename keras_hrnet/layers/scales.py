@@ -1,4 +1,4 @@
-"""Several scales of one image: its resizing, and the blending of the predictions at two scales."""
+"""Layers for several scales of an image: they resize the image, and blend the predictions at two scales."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Rescale(MapLayer):
-    """Resizes an image by a factor, bilinearly.
+    """Resizes an image by a factor with bilinear interpolation.
 
     Args:
         scale: the factor.
-        align_corners: whether the centres of the corner pixels stay where they are; see `resize`.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels; see `resize`.
 
     Call arguments:
         x: any dtype `(batch, height, width, channels)`.
@@ -56,7 +56,7 @@ class Rescale(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ScaleAttention(FoldableLayer):
-    """Predicts for each pixel how much to trust this scale over the next larger one.
+    """Predicts for each pixel how much weight this scale receives compared with the next larger scale.
 
     Args:
         filters: channels of the two inner convolutions.
@@ -91,23 +91,23 @@ class ScaleAttention(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ScaleBlend(MapLayer):
-    """Blends the prediction at a scale with that of the larger scales, pixel by pixel.
+    """Blends the prediction at a scale with the prediction from the larger scales, pixel by pixel.
 
-    It computes `attention * prediction + (1 - attention) * larger`. Above the image's own scale, `larger` is
-    downsampled to the size of `prediction`; below it, `attention * prediction` and `attention` are upsampled to that
-    of `larger`.
+    The layer computes `attention * prediction + (1 - attention) * larger`. Above scale 1, `larger` is downsampled to
+    the size of `prediction`; below scale 1, `attention * prediction` and `attention` are upsampled to the size of
+    `larger`.
 
     Args:
-        enlarge: whether this scale is below the image's own.
-        align_corners: whether bilinear resizing aligns the centres of the corner pixels; see `resize`.
+        enlarge: whether this scale is below 1.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels; see `resize`.
 
     Call arguments:
-        inputs: a list of three: float `(batch, larger_height, larger_width, num_classes)`, logits from the larger
-            scales; `(batch, height, width, num_classes)`, logits at this scale; and `(batch, height, width, 1)`,
+        inputs: a list of three tensors: float `(batch, larger_height, larger_width, num_classes)`, logits from the
+            larger scales; `(batch, height, width, num_classes)`, logits at this scale; and `(batch, height, width, 1)`,
             attention in [0, 1].
 
     Returns:
-        float logits, of the height and width of the first input if `enlarge`, else of the second.
+        float logits, with the height and width of the first input if `enlarge`, otherwise of the second input.
 
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR.nscale_forward`; Tao et al., "Hierarchical
     Multi-Scale Attention for Semantic Segmentation", 2020, section 3.1.

@@ -1,4 +1,4 @@
-"""Interlaced sparse self-attention: every pixel attends to every other in two short steps."""
+"""Interlaced sparse self-attention: every pixel attends to every other pixel in two inexpensive steps."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SelfAttention(FoldableLayer):
-    """Computes for each pixel the mean of all pixels of its map, weighted by their similarity to it.
+    """Computes for each pixel the mean of all pixels of the map, weighted by their similarity to that pixel.
 
     Args:
         filters: channels of the result.
-        key_channels: channels of the queries and keys by which pixels are compared.
+        key_channels: channels of the queries and keys with which pixels are compared.
         value_channels: channels of the values, which are averaged.
 
     Call arguments:
@@ -61,15 +61,15 @@ class SelfAttention(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InterlacedAttention(FoldableLayer):
-    """Lets every pixel attend to every other, first across blocks and then within its own: twice a `SelfAttention`.
+    """Lets every pixel attend to every other pixel by two `SelfAttention`: first across blocks, then within each block.
 
-    The map is divided into blocks. The first attention is among the pixels at the same place of every block, the second
-    among those of one block. Together they connect all pixels, at a much lower cost than one attention over all. The
-    map is padded with zeros to whole blocks, as in the reference, and cropped again. No tensor has more than four
-    dimensions, the most that a phone's GPU supports.
+    The map is divided into blocks. The first attention connects the pixels at the same position in all blocks, and the
+    second connects the pixels of each block. Together they connect all pixels, at a much lower cost than one attention
+    over all pixels. The map is padded with zeros to whole blocks, as in the reference, and cropped afterwards. No
+    tensor has more than four dimensions, the maximum that a phone's GPU supports.
 
     Args:
-        filters, key_channels, value_channels: those of `SelfAttention`.
+        filters, key_channels, value_channels: as in `SelfAttention`.
         block_size: (height, width) of a block in pixels of the map.
 
     Call arguments:
@@ -79,7 +79,7 @@ class InterlacedAttention(FoldableLayer):
         float `(batch, height, width, filters)`.
 
     Raises:
-        ValueError: if `block_size` is not two whole numbers of at least 1.
+        ValueError: if `block_size` does not consist of two whole numbers of at least 1.
 
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Block`; Huang et al., "Interlaced Sparse
     Self-Attention for Semantic Segmentation", 2019.
@@ -100,11 +100,11 @@ class InterlacedAttention(FoldableLayer):
         self.block_size = tuple(block_size)
         if len(self.block_size) != 2 or any(not isinstance(n, int) or n < 1 for n in self.block_size):
             raise ValueError(
-                f"Received block_size={block_size}. Expected (height, width), whole numbers of at least 1. The "
-                "published one is (8, 8)."
+                f"Received block_size={block_size}. Expected (height, width), two whole numbers of at least 1. Pass, "
+                "for example, (8, 8), as published."
             )
         arguments = (filters, key_channels, value_channels)
-        # Inside, blocks are batches of channels_last maps.
+        # Internally, blocks are batches of channels_last maps.
         options = {**self.options, "data_format": "channels_last"}
         self.long_range_sa = SelfAttention(*arguments, name="long_range_sa", **options)
         self.short_range_sa = SelfAttention(*arguments, name="short_range_sa", **options)
@@ -136,7 +136,7 @@ class InterlacedAttention(FoldableLayer):
 
 
 def _to_places(x: keras.KerasTensor, rows: Length, columns: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Brings maps to one "image" for each place of a block: `(batch * place, block, 1, channels)`."""
+    """Converts maps to one "image" for each position in a block: `(batch * place, block, 1, channels)`."""
     (height, width), channels = block_size, x.shape[-1]
     # (batch * row of blocks, line in block, column of blocks, pixel in line * channels)
     x = keras.ops.reshape(x, (-1, height, columns, width * channels))
@@ -148,7 +148,7 @@ def _to_places(x: keras.KerasTensor, rows: Length, columns: Length, block_size: 
 
 
 def _places_to_blocks(x: keras.KerasTensor, num_blocks: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Brings `(batch * place, block, 1, channels)` to `(batch * block, place, 1, channels)`."""
+    """Converts `(batch * place, block, 1, channels)` to `(batch * block, place, 1, channels)`."""
     places, channels = block_size[0] * block_size[1], x.shape[-1]
     x = keras.ops.reshape(x, (-1, places, num_blocks, channels))
     x = keras.ops.transpose(x, (0, 2, 1, 3))
@@ -156,7 +156,7 @@ def _places_to_blocks(x: keras.KerasTensor, num_blocks: Length, block_size: tupl
 
 
 def _from_blocks(x: keras.KerasTensor, rows: Length, columns: Length, block_size: tuple[int, int]) -> keras.KerasTensor:
-    """Brings `(batch * block, place, 1, channels)` back to maps."""
+    """Converts `(batch * block, place, 1, channels)` back to maps."""
     (height, width), channels = block_size, x.shape[-1]
     x = keras.ops.reshape(x, (-1, columns, height, width * channels))
     x = keras.ops.transpose(x, (0, 2, 1, 3))
@@ -165,13 +165,13 @@ def _from_blocks(x: keras.KerasTensor, rows: Length, columns: Length, block_size
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InterlacedContext(FoldableLayer):
-    """Concatenates each pixel's features with its `InterlacedAttention`, and convolves both 1x1.
+    """Concatenates each pixel's features with the result of `InterlacedAttention`, and convolves them 1x1.
 
-    It takes and gives what that layer does.
+    The inputs and outputs are those of `InterlacedAttention`.
 
     Args:
-        filters, key_channels, value_channels, block_size: those of `InterlacedAttention`.
-        dropout: share of the channels that training sets to zero.
+        filters, key_channels, value_channels, block_size: as in `InterlacedAttention`.
+        dropout: fraction of the channels that training sets to zero.
 
     Reference: openseg.pytorch, lib/models/modules/isa_block.py, `ISA_Module` with one block size.
     """

@@ -1,4 +1,4 @@
-"""Separable convolution: over space in each channel alone, then over channels."""
+"""Separable convolution: a convolution over space in each channel, then a convolution over channels."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SeparableConvNorm(FoldableLayer):
-    """Convolves each channel of a map 3x3 by itself and the result 1x1, with a normalisation after each.
+    """Applies a depthwise 3x3 convolution and a 1x1 convolution to a map, with a normalization after each.
 
     Args:
         filters: channels of the result.

@@ -1,4 +1,4 @@
-"""Channel shuffle, and the unit of ShuffleNetV2 that works on half of the channels."""
+"""Channel shuffle, and the unit of ShuffleNetV2 that convolves half of the channels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 
 def halves(x: keras.KerasTensor, data_format: str) -> list[keras.KerasTensor]:
-    """Splits a map into the first and the second half of its channels."""
+    """Splits a map into the first half and the second half of its channels."""
     return keras.ops.split(x, 2, axis=channel_axis(data_format))
 
 
@@ -28,16 +28,16 @@ def half_of(shape: Shape, data_format: str) -> Shape:
     channels = shape[channel_axis(data_format)]
     if channels % 2:
         raise ValueError(
-            f"Received a map of {channels} channels. Expected an even number, as they are divided into two halves. "
-            "Change the width of the branch."
+            f"Received a map of {channels} channels. Expected an even number, because the channels are divided into "
+            "two halves. Change the width of the branch."
         )
     return with_channels(shape, channels // 2, data_format)
 
 
 def shuffle(maps: Sequence[keras.KerasTensor], data_format: str) -> keras.KerasTensor:
-    """Takes the channels of several maps in turn: see `ChannelShuffle`."""
+    """Interleaves the channels of several maps; see `ChannelShuffle`."""
     height, width = spatial_size(maps[0], data_format)
-    # With one axis for all pixels, no tensor has a rank above 4, the highest that a phone's GPU supports.
+    # With one axis for all pixels, no tensor has a rank above 4, the maximum that a phone's GPU supports.
     if data_format == "channels_last":
         channels = maps[0].shape[-1]
         x = keras.ops.concatenate([keras.ops.reshape(x, (-1, channels, 1)) for x in maps], axis=-1)
@@ -49,9 +49,9 @@ def shuffle(maps: Sequence[keras.KerasTensor], data_format: str) -> keras.KerasT
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelShuffle(MapLayer):
-    """Joins maps by taking their channels in turn, so that the next layer mixes the results of separate paths.
+    """Joins maps by interleaving their channels, so that the next layer mixes the results of separate paths.
 
-    It is the concatenation of the maps, shuffled in as many groups as there are maps.
+    The result is the concatenation of the maps, shuffled with one group for each map.
 
     Call arguments:
         inputs: a list of maps `(batch, height, width, channels)` of one shape.
@@ -74,8 +74,8 @@ class ChannelShuffle(MapLayer):
     def build(self, input_shape: Sequence[Shape]) -> None:
         if len({shape[self.channel_axis] for shape in input_shape}) > 1:
             raise ValueError(
-                f"`ChannelShuffle` received maps of shapes {list(input_shape)}. Expected the same number of "
-                "channels in all. Convolve the maps to the same width first."
+                f"`ChannelShuffle` received maps of shapes {list(input_shape)}. Expected the same number of channels "
+                "in all maps. Convolve the maps to the same width first."
             )
 
     def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
@@ -88,7 +88,7 @@ class ChannelShuffle(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ShuffleUnit(FoldableLayer):
-    """Convolves half of the channels of a map 1x1, depthwise 3x3 and 1x1, and shuffles the two halves.
+    """Applies 1x1, depthwise 3x3 and 1x1 convolutions to half of the channels of a map, and shuffles the two halves.
 
     Args:
         filters: channels of the map, an even number.

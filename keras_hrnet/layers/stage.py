@@ -1,4 +1,4 @@
-"""A stage: modules in a row, each of which runs its branches side by side and then fuses them."""
+"""A stage, which is a sequence of modules, each of which runs its branches in parallel and then fuses them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from keras_hrnet.layers.resize import ResizingLayer
 
 
 class ParallelModule(FoldableLayer):
-    """What the modules of all stages share: a branch for each map, and then a layer that fuses them.
+    """The base class of the modules of all stages: a branch for each map, and then a layer that fuses the branches.
 
-    A subclass makes `self.fuse`, and the branches in `make_branch`.
+    A subclass creates `self.fuse`, and creates the branches in `make_branch`.
 
     Args:
-        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
-            their inner results.
+        remat: whether training recomputes each branch and the fuse layer in the backward pass, instead of storing their
+            intermediate results.
     """
 
     def __init__(self, *, remat: bool = False, **kwargs: Any) -> None:
@@ -47,7 +47,7 @@ class ParallelModule(FoldableLayer):
 
 
 class ModuleSequence(FoldableLayer):
-    """What all stages share: the modules, one after another. A subclass makes `self.modules_in_order`."""
+    """The base class of all stages: it calls the modules in sequence. A subclass creates `self.modules_in_order`."""
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         for module in self.modules_in_order:
@@ -62,14 +62,14 @@ class ModuleSequence(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HighResolutionModule(ResizingLayer, ParallelModule):
-    """Runs each map through a branch of blocks, then fuses the branches.
+    """Applies a branch of blocks to each map, then fuses the branches.
 
     Args:
-        num_blocks: blocks in each branch.
-        interpolation, align_corners: those of `ResizingLayer`, by which the fuse layer upsamples coarser maps.
-        block: the kind of block, as `Branch` takes it.
-        remat: whether training computes each branch and the fuse layer again in the backward pass, instead of keeping
-            their inner results.
+        num_blocks: number of blocks in each branch.
+        interpolation, align_corners: as in `ResizingLayer`; they determine how the fuse layer upsamples coarser maps.
+        block: the kind of block, as in `Branch`.
+        remat: whether training recomputes each branch and the fuse layer in the backward pass, instead of storing their
+            intermediate results.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first, each half as high and wide as
@@ -112,11 +112,11 @@ class HighResolutionModule(ResizingLayer, ParallelModule):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Stage(ResizingLayer, ModuleSequence):
-    """Runs the branches through high-resolution modules, one after another.
+    """Applies a sequence of high-resolution modules to the branches.
 
     Args:
-        num_modules: number of modules; the other arguments are those of `HighResolutionModule`, and so are the inputs
-            and outputs of a call.
+        num_modules: number of modules. The other arguments, and the inputs and outputs of a call, are those of
+            `HighResolutionModule`.
 
     Reference: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition", section 3.
     """

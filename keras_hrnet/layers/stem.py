@@ -1,4 +1,4 @@
-"""The stem: two strided convolutions that reduce an image to a quarter of its resolution."""
+"""The stem, which reduces an image to a quarter of its resolution with two strided convolutions."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from keras_hrnet.layers.sublayers import build_in_order
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Stem(FoldableLayer):
-    """Reduces an image to stride 4 by two 3x3 convolutions of stride 2.
+    """Reduces an image to stride 4 with two 3x3 convolutions of stride 2.
 
     Args:
         filters: channels of both convolutions; 64 in every published network.
 
     Call arguments:
-        x: float `(batch, height, width, channels)`, normalised pixels.
+        x: float `(batch, height, width, channels)`, normalized pixels.
 
     Returns:
         float `(batch, ceil(height / 4), ceil(width / 4), filters)`, not negative.
@@ -47,8 +47,8 @@ class Stem(FoldableLayer):
         height, width = (shape[axis] for axis in spatial_axes(self.data_format))
         if any(isinstance(length, int) and length < MIN_SIZE for length in (height, width)):
             raise ValueError(
-                f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, as "
-                "the network halves them five times. Enlarge the image, or pad it."
+                f"HRNet received an image of height {height} and width {width}. Expected at least {MIN_SIZE} each, "
+                "because the network halves them five times. Enlarge the image, or pad it."
             )
 
     def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""The layers inside a layer."""
+"""Builds and finds the layers inside a layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from keras_hrnet.layers.data_format import Shape
 
 
 def build_in_order(layers: Sequence[keras.layers.Layer], shape: Shape) -> Shape:
-    """Builds layers that are called one after another, and returns the shape of the last result."""
+    """Builds layers that are called in sequence, and returns the shape of the last result."""
     for layer in layers:
         layer.build(shape)
         shape = layer.compute_output_shape(shape)
@@ -17,7 +17,7 @@ def build_in_order(layers: Sequence[keras.layers.Layer], shape: Shape) -> Shape:
 
 
 def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Finds a layer or model and all the layers inside it at any depth, each once."""
+    """Returns a layer or model and all the layers inside it at any depth, each once."""
     found, waiting = {}, [layer]
     while waiting:
         layer = waiting.pop()
@@ -28,7 +28,7 @@ def sublayers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Finds the layers that a layer or model holds directly, each once, in the order in which they were assigned."""
+    """Returns the direct sublayers of a layer or model, each once, in the order in which they were assigned."""
     found = [child for value in list(vars(layer).values()) for child in _layers_in(value)]
     return list({id(child): child for child in found}.values())
 

@@ -1,4 +1,4 @@
-"""The transformer block of HRFormer: attention within windows, then a feed-forward part."""
+"""The transformer block of HRFormer: attention within windows, then a feed-forward network."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ NORM_EPSILON = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class StochasticDepth(keras.layers.Dropout):
-    """Sets whole samples of a batch to zero in training, and divides the others by the share that is kept.
+    """Sets whole samples of a batch to zero in training, and divides the others by the fraction that is kept.
 
-    On the path beside a shortcut, a sample then skips the path.
+    On a path parallel to a shortcut, such a sample skips the path.
 
     Args:
-        rate: the share of samples that is set to zero.
-        **kwargs: `seed`, and what every Keras layer takes.
+        rate: fraction of the samples that is set to zero.
+        **kwargs: `seed`, and the arguments of every Keras layer.
 
     Call arguments:
         inputs: float `(batch, height, width, channels)`, or channels first.
@@ -42,13 +42,13 @@ class StochasticDepth(keras.layers.Dropout):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class FeedForward(FoldableLayer):
-    """Widens a map by a 1x1 convolution, convolves it depthwise 3x3, and brings it back to its channels.
+    """Widens a map with a 1x1 convolution, convolves it depthwise 3x3, and restores its number of channels.
 
-    Each convolution is followed by batch normalisation and GELU. The depthwise one lets pixels of different windows
-    exchange features.
+    Each convolution is followed by batch normalization and GELU. The depthwise convolution lets pixels of different
+    windows exchange features.
 
     Args:
-        expansion: channels inside, as a multiple of the map's.
+        expansion: number of inner channels, as a multiple of the map's.
 
     Call arguments:
         x: float `(batch, height, width, channels)`.
@@ -81,12 +81,12 @@ class FeedForward(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class TransformerBlock(FoldableLayer):
-    """Adds to a map its attention within windows, and then to the sum the result of its feed-forward part.
+    """Adds to a map its attention within windows, and then adds to the sum the result of its feed-forward network.
 
     Args:
-        num_heads: heads of the attention.
+        num_heads: number of heads of the attention.
         window_size: height and width of a window, in pixels of the map.
-        drop_path: share of the samples for which training leaves each of the two parts out.
+        drop_path: fraction of the samples for which training skips each of the two parts.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -109,7 +109,7 @@ class TransformerBlock(FoldableLayer):
             keras.layers.LayerNormalization(epsilon=NORM_EPSILON, dtype=self.dtype_policy, name=f"norm{i}")
             for i in (1, 2)
         )
-        # Maps are channels_last inside, as attention needs them.
+        # Maps are channels_last internally, as attention requires.
         options = {"data_format": "channels_last", "dtype": self.dtype_policy}
         self.attn = WindowAttention(num_heads, window_size, name="attn", **options)
         self.mlp = FeedForward(folded=self.folded, name="mlp", **options)

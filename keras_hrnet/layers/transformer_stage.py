@@ -1,4 +1,4 @@
-"""The stages of HRFormer: modules of transformer blocks, each with a separable fuse layer."""
+"""The stages of HRFormer, which consist of modules of transformer blocks, each with a separable fuse layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from keras_hrnet.layers.transformer import TransformerBlock
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class TransformerBranch(FoldableLayer):
-    """Runs a map through transformer blocks.
+    """Applies a sequence of transformer blocks to a map.
 
     Args:
-        num_heads: heads of the attention in each block.
+        num_heads: number of heads of the attention in each block.
         window_size: height and width of a window, in pixels of the map.
-        drop_paths: for each block, the share of the samples for which training leaves its parts out.
-        remat: whether training computes each block again in the backward pass, instead of keeping its inner results.
+        drop_paths: for each block, the fraction of the samples for which training skips its parts.
+        remat: whether training recomputes each block in the backward pass, instead of storing its intermediate results.
 
     Call arguments:
         x: float `(batch, height, width, channels)`, of any height and width.
@@ -62,13 +62,13 @@ class TransformerBranch(FoldableLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class TransformerModule(ParallelModule):
-    """Runs each map through a branch of transformer blocks, then fuses the branches by separable convolutions.
+    """Applies a branch of transformer blocks to each map, then fuses the branches with separable convolutions.
 
     Args:
-        num_heads: for each branch, the heads of its attention.
+        num_heads: for each branch, the number of heads of its attention.
         window_size: height and width of a window, in pixels of each map.
-        drop_paths: for each block of a branch, the share of the samples for which training leaves its parts out.
-        remat, and what a call takes and returns: as in `HighResolutionModule`.
+        drop_paths: for each block of a branch, the fraction of the samples for which training skips its parts.
+        remat, and the inputs and outputs of a call: as in `HighResolutionModule`.
 
     Raises:
         ValueError: as `WindowAttention`.
@@ -91,14 +91,14 @@ class TransformerModule(ParallelModule):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class TransformerStage(ModuleSequence):
-    """Runs the branches through modules of transformer blocks, one after another.
+    """Applies a sequence of modules of transformer blocks to the branches.
 
     Args:
-        num_heads: for each branch, the heads of its attention.
+        num_heads: for each branch, the number of heads of its attention.
         window_size: height and width of a window, in pixels of each map.
-        drop_paths: for each module, a list with one number for each block of a branch: the share of the samples for
-            which training leaves the parts of that block out.
-        remat, and what a call takes and returns: as in `HighResolutionModule`.
+        drop_paths: for each module, a list with one number for each block of a branch: the fraction of the samples for
+            which training skips the parts of that block.
+        remat, and the inputs and outputs of a call: as in `HighResolutionModule`.
 
     Raises:
         ValueError: as `WindowAttention`.

@@ -1,4 +1,4 @@
-"""The transition between two stages: each branch gets its width, and a coarser branch is added."""
+"""The transition between two stages: it converts each branch to its next width, and adds a coarser branch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,22 +13,22 @@ from keras_hrnet.layers.map_layer import FoldableLayer
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Transition(FoldableLayer):
-    """Brings each branch to the width it has in the next stage, and adds a branch, made from the coarsest.
+    """Converts each branch to its width in the next stage, and adds a branch, which is computed from the coarsest.
 
-    A branch that already has its width passes through unchanged.
+    A branch that already has this width passes through unchanged.
 
     Args:
-        filters: the widths of the next stage's branches, one more than there are inputs.
+        filters: the widths of the next stage's branches, one more than the number of inputs.
 
     Call arguments:
         inputs: a list of float `(batch, height_i, width_i, channels_i)`, finest first.
 
     Returns:
-        A list of one map more: `(batch, height_i, width_i, filters[i])`, the last of them with half the height and
+        A list with one additional map: `(batch, height_i, width_i, filters[i])`, the last with half the height and
         width of the coarsest input (rounded up).
 
     Raises:
-        ValueError: if `filters` is not one longer than the list of inputs.
+        ValueError: if `filters` does not have exactly one more element than the list of inputs.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `_make_transition_layer`.
     """
@@ -36,14 +36,14 @@ class Transition(FoldableLayer):
     def __init__(self, filters: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = tuple(filters)
-        # One for each branch; None where the branch passes through.
+        # There is one element for each branch; None if the branch passes through unchanged.
         self.convolutions = []
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         if len(input_shape) != len(self.filters) - 1:
             raise ValueError(
                 f"`Transition` received {len(input_shape)} maps with filters={self.filters}. Expected "
-                f"{len(self.filters) - 1} maps: one fewer than filters. Pass filters for each map and for the new one."
+                f"{len(self.filters) - 1} maps: one fewer than filters. Pass filters for each map and for the new map."
             )
         self.convolutions = [self.make_convolution(i, shape) for i, shape in enumerate(input_shape)]
         self.convolutions.append(self.make_convolution(len(input_shape), input_shape[-1], strides=2))

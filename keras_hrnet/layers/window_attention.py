@@ -1,4 +1,4 @@
-"""Self-attention within windows: every pixel attends to those of its own window."""
+"""Self-attention within windows: every pixel attends to the pixels of its window."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from keras_hrnet.layers.resize import spatial_size
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class WindowAttention(MapLayer):
-    """Lets every pixel attend to the pixels of its window, by several heads, with a bias for each relative position.
+    """Lets every pixel attend to the pixels of its window, with several heads and a bias for each relative position.
 
     The map is padded with zeros on both sides to a whole number of windows, and the result is cropped. As in the
-    reference, pixels also attend to those of the padding. No tensor has more than four dimensions, the most that a
-    phone's GPU supports.
+    reference, pixels also attend to the padding. No tensor has more than four dimensions, the maximum that a phone's
+    GPU supports.
 
     Args:
-        num_heads: number of heads, of which the number of channels must be a multiple.
+        num_heads: number of heads; the number of channels must be a multiple of it.
         window_size: height and width of a window, in pixels of the map.
 
     Call arguments:
@@ -52,9 +52,9 @@ class WindowAttention(MapLayer):
         if any(not isinstance(n, int) or n < 1 for n in (num_heads, window_size)):
             raise ValueError(
                 f"`WindowAttention` received num_heads={num_heads!r} and window_size={window_size!r}. Expected whole "
-                "numbers of at least 1. The published windows are 7, 13 and 15 pixels high and wide."
+                "numbers of at least 1. Pass, for example, 7, 13 or 15 for window_size, as in published networks."
             )
-        # Their weights have these names in the reference.
+        # The reference uses these names for the weights.
         self.q_proj = self.k_proj = self.v_proj = self.out_proj = None
 
     def build(self, input_shape: Shape) -> None:
@@ -62,7 +62,7 @@ class WindowAttention(MapLayer):
         if channels % self.num_heads:
             raise ValueError(
                 f"`WindowAttention` received a map of {channels} channels with num_heads={self.num_heads}. Expected a "
-                "multiple of num_heads. Change one of the two."
+                "multiple of num_heads. Change the number of channels, or num_heads."
             )
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
             projection = keras.layers.Dense(channels, dtype=self.dtype_policy, name=name)
@@ -92,7 +92,7 @@ class WindowAttention(MapLayer):
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 
     def to_windows(self, x: keras.KerasTensor, columns: Length) -> keras.KerasTensor:
-        """Brings maps of whole windows to `(batch * windows, pixels of a window, channels)`."""
+        """Converts maps of whole windows to `(batch * windows, pixels of a window, channels)`."""
         window, channels = self.window_size, x.shape[-1]
         # (batch * row of windows, line in window, column of windows, pixel in line * channels)
         x = keras.ops.reshape(x, (-1, window, columns, window * channels))
@@ -100,7 +100,7 @@ class WindowAttention(MapLayer):
         return keras.ops.reshape(x, (-1, window * window, channels))
 
     def from_windows(self, x: keras.KerasTensor, rows: Length, columns: Length) -> keras.KerasTensor:
-        """Brings windows back to maps: the inverse of `to_windows`."""
+        """Converts windows back to maps: the inverse of `to_windows`."""
         window, channels = self.window_size, x.shape[-1]
         x = keras.ops.reshape(x, (-1, columns, window, window * channels))
         x = keras.ops.transpose(x, (0, 2, 1, 3))
@@ -116,7 +116,7 @@ class WindowAttention(MapLayer):
         """Returns the bias for each position of a key relative to a query: `(1, heads, queries, keys)`."""
         side = np.arange(self.window_size)
         distance = side[:, None] - side[None, :] + self.window_size - 1
-        # Of queries and keys, each by its row and column.
+        # These are the positions of queries and keys, as rows and columns.
         places = distance[:, None, :, None] * (2 * self.window_size - 1) + distance[None, :, None, :]
         pixels = self.window_size**2
         table = keras.ops.convert_to_tensor(self.relative_position_bias_table)

@@ -1,4 +1,4 @@
-"""Builds networks whose weights get no values, to count them before memory is taken for them."""
+"""Builds networks whose weights have no values, to count the weights before memory is allocated for them."""
 
 import contextlib
 import contextvars
@@ -11,9 +11,10 @@ _IS_WITHOUT_VALUES = contextvars.ContextVar("is_without_values", default=False)
 
 @contextlib.contextmanager
 def without_values() -> Iterator[None]:
-    """Makes the variables of what is built inside have shapes alone.
+    """Gives the variables of layers that are built inside this context only shapes.
 
-    Keras keeps a list of them in the thread that builds: use one of its own, which ends after it.
+    Keras keeps a list of these variables in the thread that builds them. Build them in a separate thread, which ends
+    afterwards.
     """
     token = _IS_WITHOUT_VALUES.set(True)
     try:
@@ -24,5 +25,5 @@ def without_values() -> Iterator[None]:
 
 
 def is_without_values() -> bool:
-    """Whether what is built now gets no values. Keras would draw them whenever they are asked for."""
+    """Returns whether variables that are built now have no values. Keras would draw the values on every access."""
     return _IS_WITHOUT_VALUES.get()

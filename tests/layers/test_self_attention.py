@@ -100,5 +100,5 @@ def test_a_model_of_any_size_takes_one_size_after_another(randomized):
 
 @pytest.mark.parametrize("block_size", [(8,), (8, 0), (2.5, 8)])
 def test_a_block_of_no_size_is_refused(block_size):
-    with pytest.raises(ValueError, match=r"Received block_size=\(.*\)\. Expected \(height, width\), whole numbers"):
+    with pytest.raises(ValueError, match=r"Received block_size=\(.*\)\. Expected \(height, width\), two whole numbers"):
         InterlacedAttention(4, 4, 4, block_size)

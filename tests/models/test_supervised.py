@@ -176,5 +176,5 @@ def test_supervision_refuses_a_negative_weight():
 
 def test_supervision_refuses_tensors_without_a_weight():
     x = keras.Input((3,))
-    with pytest.raises(ValueError, match=r"received 3 tensors\. Expected 2: one, and one for each of loss_weights"):
+    with pytest.raises(ValueError, match=r"received 3 tensors\. Expected 2: the output, and one for each"):
         Supervision((0.4,))([x, x, x])
