@@ -13,7 +13,7 @@ class Cost:
     """The size of a network and the work of one pass through it.
 
     Args:
-        parameters: trainable numbers: kernels, biases, and the scale and shift of every normalisation.
+        parameters: trainable numbers: kernels, biases, and the scale and shift of every normalization.
         multiplications: multiplications of convolutions, dense layers and attention for one image, each with its
             addition; what the papers print as "GFLOPs" is this number divided by 2 ** 30.
     """
@@ -35,7 +35,7 @@ class ConvolutionCost:
         side: height and width of its kernel.
         stride: of its result, with respect to the image; None where `num_pixels` says the size of the result.
         bias: whether it has a bias.
-        norm: whether a normalisation follows it.
+        norm: whether a normalization follows it.
         num_pixels: pixels of its result, where they do not follow from the size of the image.
         groups: groups of channels that are convolved apart; `inputs` of a depthwise one.
     """

@@ -27,7 +27,7 @@ class LayerOptions:
 
     Args:
         interpolation: how maps are upsampled, "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centres of the corner pixels.
+        align_corners: whether bilinear aligns the centers of the corner pixels.
         dtype: a dtype policy or its name; None for the global one.
         remat: whether training computes what is inside the modules again in the backward pass.
         mean: of each channel of the images; None for the default of `Normalize`.
@@ -53,7 +53,7 @@ class LayerOptions:
 
     @property
     def of_normalization(self) -> dict[str, Any]:
-        """The arguments of the layer that normalises images."""
+        """The arguments of the layer that normalizes images."""
         return {"mean": self.mean, "deviation": self.deviation, **self.of_layer}
 
 

@@ -40,8 +40,8 @@ class OCR(Head):
         kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
         auxiliary_channels: channels of the result of that convolution; None for those of the joined maps. HRFormer's
             are 512.
-        bias: whether the convolutions of the object context add a bias before their normalisation. The
-            normalisation cancels it, so that the result is the same; HRFormer's files have it.
+        bias: whether the convolutions of the object context add a bias before their normalization. The
+            normalization cancels it, so that the result is the same; HRFormer's files have it.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `HighResolutionNet`; Yuan et al.,
     "Object-Contextual Representations for Semantic Segmentation", 2020.
@@ -55,7 +55,7 @@ class OCR(Head):
         (r"^(aux_head)_0/", r"\1."),
         (r"^(aux_head)_3/", r"\1.3."),
         (r"^(cls_head|conv3x3_ocr)/", r"\1."),
-        # A normalisation of the object attention is a sequence too, one after its convolution: 0, 1.0, 2, 3.0.
+        # A normalization of the object attention is a sequence too, one after its convolution: 0, 1.0, 2, 3.0.
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/conv/", r"ocr_distri_head.object_context_block.\1.0."),
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/norm/", r"ocr_distri_head.object_context_block.\1.1.0."),
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_2/conv/", r"ocr_distri_head.object_context_block.\1.2."),

@@ -150,7 +150,7 @@ class HRNetBackbone(HighResolutionBackbone):
     Args:
         width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; blocks are basic.
         interpolation: how maps are upsampled, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
+        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
         image_shape: (height, width, channels), as the `input_shape` of `keras_hrnet.HRNet`.
         mean: of each channel, as in `keras_hrnet.HRNet`.
         deviation: the standard deviation of each channel, likewise.

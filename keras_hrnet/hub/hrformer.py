@@ -21,7 +21,7 @@ class HRFormerBackbone(HighResolutionBackbone):
         width, num_heads, stage1_blocks, stage1_filters, modules, blocks, window_size, drop_path: as in
             `keras_hrnet.HRFormerVariant`.
         interpolation: how maps are upsampled by a head, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
+        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
         **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`: as in `HRNetBackbone`, as are
             the inputs and outputs of a call.
 

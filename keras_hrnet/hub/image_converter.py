@@ -13,7 +13,7 @@ from keras_hrnet.hub.backbone import HRNetBackbone
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HRNetImageConverter(keras_hub.layers.ImageConverter):
-    """Resizes images, and leaves their pixels in [0, 255]: normalisation is in the network.
+    """Resizes images, and leaves their pixels in [0, 255]: normalization is in the network.
 
     Args:
         image_size: (height, width) of the result; None to leave every image as it is.

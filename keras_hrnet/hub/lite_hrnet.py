@@ -20,7 +20,7 @@ class LiteHRNetBackbone(HighResolutionBackbone):
     Args:
         width, modules, blocks, block: as in `keras_hrnet.LiteVariant`.
         interpolation: how maps are upsampled by a head, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centres of the corner pixels. It belongs to the weights.
+        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
         **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`: as in `HRNetBackbone`, as are
             the inputs and outputs of a call.
 

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it: the weights of one layer from those of another."""
+"""Batch normalization folded into the convolution before it: the weights of one layer from those of another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_hrnet.layers.sublayers import children
 
 
 def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the kernel and bias of a convolution that does what a convolution and its normalisation do.
+    """Computes the kernel and bias of a convolution that does what a convolution and its normalization do.
 
     Returns:
         A pair of float64 arrays: the kernel `(height, width, channels, filters)`, or `(height, width, channels, 1)` if
@@ -33,7 +33,7 @@ def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray
 
 
 def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
-    """Gives a layer the weights of another: the same ones, or folded where the target has no normalisation.
+    """Gives a layer the weights of another: the same ones, or folded where the target has no normalization.
 
     The two are built, and of the same class and arguments, except `folded`; or a `ConvNorm` of joined maps and its
     `PyramidConvolution`.

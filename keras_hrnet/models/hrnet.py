@@ -73,7 +73,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             random weights. Those for ImageNet and for key points are loaded without their head under a head for
             segmentation, and so are all under a head of your own. For another number of channels than the file's three,
             the first kernel is adapted: see `load_checkpoint`.
-        align_corners: whether bilinear resizing aligns the centres of the corner pixels. It belongs to the weights.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It belongs to the weights.
             None: as in the network that `weights` are known to be of; else True for HRFormer and False for other
             networks, as most of them are published.
         interpolation: how maps are upsampled: "bilinear" or "nearest". None: as in the network that `weights` are known
@@ -82,7 +82,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
         output_stride: 1 for logits of the image's height and width; 4 for logits before they are upsampled, which
             "hierarchical" does not have.
         class_names: the names of the classes, by train id; the name of a data set, such as "cityscapes"; or a
-            `keras_hrnet.data_sets.Classes`, with colours. None: those of the data set that `weights` were trained on,
+            `keras_hrnet.data_sets.Classes`, with colors. None: those of the data set that `weights` were trained on,
             or of the data set that the network is trained on.
         remat: whether training computes what is inside the modules again in the backward pass, instead of keeping it:
             less memory, for a third more arithmetic. Losses, gradients and moving statistics are the same.
@@ -95,7 +95,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
 
     Returns:
         A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or what
-        `mean` is of, at least 17 high and wide; normalisation is inside. Output: float32 logits `(batch, height, width,
+        `mean` is of, at least 17 high and wide; normalization is inside. Output: float32 logits `(batch, height, width,
         num_classes)`, or `(batch, num_classes)` for "classification", or the dict of maps for None. With "ocr",
         "hierarchical" and "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the
         compiled loss.

@@ -39,13 +39,13 @@ def optimize_for_inference(
 ) -> keras.Model:
     """Builds a model that predicts what `model` does, faster.
 
-    Batch normalisation is folded into the convolution before it, and the division of pixels by their deviation into
+    Batch normalization is folded into the convolution before it, and the division of pixels by their deviation into
     the one after it; the 1x1 convolution that a head starts with is done before the coarse maps are upsampled, not
     after. Logits that only training needs are left out. Both models are then run on two small images; the difference,
     which is one of rounding, is logged by the logger "keras_hrnet".
 
-    The result is for inference only. It has no normalisation to train and is not trainable; train `model`, and
-    optimise it again. It is a plain functional model, without the preprocessing of a KerasHub task.
+    The result is for inference only. It has no normalization to train and is not trainable; train `model`, and
+    optimize it again. It is a plain functional model, without the preprocessing of a KerasHub task.
 
     Args:
         model: a functional model: a network of this package, or one that holds such a network or its layers. Layers of
@@ -110,7 +110,7 @@ class _Rewriting:
         self.pyramids = {}
         # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that it is unique.
         self.joined = {}
-        # Layers that normalise pixels, and the pixels, by the identity of the normalised tensor, kept likewise.
+        # Layers that normalize pixels, and the pixels, by the identity of the normalized tensor, kept likewise.
         self.normalized = {}
         # Stems whose first kernel is to divide by the deviation of the pixels, and that deviation, by their identity.
         self.stems = {}

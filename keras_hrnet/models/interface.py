@@ -108,7 +108,7 @@ def num_channels(model: keras.Model | ForeignNetwork) -> int:
 
 
 def normalization_of(model: keras.Model | ForeignNetwork) -> Normalize | None:
-    """Returns the layer by which a network normalises its images; None where it has none."""
+    """Returns the layer by which a network normalizes its images; None where it has none."""
     return next((layer for layer in layers_of(model) if isinstance(layer, Normalize)), None)
 
 

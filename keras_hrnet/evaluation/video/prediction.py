@@ -199,14 +199,14 @@ class GrowingLegend:
     """The legend of a video: a class keeps its place from its first frame on, so that nothing jumps.
 
     Args:
-        classes: their names and colours.
+        classes: their names and colors.
     """
 
     def __init__(self, classes: Classes) -> None:
         self._classes, self._seen = classes, []
 
     def entries(self, labels: np.ndarray) -> list[tuple[str, tuple[int, int, int]]]:
-        """Returns pairs of a name and a colour for all frames up to this one; new classes come last, the largest first.
+        """Returns pairs of a name and a color for all frames up to this one; new classes come last, the largest first.
 
         Args:
             labels: integers `(height, width)`, train ids.
