@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_hrnet.cli import export
 from keras_hrnet.data import synthesize
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
+from keras_hrnet.export import quantization
+from keras_hrnet.export.formats import FORMATS
 from keras_hrnet.layers.normalization import BatchNorm
 
 pytestmark = pytest.mark.once
@@ -173,7 +176,6 @@ def test_a_missing_model_is_named(invoke, tmp_path):
     assert "Received the model" in str(invoke("export", tmp_path / "no.keras", tmp_path / "a.onnx").exception)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -187,7 +189,11 @@ def test_what_cannot_be_written_is_refused_before_the_network_is_loaded(argument
     assert re.search(message, str(result.exception))
 
 
-@pytest.mark.once
 def test_a_folder_may_have_a_dot_in_its_name(invoke, tmp_path):
     result = invoke("export", tmp_path / "missing.keras", tmp_path / "flowers-1.2")
     assert isinstance(result.exception, FileNotFoundError)
+
+
+def test_what_the_command_knows_before_its_imports_is_what_the_package_knows():
+    assert set(export.CALIBRATED) == set(quantization.CALIBRATED)
+    assert {*export.ENDINGS} == {kind.suffix for kind in FORMATS.values() if kind.suffix} | {".keras"}

@@ -218,7 +218,7 @@ def test_a_float32_network_computes_in_bfloat16_on_request(policy, weights, subl
     assert not any(isinstance(layer, BatchNorm) for layer in sublayers(optimized))
     (actual,), (expected,) = outputs_of(optimized), outputs_of(model)
     assert actual.dtype == "float32"
-    assert 0 < np.max(np.abs(actual - expected)) < 0.2 * abs(expected).max()  # measured 1.2e-2 of it
+    assert 0 < np.max(np.abs(actual - expected)) < 0.2 * abs(expected).max()  # measured 3.0e-2 of it at most
 
 
 @pytest.mark.parametrize("dtype", ["int8", "brain float", 16])
