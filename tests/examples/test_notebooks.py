@@ -72,7 +72,7 @@ def test_a_checkpoint_becomes_a_file_for_a_phone(run, photos, published_file, tm
     weights = {naming.name_of(w.path): w.numpy() for w in keras_hrnet.HRNet(TINY, 19, name="HRNetW18Small").weights}
     published_file({name: w.transpose(3, 2, 0, 1) if w.ndim == 4 else w for name, w in weights.items()})
     outputs, text = run("checkpoint_to_phone.ipynb", PHONE)
-    assert "of the labels are those of Keras" in text
+    assert "of the labels are the same as from Keras" in text
     assert "int8" in text
     assert len(pictures(outputs)) == 2
     assert (tmp_path / "model.tflite").is_file()
