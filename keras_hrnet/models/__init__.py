@@ -1,4 +1,4 @@
-"""Which layers, in what order: the networks."""
+"""The networks, built from layers, and changes of a network as a whole, such as optimization for inference."""
 
 from keras_hrnet.families import VARIANTS, Cost, HRFormerVariant, LiteVariant, Variant
 from keras_hrnet.heads import HEADS

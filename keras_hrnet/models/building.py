@@ -1,4 +1,4 @@
-"""Puts backbone, head and the user's data format together: what the constructors of all families share."""
+"""Combines backbone, head and the user's data format, for the constructors of all families."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def connect(
     output_stride: int,
     name: str,
 ) -> keras.Model:
-    """Builds a functional model of a backbone and a head, or of four maps "P2" to "P5" without one.
+    """Builds a functional model of a backbone and a head, or a model with four maps "P2" to "P5" if there is no head.
 
     Args:
-        backbone, head, num_classes, options, output_stride: what `Head.connect` takes.
-        input_shape: of an image in `data_format`, without the batch.
-        data_format: "channels_last" or "channels_first": of what goes in and comes out.
+        backbone, head, num_classes, options, output_stride: as in `Head.connect`.
+        input_shape: shape of an image in `data_format`, without the batch.
+        data_format: "channels_last" or "channels_first", for inputs and outputs.
         name: name of the model.
     """
     image = keras.Input(input_shape, name="image")
@@ -58,12 +58,12 @@ def model_of(
     data_format: str,
     name: str,
 ) -> keras.Model:
-    """Builds a model that gives the first of several symbolic tensors, and trains the others with it if there are any.
+    """Builds a model that returns the first of several symbolic tensors, and also trains the others, if there are any.
 
     Args:
-        image: symbolic input, in `data_format`, in which maps come out too.
-        tensors: symbolic maps of one shape, channels last, or logits of images; by name.
-        loss_weights: what the loss of each but the first is multiplied by.
+        image: symbolic input in `data_format`, which is also the format of the maps that the model returns.
+        tensors: by name, symbolic maps of the same shape, channels last, or logits of images.
+        loss_weights: for each tensor after the first, the factor of its loss.
     """
     outputs = [in_format(x, data_format, key) for key, x in tensors.items()]
     if loss_weights:
@@ -72,7 +72,7 @@ def model_of(
 
 
 def in_format(x: keras.KerasTensor, data_format: str, name: str) -> keras.KerasTensor:
-    """Brings a map to the user's format; logits of images stay as they are."""
+    """Converts a map to the user's format; logits of images are returned unchanged."""
     return from_channels_last(x, data_format, f"{name}_channels_first") if len(x.shape) == 4 else x
 
 
@@ -83,13 +83,13 @@ def resize_convention(
     align_corners: bool | None,
     chosen: ChosenWeights | None,
 ) -> tuple[str, bool]:
-    """Decides how maps are upsampled: as the user says, else as the weights need, else as the network is published.
+    """Decides how maps are upsampled: as the user requests, otherwise as the weights require, otherwise as published.
 
     Returns:
         A pair (interpolation, align_corners).
 
     Raises:
-        ValueError: if the two conflict.
+        ValueError: if interpolation and align_corners conflict.
     """
     if interpolation is None:
         interpolation = chosen.interpolation if chosen else None
@@ -105,11 +105,11 @@ def resize_convention(
 def check_arguments(name: str, num_classes: int, head: Head | None, output_stride: int) -> None:
     """Raises a `ValueError` for a number of classes or an output stride that is not supported."""
     if head is not None and (not isinstance(num_classes, int) or num_classes < 2):
-        # The softmax of a single logit is 1 whatever the network says: its loss is 0, and nothing is learned.
+        # The softmax of a single logit is always 1, so that its loss is 0 and nothing is learned.
         raise ValueError(
             f"`{name}` received num_classes={num_classes!r}. Expected a whole number of at least 2: the background is "
-            "a class too. Pass the number of classes in your labels, without the ignored one; for masks of "
-            "one object, num_classes=2 with class_names=('background', 'object')."
+            "also a class. Pass the number of classes in your labels, without the ignored label; for masks of one "
+            "object, num_classes=2 with class_names=('background', 'object')."
         )
     if output_stride not in (1, 4):
         raise ValueError(
@@ -119,8 +119,8 @@ def check_arguments(name: str, num_classes: int, head: Head | None, output_strid
     if head is not None and head.segments and output_stride not in head.output_strides:
         raise ValueError(
             f"`{name}` received output_stride={output_stride} with head={(head.name or head)!r}. Expected "
-            f"{' or '.join(map(str, head.output_strides))}, the strides that this head has logits at. Leave "
-            "output_stride out, or build another head."
+            f"{' or '.join(map(str, head.output_strides))}, the strides that this head supports. Leave output_stride "
+            "out, or build another head."
         )
 
 
@@ -131,11 +131,11 @@ def image_shape(
 
     Args:
         backbone: the row of the network.
-        input_shape: as the constructor takes it; `(None, None, channels)` means any size in either format.
+        input_shape: as in the constructor; `(None, None, channels)` means any size in either format.
         argument: name of the argument that passes the shape, for errors.
 
     Raises:
-        ValueError: if it is not the shape of an image with a known number of channels, or is too small.
+        ValueError: if `input_shape` is not the shape of an image with a known number of channels, or is too small.
     """
     name, least = backbone.name, backbone.min_size
     shape = tuple(input_shape)
@@ -143,14 +143,14 @@ def image_shape(
         shape = (*shape[2:], None, None)
     channels, *size = shape if data_format == "channels_first" else (shape[-1:] + shape[:-1])
     is_small = any(length is not None and length < least for length in size)
-    # An image that is this small and has this many channels is one of the other format.
+    # Such a small image with so many channels is probably in the other format.
     if len(shape) != 3 or not isinstance(channels, int) or channels < 1 or (is_small and channels >= least):
         expected = "(height, width, 3)" if data_format == "channels_last" else "(3, height, width)"
         of_other_format = shape[1:] + shape[:1] if data_format == "channels_last" else shape[-1:] + shape[:-1]
         remedy = f"Pass {argument}={of_other_format}." if len(shape) == 3 and is_small else "Pass such a shape."
         raise ValueError(
-            f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}, or "
-            f"as many channels as your images have, with None where a height or width is not fixed. {remedy}"
+            f"`{name}` received {argument}={input_shape}. Expected {expected} for data_format={data_format!r}, or the "
+            f"number of channels of your images, with None for a height or width that is not fixed. {remedy}"
         )
     if is_small:
         raise ValueError(
@@ -168,14 +168,14 @@ def given_statistics(
     deviation: Any,
     argument: str = "input_shape",
 ) -> dict[str, tuple[float, ...] | None]:
-    """Returns the mean and deviation that a constructor was given, as arguments of `LayerOptions`.
+    """Returns the mean and deviation that a constructor received, as arguments of `LayerOptions`.
 
     Args:
-        name: of the network, for errors.
-        shape: what `image_shape` returned.
+        name: name of the network, for errors.
+        shape: result of `image_shape`.
         data_format: "channels_last" or "channels_first".
-        mean: as the constructor takes it.
-        deviation: likewise.
+        mean: as in the constructor.
+        deviation: as in the constructor.
         argument: name of the argument that passes the shape, for errors.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a network costs, counted from its row alone."""
+"""The cost of a network, computed from its row."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def cost(
 
     Args:
         variant: the row of the network, such as `keras_hrnet.models.VARIANTS["HRNetW48"]`.
-        num_classes: classes that logits are given for.
+        num_classes: number of classes, for which the network has logits.
         head, **head_options: as in `keras_hrnet.HRNet`.
         image_size: (height, width) of the image, in pixels.
 
     Returns:
-        A `Cost`: of what inference computes. The auxiliary logits of "isa" are parameters and no work.
+        The `Cost` of inference. The auxiliary logits of "isa" count as parameters, but not as multiplications.
     """
     head = standardize_head(head, head_options, variant.name, variant.head_options)
     return variant.cost(image_size) if head is None else head.cost(variant, num_classes, image_size)

@@ -1,4 +1,4 @@
-"""Batch normalization folded into the convolution before it: the weights of one layer from those of another."""
+"""Folds batch normalization into the preceding convolution, and transfers weights between layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_hrnet.layers.sublayers import children
 
 
 def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the kernel and bias of a convolution that does what a convolution and its normalization do.
+    """Computes the kernel and bias of a convolution that is equivalent to a convolution and its normalization.
 
     Returns:
         A pair of float64 arrays: the kernel `(height, width, channels, filters)`, or `(height, width, channels, 1)` if
@@ -33,10 +33,10 @@ def folded_weights(layer: NormalizedConvolution) -> tuple[np.ndarray, np.ndarray
 
 
 def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
-    """Gives a layer the weights of another: the same ones, or folded where the target has no normalization.
+    """Copies the weights of a layer to another layer, folded if the target has no normalization.
 
-    The two are built, and of the same class and arguments, except `folded`; or a `ConvNorm` of joined maps and its
-    `PyramidConvolution`.
+    Both layers are built, and have the same class and arguments, except `folded`; or they are a `ConvNorm` of joined
+    maps and its `PyramidConvolution`.
     """
     if isinstance(target, PyramidConvolution) and isinstance(source, ConvNorm):
         kernel, bias = folded_weights(source)
@@ -59,9 +59,9 @@ def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> 
 
 
 def divide_by_deviation(stem: Stem, deviation: Sequence[float]) -> None:
-    """Lets a stem take pixels that were not divided by their deviation: the kernel of its first convolution divides.
+    """Divides the kernel of a stem's first convolution, so that the stem takes pixels not divided by their deviation.
 
-    What a convolution fills the border with is 0 before the division and after it.
+    A convolution pads the border with 0, which is the same before and after the division.
     """
     kernel = stem.convolutions[0].conv.kernel
     kernel.assign(_float64(kernel) / np.array(deviation)[:, None])

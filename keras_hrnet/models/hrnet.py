@@ -1,4 +1,4 @@
-"""The public constructors: a published network by its name, or one of your own widths and depths."""
+"""The public constructors: a published network by its name, or a network with custom widths and depths."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from keras_hrnet.models.network import standardize_classes
 
 
 def _with_head_options(function: Callable) -> Callable:
-    """Lists in the signature of a constructor what it takes for its heads, with the defaults of the heads."""
+    """Adds the options of heads to the signature of a constructor, with the defaults of the heads."""
     signature = inspect.signature(function)
     *own, rest = signature.parameters.values()
     options = [
@@ -51,41 +51,42 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     name: str | None = None,
     **head_options: Any,
 ) -> keras.Model:
-    """Builds a network of your own widths and depths.
+    """Builds a network with custom widths and depths.
 
     Args:
         variant: a `Variant`, `HRFormerVariant` or `LiteVariant` with the widths and depths.
-        num_classes: classes that logits are given for. Not used by `head=None`.
-        head: how every pixel is classified: "fcn" (by itself), "ocr" (and by the classes in the image), "hierarchical"
-            (by OCR at several scales), "isa" (and by all other pixels), or "iterative" (by itself, from maps added up
-            from coarse to fine); or "classification" (of the image), or None (a dict of maps "P2" to "P5", `Pn` at
-            stride 2 ** n). Or an object of `keras_hrnet.heads`, with its options, or a head of your own: see
-            `keras_hrnet.heads.Head`.
-        input_shape: (height, width, channels), height and width None where they are not fixed; (channels, height,
-            width) under "channels_first". The default means RGB images of any size in either format; likewise,
-            `(None, None, 4)` means images of four channels.
-        mean: the mean of each channel of the images, in the unit of their pixels. None for ImageNet's, which are of RGB
-            in [0, 255], or for the average of these three if there is one channel. It is required for any other number
-            of channels.
+        num_classes: number of classes, for which the network has logits. Not used if `head=None`.
+        head: how each pixel is classified: "fcn" (by itself), "ocr" (by itself and the classes in the image),
+            "hierarchical" (by OCR at several scales), "isa" (by itself and all other pixels), or "iterative" (by
+            itself, from maps that are summed from coarse to fine); or "classification" (of the image), or None (a dict
+            of maps "P2" to "P5", `Pn` at stride 2 ** n). Alternatively, an object of a class in `keras_hrnet.heads`,
+            with its options, or a custom head: see `keras_hrnet.heads.Head`.
+        input_shape: (height, width, channels), with None for a height or width that is not fixed; (channels, height,
+            width) if `data_format` is "channels_first". The default means RGB images of any size in either format;
+            likewise, `(None, None, 4)` means images with four channels.
+        mean: the mean of each channel of the images, in the unit of their pixels. None for ImageNet's, which are for
+            RGB in [0, 255], or for the average of these three if there is one channel. Required for any other number of
+            channels.
         deviation: the standard deviation of each channel, likewise.
-        weights: what to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
+        weights: the weights to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
             `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
-            random weights. Those for ImageNet and for key points are loaded without their head under a head for
-            segmentation, and so are all under a head of your own. For another number of channels than the file's three,
-            the first kernel is adapted: see `load_checkpoint`.
-        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It belongs to the weights.
-            None: as in the network that `weights` are known to be of; else True for HRFormer and False for other
-            networks, as most of them are published.
+            random weights. Weights for ImageNet and for key points are loaded without their head if the network has a
+            head for segmentation, and so are all weights if it has a custom head. If the number of channels is not the
+            file's three, the first kernel is adapted: see `load_checkpoint`.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It must match the weights.
+            None: as in the network that `weights` are known to belong to; otherwise True for HRFormer and False for
+            other networks, as most of them are published.
         interpolation: how maps are upsampled: "bilinear" or "nearest". None: as in the network that `weights` are known
-            to be of; else nearest for "classification", as published, and bilinear for other heads.
-        data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
+            to belong to; otherwise nearest for "classification", as published, and bilinear for other heads.
+        data_format: "channels_last" or "channels_first", for inputs and outputs; None for Keras's setting.
         output_stride: 1 for logits of the image's height and width; 4 for logits before they are upsampled, which
-            "hierarchical" does not have.
+            "hierarchical" does not support.
         class_names: the names of the classes, by train id; the name of a data set, such as "cityscapes"; or a
-            `keras_hrnet.data_sets.Classes`, with colors. None: those of the data set that `weights` were trained on,
-            or of the data set that the network is trained on.
-        remat: whether training computes what is inside the modules again in the backward pass, instead of keeping it:
-            less memory, for a third more arithmetic. Losses, gradients and moving statistics are the same.
+            `keras_hrnet.data_sets.Classes`, with colors. None: the classes of the data set that `weights` were trained
+            on, or of the data set that the network is trained on.
+        remat: whether training recomputes the intermediate results of the modules in the backward pass, instead of
+            storing them. This takes less memory and a third more arithmetic. Losses, gradients and moving statistics
+            are the same.
         dtype: a dtype policy or its name; None for the global one. Logits are float32 under every policy.
         name: name of the model; None for the variant's name.
         **head_options: options of the head, if `head` is a name: `head_kernel_size` ("fcn", "ocr", "hierarchical",
@@ -94,17 +95,18 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
             ("isa"), and `depthwise_head` ("classification"). The classes in `keras_hrnet.heads` describe them.
 
     Returns:
-        A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or what
-        `mean` is of, at least 17 high and wide; normalization is inside. Output: float32 logits `(batch, height, width,
-        num_classes)`, or `(batch, num_classes)` for "classification", or the dict of maps for None. With "ocr",
-        "hierarchical" and "isa" it is a `SupervisedModel`: `fit` also trains auxiliary logits, with 0.4 of the
-        compiled loss.
+        A functional `keras.Model`. Input: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or
+        values in the unit of `mean`, at least 17 high and wide; the network normalizes them. Output: float32 logits
+        `(batch, height, width, num_classes)`, or `(batch, num_classes)` for "classification", or the dict of maps for
+        None. With "ocr", "hierarchical" and "isa", the model is a `SupervisedModel`: `fit` also trains auxiliary
+        logits, with 0.4 times the compiled loss.
 
     Raises:
-        ValueError: if an argument is none of the above, the image is too small, or `weights` are of another network.
-        FileNotFoundError: if there is no such file, or it must be downloaded by hand.
-        ConnectionError: if it cannot be downloaded.
-        TypeError: if `variant` is not a row of widths and depths.
+        ValueError: if an argument has another value than described above, the image is too small, or `weights` belong
+            to another network.
+        FileNotFoundError: if the file of `weights` does not exist, or must be downloaded manually.
+        ConnectionError: if the file cannot be downloaded.
+        TypeError: if `variant` is not a `Variant`, `HRFormerVariant` or `LiteVariant`.
 
     Example:
 
@@ -116,7 +118,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
     if not isinstance(variant, Family):
         raise TypeError(
             f"`HRNet` received variant={variant!r}. Expected a `keras_hrnet.Variant`, `HRFormerVariant` or "
-            f"`LiteVariant`. Pass one, or call a published network by its name: {', '.join(VARIANTS)}."
+            f"`LiteVariant`. Pass one, or call the constructor of a published network: {', '.join(VARIANTS)}."
         )
     data_format = standardize_data_format(data_format)
     head = standardize_head(head, head_options, variant.name, variant.head_options)
@@ -145,7 +147,7 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
 
 _DOCSTRING = """Builds {name}, as published.
 
-Its widths and depths, and where they come from, are a row of `keras_hrnet.families`.
+A row of `keras_hrnet.families` lists its widths and depths, and their sources.
 
 Args:
 {arguments}
@@ -154,7 +156,7 @@ Reference: {reference}
 
 
 def _published(variant_name: str) -> Callable[..., keras.Model]:
-    """Makes the constructor of a published network."""
+    """Returns the constructor of a published network."""
     row = VARIANTS[variant_name]
 
     def network(num_classes: int = 19, *, head: str | Head | None = row.default_head, **options: Any) -> keras.Model:
@@ -172,7 +174,7 @@ def _published(variant_name: str) -> Callable[..., keras.Model]:
 
 
 def _signature_of(row: Family) -> inspect.Signature:
-    """Returns the signature of `HRNet` with the row's own arguments, and the defaults that it is published with."""
+    """Returns the signature of `HRNet` with the arguments of the row, and with the published defaults."""
     signature = inspect.signature(HRNet)
     _, num_classes, head, *rest = signature.parameters.values()
     defaults = row.head_options.get(row.default_head, {})

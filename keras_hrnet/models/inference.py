@@ -1,4 +1,4 @@
-"""From a network that trains to one that only predicts: the same numbers by fewer operations."""
+"""Optimizes a network for inference: it computes the same results with fewer operations."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from keras_hrnet.layers.sublayers import sublayers
 from keras_hrnet.models.folding import divide_by_deviation, transfer_weights
 from keras_hrnet.models.network import InferenceNetwork
 
-# How many of the maps of a head's 1x1 convolution are upsampled before it, by backend: measured on a CPU.
-# TensorFlow upsamples fast; PyTorch and JAX take longer for more channels than the multiplications would.
+# Number of maps that are upsampled before a head's 1x1 convolution, by backend, measured on a CPU. TensorFlow upsamples
+# fast; PyTorch and JAX take longer to upsample more channels than the saved multiplications would take.
 NUM_JOINED = {"tensorflow": 1, "jax": 3, "torch": 3}
 
-# The largest difference that rounding makes, as a share of the largest output: ten times what was measured with random
-# weights, 2.4e-4 in float32 and 5.2e-3 in float16. Without attention it was 2.2e-6; a sharp softmax makes much of
-# little. bfloat16: 1.9e-2 without attention; with it not measured, as much more as in float16 is allowed.
+# The largest difference that rounding causes, as a fraction of the largest output: ten times the difference measured
+# with random weights, which was 2.4e-4 in float32 and 5.2e-3 in float16. Without attention it was 2.2e-6; a sharp
+# softmax amplifies small differences. In bfloat16 it was 1.9e-2 without attention. With attention it was not measured;
+# the bound is raised by the same factor as in float16.
 MAX_DIFFERENCE = {"float32": 2.5e-3, "float16": 0.05, "bfloat16": 0.4}
 
-# Without these, XLA takes twice as long; they are those of JAX's option `jax_disable_most_optimizations`.
+# Without these options, XLA takes twice as long. They are those of JAX's option `jax_disable_most_optimizations`.
 COMPILED_FOR_ONE_RUN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 _IMAGE_SIZE = (64, 96)
@@ -37,36 +38,37 @@ def optimize_for_inference(
     dtype: str | keras.dtype_policies.DTypePolicy | None = None,
     max_difference: float | None = None,
 ) -> keras.Model:
-    """Builds a model that predicts what `model` does, faster.
+    """Builds a model that makes the same predictions as `model`, faster.
 
-    Batch normalization is folded into the convolution before it, and the division of pixels by their deviation into
-    the one after it; the 1x1 convolution that a head starts with is done before the coarse maps are upsampled, not
-    after. Logits that only training needs are left out. Both models are then run on two small images; the difference,
-    which is one of rounding, is logged by the logger "keras_hrnet".
+    Batch normalization is folded into the preceding convolution, and the division of pixels by their deviation into the
+    following convolution. The first 1x1 convolution of a head is computed before the coarse maps are upsampled, not
+    after. Logits that only training needs are left out. Both models are then run on two small images; their difference,
+    which is caused by rounding, is logged by the logger "keras_hrnet".
 
-    The result is for inference only. It has no normalization to train and is not trainable; train `model`, and
-    optimize it again. It is a plain functional model, without the preprocessing of a KerasHub task.
+    The result is only for inference. It has no normalization to train and is not trainable; train `model`, and optimize
+    it again. The result is a plain functional model, without the preprocessing of a KerasHub task.
 
     Args:
-        model: a functional model: a network of this package, or one that holds such a network or its layers. Layers of
-            others are copied as they are, and so is a model in which nothing is to be folded.
+        model: a functional model: a network of this package, or a model that contains such a network or its layers.
+            Other layers are copied unchanged, and so is a model without anything to fold.
         dtype: dtype policy, or its name, of the float32 layers that have weights; None keeps it. "bfloat16" also halves
-            the memory for weights, "mixed_bfloat16" computes in bfloat16 with weights in float32. This is for
-            processors and GPUs that compute in bfloat16; `examples/benchmarks` has no figures for it yet. Logits stay
+            the memory for weights, "mixed_bfloat16" computes in bfloat16 with weights in float32. Use it on processors
+            and GPUs that support arithmetic in bfloat16; `examples/benchmarks` has no figures for it yet. Logits stay
             float32. Measured on small networks with random weights, they differ by up to 3 % of the largest logit.
-        max_difference: maximum difference between the outputs of both models, as a share of the largest output; None
-            allows the effect of rounding, in float32 2.5e-3 for sharp attention; without attention, 2.2e-6 was
-            measured.
+        max_difference: maximum difference between the outputs of both models, as a fraction of the largest output. None
+            allows the effect of rounding: in float32, 2.5e-3, which covers sharp attention; without attention, 2.2e-6
+            was measured.
 
     Returns:
-        A functional `keras.Model` of the same inputs and outputs, with copies of all weights: nothing is shared with
-        `model`, which stays as it is. It is saved and loaded as any other, and exported on any backend. Where
-        TensorFlow uses oneDNN, its `predict` makes constants of its weights; see `InferenceNetwork`.
+        A functional `keras.Model` with the same inputs and outputs, and with copies of all weights: nothing is shared
+        with `model`, which remains unchanged. The result can be saved and loaded like any other model, and exported on
+        any backend. If TensorFlow uses oneDNN, the `predict` method of the result uses its weights as constants; see
+        `InferenceNetwork`.
 
     Raises:
         TypeError: if `model` is not a functional model.
-        ValueError: if there is no such dtype policy, or it computes in integers.
-        RuntimeError: if the two models differ by more than rounding, or by more than `max_difference`.
+        ValueError: if the dtype policy does not exist, or computes in integers.
+        RuntimeError: if the two models differ by more than the effect of rounding, or by more than `max_difference`.
 
     Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", 2018, section 3.2, for the folding.
@@ -86,7 +88,7 @@ def optimize_for_inference(
             "keras.Model. Pass a network of this package, or wrap yours: keras.Model(inputs, outputs)."
         )
     if isinstance(model, keras.Sequential):
-        # It has inputs and outputs, but no `output`.
+        # A Sequential model has `inputs` and `outputs`, but no `output`.
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     rewriting = _Rewriting(None if dtype is None else _checked_policy(dtype))
     copy = keras.models.clone_model(
@@ -102,25 +104,27 @@ def optimize_for_inference(
 
 
 class _Rewriting:
-    """What `keras.models.clone_model` does with each layer: copies it, and passes arguments to the copy."""
+    """The functions that `keras.models.clone_model` applies to each layer: to copy it, and to call the copy."""
 
     def __init__(self, policy):
         self.policy = policy
-        # Pairs of a layer and what stands for it, by the identity of the latter.
+        # Pairs of a layer and its replacement, by the identity of the replacement.
         self.pairs = {}
         self.pyramids = {}
-        # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that it is unique.
+        # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that the identity
+        # is unique.
         self.joined = {}
-        # Layers that normalize pixels, and the pixels, by the identity of the normalized tensor, kept likewise.
+        # Layers that normalize pixels, and the pixels, by the identity of the normalized tensor, which is also kept.
         self.normalized = {}
-        # Stems whose first kernel is to divide by the deviation of the pixels, and that deviation, by their identity.
+        # Stems whose first kernel will be divided by the deviation of the pixels, and that deviation, by the identity
+        # of the stem.
         self.stems = {}
 
     def copy(self, layer):
         config = layer.get_config()
         if "folded" in config and any(isinstance(inner, NormalizedConvolution) for inner in sublayers(layer)):
             config["folded"] = True
-        # Layers without weights keep float32, as those do that compute the logits and the pixels.
+        # Layers without weights keep float32, among them those that compute the logits and the pixels.
         if self.policy is not None and layer.weights and layer.dtype_policy.name == "float32":
             config["dtype"] = self.policy
         copy = type(layer).from_config(config)
@@ -135,7 +139,7 @@ class _Rewriting:
             normalize, pixels, _ = self.normalized[id(args[0])]
             _, deviation = normalize.statistics
             self.stems[id(layer)] = layer, deviation
-            # It needs another name, as users look up layers by name, and this one gives other values.
+            # The layer needs another name, because users look up layers by name, and its values differ.
             name = f"{normalize.name}_mean"
             centered = Normalize.from_config({**normalize.get_config(), "divides": False, "name": name})
             args = [centered(pixels), *args[1:]]
@@ -150,7 +154,7 @@ class _Rewriting:
         return isinstance(layer, ConvNorm) and layer.kernel_size == 1 and layer.strides == 1
 
     def pyramid(self, layer, join):
-        """Returns the layer that stands for a joining and the 1x1 convolution after it."""
+        """Returns the layer that replaces the joining of maps and the 1x1 convolution after it."""
         if id(layer) not in self.pyramids:
             convention = join.interpolation, join.align_corners
             arguments = layer.filters, NUM_JOINED[keras.config.backend()], *convention, layer.activation
@@ -183,7 +187,7 @@ def _checked_policy(dtype):
 
 
 def _predicting_part(model):
-    """Returns a plain functional model without what only training needs."""
+    """Returns a plain functional model without the parts that only training needs."""
     outputs = model.output
     supervision = next((layer for layer in model.layers if isinstance(layer, Supervision)), None)
     if supervision is not None and outputs is supervision.output:
@@ -203,12 +207,12 @@ def _check_difference(model, optimized, bound):
     dtypes = {layer.compute_dtype for part in (model, optimized) for layer in sublayers(part)}
     if bound is None:
         bound = max(MAX_DIFFERENCE[dtype] for dtype in ("float32", *dtypes) if dtype in MAX_DIFFERENCE)
-    # This also refuses a difference that is NaN.
+    # This condition also refuses a difference that is NaN.
     if not difference <= bound:
         raise RuntimeError(
             f"`optimize_for_inference` built from {model.name!r} a model whose output differs by {difference:.1e} of "
-            f"the largest output. Expected at most {bound:.0e}, which is rounding. Look for weights that are not "
-            "finite, or for a `call` of the model's own; use the model as it is."
+            f"the largest output. Expected at most {bound:.0e}, the effect of rounding. Look for weights that are not "
+            "finite, or for a custom `call` of the model; otherwise use the model unchanged."
         )
 
 
@@ -224,7 +228,8 @@ def _largest_difference(model, optimized):
 def _outputs(model, images):
     if keras.config.backend() != "jax":
         return model(images, training=False)
-    # As a whole and for one run alone: a plain call compiles each operation by itself, which takes longer.
+    # The model is compiled as a whole and for one run only: a plain call compiles each operation separately, which
+    # takes longer.
     import jax
 
     call = functools.partial(model.stateless_call, training=False)
@@ -234,7 +239,7 @@ def _outputs(model, images):
 
 
 def _images_for(model):
-    """Draws noise and a gradient in [0, 255], of the shape of each input of a model."""
+    """Creates an image of noise and one with a gradient, in [0, 255], for each input of a model."""
     generator = np.random.default_rng(0)
     smallest_scale = min([1, *(layer.scale for layer in model.layers if isinstance(layer, Rescale))])
     sizes = [max(size, math.ceil(MIN_SIZE / smallest_scale)) for size in _IMAGE_SIZE]

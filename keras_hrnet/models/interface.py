@@ -1,4 +1,4 @@
-"""What a network takes and gives: the layout of its images, the number of its classes, the sizes that fit."""
+"""The interface of a network: the layout of its images, its number of classes, and the sizes that it supports."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class ForeignNetwork(abc.ABC):
-    """A network outside of Keras, such as an exported file, that is scored and predicts as a Keras model does.
+    """A network outside Keras, such as an exported file, which can predict and be evaluated like a Keras model.
 
-    It takes RGB in [0, 255] or what its network takes, channels last, and gives logits or labels of each pixel,
-    channels last.
+    The network takes RGB in [0, 255], or the values that it was trained with, channels last, and returns logits or
+    labels of each pixel, channels last.
 
     Attributes:
-        name: what reports call it.
-        inputs: one symbolic batch of images; None where a size is not fixed.
+        name: name in reports.
+        inputs: one symbolic batch of images, with None for a size that is not fixed.
         outputs: one symbolic batch of logits or labels.
-        layers: none that can be looked at.
-        classes: the classes, where it knows them.
-        convention: as `resize_convention` gives it.
-        takes_pixels: whether it takes pixels in [0, 255], and not values in a unit of their own.
+        layers: empty, because layers cannot be inspected.
+        classes: the classes, if they are known.
+        convention: as returned by `resize_convention`.
+        takes_pixels: whether the network takes pixels in [0, 255], and not values in another unit.
     """
 
     name: str
@@ -45,19 +45,19 @@ class ForeignNetwork(abc.ABC):
 
     @abc.abstractmethod
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        """Gives logits or labels for images `(batch, height, width, channels)`."""
+        """Returns logits or labels for images `(batch, height, width, channels)`."""
 
 
 def check_model(model: keras.Model | ForeignNetwork) -> None:
-    """Refuses what is not a network from images to maps of logits or labels.
+    """Refuses a model that is not a network from images to maps of logits or labels.
 
     Raises:
         TypeError: if `model` is not a built Keras model with one input and one output.
-        ValueError: if its input is not images, or its output neither a map of logits nor of labels.
+        ValueError: if its input is not a batch of images, or its output is neither a map of logits nor a map of labels.
     """
     if not isinstance(model, keras.Model | ForeignNetwork):
         raise TypeError(
-            f"Received a model of type {type(model).__name__}. Expected a keras.Model. Pass one, for example "
+            f"Received a model of type {type(model).__name__}. Expected a keras.Model. Pass a model, for example "
             "keras_hrnet.HRNetW18()."
         )
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
@@ -77,7 +77,7 @@ def check_model(model: keras.Model | ForeignNetwork) -> None:
 
 
 def data_format(model: keras.Model) -> str:
-    """Returns where the channels of a model's images are: "channels_last" or "channels_first".
+    """Returns the data format of a model's images: "channels_last" or "channels_first".
 
     Raises:
         ValueError: if its input is not a batch of images with a known number of channels.
@@ -86,9 +86,10 @@ def data_format(model: keras.Model) -> str:
 
 
 def num_channels(model: keras.Model | ForeignNetwork) -> int:
-    """Returns how many channels the images of a model have: 3 for RGB.
+    """Returns the number of channels of a model's images: 3 for RGB.
 
-    Of a model whose layers do not say it, it is the smaller of the lengths of the last and the second axis.
+    If the layers of the model do not state the data format, this is the smaller of the lengths of the last and the
+    second axis.
 
     Raises:
         ValueError: if its input is not a batch of images with a known number of channels.
@@ -108,26 +109,26 @@ def num_channels(model: keras.Model | ForeignNetwork) -> int:
 
 
 def normalization_of(model: keras.Model | ForeignNetwork) -> Normalize | None:
-    """Returns the layer by which a network normalizes its images; None where it has none."""
+    """Returns the layer with which a network normalizes its images; None if there is no such layer."""
     return next((layer for layer in layers_of(model) if isinstance(layer, Normalize)), None)
 
 
 def gives_labels(model: keras.Model) -> bool:
-    """Returns whether a model gives labels (integers) rather than logits."""
+    """Returns whether a model returns labels (integers) rather than logits."""
     return "int" in keras.utils.standardize_dtype(model.outputs[0].dtype)
 
 
 def num_classes(model: keras.Model) -> int:
-    """Returns how many logits a model gives for a pixel, or for an image.
+    """Returns the number of logits that a model computes for a pixel, or for an image.
 
     Raises:
-        ValueError: if the model does not say.
+        ValueError: if the model does not state the number of classes.
     """
     if gives_labels(model):
         raise ValueError(
-            f"Received the model {model.name!r}, which gives labels, without class_names. Expected the names of its "
-            "classes: labels do not say how many there are. Set model.classes to the names, or pass the model that "
-            "gives logits."
+            f"Received the model {model.name!r}, which returns labels, without class_names. Expected the names of its "
+            "classes, because labels do not tell the number of classes. Set model.classes to the names, or pass the "
+            "model that returns logits."
         )
     shape = model.outputs[0].shape
     count = shape[channel_axis_of(model) if len(shape) == 4 else -1]
@@ -145,18 +146,18 @@ def label_dtype(count: int) -> str:
 
 
 def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Brings a batch of images into the layout of a model's input.
+    """Converts a batch of images to the layout of a model's input.
 
     Args:
         model: a model that `check_model` accepts.
         images: uint8 or float `(batch, height, width, channels)` or `(batch, channels, height, width)`, RGB in [0, 255]
-            or what the network is built for.
+            or the values that the network is built for.
 
     Returns:
-        The same images, channels where the model has them.
+        The same images, in the data format of the model.
 
     Raises:
-        ValueError: if they are not a batch of such images, or not of the size that the model was built for.
+        ValueError: if `images` is not a batch of such images, or does not have the size that the model was built for.
     """
     layout, channels = data_format(model), num_channels(model)
     check_images(images, channels)
@@ -175,10 +176,10 @@ def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def check_images(images: np.ndarray, channels: int = 3) -> None:
-    """Refuses what is not a batch of images with this number of channels, last or first.
+    """Refuses an array that is not a batch of images with this number of channels, last or first.
 
     Raises:
-        ValueError: if neither the last nor the second of four axes has that length.
+        ValueError: if there are not four axes, or neither the last nor the second axis has that length.
     """
     shape = tuple(images.shape)
     if len(shape) != 4 or channels not in (shape[1], shape[-1]):
@@ -190,7 +191,7 @@ def check_images(images: np.ndarray, channels: int = 3) -> None:
 
 
 def takes_pixels(model: keras.Model | ForeignNetwork) -> bool:
-    """Returns whether a network normalizes pixels in [0, 255] by itself, as those of this package do by default."""
+    """Returns whether a network itself normalizes pixels in [0, 255], as networks of this package do by default."""
     if isinstance(model, ForeignNetwork):
         return model.takes_pixels
     normalize = normalization_of(model)
@@ -198,7 +199,7 @@ def takes_pixels(model: keras.Model | ForeignNetwork) -> bool:
 
 
 def has_own_unit(model: keras.Model | ForeignNetwork) -> bool:
-    """Returns whether a network normalizes by a mean and deviation of its own, so that its images may have any unit."""
+    """Returns whether a network normalizes with a custom mean and deviation, so that its images may have any unit."""
     if isinstance(model, ForeignNetwork):
         return not model.takes_pixels
     normalize = normalization_of(model)
@@ -206,17 +207,17 @@ def has_own_unit(model: keras.Model | ForeignNetwork) -> bool:
 
 
 def check_pixels(images: np.ndarray, argument: str = "images") -> None:
-    """Refuses images whose values are not RGB in [0, 255], for networks that normalize by themselves.
+    """Refuses images whose values are not RGB in [0, 255], for networks that normalize their inputs.
 
-    Normalized images have values below 0, and images divided by 255 have none above 1. Floats up to 1 are therefore
-    refused, unless all are 0; uint8 is never refused.
+    Normalized images have values below 0, and images divided by 255 have no values above 1. Floats up to 1 are
+    therefore refused, unless all are 0; uint8 is never refused.
 
     Args:
-        images: of any shape.
-        argument: what the caller calls them.
+        images: images of any shape.
+        argument: the name of `images` in the caller.
 
     Raises:
-        ValueError: if values are beyond [0, 255], or floats that are all in [0, 1], or NaN.
+        ValueError: if values are outside [0, 255], are NaN, or are floats that are all in [0, 1].
     """
     if images.dtype == np.uint8 or not images.size:
         return
@@ -224,17 +225,18 @@ def check_pixels(images: np.ndarray, argument: str = "images") -> None:
     if not -0.5 <= low <= high <= 255.5:
         raise ValueError(
             f"Received {argument} with values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: the network "
-            "normalizes by itself. Pass the images before any normalization."
+            "normalizes its inputs. Pass the images before any normalization."
         )
     if images.dtype.kind == "f" and 0 < high <= 1:
         raise ValueError(
             f"Received {argument} with {images.dtype} values in [{low:.3g}, {high:.3g}]. Expected RGB in [0, 255]: to "
-            "the network, these are black. Multiply them by 255. If they are as dark as that, pass them as uint8."
+            "the network, these images are black. Multiply them by 255. If they are really that dark, pass them as "
+            "uint8."
         )
 
 
 def min_image_size(model: keras.Model | ForeignNetwork) -> int:
-    """Returns the least height and width of images for a network of this package, at its smallest scale; else 1."""
+    """Returns the minimum height and width of images for a network of this package, at its smallest scale; else 1."""
     layers = list(layers_of(model))
     if not any(isinstance(layer, Stem) for layer in layers):
         return 1
@@ -242,10 +244,10 @@ def min_image_size(model: keras.Model | ForeignNetwork) -> int:
 
 
 def check_weights(model: keras.Model | ForeignNetwork) -> None:
-    """Refuses a network whose weights hold NaN or infinite values: it would label each pixel with the first class.
+    """Refuses a network with NaN or infinite weights, because it would label each pixel with the first class.
 
     Raises:
-        ValueError: if a weight holds NaN or infinite values; the message names it.
+        ValueError: if a weight contains NaN or infinite values; the message names the weight.
     """
     for weight in getattr(model, "weights", ()):
         if "float" not in keras.utils.standardize_dtype(weight.dtype):
@@ -254,13 +256,13 @@ def check_weights(model: keras.Model | ForeignNetwork) -> None:
         if strange := int(np.count_nonzero(~np.isfinite(values))):
             raise ValueError(
                 f"Received the model {model.name!r}, whose weight {weight.path!r} has {strange} of {values.size} "
-                "values that are NaN or infinite. Expected finite numbers. Load weights from before training diverged, "
-                "such as best.keras in the folder of the run."
+                "values that are NaN or infinite. Expected finite numbers. Load weights that were saved before "
+                "training diverged, such as best.keras in the folder of the run."
             )
 
 
 def image_size(model: keras.Model, images: np.ndarray) -> tuple[int, int]:
-    """Returns (height, width) of images in the layout of the model."""
+    """Returns the (height, width) of images in the layout of the model."""
     return images.shape[1:3] if data_format(model) == "channels_last" else images.shape[2:]
 
 
@@ -274,7 +276,7 @@ def check_size(model: keras.Model, labels: np.ndarray, size: tuple[int, int]) ->
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers of a model, and those of the models inside it."""
+    """Yields the layers of a model, and the layers of the models inside it."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
@@ -282,7 +284,7 @@ def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def resize_convention(model: keras.Model) -> dict[str, Any] | None:
-    """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None where no layer says it."""
+    """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None if no layer states it."""
     if isinstance(model, ForeignNetwork):
         return model.convention
     found = convention_of_model(model)

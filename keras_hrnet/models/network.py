@@ -1,4 +1,4 @@
-"""Functional models that know their classes, train on any backend wherever they were saved, or only predict."""
+"""Functional models that know their classes and can be trained on any backend, or are only for inference."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from keras_hrnet.models import interface
 
 
 class ClassAware:
-    """What makes a functional model know its classes, and keep them in its file.
+    """Adds to a functional model its classes, which are stored in its file.
 
-    A class of models names it before the class that it builds on: `class Network(ClassAware, keras.Model)`.
+    A class of models lists it before its base class: `class Network(ClassAware, keras.Model)`.
     """
 
     @property
     def classes(self) -> Classes | None:
-        """The classes: their names, colors and ignore label; None for a network without a head, or of labels alone.
+        """The classes: their names, colors and ignore label; None for a network without a head or with only labels.
 
-        Until somebody names them, they are "class 0", "class 1", and so on. `fit` and `keras_hrnet.train` take them
-        from a data set that has an attribute `classes`, as those of `keras_hrnet.data` have. Assign a `Classes`, a
+        By default, their names are "class 0", "class 1", and so on. `fit` and `keras_hrnet.train` take the classes from
+        a data set that has an attribute `classes`, as the data sets of `keras_hrnet.data` do. Assign a `Classes`, a
         sequence of names, or the name of a data set.
         """
         known = self.__dict__.get("known_classes")
@@ -45,12 +45,12 @@ class ClassAware:
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """What the classes are called, by train id."""
+        """The names of the classes, by train id."""
         return self.classes and self.classes.names
 
     @property
     def class_colors(self) -> tuple[tuple[int, int, int], ...] | None:
-        """Red, green and blue of each class, each in [0, 255], by train id."""
+        """The red, green and blue of each class, in [0, 255], by train id."""
         return self.classes and self.classes.colors
 
     @property
@@ -73,7 +73,7 @@ class ClassAware:
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> ClassAware:
         config = dict(config)
         classes = config.pop("classes", None)
-        # KerasHub's classes take no custom objects.
+        # KerasHub's classes do not accept custom objects.
         model = super().from_config(config, custom_objects) if custom_objects else super().from_config(config)
         if classes is not None:
             model.classes = Classes(**classes)
@@ -81,25 +81,25 @@ class ClassAware:
 
 
 def classes_of(model: keras.Model) -> Classes:
-    """Returns the classes of any segmentation network: its own, or unnamed ones.
+    """Returns the classes of any segmentation network: its own, or unnamed classes.
 
     Args:
-        model: a functional model. `model.classes = "cityscapes"` names the classes of any of them.
+        model: a functional model. `model.classes = "cityscapes"` names the classes of any model.
 
     Raises:
-        ValueError: if the model does not say how many classes it has, or has another number of them.
+        ValueError: if the model does not state its number of classes, or the number of its `classes` differs from it.
     """
     return own_classes(model) or Classes.unnamed(interface.num_classes(model))
 
 
 def own_classes(model: keras.Model) -> Classes | None:
-    """Returns the classes that the attribute `classes` of any model says; None where there is none."""
+    """Returns the classes in the attribute `classes` of any model; None if it has no such attribute."""
     classes = getattr(model, "classes", None)
     return checked_classes(model, classes) if isinstance(classes, (Classes, str, list, tuple)) else None
 
 
 def checked_classes(model: keras.Model, classes: Classes | Sequence[str] | str) -> Classes:
-    """Returns the classes that an argument stands for, as many as a network has.
+    """Returns the classes that an argument specifies, and checks that their number is that of the network.
 
     Raises:
         TypeError: as `standardize_classes`.
@@ -116,22 +116,24 @@ def checked_classes(model: keras.Model, classes: Classes | Sequence[str] | str) 
 
 
 class Portable:
-    """What makes a compiled model's file no backend's own, and its first step on TensorFlow twice as fast.
+    """Makes the file of a compiled model independent of the backend, and halves the time of its first TensorFlow step.
 
-    Keras saves whether the backend that compiled the model compiles its steps as a whole (`jit_compile`). A file of
-    TensorFlow on a CPU would train on JAX one operation at a time, and one of JAX on PyTorch through `torch.compile`.
-    The backend that loads the file decides anew, as `compile` does where it is not told.
+    Keras saves whether the backend that compiled the model compiles its steps as a whole (`jit_compile`). A model saved
+    by TensorFlow on a CPU would therefore train on JAX one operation at a time, and a model saved by JAX would train on
+    PyTorch through `torch.compile`. With this class, the backend that loads the file decides, as `compile` does by
+    default.
 
-    `load_weights` refuses files with NaN or infinite values, and leaves the weights as they were.
+    `load_weights` refuses files with NaN or infinite values, and then does not change the weights.
 
-    A class of models names it before the class that it builds on.
+    A class of models lists it before its base class.
     """
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         super().compile_from_config({**config, "jit_compile": "auto"})
 
     def make_train_function(self, force: bool = False) -> Any:
-        # TensorFlow traces a step twice if the optimizer makes its variables in it, and a step takes long to trace.
+        # TensorFlow traces a step twice if the optimizer creates its variables in the step, and tracing a step takes
+        # long.
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
@@ -150,24 +152,24 @@ class Portable:
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class Network(ClassAware, Portable, keras.Model):
-    """A functional `keras.Model` that knows its classes, and whose file trains on any backend.
+    """A functional `keras.Model` that knows its classes, and whose file can be trained on any backend.
 
-    See `ClassAware` and `Portable`. Its arguments are those of `keras.Model`.
+    See `ClassAware` and `Portable`. The arguments are those of `keras.Model`.
     """
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class InferenceNetwork(Network):
-    """A functional model for inference, as `optimize_for_inference` makes it.
+    """A functional model for inference, as returned by `optimize_for_inference`.
 
-    On TensorFlow on a CPU where it uses oneDNN, `predict` computes with constants, as an exported file does: oneDNN
-    lays out a constant kernel once, a variable at every call. They are taken from the weights when it first predicts,
-    and again after `set_weights` and `load_weights`; who assigns to a weight by itself calls
-    `make_predict_function(force=True)`. What `labels_model` makes of it has constants of its own.
+    If TensorFlow on a CPU uses oneDNN, `predict` computes with constants, as an exported file does: oneDNN rearranges a
+    constant kernel once, but a variable at every call. The constants are copied from the weights at the first
+    prediction, and again after `set_weights` and `load_weights`; if you assign a value to a single weight, call
+    `make_predict_function(force=True)`. The result of `labels_model` has separate constants.
     """
 
     def predict_step(self, *state_and_data: Any) -> Any:
-        # JAX's trainer hands the state of the model in too.
+        # JAX's trainer also passes the state of the model.
         plain = keras.config.backend() != "tensorflow" or self.jit_compile or self.run_eagerly
         if plain or not uses_onednn():
             return super().predict_step(*state_and_data)
@@ -185,14 +187,15 @@ class InferenceNetwork(Network):
 
 
 def labels_model(model: keras.Model) -> keras.Model:
-    """Builds a model that gives labels instead of logits, sharing the layers and weights of `model`.
+    """Builds a model that returns labels instead of logits, and shares the layers and weights of `model`.
 
-    The largest logit is found where the network runs, so that one byte a pixel comes to the host and not one float a
-    class. Make it once where the same network is evaluated many times: it keeps what it compiled.
+    The largest logit is found on the device of the network, so that one byte per pixel is transferred to the host, and
+    not one float per class. Build this model once if the same network is evaluated many times, because the model keeps
+    its compiled functions.
 
     Args:
-        model: a functional model, float32 logits `(batch, height, width, num_classes)` out; or channels first. A
-            model that gives labels already is returned as it is.
+        model: a functional model that returns float32 logits `(batch, height, width, num_classes)`, or channels first.
+            A model that already returns labels is returned unchanged.
 
     Returns:
         A model from the same images to labels `(batch, height, width)`, train ids: uint8, or int32 if there are more
@@ -200,12 +203,13 @@ def labels_model(model: keras.Model) -> keras.Model:
 
     Raises:
         TypeError: if `model` is not a built Keras model with one input and one output.
-        ValueError: if its input is not RGB images, or its output not a map of logits.
+        ValueError: if its input is not a batch of RGB images, or its output is not a map of logits.
     """
     interface.check_model(model)
     if interface.gives_labels(model):
         return model
-    # The model as a whole and not its graph: with an auxiliary head, it leaves out what only training needs.
+    # Call the model and not its graph, because a model with an auxiliary head then leaves out the parts that only
+    # training needs.
     logits = model(model.inputs[0])
     dtype = interface.label_dtype(interface.num_classes(model))
     labels = Labels(interface.channel_axis_of(model), dtype)(logits)

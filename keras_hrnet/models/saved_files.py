@@ -1,4 +1,4 @@
-"""Loads networks that Keras saved, after what a file says of sizes is compared with its own."""
+"""Loads networks that Keras saved, after comparing the sizes that a file declares with its real size."""
 
 import io
 import json
@@ -17,23 +17,23 @@ from keras_hrnet.mistaken import check_not_mistaken
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 LARGEST_NUMBER = 2**15
-"""What a number in a configuration may be, unless an axis of a weight is as long: filters, classes, sizes of images."""
+"""Maximum number in a configuration, such as filters, classes or image sizes, unless an axis of a weight is as long."""
 
 FREE_BYTES = 200_000_000
 MOST_TIMES = 10
-"""A network may take so many times the size of its file, and `FREE_BYTES`, without a second look at it."""
+"""A network may take this many times the size of its file, plus `FREE_BYTES`, without a further check."""
 
 MOST_UNPACKED = 4
-"""The contents of a compressed file may take so many times its size, and a quarter of `FREE_BYTES`."""
+"""The contents of a compressed file may take this many times its size, plus a quarter of `FREE_BYTES`."""
 
-# Numbers that say nothing of sizes.
+# These numbers do not describe sizes.
 _OTHER_KEYS = frozenset(("seed", "shared_object_id", "colors", "ignore_label", "inbound_nodes", "input_layers"))
 _REPEATS = ("num_modules", "num_blocks", "num_units", "num_layers")
 _FLOAT_BYTES = 4
 
 
 class _Stored(NamedTuple):
-    """The weights in a file: how many arrays, bytes of all of them, and the longest of their axes."""
+    """The weights in a file: the number of arrays, their total size in bytes, and their longest axis."""
 
     count: int
     num_bytes: int
@@ -43,16 +43,16 @@ class _Stored(NamedTuple):
 def load_saved(path: str | os.PathLike) -> keras.Model:
     """Loads a saved network without compiling it.
 
-    Nothing in the file is run: Keras loads no code, and only layers that it or this package has, or that you have
-    registered.
+    No code in the file is executed: only layers of Keras, layers of this package and layers that you have registered
+    are loaded.
 
     Args:
         path: a `.keras` file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is something else, is damaged, declares more weights than it holds, or has layers that are not
-            known.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is not a `.keras` file, is damaged, declares more weights than it contains, or has
+            layers that are not registered.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -65,10 +65,11 @@ def load_saved(path: str | os.PathLike) -> keras.Model:
             _check_weights(config, stored)
         return keras.saving.load_model(path, compile=False)
     except Exception as error:
-        # Keras, HDF5 and the layers themselves raise whatever comes of damaged files, and none of it names the file.
+        # Keras, HDF5 and the layers raise errors of many kinds for damaged files, and none of the errors names the
+        # file.
         raise ValueError(
             f"{str(path)!r} is not a saved Keras model, or is incomplete or damaged ({_first_line(error)}). Expected a "
-            "whole `.keras` file of layers that are known. Save the model again, or get the file again."
+            "complete `.keras` file with registered layers. Save the model again, or copy the file again."
         ) from error
 
 
@@ -78,12 +79,12 @@ def _first_line(error):
 
 
 def _contents(path):
-    """The configuration in a file, and what there is of weights; checksums are compared."""
+    """Returns the configuration in a file, and a description of its weights; verifies the checksums."""
     with zipfile.ZipFile(path) as archive:
-        # Keras does not compress; whoever does, gains little.
+        # Keras does not compress its files; other programs that compress them save little.
         unpacked, packed = sum(entry.file_size for entry in archive.infolist()), path.stat().st_size
         if unpacked > MOST_UNPACKED * packed + FREE_BYTES // 4:
-            raise ValueError(f"it says that it takes {unpacked:,} bytes unpacked, and has {packed:,}")
+            raise ValueError(f"its contents are declared to take {unpacked:,} bytes, and the file has {packed:,} bytes")
         for name in archive.namelist():
             if ".." in pathlib.PurePosixPath(name).parts or name.startswith("/"):
                 raise ValueError(f"its part {name!r} leads out of the folder that it would be extracted to")
@@ -108,7 +109,9 @@ def _stored(file):
         weights.visititems(visit)
     num_bytes = sum(math.prod(shape) * itemsize for shape, itemsize in shapes)
     if num_bytes > file.getbuffer().nbytes:
-        raise ValueError(f"its weights say that they take {num_bytes:,} bytes, of {file.getbuffer().nbytes:,}")
+        raise ValueError(
+            f"its weights are declared to take {num_bytes:,} bytes, and are stored in {file.getbuffer().nbytes:,}"
+        )
     return _Stored(len(shapes), num_bytes, max((length for shape, _ in shapes for length in shape), default=1))
 
 
@@ -120,7 +123,7 @@ def _check_numbers(config, stored):
 
 
 def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, int]]:
-    """All integers in a configuration, each with the key that it is under."""
+    """Yields all integers in a configuration, each with its key."""
     left = [(key, value)]
     while left:
         key, value = left.pop()
@@ -133,14 +136,14 @@ def _numbers(value: Any, key: str = "") -> Iterator[tuple[str, int]]:
 
 
 def _most_bytes(config, stored):
-    """About the most bytes that the weights of a network can take, from the numbers in its layers alone."""
+    """Estimates the maximum size of a network's weights in bytes from the numbers in its layers."""
     layers = config.get("config", {}).get("layers", []) if isinstance(config, dict) else []
     return sum(_most_bytes_of(layer, stored) for layer in layers)
 
 
 def _most_bytes_of(layer, stored):
     numbers = list(_numbers(layer.get("config")))
-    # All but the first axis of an input: the last is that of channels, or the first after it.
+    # These are all axes of an input except the batch. The channels are the last of them, or the first.
     inputs = [number for _, number in _numbers(layer.get("build_config"))]
     kernels = [abs(number) for key, number in numbers if key == "kernel_size"]
     times = math.prod(abs(number) for key, number in numbers if key in _REPEATS)
@@ -152,7 +155,7 @@ def _most_bytes_of(layer, stored):
 
 
 def _check_weights(config, stored):
-    """Builds a network without the values of its weights, to compare their number with what the file holds."""
+    """Builds a network without the values of its weights, to compare their number with the weights in the file."""
     found = []
 
     def build():
@@ -160,7 +163,7 @@ def _check_weights(config, stored):
             with without_values():
                 model = keras.saving.deserialize_keras_object({**config, "compile_config": None})
                 found.append(sum(math.prod(variable.shape) for variable in model.variables))
-        except Exception as error:  # noqa: BLE001 (raised below, in the thread that asked)
+        except Exception as error:  # noqa: BLE001 (raised below, in the calling thread)
             found.append(error)
 
     thread = threading.Thread(target=build)

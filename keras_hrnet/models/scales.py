@@ -1,4 +1,4 @@
-"""A hierarchical network at other scales than those that it was built for."""
+"""Runs a hierarchical network at other scales than those that it was built for."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from keras_hrnet.models.building import model_of
 
 
 def with_scales(model: keras.Model, scales: Sequence[float]) -> keras.Model:
-    """Runs a hierarchical network at other scales, with the same weights.
+    """Builds a model that runs a hierarchical network at other scales, with the same weights.
 
-    Where a network was trained at 0.5 and 1, its authors evaluate it at 0.5, 1 and 2; an image then costs the sum of
-    the squares of the scales, here 5.25 times one pass.
+    The authors evaluate a network that was trained at 0.5 and 1 at the scales 0.5, 1 and 2. The cost of an image is
+    then proportional to the sum of the squares of the scales, here 5.25 times that of one pass.
 
     Args:
         model: a network of this package with `head="hierarchical"`.
-        scales: factors of the image's height and width, 1 among them.
+        scales: factors of the image's height and width, which include 1.
 
     Returns:
         A model from the same images to logits of the same shape. It shares its layers with `model`: training or
         loading weights in one changes the other.
 
     Raises:
-        ValueError: if `model` has another head, or `scales` are not positive numbers with 1 among them.
+        ValueError: if `model` has another head, or `scales` are not positive numbers that include 1.
 
     Example:
 
@@ -60,16 +60,16 @@ def hierarchical_model(
     data_format: str,
     name: str,
 ) -> keras.Model:
-    """Builds a `SupervisedModel` of a network at several scales, from images to logits of their height and width.
+    """Builds a `SupervisedModel` that runs a network at several scales, from images to logits of the same size.
 
     Args:
-        network, attention, scales: as `blend_scales` takes them.
-        input_shape: of an image, without the batch; None where a size is not fixed.
-        data_format: "channels_last" or "channels_first": of images and logits.
+        network, attention, scales: as in `blend_scales`.
+        input_shape: shape of an image, without the batch, with None for a size that is not fixed.
+        data_format: "channels_last" or "channels_first", for images and logits.
         name: name of the model.
 
     Raises:
-        ValueError: if the scales are not positive numbers with 1 among them, or the image is too small for them.
+        ValueError: if the scales are not positive numbers that include 1, or the image is too small for them.
     """
     scales = Hierarchical(scales=scales).scales
     image = keras.Input(input_shape, name="image")

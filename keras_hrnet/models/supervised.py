@@ -1,4 +1,4 @@
-"""Networks with more than one loss that look to everyone else like networks with one output."""
+"""Networks with several losses that behave like networks with one output outside of training."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ import keras
 from keras_hrnet.layers import Supervision
 from keras_hrnet.models.network import ClassAware, Portable
 
-# A context variable and not an attribute: `tf.distribute.MirroredStrategy` runs the steps of its replicas in threads.
+# This is a context variable and not an attribute, because `tf.distribute.MirroredStrategy` runs the steps of its
+# replicas in threads.
 _MODEL_IN_STEP = contextvars.ContextVar("the model whose training or test step runs", default=None)
 
 
 class Supervised:
-    """What makes a functional model train further logits on the same labels, and give only the first.
+    """Makes a functional model train auxiliary logits on the same labels, and return only the first logits.
 
-    A class of models names it before the class that it builds on: `class SupervisedModel(Supervised, keras.Model)`.
+    A class of models lists it before its base class: `class SupervisedModel(Supervised, keras.Model)`.
 
-    Its last layer is a `Supervision`, whose first input is what the model gives, everywhere: when called, in `predict`,
-    in `output_shape`, in symbolic use and in export; what only leads to the other inputs is then not computed. In
-    `fit`, `evaluate` and their like on batches, the loss is that of the first plus the compiled loss of each other
-    times its weight. Where the compiled loss has a property `auxiliary`, as OHEM and RMI have, that is what the others
-    take: plain cross-entropy. Metrics see the first.
+    The last layer of the model is a `Supervision`, whose first input is the output of the model in calls, in `predict`,
+    in `output_shape`, in symbolic use and in export; layers that lead only to the other inputs are then not computed.
+    In `fit`, `evaluate` and the corresponding methods for batches, the loss is that of the first input plus the loss of
+    each other input times its weight. The other inputs use the compiled loss, or its property `auxiliary` if it has
+    one, as OHEM and RMI do: plain cross-entropy. Metrics use the first input.
 
-    A training loop of one's own gets the first from `model(x)`. Inside another model, the others are not trained.
+    In a custom training loop, `model(x)` returns the first logits. Inside another model, the auxiliary logits are not
+    trained.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -35,19 +37,19 @@ class Supervised:
         return network(inputs, training=training, mask=mask)
 
     def part(self, is_in_step: bool) -> keras.Model:
-        """Returns the functional model that is computed: to all trained logits in a step, to the first otherwise."""
+        """Returns the functional model to compute: with all trained logits in a step, else with the first."""
         parts = self.__dict__.get("parts")
         if parts is None:
             supervision = self.supervision()
             first, *others = keras.tree.flatten(supervision.input)
             trained = [x for x, weight in zip(others, supervision.loss_weights, strict=True) if weight]
             networks = keras.Model(self.input, first), keras.Model(self.input, [first, *trained])
-            # In a function, Keras does not track them: their layers are this model's own.
+            # Inside a function, Keras does not track these models, whose layers already belong to this model.
             self.parts = parts = networks.__getitem__
         return parts(is_in_step)
 
     def supervision(self) -> Supervision:
-        """Returns the layer that names the further logits."""
+        """Returns the layer that lists the auxiliary logits."""
         return next(layer for layer in self.layers if isinstance(layer, Supervision))
 
     def train_step(self, *args: Any, **kwargs: Any) -> Any:
@@ -60,7 +62,7 @@ class Supervised:
 
     @contextlib.contextmanager
     def in_step(self) -> Iterator[None]:
-        """While it is entered, in this thread, calling the model gives a list of all trained logits."""
+        """Makes calls of the model in this context and thread return a list of all trained logits."""
         token = _MODEL_IN_STEP.set(self)
         try:
             yield
@@ -81,7 +83,7 @@ class Supervised:
         plain = getattr(self.loss, "auxiliary", None)
         if plain is not None:
             return plain(y, logits, sample_weight)
-        # Penalties of layers are in every one of Keras's losses, and count once.
+        # Each of Keras's losses includes the penalties of layers, which must count only once.
         return super().compute_loss(x, y, logits, sample_weight, training) - sum(self.losses)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
@@ -91,17 +93,17 @@ class Supervised:
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class SupervisedModel(ClassAware, Supervised, Portable, keras.Model):
-    """A functional model that trains further logits on the same labels, and gives only the first: see `Supervised`.
+    """A functional model that trains auxiliary logits on the same labels, and returns only the first: see `Supervised`.
 
-    Its arguments are those of `keras.Model`; its output is that of a `Supervision`.
+    The arguments are those of `keras.Model`; the output is that of a `Supervision`.
     """
 
 
 def supervised_model(
     image: keras.KerasTensor, tensors: Sequence[keras.KerasTensor], loss_weights: Sequence[float], name: str
 ) -> SupervisedModel:
-    """Builds a model that gives the first of several symbolic tensors of one shape, and trains the others with it.
+    """Builds a model that returns the first of several symbolic tensors of the same shape, and also trains the others.
 
-    The loss of each but the first is multiplied by its weight.
+    The loss of each tensor after the first is multiplied by its weight.
     """
     return SupervisedModel(image, Supervision(loss_weights, dtype="float32", name="supervision")(tensors), name=name)

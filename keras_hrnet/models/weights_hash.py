@@ -1,4 +1,4 @@
-"""A number that tells one state of a network's weights from another."""
+"""A hash that identifies the state of a network's weights."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import keras
 
 
 def weights_hash(model: keras.Model) -> str:
-    """Returns the SHA-256 of all weights of a model, without its seeds, in their order: 64 hexadecimal digits."""
+    """Returns the SHA-256 of all weights of a model in their order, without its seeds: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for variable in model.weights:
         value = keras.ops.convert_to_numpy(variable)

@@ -218,7 +218,7 @@ def test_a_labels_model_has_the_classes_of_its_network():
 def test_a_model_of_labels_without_names_is_refused():
     labeler = labels_model(strongest_color())
     labeler = keras.Model(labeler.inputs[0], labeler.outputs[0])
-    with pytest.raises(ValueError, match="gives labels, without class_names"):
+    with pytest.raises(ValueError, match="returns labels, without class_names"):
         evaluate(labeler, [one_batch()])
     assert evaluate(labeler, [one_batch()], class_names=NAMES).class_names == NAMES
 

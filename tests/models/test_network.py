@@ -112,7 +112,7 @@ def test_a_model_of_labels_that_nobody_named_does_not_say_its_classes():
     assert named.class_names == ("class 0", "class 1", "class 2")
     model = Network(named.inputs[0], named.outputs[0])
     assert model.classes is None
-    with pytest.raises(ValueError, match="gives labels, without class_names"):
+    with pytest.raises(ValueError, match="returns labels, without class_names"):
         classes_of(model)
 
 
