@@ -1,4 +1,4 @@
-"""Families of networks: one file for each, with its rows, its backbone, its cost and the names of its weights."""
+"""The families of networks; each file defines the rows, backbone, cost and weight names of one family."""
 
 import re
 
@@ -9,19 +9,19 @@ from keras_hrnet.families.hrnet import HRNETS, Variant
 from keras_hrnet.families.lite_hrnet import LITE_HRNETS, LiteVariant
 
 FAMILIES: tuple[type[Family], ...] = (Variant, HRFormerVariant, LiteVariant)
-"""The families; the class of the rows stands for each."""
+"""The families, each represented by the class of its rows."""
 
 VARIANTS: dict[str, Family] = {row.name: row for row in (*HRNETS, *HRFORMERS, *LITE_HRNETS)}
-"""The published networks, by the name of their constructor."""
+"""The published networks by the name of their constructor."""
 
 WEIGHT_NAMES = tuple(dict.fromkeys(pair for family in FAMILIES for pair in family.weight_names))
-"""How a path of a backbone's layer becomes the official name of its weights."""
+"""Patterns that convert the path of a backbone's layer to the official name of its weights."""
 
 WEIGHT_PARTS = tuple(pair for family in FAMILIES for pair in family.weight_parts)
-"""How what is left of a path then becomes a part of that name."""
+"""Patterns that convert the rest of a path to a part of that name."""
 
 BACKBONE_LAYERS = "|".join(f"(?:{family.layer_pattern})" for family in FAMILIES)
-"""Regular expression of the paths of all weights of backbones; what it does not match belongs to a head."""
+"""Regular expression of the paths of all weights of backbones; a path that it does not match belongs to a head."""
 
 
 WEIGHT_PATTERN = "|".join(f"(?:{family.weight_pattern})" for family in FAMILIES)
@@ -29,7 +29,7 @@ WEIGHT_PATTERN = "|".join(f"(?:{family.weight_pattern})" for family in FAMILIES)
 
 
 def is_backbone(name: str | None) -> bool:
-    """Says whether the weight of an official name belongs to a backbone; a weight without a name does not."""
+    """Returns whether the weight with an official name belongs to a backbone; a weight without a name does not."""
     return name is not None and re.match(WEIGHT_PATTERN, name) is not None
 
 

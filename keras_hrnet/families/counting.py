@@ -10,12 +10,12 @@ from typing import Protocol
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """The size of a network and the work of one pass through it.
+    """The size of a network and the arithmetic of one pass through it.
 
     Args:
-        parameters: trainable numbers: kernels, biases, and the scale and shift of every normalization.
-        multiplications: multiplications of convolutions, dense layers and attention for one image, each with its
-            addition; what the papers print as "GFLOPs" is this number divided by 2 ** 30.
+        parameters: number of trainable values: kernels, biases, and the scale and shift of every normalization.
+        multiplications: multiplications, each with its addition, of convolutions, dense layers and attention for one
+            image; the "GFLOPs" in the papers are this number divided by 2 ** 30.
     """
 
     parameters: int = 0
@@ -27,17 +27,18 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionCost:
-    """One convolution to be counted.
+    """A convolution whose cost is counted.
 
     Args:
-        inputs: channels of its map.
-        outputs: channels of its result.
-        side: height and width of its kernel.
-        stride: of its result, with respect to the image; None where `num_pixels` says the size of the result.
-        bias: whether it has a bias.
-        norm: whether a normalization follows it.
-        num_pixels: pixels of its result, where they do not follow from the size of the image.
-        groups: groups of channels that are convolved apart; `inputs` of a depthwise one.
+        inputs: channels of the input map.
+        outputs: channels of the result.
+        side: height and width of the kernel.
+        stride: stride of the result with respect to the image; None if `num_pixels` specifies the size of the result.
+        bias: whether the convolution has a bias.
+        norm: whether a normalization follows the convolution.
+        num_pixels: number of pixels of the result, if it does not follow from the size of the image.
+        groups: number of groups of channels that are convolved separately; equal to `inputs` for a depthwise
+            convolution.
     """
 
     inputs: int
@@ -50,25 +51,25 @@ class ConvolutionCost:
     groups: int = 1
 
     def cost(self, image_size: tuple[int, int]) -> Cost:
-        """Counts it for an image of (height, width) pixels."""
+        """Counts the cost of the convolution for an image of (height, width) pixels."""
         pixels = num_pixels(image_size, self.stride) if self.num_pixels is None else self.num_pixels
         kernel = self.outputs * (self.inputs // self.groups) * self.side**2
         return Cost(kernel + self.outputs * (self.bias + 2 * self.norm), pixels * kernel)
 
 
 class HasCost(Protocol):
-    """What can be counted: a `ConvolutionCost`, or another object with such a method."""
+    """An object whose cost can be counted: a `ConvolutionCost`, or another object with such a method."""
 
     def cost(self, image_size: tuple[int, int]) -> Cost: ...
 
 
 def count(convolutions: Iterable[HasCost], image_size: tuple[int, int]) -> Cost:
-    """Adds up what convolutions cost for an image of (height, width) pixels."""
+    """Adds up the cost of convolutions for an image of (height, width) pixels."""
     return sum((convolution.cost(image_size) for convolution in convolutions), Cost())
 
 
 def num_pixels(image_size: tuple[int, int], stride: int) -> int:
-    """Counts the pixels of a map at a stride of an image of (height, width) pixels."""
+    """Returns the number of pixels of a map at a stride, for an image of (height, width) pixels."""
     return math.prod(math.ceil(length / stride) for length in image_size)
 
 
@@ -93,7 +94,7 @@ def separable(channels: int, filters: int, stride: int) -> Iterator[ConvolutionC
 
 
 def convolution_3x3(channels: int, filters: int, stride: int) -> Iterator[ConvolutionCost]:
-    """Lists the one convolution of a 3x3 `keras_hrnet.layers.ConvNorm`."""
+    """Yields the single convolution of a 3x3 `keras_hrnet.layers.ConvNorm`."""
     yield ConvolutionCost(channels, filters, 3, stride)
 
 
@@ -102,8 +103,8 @@ def fuse(
 ) -> Iterator[ConvolutionCost]:
     """Lists the convolutions of a fuse layer between branches of these widths, finest first.
 
-    A coarser branch is convolved 1x1. A finer branch is halved step by step, and `downsampling` lists the convolutions
-    of one step: `separable` or `convolution_3x3`.
+    A coarser branch is convolved 1x1. A finer branch is halved in steps, and `downsampling` lists the convolutions of
+    one step: `separable` or `convolution_3x3`.
     """
     for i, target in enumerate(widths):
         for j, source in enumerate(widths):

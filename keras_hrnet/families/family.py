@@ -1,4 +1,4 @@
-"""The description of a family of networks: how its backbone computes four maps, and the names of its weights."""
+"""The base class of the families, which describe how a backbone computes four maps, and the names of its weights."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class LayerOptions:
-    """What all layers of one network share.
+    """The options that are common to all layers of a network.
 
-    Layers are channels_last inside whatever the user sees: TensorFlow and XLA convolve nothing else fast on a CPU, and
-    PyTorch takes channels_last memory without a copy.
+    Layers are always channels_last internally, whatever the user's data format: on a CPU, TensorFlow and XLA are fast
+    only with channels_last convolutions, and PyTorch takes channels_last memory without a copy.
 
     Args:
         interpolation: how maps are upsampled, "bilinear" or "nearest".
-        align_corners: whether bilinear aligns the centers of the corner pixels.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels.
         dtype: a dtype policy or its name; None for the global one.
-        remat: whether training computes what is inside the modules again in the backward pass.
-        mean: of each channel of the images; None for the default of `Normalize`.
+        remat: whether training recomputes the intermediate results of the modules in the backward pass.
+        mean: mean of each channel of the images; None for the default of `Normalize`.
         deviation: standard deviation of each channel, likewise.
     """
 
@@ -58,9 +58,10 @@ class LayerOptions:
 
 
 class Family:
-    """The base of the rows of a family: a frozen dataclass whose fields are the widths and depths of a network.
+    """The base class of the rows of a family: frozen dataclasses whose fields are the widths and depths of a network.
 
-    A family is one file in `keras_hrnet/families`, listed in its `__init__`. It gives the attributes and methods below.
+    A family is one file in `keras_hrnet/families`, listed in its `__init__`. It defines the attributes and methods
+    below.
     """
 
     layer_pattern: ClassVar[str]
@@ -70,31 +71,31 @@ class Family:
     """Regular expression of the official names of the backbone's weights."""
 
     weight_names: ClassVar[tuple[tuple[str, str], ...]]
-    """Pairs: the pattern of a layer's path, and what replaces it in the official name of its weights."""
+    """Pairs of the pattern of a layer's path and its replacement in the official name of the layer's weights."""
 
     weight_parts: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Further pairs: what the paths of layers inside its blocks become in that name, once a pair above is replaced."""
+    """Additional pairs for the paths of layers inside blocks, applied after a pair above has been replaced."""
 
     reference: ClassVar[str]
-    """The paper, as docstrings quote it."""
+    """The paper, as it is cited in docstrings."""
 
     default_head: ClassVar[str] = "fcn"
-    """The head that the constructors of its published networks put on it where the user names none."""
+    """The default head of the constructors of the family's published networks."""
 
     head_options: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """The options that heads are published with on this backbone, by the name of the head and of the argument."""
+    """The published options of heads on this backbone, by the name of the head and of the argument."""
 
     align_corners: ClassVar[bool] = False
-    """Whether its published heads align corners where they upsample bilinearly."""
+    """Whether the published heads of this family align corners in bilinear upsampling."""
 
     arguments: ClassVar[Mapping[str, str]] = {}
-    """Fields that the constructors of its published networks take as arguments, each with its docstring."""
+    """Fields that are arguments of the constructors of the family's published networks, each with its docstring."""
 
     min_size: ClassVar[int] = MIN_SIZE
-    """The least height and width of an image, in pixels."""
+    """The minimum height and width of an image, in pixels."""
 
     name: str
-    """What the network is called, in a summary and in errors."""
+    """The name of the network in a summary and in errors."""
 
     width: int
     """Channels of the finest map; each coarser map has twice as many."""
@@ -111,7 +112,7 @@ class Family:
         return tuple(self.width * 2**i for i in range(4))
 
     def check_counts(self, *counts: Any) -> None:
-        """Checks the numbers that all rows have, and further `counts`.
+        """Checks the numbers that all rows have, and additional `counts`.
 
         Raises:
             ValueError: if there are not three modules, or a number is not a whole number of at least 1.
@@ -124,16 +125,17 @@ class Family:
             )
         if any(not isinstance(count, int) or count < 1 for count in (self.width, *self.modules, self.blocks, *counts)):
             raise ValueError(
-                f"Received {self}. Expected whole numbers of at least 1 for widths and depths. Correct the one that is "
-                "not."
+                f"Received {self}. Expected whole numbers of at least 1 for widths and depths. Correct the number that "
+                "is not."
             )
 
     def connect(self, image: keras.KerasTensor, options: LayerOptions) -> list[keras.KerasTensor]:
         """Connects the backbone.
 
         Args:
-            image: symbolic `(batch, height, width, channels)`, RGB in [0, 255] or what the network is built for.
-            options: what all layers share.
+            image: symbolic `(batch, height, width, channels)`, RGB in [0, 255] or the values that the network is built
+                for.
+            options: options that are common to all layers.
 
         Returns:
             Four symbolic maps of strides 4, 8, 16 and 32, finest first, with the channels of `widths`.
@@ -141,14 +143,14 @@ class Family:
         raise NotImplementedError
 
     def convolutions(self) -> Iterator[HasCost]:
-        """Lists the convolutions of the backbone, and what else has a cost."""
+        """Lists the convolutions of the backbone, and its other parts that have a cost."""
         raise NotImplementedError
 
     def with_arguments(self, head: str | None, arguments: Mapping[str, Any]) -> Family:
         """Returns the row with other values of the fields in `arguments`.
 
         Args:
-            head: the name of the head that is put on the backbone; None for none, or one of the user's own.
+            head: the name of the network's head; None for no head or a custom head.
             arguments: values by field; None for the published one.
         """
         return dataclasses.replace(self, **{name: x for name, x in arguments.items() if x is not None})
@@ -158,26 +160,27 @@ class Family:
         return count(self.convolutions(), image_size)
 
     def sizes(self) -> dict[str, Any]:
-        """Returns the fields that the shapes of its weights depend on."""
+        """Returns the fields that determine the shapes of the weights."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "name"}
 
     @classmethod
     def sizes_in(cls, shapes: Shapes) -> dict[str, Any]:
-        """Reads from the shapes of its weights which network they are of.
+        """Determines from the shapes of weights which network they belong to.
 
         Returns:
-            The fields of a row, except its name and what shapes do not show; 0 where the weights are missing.
+            The fields of a row, except its name and the fields that shapes do not determine; 0 if the weights are
+            missing.
         """
         raise NotImplementedError
 
     @classmethod
     def joined_channels(cls, sizes: Mapping[str, Any]) -> int:
-        """Returns the channels of the four maps together, from what `sizes_in` read."""
+        """Returns the total number of channels of the four maps, from the result of `sizes_in`."""
         return sizes["width"] * (1 + 2 + 4 + 8)
 
 
 def first_size(shapes: Shapes, *names: str) -> int:
-    """Returns the first length of the first of these weights that is there; 0 if none is."""
+    """Returns the first length of the first of these weights that exists; 0 if none exists."""
     return next((shapes[name][0] for name in names if name in shapes), 0)
 
 

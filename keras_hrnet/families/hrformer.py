@@ -1,4 +1,4 @@
-"""HRFormer: HRNet with transformer blocks in its branches. The published networks, one row each."""
+"""HRFormer, which is HRNet with transformer blocks in its branches: the published networks, one row each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _THEIR_DOWN = r"stage\1.\2.fuse_layers.\3.\4.\5."
 # Scripts run_hrt_*_ocr_v2_ohem.sh; seg/lib/models/nets/hrt.py, `HRT_SMALL_OCR_V2`: a 3x3 auxiliary head of 512.
 _OCR = {"head_kernel_size": 3, "ocr_auxiliary_channels": 512, "ocr_bias": True}
 
-# By network and head, where it is not 0: cls/configs/hrt/*.yaml and seg/lib/models/backbones/hrt/hrt_config.py.
+# The value by network and head, if it is not 0: cls/configs/hrt/*.yaml and seg/lib/models/backbones/hrt/hrt_config.py.
 _DROP_PATHS = {"HRFormerSmall": {None: 0.2}, "HRFormerBase": {None: 0.2, "classification": 0.2}}
 
 
@@ -36,22 +36,22 @@ class HRFormerVariant(HighResolutionFamily):
 
     Args:
         name: name of the network, in a summary and in errors.
-        width: channels of the finest branch; each coarser one has twice as many.
-        num_heads: heads of the attention in the finest branch; each coarser one has twice as many.
-        stage1_blocks: bottlenecks of the first stage.
-        stage1_filters: inner channels of those; their result has four times as many.
-        modules: modules of stages 2, 3 and 4.
-        blocks: transformer blocks in each branch of each of those modules.
+        width: channels of the finest branch; each coarser branch has twice as many.
+        num_heads: attention heads in the finest branch; each coarser branch has twice as many.
+        stage1_blocks: number of bottlenecks of the first stage.
+        stage1_filters: inner channels of these bottlenecks; their result has four times as many.
+        modules: numbers of modules of stages 2, 3 and 4.
+        blocks: number of transformer blocks in each branch of each of these modules.
         window_size: height and width of the windows of attention, in pixels of each map.
-        drop_path: share of the samples for which training leaves out the parts of the last block; it grows linearly
+        drop_path: fraction of the samples for which training skips the parts of the last block; it increases linearly
             from 0 in the first block. None for 0.
 
     Raises:
-        ValueError: if a number is below one, `width` is not a multiple of `num_heads`, `modules` does not hold
-            three, or `drop_path` is not in [0, 1).
+        ValueError: if a number is less than 1, `width` is not a multiple of `num_heads`, `modules` does not contain
+            three numbers, or `drop_path` is not in [0, 1).
     """
 
-    # HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py: a step of the fuse is 3x3, norm, 1x1, norm.
+    # HRNet/HRFormer, seg/lib/models/backbones/hrt/hrt_backbone.py: a step of the fuse layer is 3x3, norm, 1x1, norm.
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         *HighResolutionFamily.weight_names,
         (f"{_DOWN}_spatial/", _THEIR_DOWN),
@@ -99,17 +99,17 @@ class HRFormerVariant(HighResolutionFamily):
         self.check_counts(self.num_heads, self.stage1_blocks, self.stage1_filters, self.window_size)
         if self.width % self.num_heads:
             raise ValueError(
-                f"Received {self}. Expected a width that is a multiple of num_heads. Change one of the two."
+                f"Received {self}. Expected a width that is a multiple of num_heads. Change width or num_heads."
             )
         if self.drop_path is not None and not 0 <= self.drop_path < 1:
             raise ValueError(
                 f"`{self.name}` received drop_path={self.drop_path!r}. Expected a number of at least 0 and below 1, or "
-                "None. The published networks have 0 or 0.2."
+                "None. Pass, for example, 0 or 0.2, as published."
             )
 
     @property
     def heads(self) -> tuple[int, int, int, int]:
-        """Heads of the attention in the four branches, finest first."""
+        """The numbers of attention heads in the four branches, finest first."""
         return tuple(self.num_heads * 2**i for i in range(4))
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
@@ -120,7 +120,7 @@ class HRFormerVariant(HighResolutionFamily):
 
     @property
     def drop_paths(self) -> list[list[list[float]]]:
-        """For stages 2, 3 and 4, each module and each block in it, the share that stochastic depth leaves out."""
+        """The fraction of samples that stochastic depth skips, for each block of each module of stages 2, 3 and 4."""
         import numpy as np
 
         rates = iter(np.linspace(0, self.drop_path or 0, sum(self.modules) * self.blocks).tolist())
@@ -157,13 +157,13 @@ class HRFormerVariant(HighResolutionFamily):
 
 @dataclasses.dataclass(frozen=True)
 class BlockCost:
-    """A transformer block to be counted.
+    """A transformer block whose cost is counted.
 
     Args:
-        channels: channels of its map.
-        num_heads: heads of its attention.
-        window_size: height and width of its windows.
-        stride: of its map, with respect to the image.
+        channels: channels of the map.
+        num_heads: heads of the attention.
+        window_size: height and width of the windows.
+        stride: stride of the map with respect to the image.
     """
 
     channels: int
@@ -172,7 +172,7 @@ class BlockCost:
     stride: int
 
     def cost(self, image_size: tuple[int, int]) -> Cost:
-        """Counts it for an image of (height, width) pixels, whose maps are padded to whole windows for attention."""
+        """Counts the cost for an image of (height, width) pixels. For attention, maps are padded to whole windows."""
         sides = [math.ceil(math.ceil(length / self.stride) / self.window_size) for length in image_size]
         pixels = math.prod(sides) * self.window_size**2
         projection = ConvolutionCost(self.channels, self.channels, 1, None, bias=True, norm=False, num_pixels=pixels)

@@ -1,4 +1,4 @@
-"""HRNet: the published networks, one row each, and the backbone that a row becomes."""
+"""HRNet: the published networks, one row each, and the backbone that is built from a row."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ STEM_FILTERS = 64
 
 
 class HighResolutionFamily(Family):
-    """What HRNet and HRFormer share: the stem, a first stage of bottlenecks, and the transitions between the stages.
+    """The parts common to HRNet and HRFormer: stem, first stage of bottlenecks, and transitions between the stages.
 
-    A subclass makes the layer of each further stage in `stage_layer`.
+    A subclass creates the layer of each later stage in `stage_layer`.
     """
 
     stage1_blocks: int
-    """Bottlenecks of the first stage."""
+    """Number of bottlenecks of the first stage."""
 
     stage1_filters: int
-    """Inner channels of those bottlenecks; their result has four times as many."""
+    """Inner channels of these bottlenecks; their result has four times as many."""
 
     layer_pattern: ClassVar[str] = r"^(stem|layer1|transition\d|stage\d)/"
     weight_pattern: ClassVar[str] = r"^(conv[12]|bn[12]|layer1|transition[123]|stage[234])\."
@@ -34,7 +34,7 @@ class HighResolutionFamily(Family):
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         (r"^stem/", r""),
         (r"^(layer1)/block_(\d+)/", r"\1.\2."),
-        # The new branch of a transition is a chain in the reference, hence one index more.
+        # In the reference, the new branch of a transition is a sequence, which adds an index.
         (r"^transition(\d)/branch_\1/", r"transition\1.\1.0."),
         (r"^transition(\d)/branch_(\d)/", r"transition\1.\2."),
         (r"^stage(\d)/module_(\d+)/branch_(\d)/block_(\d+)/", r"stage\1.\2.branches.\3.\4."),
@@ -57,11 +57,11 @@ class HighResolutionFamily(Family):
         return maps
 
     def stage_layer(self, stage: int, options: LayerOptions) -> keras.layers.Layer:
-        """Makes the layer of stage 2, 3 or 4."""
+        """Returns the layer of stage 2, 3 or 4."""
         raise NotImplementedError
 
     def convolutions_around(self, module: Callable[[tuple[int, ...]], Iterator[HasCost]]) -> Iterator[HasCost]:
-        """Lists stem, first stage and transitions, and for each module what a function of its widths lists."""
+        """Lists the convolutions of stem, first stage and transitions, and those of each module, using `module`."""
         yield ConvolutionCost(3, STEM_FILTERS, 3, 2)
         yield ConvolutionCost(STEM_FILTERS, STEM_FILTERS, 3, 4)
         channels = STEM_FILTERS
@@ -77,7 +77,7 @@ class HighResolutionFamily(Family):
 
     @classmethod
     def depths_in(cls, shapes: Shapes) -> dict[str, Any]:
-        """Reads the first stage and the depths of the others from the shapes of the weights."""
+        """Reads the first stage and the depths of the other stages from the shapes of the weights."""
         return {
             "stage1_blocks": num_matching(shapes, r"layer1\.(\d+)\."),
             "stage1_filters": first_size(shapes, "layer1.0.conv1.weight", "layer1.0.conv2.weight"),
@@ -92,15 +92,15 @@ class Variant(HighResolutionFamily):
 
     Args:
         name: name of the network, in a summary and in errors.
-        width: channels of the finest branch; each coarser one has twice as many.
-        stage1_blocks: bottlenecks of the first stage.
-        stage1_filters: inner channels of those; their result has four times as many.
-        modules: modules of stages 2, 3 and 4.
-        blocks: blocks in each branch of each of those modules.
-        block: the kind of those blocks: "basic", or a layer class of one's own; see `keras_hrnet.layers.Branch`.
+        width: channels of the finest branch; each coarser branch has twice as many.
+        stage1_blocks: number of bottlenecks of the first stage.
+        stage1_filters: inner channels of these bottlenecks; their result has four times as many.
+        modules: numbers of modules of stages 2, 3 and 4.
+        blocks: number of blocks in each branch of each of these modules.
+        block: the kind of these blocks: "basic", or a custom layer class; see `keras_hrnet.layers.Branch`.
 
     Raises:
-        ValueError: if a number is below one, or `modules` does not hold three.
+        ValueError: if a number is less than 1, or `modules` does not contain three numbers.
     """
 
     reference: ClassVar[str] = (
@@ -128,7 +128,7 @@ class Variant(HighResolutionFamily):
         if self.block != "basic":
             raise ValueError(
                 f"Received the network {self.name!r} with block={self.block!r}. Expected 'basic', whose convolutions "
-                "are known. Count your own with `model.count_params()`."
+                "are known. Count custom blocks with `model.count_params()`."
             )
         yield from self.convolutions_around(lambda widths: _module(widths, self.blocks))
 

@@ -1,4 +1,4 @@
-"""Lite-HRNet: the published networks, one row each, and the backbone that a row becomes."""
+"""Lite-HRNet: the published networks, one row each, and the backbone that is built from a row."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ class LiteVariant(Family):
 
     Args:
         name: name of the network, in a summary and in errors.
-        width: channels of the finest branch, an even number; each coarser one has twice as many.
-        modules: modules of the stages with two, three and four branches.
-        blocks: blocks of each module.
+        width: channels of the finest branch, an even number; each coarser branch has twice as many.
+        modules: numbers of modules of the stages with two, three and four branches.
+        blocks: number of blocks of each module.
         block: "weighting" for conditional channel weighting, "shuffle" for the shuffle units of the naive networks.
 
     Raises:
-        ValueError: if a number is below one, `width` is odd, `modules` does not hold three, or there is no such block.
+        ValueError: if a number is less than 1, `width` is odd, `modules` does not contain three numbers, or the block
+            does not exist.
     """
 
     layer_pattern: ClassVar[str] = r"^lite_(stem|transition\d|stage\d_module_\d+)/"
@@ -54,7 +55,7 @@ class LiteVariant(Family):
         (rf"{_MODULE}/branch_(\d)/block_(\d+)/conv(\d)/", r"stage\1.\2.layers.\3.\4.branch2.\5./"),
     )
     weight_parts: ClassVar[tuple[tuple[str, str], ...]] = (
-        # What a name above ends with "./" for is mmcv's `ConvModule`, which holds `conv` and `bn`.
+        # A name above that ends with "./" is of mmcv's `ConvModule`, which contains `conv` and `bn`.
         (r"\./(?:conv|depthwise)/$", r".conv."),
         (r"\./norm/$", r".bn."),
         # A separable convolution is a sequence: 3x3, norm, 1x1, norm.
@@ -76,8 +77,8 @@ class LiteVariant(Family):
         self.check_counts()
         if self.width % 2:
             raise ValueError(
-                f"`LiteVariant` received width={self.width}. Expected an even number, as a block divides the channels "
-                f"into halves. Pass width={self.width + 1}."
+                f"`LiteVariant` received width={self.width}. Expected an even number, because a block divides the "
+                f"channels into halves. Pass width={self.width + 1}."
             )
         if self.block not in LITE_BLOCKS:
             raise ValueError(

@@ -1,7 +1,7 @@
-"""Heads: one file for each, with its options, layers, cost and the names of its weights.
+"""The heads; each file defines the options, layers, cost and weight names of one head.
 
 Pass a head by its name or as an object: `HRNetW48(head="ocr", ocr_channels=(256, 128))` and
-`HRNetW48(head=OCR(channels=(256, 128)))` are the same network. A head of your own extends `Head`.
+`HRNetW48(head=OCR(channels=(256, 128)))` build the same network. A custom head extends `Head`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 HEADS: dict[str, type[Head]] = {head.name: head for head in (FCN, OCR, ISA, Hierarchical, Classification, Iterative)}
-"""The heads, by their name."""
+"""The heads by name."""
 
 WEIGHT_NAMES = tuple(dict.fromkeys(pair for head in HEADS.values() for pair in head.weight_names))
-"""How a path of a head's layer becomes the official name of its weights."""
+"""Patterns that convert the path of a head's layer to the official name of its weights."""
 
 TELLING_WEIGHTS = tuple(dict.fromkeys(name for head in HEADS.values() for name in head.telling_weights))
-"""Official names of weights whose shapes tell the head of a file, and its options."""
+"""Official names of weights whose shapes determine the head of a file, and its options."""
 
 ARGUMENTS: dict[str, dataclasses.Field] = {
     field.metadata["argument"]: field for head in HEADS.values() for field in dataclasses.fields(head)
 }
-"""The options of all heads, by the name that constructors of networks call them; `kernel_size` is one for several."""
+"""The options of all heads, by their argument names in constructors of networks; several heads share `kernel_size`."""
 
 
 def standardize_head(
@@ -44,17 +44,17 @@ def standardize_head(
     receiver: str,
     published: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Head | None:
-    """Returns the head that the arguments of a constructor stand for.
+    """Returns the head that the arguments of a constructor specify.
 
     Args:
         head: the name of a head, a `Head`, or None.
-        options: values for the arguments in `ARGUMENTS`. Those of other heads are checked, and have no effect.
+        options: values for the arguments in `ARGUMENTS`. Options of other heads are checked, and have no effect.
         receiver: name of the network, for errors.
-        published: by the name of a head, the options that it has where none are given: `Family.head_options`.
+        published: by the name of a head, its default options: `Family.head_options`.
 
     Raises:
-        TypeError: if an option is unknown, or given beside a head that is an object.
-        ValueError: if there is no such head, or an option is out of range.
+        TypeError: if an option is unknown, or if options are passed together with a head that is an object.
+        ValueError: if the head does not exist, or an option is out of range.
     """
     for name, value in options.items():
         if name not in ARGUMENTS:
@@ -65,8 +65,8 @@ def standardize_head(
     if isinstance(head, Head):
         if options:
             raise TypeError(
-                f"`{receiver}` received head={head!r} and {', '.join(options)}. Expected options in the head alone. "
-                f"Pass them to `{type(head).__name__}`."
+                f"`{receiver}` received head={head!r} and {', '.join(options)}. Expected the options of a `Head` "
+                f"object in the object. Pass them to `{type(head).__name__}`."
             )
         return head
     if head is None:
@@ -82,7 +82,7 @@ def standardize_head(
 
 
 def head_of(model: keras.Model) -> str | None:
-    """Returns the name of the head that a network of this package has, by its layers; None for another or none."""
+    """Returns the name of the head of a network of this package, found by its layers; None if no head is found."""
     layers = {layer.name for layer in getattr(model, "layers", ())}
     return next((head.name for head in reversed(HEADS.values()) if head.own_layer in layers), None)
 

@@ -1,4 +1,4 @@
-"""Classification: the whole image has one class, as in ImageNet."""
+"""Classification, which assigns one class to the whole image, as in ImageNet."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _INNER = "incre_modules.0.0.conv2.weight"
 
 @dataclasses.dataclass(frozen=True)
 class Classification(Head):
-    """Widens the four maps, adds them up from fine to coarse, and classifies their mean.
+    """Widens the four maps, sums them from fine to coarse, and classifies the mean of the result.
 
     Args:
-        depthwise: whether its 3x3 convolutions are depthwise, with a 1x1 convolution after the strided ones, as in
-            HRFormer.
+        depthwise: whether the 3x3 convolutions are depthwise, with a 1x1 convolution after the strided convolutions, as
+            in HRFormer.
 
     Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py, `_make_head` and `forward`; HRNet/HRFormer,
-    cls/models/hrt.py, for the depthwise one.
+    cls/models/hrt.py, for the depthwise variant.
     """
 
     name: ClassVar[str | None] = "classification"
@@ -75,7 +75,7 @@ class Classification(Head):
         return {"logits": keras.layers.Activation("linear", dtype="float32", name="logits")(dense(x))}, ()
 
     def downsample(self, x: keras.KerasTensor, filters: int, name: str, options: LayerOptions) -> keras.KerasTensor:
-        """Halves height and width of a map, and gives it as many channels as the next."""
+        """Halves the height and width of a map, and converts it to the number of channels of the next map."""
         from keras_hrnet.layers import ConvNorm, DepthwiseConvNorm
 
         of_layer = options.of_layer
@@ -103,6 +103,6 @@ class Classification(Head):
         if _CLASSIFIER not in shapes:
             return None
         options = {"num_classes": shapes[_CLASSIFIER][0], "head": cls.name}
-        # One channel for each filter.
+        # There is one channel for each filter.
         is_depthwise = shapes.get(_INNER, (0, 0))[1] == 1
         return {**options, **({"depthwise_head": True} if is_depthwise else {})}, None

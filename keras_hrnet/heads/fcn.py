@@ -1,4 +1,4 @@
-"""FCN: each pixel is classified by itself, by two convolutions over the four maps."""
+"""FCN, which classifies each pixel by itself, with two convolutions of the four maps."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _FIRST, _LAST = "last_layer.0.weight", "last_layer.3.weight"
 
 @dataclasses.dataclass(frozen=True)
 class FCN(Head):
-    """Joins the four maps at stride 4 and classifies each pixel by two convolutions.
+    """Joins the four maps at stride 4 and classifies each pixel with two convolutions.
 
     Args:
-        kernel_size: side of the first convolution's kernel, 1 or 3; the second's is 1.
-        channels: filters of the first convolution; None for as many as the joined maps have channels.
+        kernel_size: height and width of the first convolution's kernel, 1 or 3; those of the second kernel are 1.
+        channels: filters of the first convolution; None for the number of channels of the joined maps.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py, `last_layer`; openseg.pytorch,
     lib/models/nets/hrnet.py, `HRNet_W48`, for a kernel of 3; CSAILVision/semantic-segmentation-pytorch, `C1`, for a
@@ -63,7 +63,7 @@ class FCN(Head):
 
 
 def joined(maps: Sequence[keras.KerasTensor], options: LayerOptions) -> keras.KerasTensor:
-    """Joins the channels of four maps at the size of the finest."""
+    """Concatenates the channels of four maps at the size of the finest map."""
     from keras_hrnet.layers import ResizeConcatenate
 
     return ResizeConcatenate(name="concatenate", **options.of_resizing)(maps)
@@ -77,16 +77,16 @@ def two_convolutions(
     options: LayerOptions,
     filters: int | None = None,
 ) -> keras.KerasTensor:
-    """Classifies each pixel of a map by a convolution, which keeps its channels or has `filters`, and a 1x1 one."""
+    """Classifies each pixel with a convolution, which keeps the channels or has `filters`, and a 1x1 convolution."""
     from keras_hrnet.layers import ConvNorm
 
-    # The numbers are the convolutions' places in the published sequence of layers.
+    # The numbers are the positions of the convolutions in the published sequence of layers.
     x = ConvNorm(filters or x.shape[-1], kernel_size, use_bias=True, name=f"{name}_0", **options.of_layer)(x)
     return classifier(num_classes, f"{name}_3", options)(x)
 
 
 def classifier(num_classes: int, name: str, options: LayerOptions) -> Convolution:
-    """Makes the 1x1 convolution that gives logits."""
+    """Returns the 1x1 convolution that computes logits."""
     from keras_hrnet.layers import Convolution
     from keras_hrnet.layers.convolution import classifier_initializer
 
@@ -97,13 +97,13 @@ def classifier(num_classes: int, name: str, options: LayerOptions) -> Convolutio
 def two_convolution_costs(
     widths: Sequence[int], num_classes: int, side: int, filters: int | None = None
 ) -> Iterator[ConvolutionCost]:
-    """Lists what `two_convolutions` of joined maps makes."""
+    """Lists the convolutions that `two_convolutions` applies to joined maps."""
     channels = sum(widths)
     yield ConvolutionCost(channels, filters or channels, side, 4, bias=True)
     yield ConvolutionCost(filters or channels, num_classes, 1, 4, bias=True, norm=False)
 
 
 def kernel_size_in(shapes: Shapes, name: str) -> dict[str, int]:
-    """Reads the argument `head_kernel_size` from the shape of a kernel; nothing where it is the default."""
+    """Reads the argument `head_kernel_size` from the shape of a kernel; returns an empty dict if it is the default."""
     size = shapes[name][-1] if name in shapes else 1
     return {} if size == 1 else {"head_kernel_size": size}

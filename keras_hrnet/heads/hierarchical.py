@@ -1,4 +1,4 @@
-"""Hierarchical multi-scale attention: one network with OCR at several scales of an image, joined pixel by pixel."""
+"""Hierarchical multi-scale attention, which runs one network with OCR at several scales and blends them per pixel."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def _scales(value: Any) -> str | None:
     if numbers and 1 in scales and len(set(scales)) == len(scales):
         return None
     return (
-        "Expected different positive numbers with 1.0 among them: logits are given at the size of the image. Pass "
+        "Expected different positive numbers with 1.0 among them, because logits have the size of the image. Pass "
         "(0.5, 1.0) for training, or (0.5, 1.0, 2.0) as published for inference."
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Hierarchical(OCR):
-    """Runs OCR at several scales of the image, and weighs the scales against each other at each pixel.
+    """Runs OCR at several scales of the image, and weights the scales at each pixel.
 
     Args:
         channels, dropout, kernel_size: as in `OCR`.
-        scales: factors of the image's height and width, with 1.0 among them; see also `keras_hrnet.with_scales`.
+        scales: factors of the image's height and width, which include 1.0; see also `keras_hrnet.with_scales`.
 
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR`; Tao et al., "Hierarchical Multi-Scale
     Attention for Semantic Segmentation", 2020.
@@ -56,7 +56,7 @@ class Hierarchical(OCR):
     output_strides: ClassVar[tuple[int, ...]] = (1,)
     weight_names: ClassVar[tuple[tuple[str, str], ...]] = (
         *OCR.weight_names,
-        # No official file has it: these are the names that NVIDIA gave it.
+        # No official file has this layer; the names are those of NVIDIA's code.
         (r"^scale_attn/conv2/", r"scale_attn.conv2."),
         (r"^scale_attn/", r"scale_attn."),
     )
@@ -87,7 +87,7 @@ class Hierarchical(OCR):
         sizes = [tuple(int(length * scale) for length in image_size) for scale in sorted(self.scales)]
         attention = list(_attention_costs(self.channels[0]))
         at_scales = [super(Hierarchical, self).cost(backbone, num_classes, size) for size in sizes]
-        # The largest scale asks for no attention. All scales share their parameters.
+        # The largest scale does not need attention. All scales share their parameters.
         work = [cost.multiplications for cost in (*at_scales, *(count(attention, size) for size in sizes[:-1]))]
         return Cost(at_scales[0].parameters + count(attention, image_size).parameters, sum(work))
 
@@ -115,20 +115,20 @@ def check_image_size(image: keras.KerasTensor, scales: Sequence[float]) -> None:
 def blend_scales(
     image: keras.KerasTensor, network: keras.Model, attention: ScaleAttention, scales: Sequence[float]
 ) -> tuple[dict[str, keras.KerasTensor], tuple[float, ...]]:
-    """Runs a network at several scales, and joins its logits from the largest scale to the smallest.
+    """Runs a network at several scales, and blends its logits from the largest scale to the smallest.
 
     Args:
-        image: symbolic `(batch, height, width, channels)`, as the network takes it.
+        image: symbolic `(batch, height, width, channels)`, the input of the network.
         network: a functional model from an image of any size to three maps at stride 4: logits, auxiliary logits, and
-            the features that the logits are of.
-        attention: the layer that weighs scales, for the network's features at every scale but the largest.
-        scales: factors of the image's height and width, 1 among them.
+            the features that the logits are computed from.
+        attention: the layer that weights scales, for the network's features at every scale except the largest.
+        scales: factors of the image's height and width, which include 1.
 
     Returns:
-        A pair. First a dict of symbolic maps, by their place: the joined logits `(batch, height, width,
-        num_classes)`; the auxiliary logits, joined by the same attention; and the logits of each scale, at the size of
-        the image, or, where there is but one, the attention, which has no part in the result then. Second the weights
-        of the losses of all but the first.
+        A pair: a dict of symbolic maps by role, and the loss weights of all maps after the first. The dict has the
+        blended logits `(batch, height, width, num_classes)`; the auxiliary logits, blended with the same attention; and
+        the logits of each scale, at the size of the image. If there is only one scale, the dict has the attention
+        instead of the latter, which then does not affect the result.
 
     Reference: NVIDIA/semantic-segmentation, network/ocrnet.py, `MscaleOCR.two_scale_forward` and `nscale_forward`:
     the first is the second at the scales 0.5 and 1, with a loss at each scale.

@@ -1,4 +1,4 @@
-"""Interlaced self-attention: each pixel is classified by itself and by all other pixels."""
+"""Interlaced self-attention, which classifies each pixel by itself and by all other pixels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class ISA(Head):
-    """Joins the four maps at stride 4 and classifies each pixel by itself and by all others.
+    """Joins the four maps at stride 4 and classifies each pixel by itself and by all other pixels.
 
     Args:
-        channels: two numbers: the channels of features and values, and those of the keys that pixels are compared by.
-        block_size: (height, width) of the blocks of its attention, in pixels at stride 4.
-        dropout: share of the channels of the features that training sets to zero.
-        kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
+        channels: two numbers: the channels of features and values, and the channels of the keys with which pixels are
+            compared.
+        block_size: (height, width) of the blocks of the attention, in pixels at stride 4.
+        dropout: fraction of the channels of the features that training sets to zero.
+        kernel_size: height and width of the kernel of the auxiliary logits' first convolution, 1 or 3.
 
-    Reference: openseg.pytorch, lib/models/nets/isanet.py, `ISANet`, whose head this is. No published class puts it on
-    HRNet; the auxiliary logits are those of `OCR`.
+    Reference: openseg.pytorch, lib/models/nets/isanet.py, `ISANet`, which has this head. No published class combines it
+    with HRNet; the auxiliary logits are those of `OCR`.
     """
 
     name: ClassVar[str | None] = "isa"
@@ -66,7 +67,7 @@ class ISA(Head):
         yield ConvolutionCost(filters, num_classes, 1, 4, bias=True, norm=False)
 
     def cost(self, backbone: Family, num_classes: int, image_size: tuple[int, int]) -> Cost:
-        # Unlike those of OCR, the auxiliary logits are parameters and no work: inference leaves them out.
+        # Unlike those of OCR, the auxiliary logits count only as parameters, because inference leaves them out.
         auxiliary = count(two_convolution_costs(backbone.widths, num_classes, self.kernel_size), image_size)
         attention = Cost(auxiliary.parameters, self._products(image_size))
         return super().cost(backbone, num_classes, image_size) + attention

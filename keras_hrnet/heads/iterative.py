@@ -1,4 +1,4 @@
-"""Iterative: the four maps are added up from coarse to fine, and each pixel is classified by itself."""
+"""Iterative, which sums the four maps from coarse to fine, and classifies each pixel by itself."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PROJECT = "head_layer.projects.0.pointwise_conv.conv.weight"
 
 @dataclasses.dataclass(frozen=True)
 class Iterative(Head):
-    """Convolves the maps, adds them up from coarse to fine, and classifies each pixel by a 1x1 convolution.
+    """Convolves the maps, sums them from coarse to fine, and classifies each pixel with a 1x1 convolution.
 
-    Maps are upsampled with aligned corners, as published; `align_corners` of the network concerns the last upsampling,
-    to the size of the image, alone.
+    Maps are upsampled with aligned corners, as published; `align_corners` of the network affects only the last
+    upsampling, to the size of the image.
 
     Reference: HRNet/Lite-HRNet, models/backbones/litehrnet.py, `IterativeHead`, with the last layer of the key points'
     head of its configurations.

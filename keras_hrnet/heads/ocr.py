@@ -1,4 +1,4 @@
-"""OCR: each pixel is classified by itself and by the classes in the image."""
+"""OCR, which classifies each pixel by itself and by the classes in the image."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _KEY = "ocr_distri_head.object_context_block.f_pixel.0.weight"
 
 @dataclasses.dataclass(frozen=True)
 class OCR(Head):
-    """Joins the four maps at stride 4 and classifies each pixel by itself and by the classes around it.
+    """Joins the four maps at stride 4 and classifies each pixel by itself and by the classes in the image.
 
     Args:
-        channels: two numbers: the channels of a pixel's features, and those of the keys that pixels and classes are
-            compared by. With the published ones, the head costs more than the whole of a small backbone; its authors
-            advise (256, 128) for HRNetW18SmallV2.
-        dropout: share of the channels of the features that training sets to zero.
-        kernel_size: side of the kernel of the auxiliary logits' first convolution, 1 or 3.
-        auxiliary_channels: channels of the result of that convolution; None for those of the joined maps. HRFormer's
-            are 512.
-        bias: whether the convolutions of the object context add a bias before their normalization. The
-            normalization cancels it, so that the result is the same; HRFormer's files have it.
+        channels: two numbers: the channels of a pixel's features, and the channels of the keys with which pixels and
+            classes are compared. With the published numbers, the head costs more than an entire small backbone; its
+            authors recommend (256, 128) for HRNetW18SmallV2.
+        dropout: fraction of the channels of the features that training sets to zero.
+        kernel_size: height and width of the kernel of the auxiliary logits' first convolution, 1 or 3.
+        auxiliary_channels: channels of the result of that convolution; None for the number of the joined maps. HRFormer
+            uses 512.
+        bias: whether the convolutions of the object context add a bias before their normalization. The normalization
+            cancels the bias, so that the result is the same; HRFormer's files contain it.
 
     Reference: HRNet-Semantic-Segmentation, lib/models/seg_hrnet_ocr.py, `HighResolutionNet`; Yuan et al.,
     "Object-Contextual Representations for Semantic Segmentation", 2020.
@@ -55,7 +55,7 @@ class OCR(Head):
         (r"^(aux_head)_0/", r"\1."),
         (r"^(aux_head)_3/", r"\1.3."),
         (r"^(cls_head|conv3x3_ocr)/", r"\1."),
-        # A normalization of the object attention is a sequence too, one after its convolution: 0, 1.0, 2, 3.0.
+        # A normalization of the object attention is also a sequence, which follows its convolution: 0, 1.0, 2, 3.0.
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/conv/", r"ocr_distri_head.object_context_block.\1.0."),
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_0/norm/", r"ocr_distri_head.object_context_block.\1.1.0."),
         (r"^ocr_distri_head/object_context_block/(f_[a-z]+)_2/conv/", r"ocr_distri_head.object_context_block.\1.2."),
@@ -79,7 +79,7 @@ class OCR(Head):
     def logits_and_features(
         self, maps: Sequence[keras.KerasTensor], num_classes: int, options: LayerOptions
     ) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-        """Connects the layers, and returns the logits, the auxiliary logits, and the features of the logits."""
+        """Connects the layers, and returns the logits, the auxiliary logits, and the features before the logits."""
         from keras_hrnet.layers import ConvNorm, ObjectContext, SpatialGather
 
         middle, key = self.channels
@@ -98,7 +98,7 @@ class OCR(Head):
         yield ConvolutionCost(sum(widths), middle, 3, 4, bias=True)
         yield ConvolutionCost(middle, key, 1, 4, bias=self.bias)
         yield ConvolutionCost(key, key, 1, 4, bias=self.bias)
-        for inputs in (middle, key, middle):  # Objects are one pixel a class.
+        for inputs in (middle, key, middle):  # Objects have one pixel per class.
             yield ConvolutionCost(inputs, key, 1, None, bias=self.bias, num_pixels=num_classes)
         yield ConvolutionCost(key, middle, 1, 4, bias=self.bias)
         yield ConvolutionCost(2 * middle, middle, 1, 4, bias=self.bias)
@@ -115,13 +115,13 @@ class OCR(Head):
 
     @classmethod
     def ocr_options_in(cls, shapes: Shapes, joined: int) -> tuple[dict[str, Any], str | None]:
-        """Reads the options of a head of this class from the shapes of its weights."""
+        """Reads the options of a head of this class from the shapes of the weights."""
         options = {"num_classes": first_size(shapes, _LAST, _AUXILIARY_LAST), "head": cls.name}
         if _FIRST in shapes and _KEY in shapes:
             options["ocr_channels"] = (shapes[_FIRST][0], shapes[_KEY][0])
         options |= kernel_size_in(shapes, _AUXILIARY_FIRST)
         if _AUXILIARY_FIRST in shapes and _AUXILIARY_LAST in shapes:
-            # HRFormer's has 512, and openseg.pytorch's HRNet_W48_OCR_B 256.
+            # The head of HRFormer has 512, and that of openseg.pytorch's HRNet_W48_OCR_B 256.
             middle = shapes[_AUXILIARY_FIRST][0]
             if middle == shapes[_AUXILIARY_LAST][1] != joined:
                 options["ocr_auxiliary_channels"] = middle

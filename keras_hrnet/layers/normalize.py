@@ -114,7 +114,7 @@ def normalization(
         if values is None:
             raise ValueError(
                 f"`{receiver}` received images of {channels} channels without {name}. Expected the {name} of each "
-                "channel, in the unit of the pixels: only RGB and grayscale images have a default. Pass the mean and "
+                "channel, in the unit of the pixels: only RGB and grayscale images have a default. Pass mean and "
                 f"deviation of your training images, one number for each channel.{remedy}"
             )
         values = tuple(values) if isinstance(values, Iterable) else ()
