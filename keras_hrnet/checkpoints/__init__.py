@@ -1,4 +1,4 @@
-"""Weight files of other code, read safely and accounted for key by key."""
+"""Reads weight files of other code safely, and reports on each key."""
 
 from keras_hrnet.checkpoints.choice import ChosenWeights, choose_weights
 from keras_hrnet.checkpoints.description import Description, describe_checkpoint

@@ -1,4 +1,4 @@
-"""What a constructor's `weights` means: a file, how it is loaded, and the resize convention of its network."""
+"""Determines the weight file that a constructor's `weights` selects, and the resize convention that comes with it."""
 
 import dataclasses
 import os
@@ -18,9 +18,10 @@ class ChosenWeights:
 
     Args:
         path: the file.
-        published: the published file that it is; None if it is not published.
-        skip_head: whether its head is left out, as of weights for ImageNet or key points under a head for segmentation.
-        interpolation, align_corners: the network's, where its user did not choose; None for the default.
+        published: the row of the published file; None if it is not published.
+        skip_head: whether its head is skipped, as for weights for ImageNet or key points under a segmentation head.
+        interpolation, align_corners: the resize convention of the network if its user did not choose one; None for the
+            default.
     """
 
     path: pathlib.Path
@@ -60,7 +61,7 @@ def choose_weights(weights: str | os.PathLike, variant: str, head: str | None, n
 
 
 def _of_unknown_file(path, head):
-    """Chooses by the keys of a file what its name does not tell."""
+    """Chooses by the keys of a file whose name is unknown."""
     contents = read_contents(path)
     _check_channel_order(path, contents.format.channel_order)
     own_head = describe_contents(contents).options["head"]
@@ -71,10 +72,10 @@ def _of_unknown_file(path, head):
 
 
 def _chosen(path, published, is_for_pixels, own_head, head, convention):
-    """Decides what of a file counts for a network with this head.
+    """Decides which parts of a file apply to a network with this head.
 
-    ImageNet's weights decide the resize convention for classification alone: segmentation starts from them with
-    bilinear upsampling, in the published recipe too. So it is with weights for key points, whose head has no use here.
+    ImageNet's weights determine the resize convention for classification only: segmentation starts from them with
+    bilinear upsampling, as in the published recipe. The same holds for weights for key points, whose head is not used.
     """
     decides = head in (own_head, None) if is_for_pixels else head == "classification" == own_head
     skip_head = not is_for_pixels and head is not None and not head == "classification" == own_head

@@ -1,4 +1,4 @@
-"""The contents of a weight file: its arrays by its own keys, and the format of these keys."""
+"""The contents of a weight file: its arrays by key, and the format of the keys."""
 
 import collections
 import dataclasses
@@ -15,7 +15,7 @@ from keras_hrnet.checkpoints.reading import read_checkpoint
 
 # The prefix of the keys of a file that was saved from a wrapped model.
 _WRAPPERS = r"(?:(?:module|model|_orig_mod|net|hrnet|encoder\.model)\.)*"
-# Those of a backbone inside another network: keys without the prefix belong to other parts.
+# The prefixes of a backbone inside another network: keys without the prefix belong to other parts.
 _OF_PARTS = ("hrnet.", "encoder.model.")
 
 # CSAILVision/semantic-segmentation-pytorch, train.py, `checkpoint`: two files, such as encoder_epoch_30.pth.
@@ -26,15 +26,15 @@ _KEY_POINTS = ("keypoint_head.", "key points")
 
 # Keys that hold no weight of the network, with the reason.
 _NOT_WEIGHTS = (
-    (r"(^|\.)num_batches_tracked$", "PyTorch's count of batches, which Keras does not have"),
-    (r"(^|\.)relative_position_index$", "an index that follows from the size of the window"),
+    (r"(^|\.)num_batches_tracked$", "PyTorch's batch counter, which Keras does not have"),
+    (r"(^|\.)relative_position_index$", "an index that is computed from the window size"),
     (rf"^{_WRAPPERS}(loss|criterion)\.", "tensors of the loss, saved with the model"),
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """A weight file, read and recognised.
+    """A weight file, read and recognized.
 
     Args:
         path: the file.
@@ -42,7 +42,7 @@ class Contents:
         prefix: the prefix of each key, such as "module.".
         arrays: the arrays that may be weights, by key, in PyTorch's layout.
         ignored: all other keys, each with the reason why it is not a weight.
-        published: the published file that it is; None if it is not published.
+        published: the row of the published file; None if it is not published.
     """
 
     path: str
@@ -57,9 +57,9 @@ class Contents:
         return self._prefixed(name and self.format.key_of(name))
 
     def folded_key_of(self, name: str | None, held: Collection[str | None] = ()) -> str | None:
-        """Returns the file's key of the bias that is folded into a moving mean, by its name; None if there is none.
+        """Returns the file's key of the bias that is folded into a moving mean of this name; None if there is none.
 
-        Biases are not folded that the model has as weights, whose names are `held`.
+        Biases that are weights of the model, with names in `held`, are not folded.
         """
         return self._prefixed(name and self.format.folded_key_of(name, held))
 
@@ -83,7 +83,7 @@ class Contents:
 
     @property
     def task(self) -> str | None:
-        """What its head was trained for, if that is not the classification of pixels or images."""
+        """The task that its head was trained for, unless this is the classification of pixels or images."""
         prefix, task = _KEY_POINTS
         return task if any(self.bare(key).startswith(prefix) for key in self.arrays) else self.format.task
 
@@ -95,20 +95,21 @@ class Contents:
 
     @property
     def counts_batches(self) -> bool:
-        """Whether it has the counters that PyTorch's own batch normalisation has since 0.4.1."""
+        """Whether it has the counters that PyTorch's batch normalization has had since 0.4.1."""
         return any(key.endswith("num_batches_tracked") for key in self.ignored)
 
 
 def read_contents(path: str | os.PathLike, averaged: bool = False) -> Contents:
-    """Reads a weight file and recognises its format.
+    """Reads a weight file and recognizes its format.
 
     Args:
-        path: the file (see `read_checkpoint`). If a network is in two files, an encoder and a decoder, either of them:
-            the other is read too if it is in the same folder.
+        path: the file (see `read_checkpoint`). If a network is stored in two files, an encoder and a decoder, pass
+            either: the other is also read if it is in the same folder.
         averaged: whether to read averaged weights (see `read_checkpoint`).
 
     Raises:
-        ValueError: if it cannot be read, holds no HRNet in a supported format, or a weight is NaN or infinite.
+        ValueError: if the file cannot be read, holds no HRNet in a supported format, or has a weight that is NaN or
+            infinite.
         FileNotFoundError, ImportError: as `read_checkpoint`.
     """
     arrays, ignored = _read_parts(path, averaged)
@@ -125,7 +126,7 @@ def read_contents(path: str | os.PathLike, averaged: bool = False) -> Contents:
         raise ValueError(
             f"{str(path)!r} holds no HRNet in a supported format: its first keys are {list(weights)[:3]}. Expected "
             "keys such as 'stage2.0.branches.0.0.conv1.weight', in one of the formats "
-            f"{', '.join(one.title for one in naming.FORMATS)}. Check that it is the file of an HRNet."
+            f"{', '.join(one.title for one in naming.FORMATS)}. Check that the file holds an HRNet."
         )
     _check_finite(path, weights)
     return Contents(str(path), found, prefix, weights, ignored, identify(path))
@@ -142,14 +143,14 @@ def _check_finite(path, arrays):
 
 
 def _read_parts(path, averaged):
-    """Reads a file; if it is the encoder or the decoder of CSAILVision, with the other."""
+    """Reads a file; if it is CSAILVision's encoder or decoder, reads both."""
     path = pathlib.Path(path)
     parts = {name: path.with_name(re.sub(_PART_NAMES, name, path.name)) for name in ("encoder", "decoder")}
     if not re.match(_PART_NAMES, path.name) or not all(part.is_file() for part in parts.values()):
         arrays, ignored = read_checkpoint(path, averaged)
         if all(re.match(naming.CSAILVISION.signature, key) for key in arrays):
             raise ValueError(
-                f"{str(path)!r} holds the decoder alone. Expected {parts['encoder'].name} beside it. Put it there, or "
+                f"{str(path)!r} holds only the decoder. Expected {parts['encoder'].name} next to it. Put it there, or "
                 "load the encoder with skip_head=True."
             )
         return arrays, ignored

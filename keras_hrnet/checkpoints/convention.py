@@ -1,4 +1,4 @@
-"""The resize convention of a network: it belongs to the weights, so a file and a model must agree on it."""
+"""The resize convention of a network, which must match between a weight file and a model."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Convention:
 
     Args:
         interpolation: "bilinear" or "nearest".
-        align_corners: whether bilinear interpolation aligns the centres of the corner pixels.
-        source: how it is known, such as "as in the published file …".
+        align_corners: whether bilinear interpolation aligns the centers of the corner pixels.
+        source: the reason why it is known, such as "as in the published file …".
     """
 
     interpolation: str
@@ -29,7 +29,7 @@ class Convention:
 
     @property
     def options(self) -> dict[str, str | bool]:
-        """The constructor's arguments for it."""
+        """The constructor's arguments that select this convention."""
         if self.interpolation == "bilinear":
             return {"align_corners": self.align_corners}
         return {"interpolation": self.interpolation}
@@ -65,26 +65,26 @@ def convention_of_model(model: keras.Model) -> Convention | None:
 def check_convention(
     contents: Contents, model: keras.Model, described: Description, loads_head: bool, skip_head: bool
 ) -> str:
-    """Refuses a model whose resize convention is not that of a weight file.
+    """Refuses a model whose resize convention differs from that of a weight file.
 
     Args:
         described: the network that the file was made for.
-        loads_head: whether the head is loaded too.
-        skip_head: whether only the backbone was asked for; then the two may differ, as in the published recipes, which
-            train segmentation from ImageNet weights of another convention.
+        loads_head: whether the head is also loaded.
+        skip_head: whether only the backbone was requested. The conventions may then differ, as in the published
+            recipes, which train segmentation from ImageNet weights of another convention.
 
     Returns:
         The convention and its source, for the report.
 
     Raises:
-        ValueError: if the conventions differ and may not.
+        ValueError: if the conventions differ although they must match.
     """
     own, known = convention_of_model(model), convention_of_file(contents)
     if own is None:
-        return "none, as the model resizes no maps"
+        return "none, because the model does not resize maps"
     head = described.options["head"]
     if known is None or head is None:
-        return f"{own}, assumed from the model, as the file does not state it"
+        return f"{own}, assumed from the model, because the file does not state it"
     if own.equals(known):
         return f"{own}, {known.source}"
     if skip_head or (head == "classification" and not loads_head):
@@ -93,5 +93,5 @@ def check_convention(
     raise ValueError(
         f"{contents.path!r} has the resize convention {known}, {known.source}. Expected a model of the same "
         f"convention; {model.name!r} has {own}. Build `{dataclasses.replace(described, options=options).call}`, or "
-        "pass skip_head=True to load the backbone alone."
+        "pass skip_head=True to load only the backbone."
     )

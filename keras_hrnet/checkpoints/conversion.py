@@ -15,7 +15,7 @@ from keras_hrnet.checkpoints.report import listed
 # HRNet-Semantic-Segmentation, branch master, lib/models/sync_bn/inplace_abn/src/inplace_abn_cuda.cu, `forward_kernel`.
 INPLACE_ABN_EPSILON = np.float32(1e-5)
 
-# The path of the kernel that the image meets, in networks of all families.
+# The path of the first kernel, in networks of all families.
 FIRST_KERNEL = r"stem/conv1/conv/kernel$"
 RGB_CHANNELS = 3
 
@@ -26,11 +26,13 @@ class Source:
 
     Args:
         weight: the variable.
-        name: its official name; None if it has none.
-        key: the file's key for it; its path in the model if the format has none.
-        folded_key: the key of the bias that is folded into it, if it is such a moving mean.
-        bare_kernel_key: the key of the kernel of the same layer, if it is a bias that files of this format do not have.
-        is_adapted: whether it is the first kernel of a network for another number of channels than the file's RGB.
+        name: the official name of the weight; None if it has none.
+        key: the file's key for the weight; its path in the model if the format has no key for it.
+        folded_key: the key of the bias that is folded into the weight, if this is a moving mean with such a bias.
+        bare_kernel_key: the key of the kernel of the same layer, if the weight is a bias that files of this format do
+            not have.
+        is_adapted: whether the weight is the first kernel of a network whose number of channels differs from the
+            file's three (RGB).
     """
 
     weight: keras.Variable
@@ -69,7 +71,7 @@ class Source:
 
         Args:
             arrays: the file's arrays, by key.
-            inplace_abn: whether the normalisation was InPlaceABN, which scales by |gamma| + 1e-5.
+            inplace_abn: whether the normalization was InPlaceABN, which scales by |gamma| + 1e-5.
         """
         if self.bare_kernel_key:
             return np.zeros(self.weight.shape, "float32")
@@ -89,8 +91,9 @@ class Source:
 def adapted_kernel(kernel: np.ndarray, channels: int) -> np.ndarray:
     """Makes a kernel for images of another number of channels from one for RGB.
 
-    For one channel, it is the sum over the three: a grey image then gives what it gave as an RGB image. For other
-    numbers, the three are repeated in their order and multiplied by 3 / `channels`, which keeps the result's scale.
+    For one channel, it is the sum over the three: the result for a gray image is then that for the same image in RGB.
+    For other numbers, the three are repeated in their order and multiplied by 3 / `channels`, which preserves the scale
+    of the result.
 
     Args:
         kernel: `(filters, 3, height, width)`.
@@ -111,7 +114,7 @@ def sources_of(model: keras.Model, contents: Contents) -> list[Source]:
     named = [(weight, name_of(weight.path)) for weight in model.weights]
     held = {name for _, name in named}
     absent = [name for _, name in named if name and contents.format.lacks(name)]
-    # A file that has some of the biases that its format lacks is not of that format, and must have them all.
+    # A file with some of the biases that its format lacks is not of that format, and must have all of them.
     zeros = set() if any(contents.shape_of(name) is not None for name in absent) else set(absent)
     return [
         Source(
@@ -132,7 +135,7 @@ def _is_adapted(weight, array):
 
 
 def uses_inplace_abn(contents: Contents, asked: bool | None) -> tuple[bool, tuple[str, ...]]:
-    """Decides whether the normalisation of a file is InPlaceABN: what the caller asked for, or else by the file.
+    """Decides whether the normalization of a file is InPlaceABN: as the caller requests, or else by the file.
 
     Returns:
         The decision, and the sentences that report it.
@@ -144,24 +147,24 @@ def uses_inplace_abn(contents: Contents, asked: bool | None) -> tuple[bool, tupl
     elif contents.format is not SEGMENTATION:
         return False, ()
     elif contents.counts_batches:
-        used, reason = False, "it counts batches"
+        used, reason = False, "the file counts batches"
     elif is_pickle(contents.path):
-        used, reason = True, "it counts no batches, like files of PyTorch 0.4. Pass inplace_abn=False if it is not"
+        used, reason = True, "the file does not count batches, like PyTorch 0.4. Pass inplace_abn=False if it is not"
     else:
         used, reason = False, "PyTorch 0.4 did not write .safetensors"
-    kind = "InPlaceABN, whose scales are |gamma| + 1e-5" if used else "plain batch normalisation"
-    return used, (f"the normalisation is {kind}: {reason}",)
+    kind = "InPlaceABN, whose scales are |gamma| + 1e-5" if used else "plain batch normalization"
+    return used, (f"the normalization is {kind}: {reason}",)
 
 
 def conversion_notes(contents: Contents, sources: Sequence[Source]) -> list[str]:
     """Reports the biases that were folded or set to zero, and the channel order that the weights expect.
 
     Args:
-        sources: one for each weight that is filled.
+        sources: one for each weight that is loaded.
     """
     folded = [source.folded_key for source in sources if source.folded_key]
     zeros = [source.weight.path for source in sources if source.bare_kernel_key]
-    notes = [f"biases folded into the moving mean of the normalisation after them: {listed(folded)}"] if folded else []
+    notes = [f"biases folded into the moving mean of the normalization after them: {listed(folded)}"] if folded else []
     if zeros:
         notes.append(f"biases that such files do not have, set to zero: {listed(zeros)}")
     for channels in (source.weight.shape[2] for source in sources if source.is_adapted):

@@ -1,4 +1,4 @@
-"""Which network weights were made for, read from their names and shapes, and the constructor call that builds it."""
+"""Describes the network that weights were made for, by their names and shapes, and the call that builds it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Description:
 
     Args:
         family: the class of its row.
-        sizes: widths and depths, arguments of `family`; 0 where the weights do not tell.
+        sizes: widths and depths, arguments of `family`; 0 if they do not follow from the weights.
         options: arguments of the constructor: "head", and, where they apply, "num_classes", options of the head,
             "align_corners", "interpolation".
-        task: what the head was trained for, if that is not the classification of pixels or images.
-        obstacle: what the head has that no network of this package has; None if there is nothing of the kind.
+        task: the task that the head was trained for, unless this is the classification of pixels or images.
+        obstacle: the part of the head that this package does not support; None if it supports all of it.
     """
 
     family: type[Family]
@@ -35,12 +35,12 @@ class Description:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the weights tell every number of it."""
+        """Whether all sizes follow from the weights."""
         return _all_known(self.sizes) and self.options.get("num_classes") != 0
 
     @property
     def variant(self) -> Family:
-        """The row of the published network, with other arguments of its constructor if need be, or one of its own."""
+        """The row of the published network, with other constructor arguments if necessary, or a custom row."""
         own = self.family("HRNet", **self.sizes)
         arguments = {name: self.sizes[name] for name in self.family.arguments if name in self.sizes}
         rows = (dataclasses.replace(row, **arguments) for row in VARIANTS.values() if type(row) is self.family)
@@ -48,7 +48,7 @@ class Description:
 
     @property
     def call(self) -> str:
-        """The constructor call that builds the network, to be pasted."""
+        """The constructor call that builds the network, as Python code."""
         arguments = ", ".join(f"{name}={_quoted(value)}" for name, value in self.options.items())
         if self.is_whole and self.variant.name in VARIANTS:
             row = VARIANTS[self.variant.name]
@@ -61,17 +61,17 @@ class Description:
 
 
 def describe_checkpoint(path: str | os.PathLike) -> Description:
-    """Says which network a weight file was made for, without loading it into one.
+    """Describes the network that a weight file was made for, without loading it into one.
 
     Raises:
-        ValueError: if it cannot be read, or holds no whole HRNet.
+        ValueError: if the file cannot be read, or does not hold a complete HRNet.
         FileNotFoundError, ImportError: as `load_checkpoint`.
     """
     described = describe_contents(read_contents(path))
     if not described.is_whole:
         raise ValueError(
-            f"{str(path)!r} seems to be of `{described.call}`, with 0 where weights are missing. Expected the weights "
-            "of a whole HRNet. Check that the file is whole, and where it comes from."
+            f"{str(path)!r} seems to be for `{described.call}`, with 0 where weights are missing. Expected the weights "
+            "of a complete HRNet. Check that the file is complete, and check its source."
         )
     return described
 
@@ -80,13 +80,13 @@ def describe(shapes: Mapping[str, tuple[int, ...]]) -> Description:
     """Describes the network that weights were made for.
 
     Args:
-        shapes: the shapes of the weights in PyTorch's order, by official name. Of a head, `TELLING_WEIGHTS` suffice.
+        shapes: the shapes of the weights in PyTorch's order, by official name. For a head, `TELLING_WEIGHTS` suffice.
     """
     sizes_of = {family: family.sizes_in(shapes) for family in FAMILIES}
     family = next((family for family, sizes in sizes_of.items() if _all_known(sizes)), FAMILIES[0])
     sizes = sizes_of[family]
     joined = family.joined_channels(sizes)
-    # A head that extends another comes after it, and has weights that the other has not.
+    # A head that extends another comes after it, and has weights that the other does not have.
     for head in reversed(HEADS.values()):
         if found := head.options_in(shapes, joined):
             return Description(family, sizes, *found)

@@ -1,4 +1,4 @@
-"""Downloads a published weight file into Keras's cache, unless it is cut short or altered."""
+"""Downloads published weight files into Keras's cache, and verifies that they are complete and unaltered."""
 
 import logging
 import os
@@ -16,20 +16,20 @@ from keras_hrnet.replacing import is_out_of_room, out_of_room
 
 
 def download(weights: PublishedWeights | str) -> pathlib.Path:
-    """Downloads a published weight file, unless it is in the cache, and returns its path.
+    """Downloads a published weight file unless it is in the cache, and returns its path.
 
-    The file has its name in the cache only once it is complete and, as far as its SHA-256 is stated, verified; a
+    The file gets its name in the cache only after it is complete and, as far as its SHA-256 is stated, verified; a
     damaged file is downloaded again. One process downloads a file while others wait for it, and an interrupted download
-    is resumed where the server can do that. `keras_hrnet.checkpoints.transfer` says how slow a server may be. The cache
-    is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
+    is resumed if the server supports this. `keras_hrnet.checkpoints.transfer` states how slow a server may be. The
+    cache is the folder `keras_hrnet` in `$KERAS_HOME`, or in `~/.keras`.
 
     Args:
         weights: a row of `published_weights`, or its name.
 
     Raises:
-        ValueError: if there is no row of that name, or two downloads in a row are not the published file.
+        ValueError: if there is no row of that name, or if two consecutive downloads do not match the published file.
         FileNotFoundError: if the file has no direct address. The message says where it is and where to put it.
-        ConnectionError: if the download fails, or is too slow. The message says the same.
+        ConnectionError: if the download fails or is too slow. The message says where the file is and where to put it.
         OSError: if the cache is not writable, or the disk is full.
     """
     row = _row_of(weights)
@@ -42,7 +42,7 @@ def download(weights: PublishedWeights | str) -> pathlib.Path:
 
 
 def cache_folder() -> pathlib.Path:
-    """Returns the folder of downloaded files, in the one that Keras documents for `keras.utils.get_file`."""
+    """Returns the folder of downloaded files, in the folder that Keras documents for `keras.utils.get_file`."""
     return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser().absolute() / "keras_hrnet"
 
 
@@ -59,7 +59,7 @@ def _row_of(weights):
 
 
 def _download_whole(row, target):
-    """Downloads a file, a second time if the first is not the published file; other processes wait meanwhile."""
+    """Downloads a file, at most twice if it does not match the published file; other processes wait meanwhile."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with alone(target.with_name(".lock")):
@@ -83,7 +83,7 @@ def _download_alone(row, target):
         _fetch_twice(row, part, target)
         os.replace(part, target)
     except OSError as error:
-        # What arrived over a connection that was lost is kept, if there is anything.
+        # Bytes that arrived before the connection was lost are kept.
         if not isinstance(error, ConnectionError) or (part.is_file() and not part.stat().st_size):
             part.unlink(missing_ok=True)
         raise
@@ -94,13 +94,13 @@ def _fetch_twice(row, part, target):
     fault = None
     for _ in range(2):
         if row.sha256 is None:
-            # Without a checksum, nobody would notice that the beginning is of another file.
+            # Without a checksum, a beginning that belongs to another file would go unnoticed.
             part.unlink(missing_ok=True)
         try:
             _fetch(row, part, target)
             fault = _fault_of(part, row)
         except CutShortError:
-            fault = "it is cut short"
+            fault = "it is truncated"
             continue
         except OtherFileError as error:
             fault = error
@@ -110,13 +110,13 @@ def _fetch_twice(row, part, target):
     if row.sha256 is None:
         part.unlink(missing_ok=True)
     raise ValueError(
-        f"The download from {row.url} is not the published file: {fault}, twice. Expected {_expected(row)}. Try again "
-        f"later, or download {row.file} from {row.page} by hand, and save it as {str(target)!r}."
+        f"Two downloads from {row.url} do not match the published file: {fault}. Expected {_expected(row)}. Try again "
+        f"later, or download {row.file} from {row.page} manually, and save it as {str(target)!r}."
     )
 
 
 def _fetch(row, part, target):
-    """Fetches what is missing of a file, with a progress bar."""
+    """Fetches the missing rest of a file, with a progress bar."""
     bar = None
 
     def show(num_bytes, total):
@@ -128,12 +128,12 @@ def _fetch(row, part, target):
         fetch(row.url, part, size=row.size, on_bytes=show)
     except (urllib.error.URLError, TimeoutError) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # It holds the connection.
+            error.close()  # The error holds the connection open.
         raise _download_error(row, target, error) from error
 
 
 def _fault_of(path, row):
-    """Returns why a file is not the published one; None if it is, as far as its publishers state."""
+    """Returns how a file differs from the published one; None if it matches everything that its publishers state."""
     size = path.stat().st_size
     if row.size not in (None, size):
         return f"it has {size} bytes"
@@ -144,7 +144,7 @@ def _fault_of(path, row):
 
 
 def _starts_like_weights(path, name):
-    """Tells a weight file from the web page that some servers send instead."""
+    """Distinguishes a weight file from the web page that some servers send instead."""
     with open(path, "rb") as stream:
         start = stream.read(9)
     return start[8:] == b"{" if name.endswith(SAFETENSORS_ENDING) else start.startswith((b"PK", b"\x80"))
@@ -170,7 +170,7 @@ def _expected(row):
 
 def _report_unverified(row):
     if row.verification == "nothing":
-        note = f"{row.file} was not verified, as its publishers state no SHA-256.\n"
+        note = f"{row.file} was not verified, because its publishers state no SHA-256.\n"
         if keras.config.is_interactive_logging_enabled():
             sys.stdout.write(note)
         else:

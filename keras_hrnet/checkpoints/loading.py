@@ -1,4 +1,4 @@
-"""Loads a weight file of other code into a model, strictly: every key is accounted for, and every weight is filled."""
+"""Loads a weight file of other code into a model, and by default verifies that every key and every weight match."""
 
 import dataclasses
 import os
@@ -28,31 +28,32 @@ def load_checkpoint(
     No weight is assigned unless every weight of the model is in the file with its shape, and every key of the file is
     used or ignored for a known reason. For a model with `head=None`, the keys of a head are ignored and reported.
 
-    The format is recognised by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
+    The format is recognized by the keys: official segmentation (plain or OCR) and classification, timm, SSLD, NVIDIA's
     OCR and hierarchical networks, mmsegmentation, openseg.pytorch, CSAILVision's HRNetV2 with C1, HRFormer, Lite-HRNet
-    for key points, or a backbone alone, behind the prefixes of common wrappers, such as `module.` and `_orig_mod.`.
-    Their differences are converted exactly, and reported: a bias before a normalisation is folded into its moving mean;
-    a bias that such files do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a network of another
-    number of channels than three, the first kernel is adapted, as timm does: it is summed over RGB for one channel; for
-    other numbers, R, G and B are repeated in this order and multiplied by 3 / channels.
+    for key points, or only a backbone. Prefixes of common wrappers, such as `module.` and `_orig_mod.`, are supported.
+    Differences between formats are converted exactly and reported: a bias before a normalization is folded into its
+    moving mean; a bias that files of the format do not have is zero; the scale of InPlaceABN is |gamma| + 1e-5. For a
+    network whose number of channels is not three, the first kernel is adapted as in timm: for one channel, it is summed
+    over RGB; for other numbers, R, G and B are repeated in this order and multiplied by 3 / channels.
 
     Args:
-        model: a network of this package. If it has unnamed classes, and the file is known to be of a data set whose
-            classes are known, it gets their names and colours with the head.
-        path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without PyTorch, and without running any code that it
-            holds), or `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, either, with the other in
-            its folder.
-        strict: whether everything must fit. False loads what fits and reports the rest.
+        model: a network of this package. If its classes are unnamed, and the file is known to belong to a data set
+            whose classes are known, the model gets their names and colors with the head.
+        path: `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt` (read without PyTorch, and without running any code that the
+            file holds), or `.safetensors`. Of CSAILVision's `encoder_….pth` and `decoder_….pth`, pass either, and keep
+            the other in the same folder.
+        strict: whether everything must fit. False loads the weights that fit and reports the others.
         skip_head: whether to load only the backbone, which must fit completely, and leave the model's head unchanged.
-        inplace_abn: whether the file's normalisation is InPlaceABN. None: it is, if the file is an official
+        inplace_abn: whether the file's normalization is InPlaceABN. With None, it is if the file is an official
             segmentation file of PyTorch 0.4, which has no `num_batches_tracked`.
-        averaged: whether to load the weights averaged over training (EMA), from a file that holds these and plain
-            ones. The report says so if a file holds both.
+        averaged: whether to load the weights averaged over training (EMA) from a file that holds both averaged and
+            plain weights. The report states if a file holds both.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged; is for another network or number of classes; or has another resize convention than
-            the model, which does not matter to a backbone alone. The message says which network to build.
+        ValueError: if the file is damaged, is for another network or number of classes, or has another resize
+            convention than the model (which is allowed if only the backbone is loaded). The message says which network
+            to build.
         ImportError: if safetensors is needed and not installed.
 
     Reference: the files of `keras_hrnet.checkpoints.naming` name the code behind each format.
@@ -66,7 +67,7 @@ def load_checkpoint(
     if loads_head:
         check_head(contents, described)
 
-    # === What fits ===
+    # === Comparison ===
     wanted = sources if loads_head else backbone
     report = _compare(contents, wanted, ignore_head=None if loads_head else _why_no_head(contents, has_head))
     if skip_head:
@@ -87,9 +88,9 @@ def load_checkpoint(
 
 
 def _adopt_classes(model, published):
-    """Gives a network that nobody has named the classes of a published file; yields the sentence that reports it."""
+    """Gives a network with unnamed classes those of a published file; yields the sentence that reports this."""
     classes, known = getattr(model, "classes", None), published and published.classes
-    # A file may have the name of a published one, and other classes.
+    # A file may have the name of a published file but other classes.
     if classes and known and not classes.are_named and len(classes.names) == len(known.names):
         model.classes = known
         yield f"the network has the {len(known.names)} classes of {published.dataset}"
@@ -103,7 +104,7 @@ def _why_no_head(contents, has_head):
 
 
 def _compare(contents, wanted, ignore_head):
-    """Compares the keys of a file with the weights that are to be filled."""
+    """Compares the keys of a file with the weights to be loaded."""
     arrays, ignored = contents.arrays, dict(contents.ignored)
     shapes = {key: source.shape for source in wanted for key in source.keys}
     both = {key: (arrays[key].shape, shape) for key, shape in shapes.items() if key in arrays}

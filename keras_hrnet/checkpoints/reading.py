@@ -12,37 +12,36 @@ from keras_hrnet.mistaken import check_not_mistaken
 TORCH_ENDINGS = (".pth", ".pth.tar", ".pt", ".bin", ".ckpt")
 SAFETENSORS_ENDING = ".safetensors"
 
-# The keys under which training code saves the weights, beside its epoch and optimizer.
+# The keys under which training code saves the weights, in addition to its epoch and optimizer.
 _LEVELS = ("state_dict", "model", "model_state_dict", "net", "params")
-# Those of the weights averaged over training: timm, utils/checkpoint_saver.py; timm before 0.5; BasicSR, models/.
+# The keys of the weights averaged over training: timm, utils/checkpoint_saver.py; timm before 0.5; BasicSR, models/.
 _AVERAGED_LEVELS = ("state_dict_ema", "model_ema", "params_ema")
 
 
 def has_ending(path: str | os.PathLike, *endings: str) -> bool:
-    """Whether the name of a file has one of these endings, in letters of either case."""
+    """Whether the name of a file has one of these endings, regardless of case."""
     return pathlib.PurePath(path).name.lower().endswith(endings)
 
 
 def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Reads the tensors of a weight file.
 
-    A `.pth` is a pickle, which can run code: it is read as plain data, and refused if it holds anything else. What a
-    file says of sizes is compared with its own before anything is made.
+    A `.pth` file is a pickle, which can run code: it is read as plain data, and refused if it holds anything else. The
+    sizes that a file states are compared with the size of the file before memory is allocated.
 
     Args:
-        path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt`, or in `.safetensors`, in letters of either
-            case.
-        averaged: whether to read the weights averaged over training, if the file holds both these and plain ones.
+        path: a file ending in `.pth`, `.pth.tar`, `.pt`, `.bin` or `.ckpt`, or in `.safetensors`, regardless of case.
+        averaged: whether to read the weights averaged over training, if the file holds both averaged and plain weights.
 
     Returns:
-        The arrays by key, float32 where the file has any other floating type; and, by key, the reason why what the file
-        holds beside its weights (an optimizer, an epoch, weights of the other kind) is not loaded.
+        The arrays by key, converted to float32 from any other floating type; and, for each other entry of the file (an
+        optimizer, an epoch, weights of the other kind), the reason why it is not loaded, by key.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is of another type, is damaged, holds no tensors, or none that are averaged; or is a web
-            page or a Git LFS pointer.
-        ImportError: if it is a `.safetensors` file, and that library is not installed.
+        ValueError: if the file is of another type, is damaged, holds no tensors or no averaged ones, or is a web page
+            or a Git LFS pointer.
+        ImportError: if it is a `.safetensors` file, and safetensors is not installed.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -63,7 +62,7 @@ def read_checkpoint(path: str | os.PathLike, averaged: bool = False) -> tuple[di
 def _require_tensors(path, arrays, extras):
     if not arrays:
         raise ValueError(
-            f"{str(path)!r} holds no tensors under keys of text. Expected the weights of a network. Save its "
+            f"{str(path)!r} holds no tensors whose keys are text. Expected the weights of a network. Save its "
             "state_dict."
         )
     return arrays, extras
@@ -84,9 +83,9 @@ def _read_safetensors(path):
         ) from error
     try:
         arrays = safetensors.numpy.load_file(path)  # bfloat16 too: Keras registers it with NumPy.
-    except (AttributeError, KeyError, TypeError) as error:  # What safetensors raises for a type that NumPy lacks.
+    except (AttributeError, KeyError, TypeError) as error:  # Raised by safetensors for a type that NumPy lacks.
         raise _damaged(path, f"it holds numbers of a type that NumPy lacks ({error}).") from error
-    except (safetensors.SafetensorError, ValueError, OverflowError) as error:  # NumPy has 64 axes at most.
+    except (safetensors.SafetensorError, ValueError, OverflowError) as error:  # NumPy supports at most 64 axes.
         raise _damaged(path, f"{error}.") from error
     for key, array in arrays.items():
         if array.dtype.kind == "c":
@@ -123,16 +122,16 @@ def _read_torch(path, averaged):
 
 
 def _kind_of(value):
-    names = {Tensor: "a tensor", Name: "something else than tensors"}
+    names = {Tensor: "a tensor", Name: "an object that is not a tensor"}
     return names.get(type(value), f"a {type(value).__name__}")
 
 
 def _unwrap(path, content, averaged):
-    """Finds the weights in what a file holds, and says of what is beside them why it is not loaded."""
+    """Finds the weights in the contents of a file, and the reason why each other entry is not loaded."""
     extras, has_averaged, seen = {}, False, set()
     while isinstance(content, dict):
         if id(content) in seen:
-            raise _damaged(path, "its weights lie under a key of themselves.")
+            raise _damaged(path, "its weights contain themselves.")
         seen.add(id(content))
         plain, mean = (_level(content, names) for names in (_LEVELS, _AVERAGED_LEVELS))
         has_averaged = has_averaged or mean is not None
@@ -171,6 +170,6 @@ def _not_averaged(path):
 def _damaged(path, reason):
     first_line = reason.strip().partition("\n")[0]
     return ValueError(
-        f"{str(path)!r} could not be read as weights: {first_line} Expected a whole file of tensors, with no other "
-        "objects in it. Download it again, or save its state_dict anew."
+        f"{str(path)!r} could not be read as weights: {first_line} Expected a complete file that holds only tensors. "
+        "Download it again, or save the model's state_dict again."
     )

@@ -11,11 +11,11 @@ from keras_hrnet.checkpoints.description import Description, describe
 from keras_hrnet.checkpoints.report import CheckpointReport
 from keras_hrnet.families import is_backbone
 
-BACKBONE_ALONE = "pass skip_head=True to load the backbone alone"
+BACKBONE_ALONE = "pass skip_head=True to load only the backbone"
 
 
 def check_head(contents: Contents, described: Description) -> None:
-    """Refuses a file with a head that no network of this package has.
+    """Refuses a file with a head that this package does not support.
 
     Raises:
         ValueError: if its description has an obstacle.
@@ -35,17 +35,17 @@ def check_fit(
     loads_head: bool,
     strict: bool,
 ) -> None:
-    """Refuses a file whose keys and shapes are not those of the model.
+    """Refuses a file whose keys and shapes do not match those of the model.
 
     Args:
-        report: the comparison of the two.
+        report: the comparison of the file with the model.
         sources: one for each weight of the model.
         described: the network that the file was made for.
-        loads_head: whether the head is loaded too.
-        strict: whether every weight must fit, or only one of the backbone.
+        loads_head: whether the head is also loaded.
+        strict: whether every weight must fit; if not, one weight of the backbone suffices.
 
     Raises:
-        ValueError: if it does not fit.
+        ValueError: if the file does not fit.
     """
     if report.fits:
         return
@@ -65,18 +65,18 @@ def check_fit(
 def _advice(sources, described, loads_head):
     own = describe({source.name: source.shape for source in sources if source.name})
     if not described.is_whole:
-        return "The file does not hold a whole HRNet: check where it comes from."
+        return "The file does not hold a complete HRNet: check its source."
     holds = f"The file holds the weights of `{described.call}`"
     if own.sizes != described.sizes:
-        return f"{holds}: build that."
-    # How maps are upsampled is compared elsewhere, and shapes do not tell it.
+        return f"{holds}: build that network."
+    # The resize convention is compared elsewhere: it does not follow from shapes.
     names = dict.fromkeys((*described.options, *own.options)) if loads_head else {}
     names = [name for name in names if name not in ("align_corners", "interpolation")]
     differing = [name for name in names if own.options.get(name) != described.options.get(name)]
     if not differing:
-        return f"{holds}, which the model is, but it is damaged or altered: download it again, or pass strict=False."
+        return f"{holds}, as the model needs, but is damaged or altered: download it again, or pass strict=False."
     if described.task:
         return f"{holds}, whose head was trained for {described.task}: {BACKBONE_ALONE}."
     if differing == ["num_classes"]:
         return f"{holds}: build with num_classes={described.options['num_classes']}, or {BACKBONE_ALONE}."
-    return f"{holds}: build that, or {BACKBONE_ALONE}."
+    return f"{holds}: build that network, or {BACKBONE_ALONE}."

@@ -1,4 +1,4 @@
-"""The report on a loaded weight file: what became of each of its keys, and of each weight of the model."""
+"""The report on a loaded weight file: the result for each of its keys and for each weight of the model."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -6,22 +6,22 @@ from collections.abc import Iterable
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointReport:
-    """What became of each key of a weight file, and of each weight of the model.
+    """The result of loading a weight file, for each of its keys and for each weight of the model.
 
-    Keys are the file's own, including its prefix. A weight of the model that files of this format do not hold is listed
-    by its path in the model.
+    Keys are listed as in the file, including its prefix. A weight of the model that files of this format do not hold is
+    listed by its path in the model.
 
     Args:
         path: the file.
         format: the name of the format of its keys.
         loaded: keys whose values are now in the model.
-        ignored: keys that were left out on purpose, each with the reason.
-        missing: keys that the model needs and the file lacks.
+        ignored: keys that were skipped on purpose, each with the reason.
+        missing: keys that the model needs and the file does not have.
         unexpected: keys for which the model has no weight.
         mismatched: keys of another shape, each with (shape in the file, shape in the model), both in PyTorch's order.
-        untouched: paths of the weights of the model's head, where the head was not loaded.
-        convention: the resize convention of the weights, and how it is known or why it is assumed.
-        notes: the conversions that were needed, one sentence each.
+        untouched: paths of the weights of the model's head, if the head was not loaded.
+        convention: the resize convention of the weights, and the reason why it is known or assumed.
+        notes: one sentence for each conversion that was needed.
     """
 
     path: str

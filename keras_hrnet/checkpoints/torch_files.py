@@ -1,4 +1,4 @@
-"""Reads files that PyTorch saved, without PyTorch: what they hold, and where in them the values of tensors lie."""
+"""Reads files that PyTorch saved, without PyTorch: their contents, and the positions of the values of tensors."""
 
 import io
 import math
@@ -11,10 +11,10 @@ import numpy as np
 from keras_hrnet.checkpoints.unpickling import Tensor, unpickle
 from keras_hrnet.zip_files import check_member, read_member, stored_members
 
-# torch/serialization.py, `_legacy_save`: what a file of PyTorch before 1.6 begins with, and the number of the format.
+# torch/serialization.py, `_legacy_save`: the number that begins files of PyTorch before 1.6, and that of the format.
 _MAGIC_NUMBER, _FORMAT_NUMBER = 0x1950A86A20F9469CFC6C, 1001
 _COUNT_BYTES = 8
-# What `torch.save` writes after `torch.serialization.set_crc32_options(False)`.
+# The checksum that `torch.save` writes after `torch.serialization.set_crc32_options(False)`.
 _NO_CHECKSUM = 0
 _DTYPES = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
@@ -31,10 +31,10 @@ UNUSUAL_TENSORS = {
     "torch._utils._rebuild_nested_tensor": "nested",
     "torch._utils._rebuild_qtensor": "quantized",
     "torch._utils._rebuild_sparse_tensor": "sparse",
-    "torch._utils._rebuild_wrapper_subclass": "of a class of its own",
-    "torch._tensor._rebuild_from_type_v2": "of a class of its own",
+    "torch._utils._rebuild_wrapper_subclass": "of a custom class",
+    "torch._tensor._rebuild_from_type_v2": "of a custom class",
 }
-"""What is no row of plain numbers, by the name that `unpickle` gives: what it is, to be read after "is"."""
+"""Descriptions of tensors that are not plain numbers, to be read after "is", by the name that `unpickle` returns."""
 
 _MOST_AXES = 64
 _FREE_BYTES = 2**26
@@ -46,18 +46,18 @@ class _Place(NamedTuple):
 
 
 class TorchFile:
-    """A file that `torch.save` wrote, now or before PyTorch 1.6.
+    """A file that `torch.save` wrote, in the current format or in that before PyTorch 1.6.
 
-    Its values are mapped into memory, and copied only where they are converted.
+    Its values are mapped into memory, and copied only if they are converted.
 
     Args:
         path: the file.
 
     Attributes:
-        content: what it holds, as `unpickle` returns it.
+        content: the contents of the file, as `unpickle` returns them.
 
     Raises:
-        ValueError: if it is none, or damaged; the message says what is wrong with "it", and does not name the file.
+        ValueError: if it is not such a file, or is damaged; the message calls the file "it" instead of naming it.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -65,16 +65,16 @@ class TorchFile:
             is_zip = file.read(2) == b"PK"
             self.content, self._places = _read_zip(file) if is_zip else _read_legacy(file)
             self._size = file.seek(0, os.SEEK_END)
-        # Copied where it is written to, as other arrays are.
+        # Copy-on-write, so that the array can be written to like any other.
         self._mapped = np.memmap(path, np.uint8, mode="c")
         self._taken, self._arrays = 0, {}
 
     def array(self, tensor: Tensor) -> np.ndarray:
-        """Returns the values of a tensor, float32 where it has any other floating type.
+        """Returns the values of a tensor, converted to float32 from any other floating type.
 
         Raises:
-            ValueError: if they are not all in the file, are no plain numbers, or all tensors together are many times as
-                large as the file; the message reads on after the name of the tensor.
+            ValueError: if the file does not have all values, if they are not plain numbers, or if all tensors together
+                are many times as large as the file; the message is to be read after the name of the tensor.
         """
         if tensor not in self._arrays:
             self._arrays[tensor] = self._converted(tensor)
@@ -85,16 +85,16 @@ class TorchFile:
         size = math.prod(tensor.shape)
         self._check_size(tensor, size, dtype)
         is_converted = dtype.kind not in "iub" and dtype != np.float32
-        # Views of one storage, or one value repeated by `expand`, are small in a file, and may be huge in memory.
+        # Views of one storage, or one value repeated by `expand`, are small in a file but may be huge in memory.
         self._taken += size * (4 if is_converted else dtype.itemsize)
         if self._taken > 4 * self._size + _FREE_BYTES:
-            raise ValueError(f"takes {self._taken:,} bytes together with those before it, in a file of {self._size:,}.")
+            raise ValueError(f"and those before it take {self._taken:,} bytes, in a file of {self._size:,}.")
         if size == 0:
             return np.empty(tensor.shape, np.float32 if is_converted else dtype)
         start = self._places[tensor.storage.key].start + (tensor.storage.offset + tensor.offset) * dtype.itemsize
         strides = [stride * dtype.itemsize for stride in tensor.strides]
         view = np.ndarray(tensor.shape, dtype, self._mapped, start, strides)
-        # Before PyTorch 1.6, numbers began at any byte.
+        # Before PyTorch 1.6, numbers were not aligned.
         return view.astype(np.float32) if is_converted else view if view.flags.aligned else view.copy()
 
     def _check_size(self, tensor, size, dtype):
@@ -105,7 +105,7 @@ class TorchFile:
         steps = (stride * (length - 1) for stride, length in zip(tensor.strides, tensor.shape, strict=True))
         last = storage.offset + tensor.offset + sum(steps)
         if (size > 0 and last >= there) or size >= 2**62:
-            raise ValueError(f"ends at number {last:,} of the {there:,} that the file has for it.")
+            raise ValueError(f"ends at number {last:,}, but the file has only {there:,} numbers for it.")
 
 
 def _dtype_of(tensor):
@@ -119,7 +119,7 @@ def _read_zip(file):
     members = stored_members(file)
     pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
     if len(pickles) != 1:
-        raise ValueError("it is a zip file, and not one of PyTorch: there is not one `data.pkl` in it.")
+        raise ValueError("it is a zip file, but not one of PyTorch: it does not hold exactly one `data.pkl`.")
     folder = pickles[0].removesuffix("data.pkl")
     order = members.get(f"{folder}byteorder")
     if order is not None and _read(file, order) != b"little":
@@ -146,7 +146,7 @@ def _read_legacy(file: BinaryIO) -> tuple[Any, dict[str, _Place]]:
     # torch/serialization.py, `_legacy_save`: five pickles, and then the storages in the order of their names.
     file.seek(0)
     if unpickle(file) != _MAGIC_NUMBER or unpickle(file) != _FORMAT_NUMBER:
-        raise ValueError("it is a pickle, and not one of `torch.save`.")
+        raise ValueError("it is a pickle, but not one of `torch.save`.")
     system = unpickle(file)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("its numbers do not begin with their lowest bytes.")
@@ -163,5 +163,5 @@ def _read_legacy(file: BinaryIO) -> tuple[Any, dict[str, _Place]]:
         places[key] = _Place(begin + _COUNT_BYTES, size)
         begin += _COUNT_BYTES + size
         if begin > end:
-            raise ValueError(f"it ends before the {count:,} numbers of {key!r:.80}.")
+            raise ValueError(f"it ends before the end of the {count:,} numbers of {key!r:.80}.")
     return content, places

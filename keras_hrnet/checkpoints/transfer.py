@@ -1,4 +1,4 @@
-"""Fetches a file from a server, within limits of time and of bytes, and resumes where an earlier transfer ended."""
+"""Fetches a file from a server within limits of time and size, and resumes an interrupted transfer."""
 
 import contextlib
 import http.client
@@ -13,36 +13,37 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 SECONDS_TO_ANSWER = 60
-"""From the first attempt to connect to the last header of the answer, redirections included."""
+"""Limit from the first attempt to connect to the last header of the response, including redirections."""
 SECONDS_OF_SILENCE = 30
 LEAST_RATE = 1000
-"""Bytes a second that arrive on average, in each period of `SECONDS_OF_SILENCE`."""
+"""Lowest accepted number of bytes per second, on average over each period of `SECONDS_OF_SILENCE`."""
 MOST_BYTES = 2**32
-"""How long a file may be whose length its publishers do not state; the longest known has 0.7 GB."""
+"""Largest accepted size of a file whose size its publishers do not state; the largest known file has 0.7 GB."""
 BLOCK_BYTES = 2**18
 
 
 class CutShortError(Exception):
-    """The connection ended before the file did."""
+    """The connection ended before the file was complete."""
 
 
 class OtherFileError(Exception):
-    """The file is another than expected; the message says why, to be read after its name."""
+    """The file differs from the expected one; the message says how, to be read after the name of the file."""
 
 
 def fetch(url: str, path: pathlib.Path, *, size: int | None, on_bytes: Callable[[int, int | None], Any]) -> None:
-    """Writes the file at an address behind the bytes that are in a file already, where the server can do that.
+    """Downloads the file at an address; appends to the bytes that the file already has if the server supports this.
 
     Args:
         url: an address of http or https.
-        path: the file; where the server cannot resume, it is written from the beginning.
-        size: how long the whole file is, in bytes; None if that is not known.
-        on_bytes: called with the number of bytes that are there, and of all if that is known.
+        path: the file to write; if the server cannot resume, it is written from the beginning.
+        size: size of the complete file in bytes; None if it is not known.
+        on_bytes: called with the number of bytes that have arrived, and with the total or None.
 
     Raises:
         CutShortError: if the connection ends early; the bytes that arrived are kept.
-        OtherFileError: if the file at the address has another length; no more than that is written.
-        TimeoutError: if there is no answer in time, or fewer bytes than `LEAST_RATE`; what arrived is kept.
+        OtherFileError: if the file at the address has another size; at most `size` bytes are written.
+        TimeoutError: if the server does not respond in time, or is slower than `LEAST_RATE`; the bytes that arrived are
+            kept.
         OSError: if there is no connection, the server refuses, or the file cannot be written.
     """
     with _opened(path) as file:
@@ -66,12 +67,12 @@ def fetch(url: str, path: pathlib.Path, *, size: int | None, on_bytes: Callable[
 
 
 def _opened(path):
-    # Like `replacing`, this follows no link.
+    # Like `replacing`, this does not follow links.
     return open(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666), "r+b")
 
 
 def _answer(url: str, start: int) -> http.client.HTTPResponse:
-    """Asks for a file from a byte on."""
+    """Requests a file from byte `start` to its end."""
     if not url.startswith(("https://", "http://")):
         raise urllib.error.URLError(f"the address begins with neither https:// nor http://: {url}")
     headers = {"Range": f"bytes={start}-"} if start else {}
@@ -84,13 +85,13 @@ def _answer(url: str, start: int) -> http.client.HTTPResponse:
         except (OSError, http.client.HTTPException, ValueError) as error:  # Raised below.
             answers.put(error)
 
-    # A server that sends its headers byte by byte keeps to every timeout of a socket.
+    # A server that sends its headers byte by byte never exceeds the timeout of a socket.
     threading.Thread(target=ask, daemon=True).start()
     try:
         answer = answers.get(timeout=SECONDS_TO_ANSWER)
     except queue.Empty:
         raise TimeoutError(f"no answer within {SECONDS_TO_ANSWER} seconds") from None
-    if isinstance(answer, urllib.error.HTTPError) and answer.code == 416 and start:  # Nothing is left to send.
+    if isinstance(answer, urllib.error.HTTPError) and answer.code == 416 and start:  # The file is already complete.
         answer.close()
         return _answer(url, 0)
     if isinstance(answer, (http.client.HTTPException, ConnectionError)):
@@ -107,9 +108,9 @@ def _is_resumed(response, start):
 
 
 def _copied(response: http.client.HTTPResponse, file: BinaryIO, start: int) -> Iterator[int]:
-    """Copies what a server sends, and yields the number of bytes that are there after each block, before it is written.
+    """Copies a response to a file, and yields the number of bytes so far after each block, before the block is written.
 
-    The block is written when the next one is asked for: a block too many never is.
+    A block is written when the next one is requested, so that the caller can stop before writing too much.
     """
     since, at_least = time.monotonic(), start
     num_bytes = start
@@ -119,7 +120,7 @@ def _copied(response: http.client.HTTPResponse, file: BinaryIO, start: int) -> I
         file.write(block)
         if time.monotonic() - since > SECONDS_OF_SILENCE:
             if num_bytes - at_least < LEAST_RATE * SECONDS_OF_SILENCE:
-                raise TimeoutError(f"fewer than {LEAST_RATE} bytes a second arrived")
+                raise TimeoutError(f"fewer than {LEAST_RATE} bytes per second arrived")
             since, at_least = time.monotonic(), num_bytes
     file.flush()
 
@@ -135,9 +136,9 @@ def _block(response):
 
 @contextlib.contextmanager
 def alone(path: pathlib.Path) -> Iterator[None]:
-    """Waits until no other process or thread holds the lock of a file, and holds it.
+    """Acquires the lock of a file, and waits while another process or thread holds it.
 
-    The system releases the lock of a process however that ends. Where a file system has no locks, nobody waits.
+    The system releases the lock when the process ends for any reason. On file systems without locks, this does nothing.
     """
     with path.open("a") as file:
         while not _locked(file):
@@ -148,7 +149,7 @@ def alone(path: pathlib.Path) -> Iterator[None]:
 def _locked(file):
     try:
         import fcntl
-    except ImportError:  # Windows, which would not replace a file that is open either.
+    except ImportError:  # Windows, which also does not replace a file that is open.
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,25 +1,26 @@
-"""Reads a pickle of PyTorch as plain data: nothing in it is imported, called or made by its own class.
+"""Reads a pickle of PyTorch as plain data: nothing that it names is imported, called or instantiated.
 
-`torch.load(weights_only=True)` calls functions that a file names, with arguments that the file chooses: 132 bytes, for
-example, that call `bytearray(2**29)` take 512 MB there. Here, a tensor is a description of where its values lie, to be
-compared with the file; numbers, texts, lists, tuples and dicts are themselves; all else is a name.
+`torch.load(weights_only=True)` calls functions that a file names, with arguments that the file chooses: a file of 132
+bytes that calls `bytearray(2**29)`, for example, takes 512 MB. This module returns tensors as descriptions of where
+their values lie, to be compared with the file; numbers, texts, lists, tuples and dicts as they are; and everything else
+as a name.
 """
 
 import pickletools
 from typing import Any, BinaryIO, NamedTuple
 
 MOST_OPERATIONS = 1_000_000
-"""Of a pickle; so many take some seconds. A checkpoint of HRNetW48 with its optimizer has about 200,000."""
+"""Most operations of a pickle; they take seconds. A checkpoint of HRNetW48 with its optimizer has about 200,000."""
 
 
 class Storage(NamedTuple):
-    """Numbers in a file, in one row.
+    """A contiguous sequence of numbers in a file.
 
     Args:
-        key: their name in the file.
-        kind: the class of PyTorch that held them, such as "FloatStorage".
-        size: how many there are.
-        offset: at which of the numbers of this name they begin; files of PyTorch before 0.4 have parts of storages.
+        key: name of the numbers in the file.
+        kind: PyTorch class that held the numbers, such as "FloatStorage".
+        size: number of numbers.
+        offset: index of the first number within those of this key; files of PyTorch before 0.4 have parts of storages.
     """
 
     key: str
@@ -29,14 +30,14 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """Where the values of a tensor lie: all but `storage` and `dtype` count numbers.
+    """The position of the values of a tensor; offset and strides count numbers.
 
     Args:
-        storage: what they are in.
-        offset: where they begin.
-        shape: of the tensor.
-        strides: distance of neighbours along each axis.
-        dtype: name of their type in PyTorch; None for that of the storage.
+        storage: storage that holds the values.
+        offset: index of the first value in the storage.
+        shape: shape of the tensor.
+        strides: distance between neighbors along each axis.
+        dtype: name of the type in PyTorch; None for the type of the storage.
     """
 
     storage: Storage
@@ -47,21 +48,21 @@ class Tensor(NamedTuple):
 
 
 class Name(NamedTuple):
-    """Something that a pickle names, or makes of what it names; what it would be is not looked at."""
+    """An object that a pickle names, or the result of calling one; it is neither imported nor called."""
 
     text: str
     is_made: bool = False
 
 
 class RefusedError(ValueError):
-    """A pickle holds what is neither a tensor nor a number; the message says what."""
+    """A pickle holds an object that is neither a tensor nor a number; the message names the object."""
 
 
 _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3")
 _PARAMETERS = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
 _FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
 _DICTS = ("collections.OrderedDict", "collections.Counter")
-# Tensors of kinds that no network here has, numbers of NumPy, and what else training code saves beside weights.
+# Tensors of kinds that no network of this package has, NumPy's numbers, and other objects that training code saves.
 _OTHERS = (
     "torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy",
     "torch._utils._rebuild_meta_tensor_no_storage", "torch._utils._rebuild_nested_tensor",
@@ -78,18 +79,18 @@ _TYPES = ("bfloat", "bits", "bool", "complex", "float", "int", "per_", "qint", "
 
 
 def unpickle(file: BinaryIO, kinds: dict[str, str] | None = None) -> Any:
-    """Reads one pickle, from where a file is to its end, without running anything.
+    """Reads one pickle from the current position of a file, without running anything.
 
     Args:
-        file: open for reading.
-        kinds: gets the class of each storage by key.
+        file: a file that is open for reading.
+        kinds: a dict that receives the class of each storage by key.
 
     Returns:
-        What it holds: dicts, lists, tuples, texts, bytes, numbers, `Tensor` and `Name`.
+        The contents: dicts, lists, tuples, texts, bytes, numbers, `Tensor` and `Name`.
 
     Raises:
-        RefusedError: if it names what could run code, or what is unknown.
-        ValueError: if it is no pickle, is damaged, or is larger than any checkpoint.
+        RefusedError: if it names an object that could run code or is unknown.
+        ValueError: if it is not a pickle, is damaged, or is larger than any checkpoint.
     """
     machine = _Machine({} if kinds is None else kinds)
     try:
@@ -108,7 +109,7 @@ def unpickle(file: BinaryIO, kinds: dict[str, str] | None = None) -> Any:
 
 
 class _Machine:
-    """What Python's `pickle` documents: a stack, marks in it, and a memory of what was made."""
+    """The machine that Python's `pickle` documents: a stack, marks in it, and a memo of earlier objects."""
 
     CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
     VALUES = frozenset((
@@ -122,7 +123,7 @@ class _Machine:
         self.kinds = kinds
 
     def do(self, name, argument):
-        """Does one operation."""
+        """Executes one operation."""
         stack = self.stack
         if name in self.VALUES:
             stack.append(argument)
@@ -147,7 +148,7 @@ class _Machine:
 
     def _taken(self, count):
         if count > len(self.stack):
-            raise IndexError("an operation takes more than there is")
+            raise IndexError("an operation takes more than the stack holds")
         taken = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return taken
@@ -242,7 +243,7 @@ class _Machine:
 
 
 def _made(function, arguments):
-    """What a call would make, if that is a tensor or a dict; else its name."""
+    """Returns the result of a call if it would be a tensor or a dict; otherwise its name."""
     if function in _TENSORS:
         storage, offset, shape, strides, *others = arguments
         if not isinstance(storage, Storage):
@@ -258,7 +259,7 @@ def _made(function, arguments):
     if function == _FROM_TYPE and isinstance(arguments[0], Name):
         return _made(arguments[0].text, arguments[2])
     if function in _DICTS:
-        # Python 2 gave an `OrderedDict` its entries at once, as a list of pairs.
+        # Python 2 passed the entries of an `OrderedDict` to its constructor, as a list of pairs.
         entries = arguments[0] if arguments else []
         return dict(entries) if isinstance(entries, dict) else dict(_pairs([x for pair in entries for x in pair]))
     if function == "torch.Size":
@@ -279,10 +280,10 @@ class _OtherKey:
 def _pairs(values):
     keys, entries = values[::2], values[1::2]
     for key, entry in zip(keys, entries, strict=True):
-        # A tuple of tuples of tuples … as a key would take Python to the end of its stack.
+        # Hashing a deeply nested tuple as a key would overflow Python's stack.
         yield (key if isinstance(key, str | bytes | int | float | None) else _OtherKey(key)), entry
 
 
 def _check_counts(*values):
     if not all(type(value) is int and 0 <= value < 2**62 for value in values):
-        raise ValueError(f"a size or a place is {values!r:.80}")
+        raise ValueError(f"a size or an offset is {values!r:.80}")

@@ -49,7 +49,7 @@ def test_a_model_of_another_convention_is_refused_with_the_call_that_fits(
         with pytest.raises(ValueError, match=f"as in every file of {one.title}") as caught:
             check(path, other)
         assert f'head="{head}"' in str(caught.value)
-        assert f"{argument})`, or pass skip_head=True to load the backbone alone." in str(caught.value)
+        assert f"{argument})`, or pass skip_head=True to load only the backbone." in str(caught.value)
         assert ", as in the model; the file has" in check(path, other, loads_head=False, skip_head=True)
     assert f", as in every file of {one.title}" in check(path, known)
 
@@ -80,7 +80,7 @@ def test_a_published_file_of_which_no_source_says_it_is_like_any_other(tiny, off
 def test_what_an_official_file_does_not_say_is_assumed_and_reported(convention, tiny, official_weights, published_file):
     path = published_file(official_weights(tiny()))
     assert check(path, convention) == (
-        f"bilinear, align_corners={convention[1]}, assumed from the model, as the file does not state it"
+        f"bilinear, align_corners={convention[1]}, assumed from the model, because the file does not state it"
     )
     report = load_checkpoint(tiny(), path)
     assert f"resize convention: {check(path, HALF_PIXEL)}" in str(report)

@@ -75,6 +75,6 @@ def test_a_file_is_described_with_the_convention_of_its_format(tiny, official_we
 def test_a_file_that_is_not_whole_is_refused(published_file):
     path = published_file({"layer1.0.conv1.weight": np.ones((8, 64, 1, 1), "float32")})
     with pytest.raises(
-        ValueError, match=r"seems to be of `HRNet\(Variant\(\"Own\", width=0, .* 0 where weights are missing"
+        ValueError, match=r"seems to be for `HRNet\(Variant\(\"Own\", width=0, .* 0 where weights are missing"
     ):
         describe_checkpoint(path)

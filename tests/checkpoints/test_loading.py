@@ -88,7 +88,7 @@ def test_a_file_of_another_variant_is_refused_with_the_call_that_fits(tiny, tmp_
     path = tmp_path / "a.pth"
     torch.save({f"model.{key}": torch.ones(()).expand(shape) for key, shape in keys.items()}, path)
     message = refusal(tiny(), path)
-    assert 'The file holds the weights of `HRNetW18SmallV2(num_classes=19, head="fcn")`: build that.' in message
+    assert 'The file holds the weights of `HRNetW18SmallV2(num_classes=19, head="fcn")`: build that network.' in message
     assert "(official segmentation): 0 arrays loaded" in message
     assert "of another shape: model.layer1.0.conv1.weight is (64, 64, 1, 1), model has (8, 64, 1, 1)" in message
 
@@ -96,21 +96,21 @@ def test_a_file_of_another_variant_is_refused_with_the_call_that_fits(tiny, tmp_
 def test_a_file_of_another_class_count_is_refused_with_what_to_pass(tiny, official_weights, published_file):
     message = refusal(tiny(), published_file(with_7_classes(official_weights(tiny()))))
     assert "last_layer.3.weight is (7, 60, 1, 1), model has (5, 60, 1, 1)" in message
-    assert "build with num_classes=7, or pass skip_head=True to load the backbone alone." in message
+    assert "build with num_classes=7, or pass skip_head=True to load only the backbone." in message
 
 
 def test_a_file_of_another_head_is_refused_with_what_to_pass(tiny, official_weights, published_file):
     message = refusal(tiny(), published_file(official_weights(tiny(head="ocr"))))
-    assert 'num_classes=5, head="ocr", ocr_channels=(12, 6))`: build that, or pass skip_head=True' in message
+    assert 'num_classes=5, head="ocr", ocr_channels=(12, 6))`: build that network, or pass skip_head=True' in message
     backbone = {name: x for name, x in official_weights(tiny()).items() if naming.is_backbone(name)}
-    assert "head=None)`: build that, or pass skip_head=True to load the" in refusal(tiny(), published_file(backbone))
+    assert "head=None)`: build that network, or pass skip_head=True to" in refusal(tiny(), published_file(backbone))
 
 
 def test_a_damaged_file_of_the_same_network_is_refused_as_such(tiny, official_weights, published_file):
     weights = official_weights(tiny())
     del weights["conv2.weight"]
-    assert "which the model is, but it is damaged or altered" in refusal(tiny(), published_file(weights))
-    assert "does not hold a whole HRNet" in refusal(tiny(), published_file({"conv1.weight": weights["conv1.weight"]}))
+    assert "as the model needs, but is damaged or altered" in refusal(tiny(), published_file(weights))
+    assert "not hold a complete HRNet" in refusal(tiny(), published_file({"conv1.weight": weights["conv1.weight"]}))
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
@@ -281,8 +281,8 @@ def test_an_official_segmentation_file_of_pytorch_04_is_taken_for_inplace_abn(
     report = load_checkpoint(model, write_uncounted(weights, tmp_path / "hrnet_torch04.pth"))
     assert_holds(model, as_torch04(weights))
     assert report.notes == (
-        "the normalisation is InPlaceABN, whose scales are |gamma| + 1e-5: it counts no batches, like files of PyTorch "
-        "0.4. Pass inplace_abn=False if it is not",
+        "the normalization is InPlaceABN, whose scales are |gamma| + 1e-5: the file does not count batches, like "
+        "PyTorch 0.4. Pass inplace_abn=False if it is not",
     )
 
 
@@ -291,11 +291,11 @@ def test_the_caller_decides_over_inplace_abn(tiny, official_weights, assert_hold
     weights = official_weights(model)
     report = load_checkpoint(model, write_uncounted(weights, tmp_path / "a.pth"), inplace_abn=False)
     assert_holds(model, weights)
-    assert report.notes == ("the normalisation is plain batch normalisation: inplace_abn=False was passed",)
+    assert report.notes == ("the normalization is plain batch normalization: inplace_abn=False was passed",)
     report = load_checkpoint(model, published_file(weights), inplace_abn=True)
     assert_holds(model, as_torch04(weights))
     assert report.notes == (
-        "the normalisation is InPlaceABN, whose scales are |gamma| + 1e-5: inplace_abn=True was passed",
+        "the normalization is InPlaceABN, whose scales are |gamma| + 1e-5: inplace_abn=True was passed",
     )
 
 
@@ -304,7 +304,7 @@ def test_other_files_are_not_taken_for_inplace_abn(tiny, official_weights, asser
     weights = official_weights(model)
     report = load_checkpoint(model, published_file(weights))
     assert_holds(model, weights)
-    assert report.notes == ("the normalisation is plain batch normalisation: it counts batches",)
+    assert report.notes == ("the normalization is plain batch normalization: the file counts batches",)
     load_checkpoint(model, published_file(weights, "a.safetensors"))
     assert_holds(model, weights)
     # Early ImageNet files have no counts either, and are plain.

@@ -72,7 +72,7 @@ CASES = {
         {"head": "ocr", "head_kernel_size": 3, "align_corners": True},
         level="model",
         notes=(
-            "biases folded into the moving mean of the normalisation after them: ocr_distri_head.object_context_block.",
+            "biases folded into the moving mean of the normalization after them: ocr_distri_head.object_context_block.",
             "trained on BGR pixels: pass images with reversed channels, images[..., ::-1]",
         ),
     ),
@@ -137,7 +137,7 @@ def test_a_whole_file_fills_every_weight_exactly(case, tiny, official_weights, t
     for weight in model.weights:
         expected = expected_value(values, case, naming.name_of(weight.path), weight.shape)
         np.testing.assert_array_equal(np.asarray(weight.numpy()), expected, err_msg=weight.path)
-    notes = [note for note in report.notes if not note.startswith("the normalisation is plain")]
+    notes = [note for note in report.notes if not note.startswith("the normalization is plain")]
     for expected, note in zip(case.notes, notes, strict=True):
         assert note.startswith(expected)
         assert note in str(report)

@@ -94,7 +94,7 @@ def test_an_encoder_alone_is_a_backbone(c1, csailvision):
 def test_a_decoder_alone_says_that_the_encoder_is_missing(c1, csailvision):
     folder = csailvision(c1)
     (folder / "encoder_epoch_30.pth").unlink()
-    with pytest.raises(ValueError, match=r"the decoder alone. Expected encoder_epoch_30.pth beside it"):
+    with pytest.raises(ValueError, match=r"only the decoder. Expected encoder_epoch_30.pth next to it"):
         load_checkpoint(c1, folder / "decoder_epoch_30.pth")
 
 

@@ -85,7 +85,7 @@ def test_a_file_becomes_the_network_that_it_was_made_for(file, tmp_path):
         value = weights[naming.name_of(weight.path)]
         np.testing.assert_array_equal(weight.numpy(), value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T)
     assert f"{file} (official segmentation): {len(weights)} arrays loaded" in result.output
-    assert "assumed from the model, as the file does not state it" in result.output
+    assert "assumed from the model, because the file does not state it" in result.output
     assert f"Wrote {tmp_path / 'out.keras'}" in result.output
     assert {path.name for path in tmp_path.iterdir()} == {"my [red] weights.pth", "out.keras"}
 

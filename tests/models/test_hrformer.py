@@ -177,7 +177,7 @@ def test_the_backbone_of_a_pose_file_is_loaded_and_its_head_left_out(published_f
     file[f"backbone.{table.replace('bias_table', 'index')}"] = np.zeros((9, 9), "int64")
     path = published_file(file)
     report = load_checkpoint(model, path, skip_head=True)
-    assert "an index that follows from the size of the window" in str(report)
+    assert "an index that is computed from the window size" in str(report)
     assert report.ignored["keypoint_head.final_layer.weight"] == "part of a head for key points, and skip_head=True"
     for each in (model, build(weights=path)):
         loaded = next(weight for weight in each.weights if name_of(weight.path) == table)
@@ -192,6 +192,6 @@ def test_a_file_says_its_window(published_file):
     path = published_file(published_weights_of(model, np.random.default_rng(3)))
     assert describe_checkpoint(path).call == "HRFormerTiny(head=None, window_size=5)"
     with pytest.raises(
-        ValueError, match=r"holds the weights of `HRFormerTiny\(head=None, window_size=5\)`: build that"
+        ValueError, match=r"holds the weights of `HRFormerTiny\(head=None, window_size=5\)`: build that network"
     ):
         load_checkpoint(keras_hrnet.HRFormerTiny(head=None), path)

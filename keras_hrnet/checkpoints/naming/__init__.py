@@ -1,4 +1,4 @@
-"""Formats of weight files, a file for each: how they name the weights of this package's layers."""
+"""Formats of weight files, in one file each, which state how they name the weights of this package's layers."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,8 @@ from keras_hrnet.checkpoints.naming.prefixed import PREFIXED_BACKBONE
 from keras_hrnet.checkpoints.naming.ssld import SSLD
 from keras_hrnet.families import is_backbone
 
-# The first that recognises the keys is used: a format with a head comes before the backbone that it shares with others.
+# The first format that recognizes the keys is used: a format with a head comes before the backbone that it shares with
+# others.
 FORMATS = (
     NVIDIA,
     MMSEGMENTATION,

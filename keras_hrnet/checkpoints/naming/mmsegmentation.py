@@ -7,7 +7,7 @@ _OBJECTS = "decode_head.1.object_context_block."
 _THEIR_OBJECTS = r"^ocr_distri_head\.object_context_block\."
 
 # mmseg/models/decode_heads/fcn_head.py and ocr_head.py, mmseg/models/utils/self_attention_block.py: a `ConvModule`
-# holds `conv` and `bn`, and its convolution has no bias, as a normalisation follows.
+# holds `conv` and `bn`, and its convolution has no bias, because a normalization follows.
 MMSEGMENTATION = Format(
     "mmsegmentation",
     signature=r"^decode_head\.",

@@ -3,7 +3,7 @@
 from keras_hrnet.checkpoints.naming.format import Format
 from keras_hrnet.checkpoints.naming.prefixed import BACKBONE_KEYS, OUTSIDE_BACKBONE
 
-# network/ocrnet.py, `OCR_block`; `BNReLU` (network/utils.py) is a sequence of its own, hence the further index.
+# network/ocrnet.py, `OCR_block`; `BNReLU` (network/utils.py) is a separate sequence, hence the additional index.
 NVIDIA = Format(
     "NVIDIA semantic-segmentation",
     signature=r"^(ocr|scale_attn)\.",

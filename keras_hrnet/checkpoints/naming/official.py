@@ -1,6 +1,6 @@
-"""Names of the official files: HRNet-Semantic-Segmentation and HRNet-Image-Classification, which timm took over.
+"""Names of the official files: HRNet-Semantic-Segmentation and HRNet-Image-Classification, which timm also uses.
 
-All other formats are written as changes to these names.
+All other formats are described by how their names differ from these.
 """
 
 import re
@@ -15,7 +15,7 @@ _ANY_HEAD = rf"{CLASSIFICATION_HEAD}|{SEGMENTATION_HEAD}|^head_layer\."
 
 AS_THEY_ARE = ((r"^", ""),)
 
-# Whether its Cityscapes networks align corners differs from file to file, and no key says so.
+# Whether its Cityscapes networks align corners differs between files, and no key states it.
 SEGMENTATION = Format("official segmentation", signature=SEGMENTATION_HEAD, head=_ANY_HEAD, keys=AS_THEY_ARE)
 
 # lib/models/cls_hrnet.py and timm/models/hrnet.py upsample by `nn.Upsample(mode="nearest")`.
@@ -29,7 +29,7 @@ CLASSIFICATION = Format(
 
 BARE_BACKBONE = Format("backbone alone", signature=WEIGHT_PATTERN, head=_ANY_HEAD, keys=AS_THEY_ARE)
 
-# Inside the module: a numbered convolution has a normalisation of the same number, any other is a sequence.
+# Inside the module, a numbered convolution has a normalization of the same number; any other is a sequence.
 _PARTS = (
     (r"conv(\d)/conv/", r"conv\1."),
     (r"conv(\d)/norm/", r"bn\1."),
@@ -52,9 +52,9 @@ _LEAVES = {
 
 
 def name_of(path: str) -> str | None:
-    """Returns the name of a weight in the official files, by its path in the model; None if none holds that weight.
+    """Returns the official name of a weight by its path in the model; None if no official file holds it.
 
-    That of "stage2/module_0/branch_1/block_3/conv1/conv/kernel" is "stage2.0.branches.1.3.conv1.weight".
+    For example, "stage2/module_0/branch_1/block_3/conv1/conv/kernel" is "stage2.0.branches.1.3.conv1.weight".
     """
     module, _, leaf = path.rpartition("/")
     name = first_replacement((*families.WEIGHT_NAMES, *heads.WEIGHT_NAMES), f"{module}/")

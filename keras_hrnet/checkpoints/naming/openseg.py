@@ -3,8 +3,8 @@
 from keras_hrnet.checkpoints.naming.format import Format
 from keras_hrnet.checkpoints.naming.prefixed import BACKBONE_KEYS, OUTSIDE_BACKBONE
 
-# lib/models/nets/hrnet.py. `ModuleHelper.BNReLU` (lib/models/tools/module_helper.py) is a sequence of its own, hence
-# the further index, unless it is an InPlaceABN, which has leaky ReLU inside.
+# lib/models/nets/hrnet.py. `ModuleHelper.BNReLU` (lib/models/tools/module_helper.py) is a separate sequence, hence
+# the additional index, unless it is an InPlaceABN, which contains a leaky ReLU.
 OPENSEG = Format(
     "openseg.pytorch",
     signature=r"^(conv3x3|asp_ocr_head|cls_head\.\d)\.",

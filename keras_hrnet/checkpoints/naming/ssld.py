@@ -1,4 +1,4 @@
-"""Names of the SSLD files: PaddleClas's distilled ImageNet weights, as the official repository and timm have them."""
+"""Names of the SSLD files: PaddleClas's distilled ImageNet weights, as the official repository and timm store them."""
 
 from keras_hrnet.checkpoints.naming import official
 from keras_hrnet.checkpoints.naming.format import Format

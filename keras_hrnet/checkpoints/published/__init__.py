@@ -1,4 +1,4 @@
-"""The published weight files: a row for each, with what its publishers state."""
+"""The published weight files: a row for each, with the facts that its publishers state."""
 
 from keras_hrnet.checkpoints.published.lookup import check_exists, find, identify, published_weights
 from keras_hrnet.checkpoints.published.row import PublishedWeights

@@ -1,4 +1,4 @@
-"""Finds a published weight file: for a network, by its name, or by a file on disk."""
+"""Finds a published weight file for a network, by its name, or by a file on disk."""
 
 import functools
 import hashlib
@@ -16,10 +16,10 @@ TABLES = ("segmentation.toml", "mmsegmentation.toml", "hrformer.toml", "lite_hrn
 
 @functools.cache
 def published_weights() -> tuple[PublishedWeights, ...]:
-    """Lists the published weight files that the networks of this package load.
+    """Lists the published weight files that the networks of this package can load.
 
     Returns:
-        Those for segmentation first.
+        The rows, with files for segmentation first.
 
     Example:
 
@@ -34,8 +34,8 @@ def published_weights() -> tuple[PublishedWeights, ...]:
 def find(weights: str, variant: str, head: str | None, num_classes: int) -> PublishedWeights:
     """Finds the published file for a network.
 
-    Of several files of a data set, it is the first that can be downloaded and whose SHA-256 is stated, at least in
-    part; else the first that can be downloaded; else the first. The best file of each publisher comes first.
+    If a data set has several files, this is the first that can be downloaded and whose SHA-256 is stated, at least in
+    part; otherwise the first that can be downloaded; otherwise the first. The best file of each publisher comes first.
 
     Args:
         weights: a data set, such as "cityscapes", or the name of a published file, as listed here or as published.
@@ -44,11 +44,11 @@ def find(weights: str, variant: str, head: str | None, num_classes: int) -> Publ
         num_classes: its number of classes.
 
     Returns:
-        A file that fits the network; of "imagenet" and "coco_keypoints", at least its backbone does.
+        A file that fits the network; for "imagenet" and "coco_keypoints", at least the backbone fits.
 
     Raises:
         ValueError: if there is no such data set or file, or it is for another network, head or number of classes. The
-            message says which there are.
+            message lists the files that exist.
     """
     rows = published_weights()
     if weights in {row.dataset for row in rows}:
@@ -62,14 +62,14 @@ def find(weights: str, variant: str, head: str | None, num_classes: int) -> Publ
 
 
 def check_exists(weights: str) -> None:
-    """Refuses weights that are neither published nor a file, before anything is imported, downloaded or built.
+    """Refuses weights that are neither published nor a file, before importing, downloading or building anything.
 
     Args:
         weights: a data set, such as "cityscapes", the name of a published file, or a path.
 
     Raises:
         ValueError: if there is no such data set or published file, or the file is a web page or a Git LFS pointer.
-        FileNotFoundError: if it is a path where there is no file.
+        FileNotFoundError: if `weights` is a path to a file that does not exist.
     """
     rows, path = published_weights(), pathlib.Path(weights)
     if path.is_file():
@@ -81,7 +81,7 @@ def check_exists(weights: str) -> None:
 
 
 def identify(path: str | os.PathLike) -> PublishedWeights | None:
-    """Returns the published file that a file on disk is, by its name or its SHA-256; None if it is not published."""
+    """Identifies a file on disk by its name or SHA-256, and returns its row; None if it is not published."""
     path, rows = pathlib.Path(path), published_weights()
     in_cache = (row for row in rows if (row.name, row.file) == (path.parent.name, path.name))
     return next(in_cache, None) or _by_file(rows, path.name) or (_by_sha256(rows, path) if path.is_file() else None)
@@ -124,17 +124,17 @@ def _check_fit(row, weights, variant, head, num_classes):
     received = f"Received weights={weights!r} for {variant} with head={head!r}, num_classes={num_classes}."
     load = f'keras_hrnet.load_checkpoint(model, keras_hrnet.checkpoints.download("{row.name}")'
     if row.variant != variant:
-        raise ValueError(f"{received} Expected {row.variant}, for which they are. Build that network.")
+        raise ValueError(f"{received} Expected {row.variant}, for which they were made. Build that network.")
     if not _head_fits(row, head):
         raise ValueError(
-            f"{received} Expected head={row.head!r}, for which they are. Build that, or build this one without weights "
-            f"and load the backbone alone: {load}, skip_head=True)"
+            f"{received} Expected head={row.head!r}, for which they were made. Build that head, or build this one "
+            f"without weights and load only the backbone: {load}, skip_head=True)"
         )
     uses_head = head is not None and (row.is_for_pixels or head == row.head)
     if uses_head and row.num_classes != num_classes:
         raise ValueError(
             f"{received} Expected num_classes={row.num_classes}, as in {row.file}. Pass num_classes={row.num_classes}, "
-            f"or build without weights and load the backbone alone: {load}, skip_head=True)"
+            f"or build without weights and load only the backbone: {load}, skip_head=True)"
         )
     if row.channel_order != "RGB":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What is known of a published weight file."""
+"""The description of a published weight file."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ class PublishedWeights:
 
     Args:
         name: its name in this package.
-        variant: the network that it is for, such as "HRNetW48".
+        variant: the network that the file is for, such as "HRNetW48".
         head: the head whose weights it holds, such as "fcn"; None if only its backbone is known.
-        head_options: arguments of the constructor that build this head, such as `{"ocr_channels": (512, 256)}`; what is
-            left out has its default.
+        head_options: constructor arguments that build this head, such as `{"ocr_channels": (512, 256)}`; others have
+            their defaults.
         num_classes: the number of classes of that head.
         dataset: the data set that it was last trained on, such as "cityscapes".
         file: the name of the file where it is published.
@@ -22,13 +22,13 @@ class PublishedWeights:
         page: the address of the page that links to it.
         size: its size in bytes.
         sha256: its SHA-256, in hexadecimal digits.
-        sha256_start: the first eight of these digits, where the file's name states no more.
-        licence: the licence of the weights; "repository: MIT" and the like where only the code's repository states one.
-            Data sets have terms of their own, which are not repeated here.
-        source: the repository, and the file in it, from which these facts are.
-        score: its score and on what images; at a single scale and not flipped unless it says so.
-        interpolation: how the network that it was trained in upsamples maps: "nearest" or "bilinear".
-        align_corners: whether bilinear interpolation aligns the centres of the corner pixels.
+        sha256_start: the first eight of these digits, if only the name of the file states them.
+        licence: the license of the weights; "repository: MIT" or similar if only the repository of the code states one.
+            Data sets have their own terms, which are not repeated here.
+        source: the repository, and the file in it, that states these facts.
+        score: its score and the images on which it was measured; single-scale without flipping unless stated otherwise.
+        interpolation: the interpolation by which the trained network upsamples maps: "nearest" or "bilinear".
+        align_corners: whether bilinear interpolation aligns the centers of the corner pixels.
         channel_order: the channel order of the pixels that it was trained on, "RGB" or "BGR".
     """
 
@@ -53,18 +53,18 @@ class PublishedWeights:
 
     @property
     def is_for_pixels(self) -> bool:
-        """Whether its head classifies pixels. Under a head that does, other files are loaded without theirs."""
+        """Whether its head classifies pixels. Networks with such a head load other files without their heads."""
         return self.dataset not in ("imagenet", "coco_keypoints")
 
     @property
     def classes(self) -> Classes | None:
-        """The names and colours of its classes; None if this package does not know them."""
+        """The names and colors of its classes; None if this package does not know them."""
         rows = (DATA_SETS.get(name) for name in (self.dataset, f"{self.dataset}_{self.num_classes}"))
         return next((row.classes for row in rows if row and len(row.classes.names) == self.num_classes), None)
 
     @property
     def verification(self) -> str:
-        """What a copy of the file can be verified by: "SHA-256", "8 digits of SHA-256" or "nothing"."""
+        """The means of verifying a copy of the file: "SHA-256", "8 digits of SHA-256" or "nothing"."""
         if self.sha256:
             return "SHA-256"
         return "8 digits of SHA-256" if self.sha256_start else "nothing"

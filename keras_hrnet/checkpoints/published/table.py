@@ -1,4 +1,4 @@
-"""Reads a table of published weight files, and refuses what it should not hold."""
+"""Reads a table of published weight files, and verifies its fields."""
 
 import dataclasses
 import re
@@ -19,14 +19,14 @@ _PLACEHOLDER = r"\{(\w+)\}"
 def read_table(text: str, title: str) -> tuple[PublishedWeights, ...]:
     """Reads a table of published weight files.
 
-    Each `[[publisher.weights]]` describes a file by the fields of `PublishedWeights`. The `[[publisher]]` above holds
-    what its files share, and the top of the table what all files share; a file may state otherwise. `{field}` in a text
-    is replaced by the value of that field; a table may define further names for this purpose.
+    Each `[[publisher.weights]]` describes a file by the fields of `PublishedWeights`. The `[[publisher]]` above it
+    holds the values that its files share, and the top of the table those that all files share; a file may override
+    them. `{field}` in a text is replaced by the value of that field; a table may define further names for this purpose.
 
-    Errors call the table by its title.
+    Errors refer to the table by its title.
 
     Raises:
-        ValueError: if a field is unknown or missing, a text has no value for a `{field}`, or the text is no such table.
+        ValueError: if a field is unknown or missing, a text has no value for a `{field}`, or the text is not a table.
         TypeError: if a value is of the wrong type.
     """
     table = tomllib.loads(text)
@@ -69,7 +69,7 @@ def _row(facts, known, title):
 
 
 def _filled(text, facts, where):
-    """Replaces each `{field}` in a text by that field, and those in it by theirs."""
+    """Replaces each `{field}` in a text by the value of that field, in which fields are replaced in the same way."""
 
     def value_of(match):
         name = match[1]

@@ -188,23 +188,26 @@ def test_every_network_finds_imagenet_weights_and_those_of_hrnet_can_be_fetched_
             r"HRFormerSmall, HRNetW18, "
             r"HRNetW18SmallV2, HRNetW48\)\. Build one of those, or start from weights='imagenet'\.",
         ),
-        (("cityscapes", "HRNetW48", "isa", 19), r"with head='isa'\. Expected a network that has such weights"),
+        (
+            ("cityscapes", "HRNetW48", "isa", 19),
+            r"with head='isa'\. Expected a network that has such weights",
+        ),
         (("imagenet", "Tiny", "fcn", 19), r"Expected one of .*, HRNetW18, HRNetW18Small, .*\. Build one"),
         (("coco_keypoints", "HRNetW48", "fcn", 19), r"Expected one of LiteHRNet18, LiteHRNet30, LiteHRNetNaive18, Lit"),
         (
             ("cityscapes", "HRNetW48", "fcn", 7),
             r"num_classes=7\. Expected num_classes=19, as in fcn_hr48_.*\. Pass num_classes=19, or build without "
-            r"weights and load the backbone alone: "
+            r"weights and load only the backbone: "
             r"keras_hrnet\.load_checkpoint\(model, keras_hrnet\.checkpoints\.download\("
             r'"mmseg_fcn_hr48_cityscapes_160k"\), skip_head=True\)',
         ),
         (("imagenet", "HRNetW48", "classification", 19), r"Expected num_classes=1000, as in hrnetv2_w48-abd2e6ab\.pth"),
-        (("timm_w18", "HRNetW48", "fcn", 19), r"Expected HRNetW18, for which they are\. Build that network"),
+        (("timm_w18", "HRNetW48", "fcn", 19), r"Expected HRNetW18, for which they were made\. Build that network"),
         (
             ("official_w48_cityscapes", "HRNetW48", "ocr", 19),
-            r"Expected head='fcn', for which they are\. Build that, or",
+            r"Expected head='fcn', for which they were made\. Build that head, or",
         ),
-        (("mmlab_w48", "HRNetW48", "classification", 1000), r"Expected head=None, for which they are"),
+        (("mmlab_w48", "HRNetW48", "classification", 1000), r"Expected head=None, for which they were made"),
         (
             ("openseg_w48_ocr_lip", "HRNetW48", "ocr", 20),
             r"Expected weights for RGB pixels; .* is for BGR\. .* and pass images with reversed channels, images\[\.",
