@@ -1,1 +1,1 @@
-"""The one place that knows TensorFlow by name where another backend may be Keras's."""
+"""Uses TensorFlow directly for tasks for which Keras may run on another backend."""

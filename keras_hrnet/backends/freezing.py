@@ -1,4 +1,4 @@
-"""Networks whose weights are constants on TensorFlow: they load faster, and run faster if oneDNN is used."""
+"""Turns the weights of a network into constants on TensorFlow, to load it faster and, with oneDNN, to run it faster."""
 
 import functools
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def freeze(model: keras.Model) -> Callable:
-    """Makes a function of a model in which its weights are constants.
+    """Creates a function of a model in which its weights are constants.
 
     Args:
         model: a Keras model on the TensorFlow backend.
@@ -19,14 +19,14 @@ def freeze(model: keras.Model) -> Callable:
     """
     import tensorflow as tf
 
-    # Without types: AutoGraph evaluates those of what it traces, where `tf` is not known.
+    # Without types, because AutoGraph evaluates the annotations of traced functions, where `tf` is not known.
     def constant(variable):
-        with tf.init_scope():  # In the graph that is traced, a variable has no value.
+        with tf.init_scope():  # Variables have no values in the graph that is being traced.
             value = keras.ops.convert_to_numpy(variable)
         return tf.constant(value)
 
     def run(inputs):
-        # TensorFlow's own way, `convert_variables_to_constants_v2`, copies the graph with all weights several times.
+        # TensorFlow's `convert_variables_to_constants_v2`, copies the graph and its weights several times.
         with keras.StatelessScope(state_mapping=[(variable, constant(variable)) for variable in model.variables]):
             return model(inputs, training=False)
 
@@ -35,10 +35,10 @@ def freeze(model: keras.Model) -> Callable:
 
 @functools.cache
 def uses_onednn() -> bool:
-    """Returns whether TensorFlow convolves with oneDNN: TF_ENABLE_ONEDNN_OPTS decides, or else the processor.
+    """Returns whether TensorFlow convolves with oneDNN, which TF_ENABLE_ONEDNN_OPTS or else the processor determines.
 
-    TensorFlow has no public function for it. A small convolution shows it by the operation that TensorFlow replaces it
-    with, once and in 0.02 s.
+    TensorFlow has no public function for this. The result follows from the operation by which TensorFlow replaces a
+    small convolution; this takes 0.02 s, once.
     """
     import tensorflow as tf
 

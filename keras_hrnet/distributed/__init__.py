@@ -1,1 +1,1 @@
-"""What is computed in several processes, or on several devices."""
+"""Distributes training over several processes or devices."""

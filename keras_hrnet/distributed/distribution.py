@@ -20,34 +20,35 @@ from keras_hrnet.distributed.workers import strategy_of_workers
 def distributed(
     devices: int | None = None, hosts: Sequence[str] | None = None, process: int | None = None
 ) -> Iterator[None]:
-    """Shares each batch among devices, or among processes, in everything that is built and trained inside.
+    """Splits each batch among devices or processes, for everything that is built and trained inside the context.
 
-    Network, data and training belong inside. The `batch_size` given to `cityscapes` or `folders` is that of all devices
-    together, and each step equals that of one device with the same batch: statistics of
-    `keras_hrnet.layers.BatchNorm`, losses, clipping, accumulation and scores are those of the whole. Dropout draws
-    differently, and `OhemCrossEntropy` chooses among the pixels of each replica's part, on JAX of the whole.
+    Build the network and the data, and train, inside the context. The `batch_size` passed to `cityscapes` or `folders`
+    is the total over all devices, and each step equals that of one device with the same batch: statistics of
+    `keras_hrnet.layers.BatchNorm`, losses, clipping, accumulation and scores are computed over the complete batch.
+    There are two exceptions: dropout draws differently, and `OhemCrossEntropy` selects among the pixels of each
+    replica's part of the batch (on JAX, of the complete batch).
 
     - `devices` belong to this process: `tf.distribute.MirroredStrategy` on TensorFlow,
       `keras.distribution.DataParallel` on JAX. PyTorch needs a process for each device.
     - `hosts` are processes, on one machine or on several, which all run the same code with a different `process`:
       `tf.distribute.MultiWorkerMirroredStrategy` and JAX's, each with all GPUs that it sees, or with the CPU, and a
-      process group on PyTorch, each with one GPU, or with the CPU. They wait here until all have come, and get one
-      seed. The first writes all files, and needs the others until it is done; when one ends early, the others fail.
-      TensorFlow's processes must meet before TensorFlow computes anything. On JAX, a `SystemExit` such as that after
-      SIGTERM ends the process at once: none of its exit handlers runs.
+      process group on PyTorch, each with one GPU, or with the CPU. The processes wait here until all have started, and
+      get the same seed. The first process writes all files, and needs the others until it is done; if one process ends
+      early, the others fail. TensorFlow's processes must connect before TensorFlow computes anything. On JAX, a
+      `SystemExit`, such as that after SIGTERM, ends the process immediately, without running its exit handlers.
 
     Args:
-        devices: number of devices of this process; 0 means all. Not with `hosts`.
-        hosts: addresses "host:port" of the processes, the same list in each; the first waits for the others at its
-            port, and TensorFlow's all listen at theirs. Processes on one machine have the same host and different
-            ports.
-        process: which of `hosts` this process is, from 0.
+        devices: number of devices of this process; 0 means all. Cannot be combined with `hosts`.
+        hosts: addresses "host:port" of the processes, the same list in each process. The first process waits for the
+            others at its port; on TensorFlow, every process listens at its port. Processes on one machine have the same
+            host and different ports.
+        process: index of this process in `hosts`, from 0.
 
     Raises:
-        TypeError: if `devices` or `process` is not an integer, or `hosts` not a list of strings.
-        ValueError: if there are not that many devices, there is no such process, or the backend does not support it.
+        TypeError: if `devices` or `process` is not an integer, or `hosts` is not a list of strings.
+        ValueError: if there are fewer devices, no such process, or the backend does not support the request.
         OSError: if TensorFlow cannot listen at the port of this process.
-        RuntimeError: if TensorFlow has computed something before its processes meet.
+        RuntimeError: if TensorFlow has computed something before its processes connect.
 
     Example:
 
@@ -61,8 +62,8 @@ def distributed(
     """
     if hosts is not None and devices is not None:
         raise ValueError(
-            f"Received devices={devices} and hosts={hosts}. Expected one of them: each process takes the devices that "
-            "it sees. Leave one out."
+            f"Received devices={devices} and hosts={hosts}. Expected at most one of them, because each process uses "
+            "the devices that it sees. Leave one out."
         )
     if hosts is None and process is not None:
         raise ValueError(f"Received process={process} without hosts. Expected both or neither. Pass hosts.")
@@ -73,19 +74,19 @@ def distributed(
     _check_hosts(hosts, process)
     with _scope_of_processes(list(hosts), process):
         _restore_sigterm()
-        # Networks begin with the same weights everywhere.
+        # Networks start with the same weights in all processes.
         keras.utils.set_random_seed(int(gather_texts(str(random.randrange(2**31)))[0]))
         yield
-        # The first process answers the others until they are done.
+        # The first process serves the others until they are done.
         gather_texts("done")
 
 
 @contextlib.contextmanager
 def undistributed() -> Iterator[None]:
-    """Lets one process create variables of its own while several of JAX or of TensorFlow train together.
+    """Lets one process create its own variables while several processes of JAX or TensorFlow train together.
 
-    Keras would place them on the devices of all processes, and TensorFlow's strategy would send them the first values:
-    each process would have to do the same.
+    Otherwise, Keras would place them on the devices of all processes, and TensorFlow's strategy would send the initial
+    values to the others, so that every process would have to create them.
     """
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
@@ -105,7 +106,7 @@ def undistributed() -> Iterator[None]:
 def _variable_of_no_strategy(next_creator, **options):
     import tensorflow as tf
 
-    # There is no public way out of a strategy, but a strategy is in effect only in its own thread.
+    # TensorFlow has no public way to leave a strategy, but a strategy is active only in the thread that entered it.
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(tf.Variable, **options).result()
 
@@ -119,13 +120,13 @@ def _check_hosts(hosts: Any, process: Any) -> None:
             raise ValueError(f"Received the host {host!r}. Expected host:port. Pass one such as {name or host}:2222.")
     if len(set(hosts)) < len(hosts):
         raise ValueError(
-            f"Received hosts={hosts}, one of them twice. Expected an address for each process. Give processes on one "
-            "machine different ports."
+            f"Received hosts={hosts}, which lists an address twice. Expected a different address for each process. "
+            "Give processes on one machine different ports."
         )
     remedy = f"Pass one from 0 to {len(hosts) - 1}."
     _check_integer("process", process, remedy)
     if not 0 <= process < len(hosts):
-        raise ValueError(f"Received process={process} for {len(hosts)} hosts. Expected one of them. {remedy}")
+        raise ValueError(f"Received process={process} for {len(hosts)} hosts. Expected the index of a host. {remedy}")
 
 
 def _check_integer(name: str, value: Any, remedy: str) -> None:
@@ -143,13 +144,13 @@ def _scope_of_devices(count: int | None) -> contextlib.AbstractContextManager:
     backend = keras.config.backend()
     if backend == "torch":
         raise ValueError(
-            f"Received devices={count} on PyTorch. Expected hosts, as there each device has a process of its own. "
-            'Start one for each with hosts=["localhost:2222", "localhost:2223"] and process=0, and with process=1.'
+            f"Received devices={count} on PyTorch. Expected hosts, because PyTorch needs a process for each device. "
+            'Start one with hosts=["localhost:2222", "localhost:2223"] and process=0, and one with process=1.'
         )
     known = keras.distribution.list_devices() if backend == "jax" else _devices_of_tensorflow()
     if count > len(known):
         raise ValueError(
-            f"Received devices={count}. Expected at most {len(known)}, as {backend} sees {', '.join(known)}. Pass "
+            f"Received devices={count}. Expected at most {len(known)}: {backend} sees {', '.join(known)}. Pass "
             f"{len(known)}, or 0 for all."
         )
     chosen = known[: count or len(known)]
@@ -181,7 +182,7 @@ def _processes_of_torch(hosts: list[str], process: int) -> Iterator[None]:
     if torch.cuda.is_available():
         kinds = "cpu:gloo,cuda:nccl"
         name = hosts[process].rpartition(":")[0]
-        # On a machine, the first process has the first GPU.
+        # On each machine, the first process uses the first GPU.
         torch.cuda.set_device(sum(host.rpartition(":")[0] == name for host in hosts[:process]))
     torch.distributed.init_process_group(kinds, init_method=f"tcp://{hosts[0]}", rank=process, world_size=len(hosts))
     try:
@@ -194,13 +195,13 @@ def _processes_of_torch(hosts: list[str], process: int) -> Iterator[None]:
 def _processes_of_jax(hosts: list[str], process: int) -> Iterator[None]:
     import jax
 
-    # A process that fails waits this long for the others, in vain.
+    # A process that fails would wait this long for the others in vain.
     jax.distributed.initialize(hosts[0], len(hosts), process, shutdown_timeout_seconds=30)
     try:
         with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
             yield
     except SystemExit as stop:
-        # The others wait for what this process would compute next, and JAX would wait for them at its end.
+        # The others wait for the next computation of this process, and JAX would wait for them when it exits.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(stop.code if isinstance(stop.code, int) else 1)
@@ -208,6 +209,6 @@ def _processes_of_jax(hosts: list[str], process: int) -> Iterator[None]:
 
 
 def _restore_sigterm() -> None:
-    """Lets SIGTERM do what it did: TensorFlow and JAX have handlers of their own by now, which do nothing."""
+    """Restores the handler of SIGTERM: TensorFlow and JAX have replaced it by handlers that do nothing."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)

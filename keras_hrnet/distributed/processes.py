@@ -1,4 +1,4 @@
-"""Which of the processes that train together this one is, and what they tell one another."""
+"""Identifies this process among those that train together, and exchanges texts between them."""
 
 import sys
 from types import ModuleType
@@ -8,29 +8,29 @@ import numpy as np
 
 
 class Process(NamedTuple):
-    """One process among those that train together: its number, from 0, and how many there are."""
+    """One process among those that train together: its index, from 0, and the number of processes."""
 
     index: int
     count: int
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the one that writes files."""
+        """Whether this is the process that writes files."""
         return self.index == 0
 
 
 def this_process() -> Process:
-    """Returns which process this is: of JAX's, of PyTorch's process group, or of the TensorFlow strategy in scope.
+    """Returns this process: one of JAX's, of PyTorch's process group, or of the TensorFlow strategy in scope.
 
-    Without any distribution, it is the first of one.
+    Without any distribution, it is the only process.
     """
     return _of_jax() or _of_torch() or _of_tensorflow() or Process(0, 1)
 
 
 def num_devices() -> int:
-    """Returns how many devices share a batch, in all processes together.
+    """Returns the number of devices that share a batch, in all processes together.
 
-    They are those of the TensorFlow strategy in scope, those of Keras's distribution, or one in each process.
+    These are the devices of the TensorFlow strategy in scope, those of Keras's distribution, or one in each process.
     """
     tf, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
     replicas = getattr(tf.distribute.get_strategy(), "num_replicas_in_sync", 1) if tf else 1
@@ -40,14 +40,14 @@ def num_devices() -> int:
 
 
 def torch_group() -> ModuleType | None:
-    """Returns `torch.distributed` if this process is in its process group, else None."""
+    """Returns `torch.distributed` if this process belongs to a process group; otherwise None."""
     torch = sys.modules.get("torch")
     group = torch and torch.distributed
     return group if group and group.is_available() and group.is_initialized() else None
 
 
 def gather_texts(text: str) -> list[str]:
-    """Waits until every process has come here with a text, and returns all of them, in the order of the processes."""
+    """Waits until every process has passed a text, and returns all texts, in the order of the processes."""
     process = this_process()
     if process.count == 1:
         return [text]
@@ -72,7 +72,7 @@ def _gather_on_tensorflow(row: np.ndarray, process: Process) -> np.ndarray:
     tf = sys.modules["tensorflow"]
     strategy = tf.distribute.get_strategy()
     first_device = process.index * (strategy.num_replicas_in_sync // process.count)
-    # A sum over all devices, where each row is one's own: `strategy.gather` is traced anew, and warns of it.
+    # A sum over all devices in which each device fills its own row: `strategy.gather` is retraced, and warns about it.
     own, others = np.zeros([2, process.count, len(row)], "int64")
     own[process.index] = row
     parts = strategy.experimental_distribute_values_from_function(
@@ -83,7 +83,7 @@ def _gather_on_tensorflow(row: np.ndarray, process: Process) -> np.ndarray:
 
 def _of_jax() -> Process | None:
     jax = sys.modules.get("jax")
-    # Asking for the number of processes starts JAX's devices, which must not happen before the processes have met.
+    # Querying the number of processes starts JAX's devices, which must not happen before the processes are connected.
     if jax is None or not jax.distributed.is_initialized():
         return None
     return Process(jax.process_index(), jax.process_count())

@@ -1,8 +1,8 @@
-"""Sums over the replicas of a network, the copies that compute a part of each batch, on TensorFlow and PyTorch.
+"""Sums over the replicas of a network, which each compute a part of every batch, on TensorFlow and PyTorch.
 
-On TensorFlow, a replica is what a `tf.distribute` strategy runs on one device; on PyTorch, a process of the group. On
-JAX there are none: a program computes the whole batch, on however many devices and processes. There, as wherever a
-single replica trains, all functions return what they are given.
+On TensorFlow, a replica is the copy that a `tf.distribute` strategy runs on one device; on PyTorch, it is a process of
+the group. JAX has no replicas: one program computes the complete batch, on any number of devices and processes. On JAX,
+and if a single replica trains, all functions return their arguments unchanged.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import torch
 
-# Numbers that PyTorch sends at a time: 64 MiB of float32. Each time costs a round of messages, and as much memory.
+# Numbers that PyTorch sends at a time: 64 MiB of float32. Each transfer costs a round of messages, and as much memory.
 NUMBERS_AT_A_TIME = 2**24
 
 
 def num_replicas() -> int:
-    """Returns how many replicas compute parts of the batch that is being computed."""
+    """Returns the number of replicas that compute parts of the current batch."""
     if keras.config.backend() == "torch":
         group = torch_group()
         return group.get_world_size() if group else 1
@@ -34,7 +34,7 @@ def num_replicas() -> int:
 
 
 def sum_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds up a tensor of one shape over the replicas; its derivative is the sum of those on all replicas, too."""
+    """Sums a tensor of the same shape over the replicas; its gradient is also summed over all replicas."""
     if num_replicas() == 1:
         return x
     if keras.config.backend() == "torch":
@@ -43,19 +43,20 @@ def sum_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def mean_over_replicas(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Averages a float tensor of one shape over the replicas."""
+    """Averages a float tensor of the same shape over the replicas."""
     count = num_replicas()
     return x if count == 1 else sum_over_replicas(x) / count
 
 
 def gradients_of_all(gradients: Sequence[keras.KerasTensor | None]) -> Sequence[keras.KerasTensor | None]:
-    """Returns the gradients of the whole batch.
+    """Returns the gradients of the complete batch.
 
-    That is the mean over PyTorch's processes, each of which has the loss of its part of the batch; and the sum over
-    TensorFlow's replicas, whose losses Keras divides by their number.
+    These are the mean over PyTorch's processes, each of which has the loss of its part of the batch, and the sum over
+    TensorFlow's replicas, whose losses Keras divides by the number of replicas.
 
     Args:
-        gradients: those of this replica, with None where there is no gradient; the same on all replicas.
+        gradients: gradients of this replica, with None where there is no gradient; for the same variables on all
+            replicas.
     """
     if num_replicas() == 1:
         return gradients
@@ -66,7 +67,7 @@ def gradients_of_all(gradients: Sequence[keras.KerasTensor | None]) -> Sequence[
 
 
 def _context_of_tensorflow() -> tf.distribute.ReplicaContext | None:
-    """Where one replica of several is being traced; None outside of them, and where there is one."""
+    """Returns the context in which one of several replicas is traced; None outside of it, or if there is only one."""
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()

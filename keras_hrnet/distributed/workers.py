@@ -1,4 +1,4 @@
-"""TensorFlow's strategy of several processes, as `fit` of Keras and data that is shared out already need it."""
+"""TensorFlow's strategy for several processes, adapted to Keras's `fit` and to batches that are already split."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ if TYPE_CHECKING:
 
 
 def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strategy:
-    """Starts this process's server, waits for those of the others, and makes the strategy of all of them.
+    """Starts the server of this process, waits for those of the others, and creates the strategy of all processes.
 
     It is a `tf.distribute.MultiWorkerMirroredStrategy` of all GPUs that this process sees, or of its CPU, with two
-    changes for Keras: data sets hold the batches of this process alone, where TensorFlow would take them for those of
-    all; and it answers `fit`, which asks for means that TensorFlow does not compute (as of Keras 3.15).
+    changes for Keras. First, data sets hold only the batches of this process, whereas TensorFlow would treat them as
+    those of all processes. Second, it supports `fit`, which requests means that TensorFlow does not compute (as of
+    Keras 3.15).
 
     Args:
-        hosts: addresses "host:port"; each process answers the others at its own.
-        process: which of them this process is, from 0.
+        hosts: addresses "host:port"; each process responds to the others at its own.
+        process: index of this process in `hosts`, from 0.
 
     Raises:
         OSError: if this process cannot be reached at its address.
@@ -36,10 +37,10 @@ def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strateg
 
         def reduce(self, reduce_op, value, axis):
             if tf.nest.is_nested(value):
-                # Keras asks for the mean of images and labels, for their shapes; TensorFlow cannot average a structure.
+                # Keras requests the mean of images and labels for their shapes; TensorFlow cannot average a structure.
                 return tf.nest.map_structure(lambda part: self.experimental_local_results(part)[0], value)
             if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:
-                # Keras asks for the mean over the rows of a metric, which has none.
+                # Keras requests the mean over the rows of a metric, which has no rows.
                 axis = None
             return super().reduce(reduce_op, value, axis)
 
@@ -54,29 +55,29 @@ def strategy_of_workers(hosts: list[str], process: int) -> tf.distribute.Strateg
         return Workers(resolver)
     except RuntimeError as error:
         raise RuntimeError(
-            f"Received hosts={hosts} where TensorFlow has computed something already ({error}). Expected nothing: its "
-            "processes meet before. Make networks and data inside of `distributed`."
+            f"Received hosts={hosts} after TensorFlow had computed something ({error}). Expected that its processes "
+            "connect before any computation. Build networks and data inside `distributed`."
         ) from error
     except tf.errors.UnknownError as error:
         raise OSError(
             f"Received the host {hosts[process]!r} for process {process}, where no server could be started "
-            f"({error.message}). Expected a free port of this machine. Pass another to all processes."
+            f"({error.message}). Expected a free port of this machine. Pass another address to all processes."
         ) from error
 
 
 def in_strategy_of_workers() -> bool:
-    """Returns whether the strategy in scope is one that `strategy_of_workers` has made."""
+    """Returns whether the strategy in scope was created by `strategy_of_workers`."""
     import tensorflow as tf
 
     return getattr(tf.distribute.get_strategy(), "answers_fit", False)
 
 
 def shared_out(dataset: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Cuts each batch into one for each of several devices, in the order of the rows.
+    """Splits each batch into one for each of several devices, in the order of the rows.
 
     Args:
         dataset: batches whose number of rows is a multiple of `count`.
-        count: how many devices there are.
+        count: number of devices.
     """
     import tensorflow as tf
 

@@ -13,11 +13,11 @@ BACKEND = keras.config.backend()
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"devices": 2, "hosts": ["a:1"]}, ValueError, r"devices=2 and hosts=\['a:1'\]. Expected one of them"),
+        ({"devices": 2, "hosts": ["a:1"]}, ValueError, r"devices=2 and hosts=\['a:1'\]. Expected at most one of them"),
         ({"process": 1}, ValueError, "process=1 without hosts"),
         ({"hosts": "a:1,b:1", "process": 0}, TypeError, "Expected a list of strings"),
         ({"hosts": ["a"], "process": 0}, ValueError, r"host 'a'. Expected host:port. Pass one such as a:2222"),
-        ({"hosts": ["a:1", "a:1"], "process": 0}, ValueError, "one of them twice"),
+        ({"hosts": ["a:1", "a:1"], "process": 0}, ValueError, "lists an address twice"),
         ({"hosts": ["a:1", "b:1"]}, TypeError, "process=None. Expected an integer. Pass one from 0 to 1"),
         ({"hosts": ["a:1", "b:1"], "process": 2}, ValueError, "process=2 for 2 hosts"),
         ({"devices": 1.5}, TypeError, "devices=1.5. Expected an integer"),
@@ -43,7 +43,7 @@ def test_processes_of_tensorflow_must_meet_before_it_computes():
     if BACKEND != "tensorflow":
         pytest.skip("the others may compute before")
     keras.ops.ones(1)
-    message = r"hosts=\['a:1', 'b:1'\] where TensorFlow has computed something already .*inside of `distributed`"
+    message = r"hosts=\['a:1', 'b:1'\] after TensorFlow had computed something .*inside `distributed`"
     with pytest.raises(RuntimeError, match=message), distributed(None, ["a:1", "b:1"], 0):
         pass
 
