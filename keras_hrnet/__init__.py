@@ -88,8 +88,8 @@ __all__ = [
     "with_scales",
 ]
 
-# Pipelines and exports take as long to import as all the rest, and who loads a model to predict needs neither. What the
-# file of a model may name is imported at once: Keras would not find it.
+# Pipelines and exports take as long to import as everything else, and prediction needs neither. Classes that the file
+# of a model may name are imported immediately, because Keras would not find them otherwise.
 _IMPORTED_LATER = {
     "data": "keras_hrnet.data",
     "export": "keras_hrnet.export",

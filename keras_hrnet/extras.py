@@ -1,16 +1,16 @@
-"""Asks for packages that only some functions need, and that an extra of this package brings."""
+"""Verifies that packages are installed that only some functions need, and that an extra of this package installs."""
 
 import importlib.util
 from collections.abc import Iterable
 
 
 def require_packages(names: Iterable[str], purpose: str, extra: str) -> None:
-    """Raises an ImportError that names the packages that are missing, and how to install them.
+    """Raises an ImportError if packages are missing, which names them and the command that installs them.
 
     Args:
-        names: of the packages.
-        purpose: what they are for, such as "an ONNX file".
-        extra: the extra of this package that brings them.
+        names: names of the packages.
+        purpose: the purpose of the packages, such as "an ONNX file".
+        extra: the extra of this package that installs them.
     """
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:

@@ -13,32 +13,32 @@ from collections.abc import Iterator
 
 DAY = 24 * 60 * 60
 LONGEST_STEM = 48
-"""Characters; most file systems take names of 255 bytes, and a character has up to four of them."""
+"""In characters; most file systems support names of 255 bytes, and a character has up to four bytes."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""A full disk, a used-up quota, and a file larger than its file system or its process may make."""
+"""A full disk, an exhausted quota, and a file that exceeds the limit of its file system or process."""
 
 _PART_NAME = re.compile(r"\..*-part-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Makes a file to write to, and puts it in the place of `path` at the end.
+    """Creates a file to write to, and renames it to `path` at the end.
 
-    What was written is on the disk before it gets its name, so `path` is always a complete file: the new one or the
-    previous one. The other file has a name that nobody can guess, and is removed whatever goes wrong. Only a process
-    that is killed leaves it behind; it is then removed by `remove_parts`, or a day later by the next process that
-    writes to the folder.
+    The contents are written to disk before the file is renamed, so `path` is always a complete file: the new one or the
+    previous one. The temporary file has an unpredictable name, and is removed after every failure. Only a killed
+    process leaves it behind; it is then removed by `remove_parts`, or a day later by the next process that writes to
+    the folder.
 
     Args:
-        path: the file to write; its folder is made where it is missing.
+        path: the file to write; its folder is created if it is missing.
 
     Yields:
         The path of an empty file in the same folder with the same suffix.
 
     Raises:
-        OSError: if the file cannot be written, of the kind that the system says, such as `PermissionError`; its message
-            names the file, and says how many bytes are free where there is no room.
+        OSError: if the file cannot be written, as the subclass that the system reports, such as `PermissionError`; its
+            message names the file, and states the number of free bytes if the disk is full.
     """
     path = pathlib.Path(path)
     try:
@@ -61,17 +61,17 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def is_out_of_room(error: Exception) -> bool:
-    """Whether an error says that the disk is full, or that a file has become as large as it may be."""
-    # HDF5 and TensorFlow have errors of their own, with the words of the system in them.
+    """Whether an error states that the disk is full, or that a file has reached its largest size."""
+    # HDF5 and TensorFlow raise their own errors, which contain the message of the system.
     return getattr(error, "errno", None) in NO_ROOM or any(os.strerror(code) in str(error) for code in NO_ROOM)
 
 
 def out_of_room(path: str | os.PathLike, error: Exception) -> OSError:
-    """Makes the error of a file for which the disk has no room.
+    """Creates the error for a file for which the disk does not have enough space.
 
     Args:
         path: the file.
-        error: what was raised when it was written.
+        error: the error that was raised when the file was written.
     """
     code = next((code for code in NO_ROOM if os.strerror(code) in str(error)), errno.ENOSPC)
     code = getattr(error, "errno", None) or code
@@ -82,8 +82,8 @@ def out_of_room(path: str | os.PathLike, error: Exception) -> OSError:
     return _os_error(
         OSError,
         code,
-        f"{str(path)!r} cannot be written ({os.strerror(code)}{free}). Expected room for it. Free some space, or write "
-        "to another disk; what was there before is unchanged.",
+        f"{str(path)!r} cannot be written ({os.strerror(code)}{free}). Expected enough space. Free some space, or "
+        "write to another disk; an earlier file of this name is unchanged.",
     )
 
 
@@ -91,7 +91,7 @@ def _new_part(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     _clean_once(path.parent.absolute())
     part = path.with_name(f".{path.stem[:LONGEST_STEM]}-part-{secrets.token_hex(4)}{path.suffix}")
-    part.touch(exist_ok=False)  # Exclusively, which follows no link.
+    part.touch(exist_ok=False)  # Exclusive creation does not follow links.
     return part
 
 
@@ -109,28 +109,28 @@ def _unwritable(path, error):
         type(error),
         error.errno,
         f"{str(path)!r} cannot be written ({error.strerror or error}). Expected a file name and a folder that this "
-        "user may write to. Choose others, or correct the permissions of the folder.",
+        "user may write to. Choose another path, or correct the permissions of the folder.",
     )
 
 
 def _os_error(kind, code, message):
-    # With its number among the arguments, the message would begin with "[Errno 28]".
+    # If its number were an argument, the message would begin with "[Errno 28]".
     error = kind(message)
     error.errno = code
     return error
 
 
 def remove_parts(folder: str | os.PathLike, *, min_age: float = 0) -> None:
-    """Removes what killed processes left half-written in a folder.
+    """Removes unfinished files that killed processes left in a folder.
 
     Args:
-        folder: one that exists. With a `min_age` of 0, no other process may be writing to it.
-        min_age: in seconds; files that were written to since then are kept.
+        folder: an existing folder. With a `min_age` of 0, no other process may be writing to it.
+        min_age: age in seconds; files that were written to more recently are kept.
     """
     for name in os.listdir(folder):
         if _PART_NAME.fullmatch(name):
             part = pathlib.Path(folder, name)
-            # Another process may be faster, and a file may be another user's.
+            # Another process may have removed the file, or it may belong to another user.
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 if time.time() - part.lstat().st_mtime >= min_age:
                     part.unlink()

@@ -1,16 +1,16 @@
-"""Suggests names that exist in place of one that does not."""
+"""Suggests existing names for one that does not exist."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def suggestion(name: str, known: Iterable[str], number: int = 1) -> str:
-    """Returns a question about the known names that are closest to a name, with a space before it, or nothing.
+    """Returns a question that suggests the known names closest to a name, after a space; "" if none is close.
 
     Args:
-        name: what was written, in lower or upper case.
+        name: the unknown name, in any case.
         known: the names that exist.
-        number: of names to suggest at most.
+        number: largest number of names to suggest.
 
     Example:
 
@@ -23,11 +23,11 @@ def suggestion(name: str, known: Iterable[str], number: int = 1) -> str:
 
 
 def closest(name: str, known: Iterable[str], number: int = 1, cutoff: float = 0.6) -> list[str]:
-    """Returns the known names that are closest to a name, the closest first, without regard to case.
+    """Returns the known names that are closest to a name, the closest first, regardless of case.
 
     Args:
-        number: of names to return at most.
-        cutoff: the least ratio of `difflib.SequenceMatcher`, in [0, 1]; 0 returns a name however far it is.
+        number: largest number of names to return.
+        cutoff: the smallest ratio of `difflib.SequenceMatcher`, in [0, 1]; with 0, any known name may be returned.
     """
     by_lower = {other.lower(): other for other in known}
     return [by_lower[other] for other in difflib.get_close_matches(name.lower(), by_lower, number, cutoff)]

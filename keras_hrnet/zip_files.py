@@ -1,4 +1,4 @@
-"""Finds what zip files hold, and where it lies, without trusting what they say of sizes."""
+"""Lists the members of zip files and their positions, without trusting the sizes that the files state."""
 
 import os
 import struct
@@ -8,13 +8,13 @@ from typing import BinaryIO, NamedTuple
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _CHUNK_BYTES = 2**20
-# What `zipfile` raises for damaged files, by its code and by trying: all of it is no fault of the disk but EOFError's
-# and OSError's relatives, which seeking to an impossible place raises too.
+# The exceptions that `zipfile` raises for damaged files, found in its code and by experiment. EOFError and OSError are
+# also raised when it seeks to an impossible position; none of the others is a fault of the disk.
 _FAULTS = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, OverflowError, RuntimeError, ValueError)
 
 
 class Member(NamedTuple):
-    """What is stored in a zip file: the byte it starts at, its size in bytes, and its CRC-32."""
+    """A member of a zip file: the position of its first byte, its size in bytes, and its CRC-32."""
 
     start: int
     size: int
@@ -24,21 +24,21 @@ class Member(NamedTuple):
 def stored_members(file: BinaryIO) -> dict[str, Member]:
     """Lists the members of a zip file whose members are not compressed.
 
-    All members together are no larger than the file, so that reading them takes no more memory than it has bytes.
+    All members together are at most as large as the file, so that reading them takes at most that much memory.
 
     Args:
         file: open for reading.
 
     Raises:
-        ValueError: if it is no zip file, is damaged, or holds compressed or encrypted members; the message says what is
-            wrong with "it", and does not name the file.
+        ValueError: if it is not a zip file, is damaged, or holds compressed or encrypted members; the message calls the
+            file "it" instead of naming it.
     """
     length = file.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
     except (*_FAULTS, struct.error) as error:
-        raise ValueError(f"it is no whole zip file ({error}).") from error
+        raise ValueError(f"it is not a complete zip file ({error}).") from error
     members = {}
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size or entry.flag_bits & 1:
@@ -55,7 +55,7 @@ def read_member(file: BinaryIO, member: Member) -> bytes:
     """Reads a member.
 
     Raises:
-        ValueError: if its checksum is another; the message does not name the file.
+        ValueError: if its checksum differs; the message does not name the file.
     """
     file.seek(member.start)
     content = file.read(member.size)
@@ -65,10 +65,10 @@ def read_member(file: BinaryIO, member: Member) -> bytes:
 
 
 def check_member(file: BinaryIO, member: Member) -> None:
-    """Compares the checksum of a member, without keeping it in memory.
+    """Verifies the checksum of a member without keeping the member in memory.
 
     Raises:
-        ValueError: if it is another; the message does not name the file.
+        ValueError: if the checksum differs; the message does not name the file.
     """
     file.seek(member.start)
     left, checksum = member.size, 0

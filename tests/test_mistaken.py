@@ -19,7 +19,7 @@ ERROR = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
     [
         (POINTER, r"is a Git LFS pointer\. Expected the file.*Run `git lfs pull`"),
         (PAGE, r"is a web page, “Google Drive - Prüfung”\. Expected the file that its name.*Download the file itself"),
-        (ERROR, r"is an XML document, such as a server sends with an error\. Expected the file"),
+        (ERROR, r"is an XML document, as servers send with errors\. Expected the file"),
     ],
 )
 @pytest.mark.parametrize(

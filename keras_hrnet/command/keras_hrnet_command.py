@@ -1,9 +1,9 @@
-"""Where the command `keras-hrnet` begins: outside the package, whose import takes seconds.
+"""The entry point of the command `keras-hrnet`, outside the package, because importing the package takes seconds.
 
-`import keras_hrnet` imports Keras and its backend, since Keras finds only classes that are registered when it loads a
-file. The command needs none of that to print its help, to refuse an option, or to list the networks. This module is
-therefore installed beside the package, and puts the package in place without running its `__init__`. That runs as soon
-as one of its names is asked for, which `keras_hrnet.cli.start` does before a command uses a network.
+`import keras_hrnet` imports Keras and its backend, because Keras loads files only with classes that are registered. The
+command does not need them to print its help, to refuse an option, or to list the networks. This module is therefore
+installed next to the package, and registers the package without running its `__init__`. The `__init__` runs when one of
+its names is first requested, as `keras_hrnet.cli.start` does before a command uses a network.
 """
 
 import importlib.util
@@ -11,11 +11,11 @@ import sys
 import types
 
 PUT_OFF = ("keras_hrnet", "keras_hrnet.models", "keras_hrnet.checkpoints")
-"""Packages of which the light commands import single files only. Each may import those after it."""
+"""Packages from which quick commands import only single files. Each package may import those after it."""
 
 
 class _PutOff(types.ModuleType):
-    """A package whose `__init__` runs when a name is asked for that is not there yet."""
+    """A package whose `__init__` runs when a name is requested that does not exist yet."""
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__") and name != "__all__":
@@ -25,7 +25,7 @@ class _PutOff(types.ModuleType):
 
 
 def put_off() -> None:
-    """Puts the packages in place without running their `__init__`; those that were imported before stay as they are."""
+    """Registers the packages without running their `__init__`; packages that are already imported do not change."""
     for name in PUT_OFF:
         if name not in sys.modules:
             module = importlib.util.module_from_spec(importlib.util.find_spec(name))
@@ -37,7 +37,7 @@ def put_off() -> None:
 
 
 def complete() -> None:
-    """Runs what was put off: first the packages that others import, as none may find another half-way through."""
+    """Runs each postponed `__init__`, imported packages first, so that no package finds another half initialized."""
     modules = [sys.modules[name] for name in reversed(PUT_OFF) if isinstance(sys.modules[name], _PutOff)]
     for module in modules:
         module.__class__ = types.ModuleType
@@ -47,7 +47,7 @@ def complete() -> None:
 
 def main() -> None:
     """Runs the command."""
-    # Not at import: processes that Python starts by "spawn" import this module as well, and need the whole package.
+    # Not at import, because processes that Python starts by "spawn" also import this module, and need the full package.
     put_off()
     from keras_hrnet.cli import main as run
 

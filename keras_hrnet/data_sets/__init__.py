@@ -1,4 +1,4 @@
-"""Descriptions of data sets: a TOML file for each, and the code that reads them."""
+"""Describes data sets: a TOML file for each, and the code that reads them."""
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes, palette
 from keras_hrnet.data_sets.data_set import DataSet, Layout

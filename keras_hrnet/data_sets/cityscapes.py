@@ -1,4 +1,4 @@
-"""Cityscapes: its label table, class weights, and where its files lie."""
+"""Cityscapes: its label table, class weights, and file layout."""
 
 import dataclasses
 
@@ -14,10 +14,10 @@ class Label:
     Args:
         name: name of the label in the data set's own tables.
         id: the value in `*_gtFine_labelIds.png`; −1 is the license plate.
-        train_id: the class that a network learns, 0 to 18; 255 is ignored, and −1 (the license plate) is too.
+        train_id: the class that a network learns, 0 to 18; 255 and −1 (the license plate) are ignored.
         category: the coarser group.
         category_id: the number of that group, 0 to 7.
-        has_instances: whether single objects of it are told apart in `*_gtFine_instanceIds.png`.
+        has_instances: whether `*_gtFine_instanceIds.png` distinguishes single objects of this label.
         ignore_in_eval: whether the official evaluator ignores it.
         color: red, green and blue, each in [0, 255], in `*_gtFine_color.png`.
     """
@@ -56,7 +56,7 @@ CITYSCAPES = data_set_of(
     _TABLE,
     name="cityscapes",
     classes=Classes(CLASS_NAMES, PALETTE),
-    # A label image is unsigned, so id −1 (license plate) can only stand in it as 255.
+    # Label images are unsigned, so they can store id −1 (license plate) only as 255.
     train_ids={label.id % 256: label.train_id % 256 for label in LABELS},
     class_weights=CLASS_WEIGHTS,
     label_values=LabelValues(
@@ -71,7 +71,7 @@ CITYSCAPES = data_set_of(
 """The data set with its fine annotation."""
 
 EXTRA = "train_extra"
-"""The split that is annotated coarsely only."""
+"""The split that has only coarse annotation."""
 
 COARSE = dataclasses.replace(
     CITYSCAPES,
@@ -87,4 +87,4 @@ PUBLISHED_SIZE = (1024, 2048)
 
 BROKEN_NAME = "troisdorf_000000_000073"
 BROKEN_IMAGE = f"leftImg8bit/{EXTRA}/troisdorf/{BROKEN_NAME}_leftImg8bit.png"
-"""An image that leftImg8bit_trainextra.zip holds as one black channel, its users report (mrharicot/monodepth#140)."""
+"""An image that is one black channel in leftImg8bit_trainextra.zip, as users report (mrharicot/monodepth#140)."""

@@ -1,4 +1,4 @@
-"""The classes that a network distinguishes: their names, their colours, and the label of ignored pixels."""
+"""The classes of a network: their names, their colors, and the label of ignored pixels."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 from keras_hrnet.printable import printable
 
 IGNORE_LABEL = 255
-"""The train id of pixels that neither the loss nor the score looks at."""
+"""The train id of pixels that are ignored by losses and scores."""
 
 Color = tuple[int, int, int]
 """Red, green and blue, each in [0, 255]."""
 
-# Black marks ignored pixels, and greys look like it or like asphalt: colours must be lighter and more colourful.
+# Black marks ignored pixels, and grays look like black or like asphalt: colors must be lighter and more saturated.
 _MIN_LIGHTNESS, _MIN_CHROMA = 25, 20
 
 
@@ -30,14 +30,14 @@ class Classes:
 
     Args:
         names: names of the classes, by train id.
-        colors: what they are painted in, by train id; None for `palette(len(names))`.
-        ignore_label: the train id of pixels that are no class.
-        mirrored: pairs of train ids that change places when an image is mirrored, such as a left and a right arm.
+        colors: colors of the classes in pictures, by train id; None for `palette(len(names))`.
+        ignore_label: the train id of ignored pixels.
+        mirrored: pairs of train ids that are swapped when an image is mirrored, such as a left and a right arm.
 
     Raises:
         TypeError: if a name is not text.
-        ValueError: if there is no name, a name occurs twice or has control characters, there is not one colour for
-            each class, or a pair is not of two classes that are in no other pair.
+        ValueError: if there is no name, a name occurs twice or has control characters, the number of colors differs
+            from that of the classes, or a pair does not hold two classes that are in no other pair.
     """
 
     names: tuple[str, ...]
@@ -72,22 +72,22 @@ class Classes:
 
     @classmethod
     def unnamed(cls, count: int) -> Classes:
-        """Returns classes that nobody has named: "class 0", "class 1", and so on."""
+        """Returns classes with default names: "class 0", "class 1", and so on."""
         return cls(tuple(f"class {i}" for i in range(count)))
 
     @property
     def are_named(self) -> bool:
-        """Whether somebody has named them."""
+        """Whether the names are other than the default names."""
         return self.names != tuple(f"class {i}" for i in range(len(self.names)))
 
     def first_difference(self, others: Classes) -> tuple[int, str | None, str | None] | None:
-        """Returns the first train id with another name, and its names here and there; None where all names agree."""
+        """Returns the first train id whose names differ, with both names; None if all names are equal."""
         pairs = enumerate(itertools.zip_longest(self.names, others.names))
         return next(((i, name, other) for i, (name, other) in pairs if name != other), None)
 
     @property
     def mirrored_ids(self) -> tuple[int, ...] | None:
-        """The train id that each class has in a mirrored image; None if all keep theirs."""
+        """The train id that each class has in a mirrored image; None if all stay the same."""
         if not self.mirrored:
             return None
         ids = list(range(len(self.names)))
@@ -96,32 +96,32 @@ class Classes:
         return tuple(ids)
 
     def to_dict(self) -> dict:
-        """Returns what `Classes(**...)` takes, in the types that JSON has."""
+        """Returns the arguments of `Classes(**...)`, in types that JSON supports."""
         return {
             "names": list(self.names),
             "colors": [list(color) for color in self.colors],
             "ignore_label": self.ignore_label,
-            # Files of networks whose classes keep their places stay as they were before there was this entry.
+            # Files of networks without such pairs stay the same as before this entry was introduced.
             **({"mirrored": [list(pair) for pair in self.mirrored]} if self.mirrored else {}),
         }
 
 
 def checked_colors(colors: Sequence[Sequence[int]], count: int) -> tuple[Color, ...]:
-    """Returns the colours of so many classes as tuples of integers.
+    """Returns the colors of `count` classes as tuples of integers.
 
     Raises:
-        ValueError: if there is another number of them, or one is no colour.
+        ValueError: if the number of colors differs from `count`, or one is not a color.
     """
     checked = tuple(tuple(map(int, color)) for color in colors)
     if len(checked) != count:
         raise ValueError(
-            f"Received a palette of {len(checked)} colours for {count} classes. Expected one colour for each class. "
-            f"Pass {count} colours, or None."
+            f"Received a palette of {len(checked)} colors for {count} classes. Expected one color for each class. "
+            f"Pass {count} colors, or None."
         )
     for color in checked:
         if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
             raise ValueError(
-                f"Received the colour {color}. Expected red, green and blue, each from 0 to 255. Correct the palette."
+                f"Received the color {color}. Expected red, green and blue, each from 0 to 255. Correct the palette."
             )
     return checked
 
@@ -132,20 +132,20 @@ def _checked_pairs(pairs, count):
     if any(len(pair) != 2 for pair in pairs) or len(set(ids)) != len(ids) or not set(ids) <= set(range(count)):
         raise ValueError(
             f"Received mirrored={pairs} for {count} classes. Expected pairs of train ids from 0 to {count - 1}, each "
-            "in one pair at most. Correct the pairs."
+            "in at most one pair. Correct the pairs."
         )
     return pairs
 
 
 @functools.cache
 def palette(count: int) -> tuple[Color, ...]:
-    """Returns a colour for each class: all distinct, as far apart as they can be, and none black or grey.
+    """Returns a color for each class: as distinct as possible, and neither black nor gray.
 
-    Each colour is the one that differs most from all before it, by its distance in CIELAB. The first colours are
+    Each color is the one that differs most from all previous ones, by its distance in CIELAB. The first colors are
     therefore the same for any number of classes up to 700.
 
     Args:
-        count: how many colours.
+        count: number of colors.
 
     Example:
 
@@ -160,7 +160,7 @@ def palette(count: int) -> tuple[Color, ...]:
         steps *= 2
         candidates = _candidates(steps)
     lab = _lab(candidates)
-    # A red to begin with.
+    # The first color is a red.
     chosen = [int(np.argmin(np.sum((candidates - np.array([220, 20, 60])) ** 2, axis=1)))]
     distance = np.full(len(candidates), np.inf)
     while len(chosen) < count:
@@ -179,7 +179,7 @@ def _candidates(steps: int) -> np.ndarray:
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
-    """Turns sRGB in [0, 255] into CIELAB (IEC 61966-2-1; CIE 15:2004), with the white of D65."""
+    """Converts sRGB in [0, 255] to CIELAB (IEC 61966-2-1; CIE 15:2004) with the white point D65."""
     import numpy as np
 
     share = rgb / 255

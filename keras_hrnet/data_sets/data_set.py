@@ -1,4 +1,4 @@
-"""The description of a data set, which a TOML file in this folder fills in."""
+"""The description of a data set, whose values a TOML file in this folder states."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,27 +7,28 @@ from keras_hrnet.data_sets.classes import IGNORE_LABEL, Classes, Color
 from keras_hrnet.data_sets.label_values import LabelValues
 
 TRAINVAL = "trainval"
-"""The split of `train` and `val` together, which every data set has that has the two."""
+"""The split that joins `train` and `val`, for every data set that has both."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where the files of a data set lie.
+    """The layout of the files of a data set.
 
     In both patterns, `{split}` stands for the folder of a split, and each `*` for any text without a slash: the same in
     the path of an image and in that of its label image.
 
     Args:
-        images: the pattern of the images' paths from the root on, such as "images/{split}/*.jpg".
-        labels: that of the label images, such as "masks/{split}/*.png".
-        split_folders: what the folders of splits are called where they do not have the name of their split.
-        archives: the published archive that holds a folder and all in it, by the path of the folder.
+        images: pattern of the paths of images, relative to the root, such as "images/{split}/*.jpg".
+        labels: pattern of the paths of label images, such as "masks/{split}/*.png".
+        split_folders: folder names of splits that differ from the name of the split.
+        archives: the published archive that holds a folder and its contents, by the path of the folder.
         lists: the path of the text file that names the images of a split, such as "lists/{split}.txt". The first word
-            of each line is the name of an image, with or without its folder and its ending. None means that a split
-            is all images that match its pattern.
+            of each line is the name of an image, with or without its folder and its ending. With None, a split consists
+            of all images that match its pattern.
 
     Raises:
-        ValueError: if a pattern has no star, two in one name, or not as many as the other.
+        ValueError: if a pattern has no star, has two in one name, or has another number of stars than the other
+            pattern.
     """
 
     images: str
@@ -40,9 +41,9 @@ class Layout:
         names = f"{self.images}/{self.labels}".split("/")
         if not self.images.count("*") == self.labels.count("*") > 0 or any(name.count("*") > 1 for name in names):
             raise ValueError(
-                f"Received the patterns {self.images!r} and {self.labels!r}. Expected equally many stars in both, for "
-                "what an image and its label image have in common, at least one, and one in a name at most. Correct "
-                "them."
+                f"Received the patterns {self.images!r} and {self.labels!r}. Expected the same number of stars in "
+                "both, for the text that the paths of an image and its label image share: at least one star, and at "
+                "most one in each name. Correct them."
             )
 
     def patterns_of(self, split: str) -> tuple[str, str]:
@@ -50,7 +51,7 @@ class Layout:
         return self._of_split(self.images, split), self._of_split(self.labels, split)
 
     def list_of(self, split: str) -> str | None:
-        """Returns the path of the text file that names the images of a split; None where there is none."""
+        """Returns the path of the text file that names the images of a split; None if there is none."""
         return self.lists and self._of_split(self.lists, split)
 
     def folders_of(self, split: str) -> tuple[str, str]:
@@ -64,24 +65,24 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """What is known of a data set.
+    """The description of a data set.
 
     Args:
         name: name of the function that reads it: `keras_hrnet.data.<name>`.
-        title: what people call it.
+        title: its usual name, for messages.
         classes: the classes that a network learns.
-        train_ids: the train id of each value that its label images store, or of each colour where they are colour
-            pictures; 255 for what is ignored.
-        layout: where its files lie.
-        num_images: how many images are published, by split.
-        licence: what may be done with it, a sentence.
-        source: how to get it, a sentence.
+        train_ids: the train id of each value that its label images store, or of each color if they are color pictures;
+            255 for ignored pixels.
+        layout: the published layout of its files.
+        num_images: number of published images, by split.
+        licence: the permitted uses, as a sentence.
+        source: the way to obtain the data set, as a sentence.
         class_weights: the weights of the classes in the loss of the published recipe.
-        label_values: what its label images may hold; None for what `train_ids` says.
-        other_layouts: where else its files may lie, as tools arrange them.
+        label_values: the values that its label images may hold; None for those of `train_ids`.
+        other_layouts: other layouts, into which tools arrange its files.
 
     Raises:
-        ValueError: if a train id is no class, or there are not as many weights as classes.
+        ValueError: if a train id is not a class, or the number of weights differs from that of the classes.
     """
 
     name: str
@@ -101,7 +102,7 @@ class DataSet:
         if ids != set(range(count)) or self.classes.ignore_label != IGNORE_LABEL:
             raise ValueError(
                 f"Received the train ids {sorted(ids)} for the {count} classes of {self.title}, and the ignored label "
-                f"{self.classes.ignore_label}. Expected 0 to {count - 1}, and {IGNORE_LABEL} for what is ignored. "
+                f"{self.classes.ignore_label}. Expected 0 to {count - 1}, and {IGNORE_LABEL} for ignored pixels. "
                 "Correct the row."
             )
         if self.class_weights is not None and len(self.class_weights) != count:
@@ -116,12 +117,12 @@ class DataSet:
 
     @property
     def is_read_by_color(self) -> bool:
-        """Whether its label images are colour pictures."""
+        """Whether its label images are color pictures."""
         return isinstance(next(iter(self.train_ids)), tuple)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
-        """Where its files may lie, the published layout first."""
+        """The layouts of its files, the published one first."""
         return (self.layout, *self.other_layouts)
 
     @property
@@ -142,6 +143,6 @@ class DataSet:
         return ("train", "val") if split == TRAINVAL else (split,)
 
     def archive_of(self, folder: str) -> str:
-        """Says what to unpack for a folder, given by its path from the root on."""
+        """Names the archive to unpack for a folder, given by its path relative to the root."""
         holding = [held for held in self.layout.archives if f"{folder}/".startswith(f"{held}/")]
         return self.layout.archives[max(holding, key=len)] if holding else f"{self.title} ({self.source})"

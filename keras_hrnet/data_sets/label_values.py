@@ -11,14 +11,14 @@ class LabelValues:
     """What the label images of a data set may hold.
 
     Args:
-        values: what a pixel of a grey image, or of a palette image (its index), may be, in [0, 255].
-        colors: what a pixel of an RGB image may be; None means that there are no RGB images.
+        values: allowed values of pixels in gray images, and of indices in palette images, in [0, 255].
+        colors: allowed colors of pixels in RGB images; None if there are no RGB images.
         palette_images: whether palette images are allowed.
         expected: the values in words.
-        cure: what to do about a file that does not hold them, a sentence.
-        original: how the published files are called, such as "*_labelIds.png".
-        beside: how other files in the same folders are called, by their bit depth and colour type (PNG specification,
-            table 11.1).
+        cure: advice about a file that holds other values, as a sentence.
+        original: file name pattern of the published files, such as "*_labelIds.png".
+        beside: file name patterns of other files in the same folders, by their bit depth and color type (PNG
+            specification, table 11.1).
     """
 
     values: Iterable[int]
@@ -38,7 +38,7 @@ class LabelValues:
 
 
 def in_words(values: Iterable[int]) -> str:
-    """Writes integers as runs, such as "0 to 18 and 255"; runs of one and two stay as they are."""
+    """Writes integers as ranges, such as "0 to 18 and 255"; one or two consecutive integers are written out."""
     runs = []
     for value in sorted(values):
         if runs and value == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""The data sets that the package knows, each read from its file when it is first asked for."""
+"""The data sets that the package supports, each read from its file when it is first requested."""
 
 import collections
 import itertools
@@ -12,7 +12,7 @@ from keras_hrnet.suggestion import suggestion
 
 
 class Published(collections.UserDict):
-    """Data sets by name; None stands for one whose file has not been read yet."""
+    """Data sets by name; None represents a data set whose file has not been read yet."""
 
     def __getitem__(self, name: str) -> DataSet:
         if self.data[name] is None:
@@ -20,11 +20,11 @@ class Published(collections.UserDict):
         return self.data[name]
 
     def _read(self, name):
-        """Reads a file: besides what `data_set_of` takes, it states the classes and how label images store them.
+        """Reads a file, which states the table for `data_set_of`, the classes, and the way label images store them.
 
-        `classes` holds names and colours by train id; the classes of another data set, `classes_of`, come after them.
-        With `by_color`, label images hold the colours of the classes; otherwise they hold the classes in their order,
-        in the values from 0 on that are neither `ignored` nor `unused`.
+        `classes` holds names and colors by train id; the classes of another data set, `classes_of`, come after them.
+        With `by_color`, label images hold the colors of the classes; otherwise, the classes are stored in order,
+        as the values from 0 up that are neither `ignored` nor `unused`.
         """
         table = read_table(name)
         names, colors = map(tuple, zip(*table.pop("classes", []), strict=True)) if "classes" in table else ((), ())
@@ -50,15 +50,15 @@ DATA_SETS = Published({"cityscapes": CITYSCAPES, **dict.fromkeys(_IN_FILES)})
 
 
 def standardize_classes(classes: Classes | Sequence[str] | str) -> Classes:
-    """Returns the classes that an argument stands for.
+    """Converts an argument to `Classes`.
 
     Args:
-        classes: a `Classes`; the names of the classes, by train id, which have the colours of the data set whose names
-            they are; or the name of a data set in `keras_hrnet.data_sets.DATA_SETS`.
+        classes: a `Classes`; the names of the classes, by train id, which get the colors of a data set with the same
+            names; or the name of a data set in `keras_hrnet.data_sets.DATA_SETS`.
 
     Raises:
         TypeError: if it is none of these.
-        ValueError: if there is no such data set, or the names do not differ.
+        ValueError: if there is no such data set, or a name occurs twice.
     """
     if isinstance(classes, Classes):
         return classes

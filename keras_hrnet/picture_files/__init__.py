@@ -1,1 +1,1 @@
-"""Picture files, found and read in one way by training, evaluation, prediction and export."""
+"""Finds and reads picture files, in the same way for training, evaluation, prediction and export."""

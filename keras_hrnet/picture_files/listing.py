@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-"""The endings, in lower case, of file names that count as pictures."""
+"""Endings, in lower case, of the names of picture files."""
 
 
 def is_folder(path: Path) -> bool:
     """Whether a `Path` is a folder.
 
     Raises:
-        PermissionError: if the folder that it lies in may not be searched.
+        PermissionError: if its parent folder cannot be searched.
     """
     with _permitted(path.parent):
         return path.is_dir()
 
 
 def names(folder: Path) -> list[str]:
-    """Lists the names in a folder, sorted; a folder that does not exist is empty.
+    """Lists the names in a folder, sorted; a folder that does not exist has none.
 
-    Names that begin with a dot are left out: on foreign disks, macOS puts a `._a.png` beside each `a.png`.
+    Names that begin with a dot are skipped: on disks of other systems, macOS stores a `._a.png` next to each `a.png`.
 
     Raises:
         PermissionError: if the folder cannot be read.
-        FileNotFoundError: if it is a link to nothing.
+        FileNotFoundError: if it is a broken link.
     """
     if not is_folder(folder):
         if _is_broken(folder):
@@ -43,7 +43,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def composed(name: str) -> str:
-    """Returns a name in Unicode's composed form (NFC), by which names are compared: macOS stores the decomposed one."""
+    """Returns a name in Unicode's composed form (NFC), in which names are compared; macOS stores decomposed names."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -62,15 +62,15 @@ def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
     """Lists the files in a folder and in all folders below it.
 
     Args:
-        skipped: the absolute `Path` of a folder that is left out, if there is one.
+        skipped: the absolute `Path` of a folder to skip, if any.
 
     Yields:
         Paths relative to the folder, such as "a/1.png", in no particular order, without hidden files. Links are
-        followed; a broken link with a suffix is listed, as it names the file that is missing.
+        followed; a broken link with a suffix is listed, because it names the missing file.
 
     Raises:
         PermissionError: if a folder cannot be read.
-        FileNotFoundError: if a link leads to nothing and may have led to a folder.
+        FileNotFoundError: if a link is broken and may have led to a folder.
         ValueError: if a link leads to a folder that contains it.
     """
     with _permitted(folder), os.scandir(folder) as found:
@@ -112,6 +112,6 @@ def _permitted(folder):
         yield
     except PermissionError as error:
         raise PermissionError(
-            f"The folder {folder} cannot be read ({error.strerror}). Expected one that this user may list and search. "
-            f"Give permission, for example with `chmod -R u+rX {folder}`."
+            f"The folder {folder} cannot be read ({error.strerror}). Expected a folder that this user may list and "
+            f"search. Grant permission, for example with `chmod -R u+rX {folder}`."
         ) from error

@@ -1,4 +1,4 @@
-"""Opens picture files of any format that Pillow knows, up to a limit of pixels, and loads them upright."""
+"""Opens picture files of any format that Pillow supports, up to a limit of pixels, and loads them upright."""
 
 import contextlib
 import io
@@ -13,16 +13,16 @@ from PIL import Image
 from keras_hrnet.picture_files.reading import UnusableFileError, no_picture
 
 MAX_PIXELS = 2**29
-"""The most pixels of a picture that is read, unless `LIMIT_VARIABLE` sets another limit: 1.6 GB in RGB."""
+"""Largest number of pixels of a picture, unless `LIMIT_VARIABLE` sets another limit: 1.6 GB in RGB."""
 
 LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
 """The environment variable that sets another limit. Pillow's own limit, `PIL.Image.MAX_IMAGE_PIXELS`, is not used."""
 
 MOST_DEFLATED = 1032
-"""The most bytes that a byte of a PNG file decompresses to: zlib's technical details, "Maximum Compression Factor"."""
+"""Largest decompression factor of a PNG file: zlib's technical details, "Maximum Compression Factor"."""
 
 ORIENTATION_TAG = 0x0112
-"""Exif 2.32, table 4: 1 is upright, 2 to 8 are turned or mirrored."""
+"""Exif 2.32, table 4: 1 is upright; 2 to 8 are rotated or mirrored."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -33,9 +33,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How a picture of each other orientation becomes upright."""
+"""The operation that makes a picture of each other orientation upright."""
 
-# What Pillow's decoders raise for damaged files of the formats that it knows.
+# Exceptions that Pillow's decoders raise for damaged files.
 DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -48,22 +48,22 @@ DECODER_ERRORS = (
     MemoryError,
     struct.error,
     zlib.error,
-    UserWarning,  # Of damaged Exif data, where warnings are errors.
+    UserWarning,  # Raised for damaged Exif data if warnings are errors.
 )
 _PILLOW_LIMIT = threading.Lock()
 
 
 def max_pixels() -> int:
-    """Returns the limit of pixels that applies now.
+    """Returns the current limit of pixels.
 
     Raises:
-        ValueError: if the environment variable is no positive integer.
+        ValueError: if the environment variable is not a positive integer.
     """
     text = os.environ.get(LIMIT_VARIABLE, str(MAX_PIXELS))
     if not text.isdecimal() or int(text) == 0:
         raise ValueError(
             f"Received {LIMIT_VARIABLE}={text!r}. Expected the number of pixels of the largest picture to read. Set it "
-            f"to one such as {MAX_PIXELS}."
+            f"to a number such as {MAX_PIXELS}."
         )
     return int(text)
 
@@ -72,10 +72,10 @@ def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_b
     """Refuses a picture with more pixels than the limit, before memory is allocated for it.
 
     Args:
-        num_png_bytes: the length of a PNG file, whose header may be damaged and state more pixels than fit into it.
+        num_png_bytes: the size of a PNG file, whose header may be damaged and state more pixels than fit into it.
 
     Raises:
-        UnusableFileError: if it has more, or if the header of a PNG file is damaged.
+        UnusableFileError: if the picture has more pixels, or if the header of a PNG file is damaged.
     """
     if num_png_bytes is not None and height * width > 8 * MOST_DEFLATED * num_png_bytes:
         raise UnusableFileError(
@@ -99,18 +99,18 @@ def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_b
 def opened(
     source: str | os.PathLike | bytes, path: str | os.PathLike, formats: Sequence[str] | None = None
 ) -> Iterator[Image.Image]:
-    """Opens a picture; errors that Pillow raises while it is read name the file.
+    """Opens a picture, and converts errors that Pillow raises while it is read to ones that name the file.
 
     Args:
-        source: the path, or the whole contents.
-        path: names the file in errors.
+        source: the path or the complete contents of the file.
+        path: the path of the file, for errors.
         formats: the expected formats, by their names in Pillow; None for all.
 
     Yields:
-        The first picture of the file; `load_upright` gives its pixels.
+        The first picture of the file; `load_upright` returns its pixels.
 
     Raises:
-        UnusableFileError: if it is no picture, damaged, or larger than the limit.
+        UnusableFileError: if the file is not a picture, is damaged, or is larger than the limit.
     """
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -134,19 +134,19 @@ def opened(
 
 
 def load_upright(image: Image.Image) -> Image.Image:
-    """Loads the pixels of an opened picture, turned as the orientation in its Exif or XMP data says."""
+    """Loads the pixels of an opened picture, rotated upright by the orientation in its Exif or XMP data."""
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
         with _without_pillows_limit():
             image.load()
     else:
         image.load()
-    # Pillow has turned a TIFF already, and then says so here.
+    # Pillow has already rotated TIFF files, and then reports the orientation 1.
     turn = TURNS.get(orientation_of(image))
     return image if turn is None else image.transpose(turn)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Returns the orientation of an opened picture from its Exif or XMP data; 1 where it cannot be read."""
+    """Returns the orientation of an opened picture from its Exif or XMP data; 1 if it cannot be read."""
     try:
         return image.getexif().get(ORIENTATION_TAG, 1)
     except DECODER_ERRORS:
@@ -155,7 +155,7 @@ def orientation_of(image: Image.Image) -> int:
 
 @contextlib.contextmanager
 def _without_pillows_limit():
-    # Pillow has one limit for the whole process, and no argument that overrides it.
+    # Pillow's limit applies to the whole process, and no argument overrides it.
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

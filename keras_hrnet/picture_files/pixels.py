@@ -1,4 +1,4 @@
-"""Reads the pixels of images, and the values that label images store: the one way in which all files are read."""
+"""Reads the pixels of images and the values of label images, in the same way for all parts of the package."""
 
 import io
 import os
@@ -14,24 +14,26 @@ NUMPY_SIGNATURE = b"\x93NUMPY"
 """The first bytes of files that `numpy.save` writes."""
 
 GREY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
-"""The factor by which Pillow multiplies the values of a grey PNG, by its bits a channel."""
+"""The factor by which Pillow multiplies the values of a gray PNG, by its bits per channel."""
 
 
 def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture upright, in RGB of 8 bits.
+    """Reads a picture upright, in RGB with 8 bits per channel.
 
-    Grey becomes red, green and blue alike, a palette its colours, and CMYK what Pillow makes of it. Transparency is
-    dropped. Of 16 bits a channel, the high byte is kept: value // 256. Of several pictures in a file, the first counts.
+    Gray values become equal red, green and blue; palette indices become colors; and CMYK is converted by Pillow.
+    Transparency is dropped. If channels have 16 bits, the high byte is kept: value // 256. If a file holds several
+    pictures, the first is read.
 
     Args:
-        source: the path, or the whole contents.
-        path: names the file in errors.
+        source: the path, or the complete contents of the file.
+        path: the path of the file, for errors.
 
     Returns:
         uint8 `(height, width, 3)`, RGB in [0, 255].
 
     Raises:
-        UnusableFileError: if it is no picture, damaged, larger than the limit, or of a pixel format without a rule.
+        UnusableFileError: if the file is not a picture, is damaged, is larger than the limit, or has an unsupported
+            pixel format.
     """
     with opened(source, path) as image:
         check_mode(image, path)
@@ -40,7 +42,7 @@ def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np
 
 
 def _rgb(image):
-    # Pillow's conversion copies even what is RGB already.
+    # Pillow's conversion copies even pictures that are already RGB.
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
@@ -53,22 +55,22 @@ def _grey(image):
 
 
 def pixels(source: str | os.PathLike | bytes, path: str | os.PathLike, channels: int = 3) -> np.ndarray:
-    """Reads the channels of an image: RGB as `rgb_pixels`, grey, or as many as the file holds.
+    """Reads the channels of an image: RGB as `rgb_pixels` does, gray, or as many channels as the file holds.
 
-    One channel is the grey of a picture, of colours 0.299 red + 0.587 green + 0.114 blue; of 16 bits, the high byte.
-    Any other number must be that of the picture, as it stores them: 4 of a PNG in RGBA, without regard to what they
-    mean. More than four come in files of NumPy (`numpy.save`).
+    One channel is the gray value of a picture: 0.299 red + 0.587 green + 0.114 blue for colors, the high byte for 16
+    bits. Any other number must match the channels that the picture stores, whatever they mean, such as 4 for a PNG in
+    RGBA. Images with more than four channels are read from NumPy files (`numpy.save`).
 
     Args:
-        source: the path, or the whole contents.
-        path: names the file in errors.
-        channels: how many.
+        source: the path, or the complete contents of the file.
+        path: the path of the file, for errors.
+        channels: number of channels.
 
     Returns:
-        `(height, width, channels)`: uint8 in [0, 255], or what a file of NumPy holds.
+        `(height, width, channels)`: uint8 in [0, 255], or the array of a NumPy file, with its dtype.
 
     Raises:
-        UnusableFileError: as `rgb_pixels`, or if the file has another number of channels.
+        UnusableFileError: as for `rgb_pixels`, or if the file has another number of channels.
     """
     start = source[: len(NUMPY_SIGNATURE)] if isinstance(source, bytes) else read_file(source, len(NUMPY_SIGNATURE))
     if start == NUMPY_SIGNATURE:
@@ -98,31 +100,31 @@ def _array(source, path, channels):
 
 
 def other_channels(path: str | os.PathLike, found: int | str, channels: int) -> UnusableFileError:
-    """Makes the error of a file that has another number of channels than a network takes.
+    """Creates the error for a file whose number of channels differs from that of a network.
 
     Args:
-        found: how many it has, or what else, to be read after "has".
-        channels: how many were expected.
+        found: the number of its channels, or a description to be read after "has".
+        channels: the expected number.
     """
     has = found if isinstance(found, str) else f"{found} channel{'s' * (found > 1)}"
-    cure = "Save four channels as PNG in RGBA, or any number with numpy.save, as an array (height, width, channels)."
+    cure = "Save four channels as an RGBA PNG, or any number with numpy.save, as an array (height, width, channels)."
     return UnusableFileError(path, "channels", found=f"has {has}", expected=f"{channels} channels", cure=cure)
 
 
 def check_mode(image: Image.Image, path: str | os.PathLike) -> None:
-    """Refuses pixel formats for which there is no rule that converts them to RGB of 8 bits.
+    """Refuses pixel formats that cannot be converted to RGB with 8 bits per channel.
 
     Raises:
-        UnusableFileError: if it is one of them, such as numbers of 32 bits.
+        UnusableFileError: if the image has such a format, for example 32-bit numbers.
     """
-    # Older versions of Pillow call a PNG of 16 bits "I".
+    # Older versions of Pillow report the mode "I" for a 16-bit PNG.
     is_deep = image.mode in ("F", "I") and (image.mode, image.format) != ("I", "PNG")
     if is_deep or image.mode in ("LAB", "HSV"):
         raise UnusableFileError(
             path,
             "pixel format",
-            found=f"has pixels of the mode {image.mode!r}" + ", more than 16 bits a channel" * is_deep,
-            expected="a picture in grey, RGB, CMYK or with a palette, of at most 16 bits a channel",
+            found=f"has pixels of the mode {image.mode!r}" + ", more than 16 bits per channel" * is_deep,
+            expected="a picture in gray, RGB, CMYK or with a palette, with at most 16 bits per channel",
             cure="Scale its values to 0 to 255, and save it again." if is_deep else "Convert it to RGB.",
         )
 
@@ -133,19 +135,20 @@ def stored_values(
     palette: Sequence[tuple[int, int, int]] | None = None,
     unknown: int = 254,
 ) -> np.ndarray:
-    """Reads the values that a label image stores, upright: grey of any depth, indices of a palette, or colours.
+    """Reads the values that a label image stores, upright: gray values of any depth, palette indices, or colors.
 
     Args:
-        source: the path, or the whole contents.
-        path: names the file in errors.
-        palette: the colour of value 0, 1, …, by which a colour picture is read.
-        unknown: the value of a colour that the palette does not have.
+        source: the path, or the complete contents of the file.
+        path: the path of the file, for errors.
+        palette: the colors of the values 0, 1, …, by which a color picture is read.
+        unknown: the value for colors that are not in the palette.
 
     Returns:
-        uint8 or, of a file of 16 bits, uint16 `(height, width)`.
+        uint8 or, for 16-bit files, uint16 `(height, width)`.
 
     Raises:
-        UnusableFileError: if it is no picture, damaged, larger than the limit, or in colours without a palette.
+        UnusableFileError: if the file is not a picture, is damaged, is larger than the limit, or is a color picture and
+            there is no palette.
     """
     with opened(source, path) as image:
         bits = png_bits(source) if image.format == "PNG" else 8
@@ -156,15 +159,15 @@ def stored_values(
             raise UnusableFileError(
                 path,
                 "pixel format",
-                found=f"is a picture in colours ({image.mode})",
-                expected="values of classes in grey",
-                cure="Pass the colours of the classes (`palette`).",
+                found=f"is a color picture ({image.mode})",
+                expected="class values in gray",
+                cure="Pass the colors of the classes (`palette`).",
             )
         return values_of_colors(np.asarray(image.convert("RGB")).astype(np.uint32), palette, unknown)
 
 
 def png_bits(source: str | os.PathLike | bytes) -> int:
-    """Returns the bits a channel of a PNG file (byte 24: PNG specification, section 11.2.1)."""
+    """Returns the bits per channel of a PNG file (byte 24: PNG specification, section 11.2.1)."""
     if isinstance(source, bytes):
         return source[24]
     with open(source, "rb") as file:
@@ -172,12 +175,12 @@ def png_bits(source: str | os.PathLike | bytes) -> int:
 
 
 def values_of_colors(pixels: np.ndarray, palette: Sequence[tuple[int, int, int]], unknown: int = 254) -> np.ndarray:
-    """Finds the place of each pixel's colour in a palette.
+    """Finds the index of each pixel's color in a palette.
 
     Args:
         pixels: uint32 `(height, width, 3)`, RGB in [0, 255].
-        palette: the colour of value 0, 1, ….
-        unknown: the value of a colour that the palette does not have.
+        palette: the colors of the values 0, 1, ….
+        unknown: the value for colors that are not in the palette.
 
     Returns:
         uint8 `(height, width)`.

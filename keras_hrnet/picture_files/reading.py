@@ -1,4 +1,4 @@
-"""Reads files; the error of a file that cannot be used says which file, why, and what to do."""
+"""Reads files, with errors that state which file cannot be used, why, and what to do."""
 
 import os
 from pathlib import Path
@@ -16,9 +16,9 @@ class UnusableFileError(ValueError):
 
     Args:
         kind: the fault in one or two words, by which faults are counted.
-        found: what the file is or does, to be read after its name.
-        expected: what it should be.
-        cure: what to do, a sentence.
+        found: description of the fault, to be read after the name of the file.
+        expected: description of a correct file.
+        cure: advice, as a sentence.
     """
 
     def __init__(self, path: str | os.PathLike, kind: str, *, found: str, expected: str, cure: str = RESTORE):
@@ -31,17 +31,17 @@ class UnusableFileError(ValueError):
 
 
 def no_picture(path: str | os.PathLike, source: str | os.PathLike | bytes) -> UnusableFileError:
-    """Makes the error of a file that no decoder recognizes, which says what the file looks like.
+    """Creates the error for a file that no decoder recognizes, which describes the contents of the file.
 
     Args:
-        source: the path, or the contents from the beginning.
+        source: the path, or the first bytes of the contents.
     """
     start = source[:NUM_START_BYTES] if isinstance(source, bytes) else read_file(source, NUM_START_BYTES)
     if start.startswith(SIGNATURES):
         found = "cannot be decoded (its header is damaged, or it is truncated)"
         return UnusableFileError(path, "damaged", found=found, expected="an undamaged picture file")
     what, cure = mistaken_for(start) or (
-        f"no picture: it begins with {start[:8]!r}",
+        f"not a picture: it begins with {start[:8]!r}",
         "Save it as PNG, or restore it from its source.",
     )
     return UnusableFileError(path, "no picture", found=f"is {what}", expected="a picture file", cure=cure)
@@ -51,10 +51,10 @@ def read_file(path: str | os.PathLike, num_bytes: int = -1) -> bytes:
     """Reads the first bytes of a file, or all of them.
 
     Args:
-        num_bytes: how many to read at most; −1 reads the whole file.
+        num_bytes: largest number of bytes to read; −1 reads the complete file.
 
     Returns:
-        The bytes, at least one.
+        The bytes; never empty.
 
     Raises:
         UnusableFileError: if the file cannot be read, or is empty.

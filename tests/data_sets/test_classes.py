@@ -37,13 +37,13 @@ def test_classes_that_nobody_named_are_numbered():
         ({"names": ()}, ValueError, "no class names. Expected one for each class"),
         ({"names": ("sky", "road", "sky")}, ValueError, "the class name 'sky' more than once"),
         ({"names": ("sky\x1b[2J",)}, ValueError, r"the class name 'sky\\x1b\[2J'\. Expected a name without control"),
-        ({"names": ("sky",), "colors": ()}, ValueError, "palette of 0 colours for 1 classes"),
+        ({"names": ("sky",), "colors": ()}, ValueError, "palette of 0 colors for 1 classes"),
         (
             {"names": ("sky",), "colors": ((0, 0, 256),)},
             ValueError,
-            r"colour \(0, 0, 256\). Expected red",
+            r"color \(0, 0, 256\). Expected red",
         ),
-        ({"names": ("sky",), "colors": ((0, 0),)}, ValueError, r"colour \(0, 0\)"),
+        ({"names": ("sky",), "colors": ((0, 0),)}, ValueError, r"color \(0, 0\)"),
     ],
 )
 def test_what_are_no_classes_is_refused(arguments, error, message):

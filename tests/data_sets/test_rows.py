@@ -179,7 +179,7 @@ def test_a_row_that_contradicts_itself_is_refused(changes, message):
 
 @pytest.mark.parametrize("patterns", [("a/1.png", "b/1.png"), ("a/*.png", "b/*/*.png"), ("a/*_*.png", "b/*_*.png")])
 def test_patterns_that_do_not_fit_together_are_refused(patterns):
-    with pytest.raises(ValueError, match="Expected equally many stars in both"):
+    with pytest.raises(ValueError, match="Expected the same number of stars in both"):
         Layout(*patterns)
 
 

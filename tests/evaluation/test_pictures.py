@@ -165,7 +165,7 @@ def test_names_without_colours_get_distinct_ones_or_those_of_their_data_set():
 
 
 def test_another_number_of_colours_than_of_names_is_refused():
-    with pytest.raises(ValueError, match=r"a palette of 19 colours for 2 classes"):
+    with pytest.raises(ValueError, match=r"a palette of 19 colors for 2 classes"):
         comparison(*sample(8, 8), class_names=("cat", "dog"), palette="cityscapes")
 
 

@@ -211,7 +211,7 @@ def test_a_legend_is_for_overlays_alone():
 
 @pytest.mark.once
 def test_the_palette_has_a_colour_for_each_class():
-    with pytest.raises(ValueError, match="palette of 2 colours for 3 classes"):
+    with pytest.raises(ValueError, match="palette of 2 colors for 3 classes"):
         predict(strongest_color(), IMAGE, output="color", palette=PALETTE[:2])
     with pytest.raises(ValueError, match=r"19 class names for .*, which has 3 classes"):
         predict(strongest_color(), IMAGE, output="color", palette="cityscapes")

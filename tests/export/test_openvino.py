@@ -126,7 +126,7 @@ def test_a_damaged_file_and_one_without_its_weights_are_refused_by_name(tmp_path
     with pytest.raises(ValueError, match=r"small\.xml', which OpenVINO cannot read: .*Export the network again"):
         ExportedNetwork(path)
     path.write_text("<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
-    with pytest.raises(ValueError, match="is an XML document, such as a server sends with an error"):
+    with pytest.raises(ValueError, match="is an XML document, as servers send with errors"):
         ExportedNetwork(path)
     path.write_text(whole)
     path.with_suffix(".bin").unlink()

@@ -136,7 +136,7 @@ class TestAnyFile:
     @pytest.mark.parametrize(
         ("content", "found"),
         [
-            (b"x", "is no picture: it begins with b'x'"),
+            (b"x", "is not a picture: it begins with b'x'"),
             (b"BM a bitmap, say, of some length", "cannot be decoded (Truncated File Read)"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "is a Git LFS pointer"),
             (b"\n<!DOCTYPE html><html><body>Log in", "is a web page"),
@@ -165,7 +165,7 @@ class TestAnyFile:
 
     def test_numbers_of_32_bits_have_no_rule(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.tif", np.zeros((4, 4), np.float32))
-        expected = message(path, "mode 'F', more than 16 bits a channel", "Scale its values to 0 to 255")
+        expected = message(path, "mode 'F', more than 16 bits per channel", "Scale its values to 0 to 255")
         for contents in (True, False):
             with pytest.raises(UnusableFileError, match=expected):
                 check_image(path, contents=contents)

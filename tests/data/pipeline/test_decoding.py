@@ -68,7 +68,7 @@ def test_what_pillow_decodes_may_say_so_itself():
 @pytest.mark.parametrize("decode", [decode_image, decode_label])
 def test_a_file_that_pillow_cannot_decode_is_named(decode):
     dataset = tf.data.Dataset.from_tensors(b"no picture").map(lambda data: decode(data, name="a.tif", by_pillow=True))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a.tif is no picture: it begins with b'no pictu'"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a.tif is not a picture: it begins with b'no pictu'"):
         next(iter(dataset))
 
 

@@ -329,7 +329,7 @@ def test_a_palette_is_taken_or_refused(make_report):
     report = EvaluationReport(np.eye(2, dtype=int), ("a", "b"), 1, 0.0)
     assert "rgb(1,2,3)" in write(report, palette=[(1, 2, 3), (4, 5, 6)])
     assert "rgb(1,2,3)" in write(dataclasses.replace(report, class_colors=((1, 2, 3), (4, 5, 6))))
-    with pytest.raises(ValueError, match=r"palette of 1 colours for 2 classes. Expected one colour for each class"):
+    with pytest.raises(ValueError, match=r"palette of 1 colors for 2 classes. Expected one color for each class"):
         write(report, palette=[(1, 2, 3)])
 
 
