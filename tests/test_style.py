@@ -3,6 +3,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -21,6 +22,15 @@ def test_ruff_has_nothing_to_say(verb):
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md"), *(ROOT / ".github").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_code_of_a_page_can_be_parsed(page):
+    for code in re.findall(r"^[ ]*```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        ast.parse(textwrap.dedent(code), page.name)
 
 
 def test_a_file_is_short_enough_to_read_at_once():

@@ -95,7 +95,7 @@ class Head:
             logits for each of `loss_weights`, which are computed only in training.
         """
         raise NotImplementedError(
-            f"The head {type(self).__name__} has no method `logits`. Expected a method that returns logits. Implement it."
+            f"The head {type(self).__name__} has no method `logits`, which returns the logits. Implement it."
         )
 
     def connect(

@@ -202,8 +202,8 @@ def test_a_full_disk_ends_the_prediction_and_is_named(invoke, saved_small_networ
     monkeypatch.setattr(Image.Image, "save", fail)
     result = invoke("predict", saved_small_network, album)
     assert re.fullmatch(
-        r"'.*a.jpg.png' cannot be written \(No space left on device; [0-9,]+ bytes are free in '.*'\)\. Expected enough "
-        r"space\. Free some space, or write to another disk; an earlier file of this name is unchanged\.",
+        r"'.*a.jpg.png' cannot be written \(No space left on device; [0-9,]+ bytes are free in '.*'\)\. Expected "
+        r"enough space\. Free some space, or write to another disk; an earlier file of this name is unchanged\.",
         str(result.exception),
     )
     assert not any(path.is_file() for path in album.with_name("my photos_segmented").rglob("*"))

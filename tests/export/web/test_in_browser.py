@@ -217,7 +217,7 @@ def test_a_photo_that_is_dropped_gets_the_labels_of_segment_py_and_nothing_else_
     segment = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(segment)
     file = pages / "float32" / "model.tflite"
-    labels, _ = segment.Segmenter(file, 1)(Image.open(tmp_path / "street.png"))
+    labels, _ = segment.Segmenter(file, 1, "cpu")(Image.open(tmp_path / "street.png"))
     metadata = segment.read_metadata(file)
     mask = mask_of(page)
     np.testing.assert_array_equal(mask[..., :3], np.array(metadata["colors"], np.uint8)[labels])
