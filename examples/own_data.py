@@ -5,7 +5,7 @@ Hardware: any; a GPU for more than a few hundred images.
 Result:   a table of IoU by class on a fifth of the images, which it does not train on, and own_data.keras.
 
 An image is a PNG or JPEG. A mask is a PNG of its size: 0 for the first class, 1 for the second, and so on; 255 is
-ignored. For masks in colours, other numbers and rare classes, see examples/data.md.
+ignored. For masks in colors, other numbers and rare classes, see examples/data.md.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main():
     val = folders(**own, split="val")
     train = folders(**own, split="train", batch_size=options.batch_size, crop_size=tuple(options.crop), cache="memory")
     for name, share in zip(names, class_shares(val, len(names)), strict=True):
-        print(f"{name}: {100 * share:.2f} % of the labelled pixels")
+        print(f"{name}: {100 * share:.2f} % of the labeled pixels")
 
     model = keras_hrnet.HRNetW18Small(num_classes=len(names))
     rate = keras.optimizers.schedules.CosineDecay(2e-3, options.epochs * len(train))

@@ -75,7 +75,7 @@ FIELDS = DataSet(
     train_ids={0: 255, 10: 0, 20: 1, 30: 2},
     layout=Layout("photos/{split}/*.png", "masks/{split}/*_mask.png"),
     num_images={"train": 2},
-    licence="Drawn.",
+    license="Drawn.",
     source="Draw it.",
 )
 
@@ -123,7 +123,7 @@ def test_a_network_with_them_is_saved_with_the_classes_of_its_data(trained, fiel
     np.testing.assert_array_equal(actual, expected)
 
 
-def test_a_network_with_them_is_optimised_and_exported(trained, fields, tmp_path):
+def test_a_network_with_them_is_optimized_and_exported(trained, fields, tmp_path):
     model = trained[0]
     optimized = keras_hrnet.optimize_for_inference(model)
     assert optimized.count_params() < model.count_params()

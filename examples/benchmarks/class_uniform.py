@@ -17,7 +17,7 @@ from keras_hrnet.data_sets.cityscapes import CLASSES
 
 
 def shares(dataset, epochs):
-    """For each class, its share of the labelled pixels, and the share of the crops that show it."""
+    """For each class, its share of the labeled pixels, and the share of the crops that show it."""
     pixels, crops, num_crops = np.zeros(len(CLASS_NAMES)), np.zeros(len(CLASS_NAMES)), 0
     for _ in range(epochs):
         for _, labels in dataset:

@@ -161,7 +161,7 @@ def export(folder, network, head, precision, size):
 
 
 def settle(model, images):
-    """Gives the normalisations of a network with random weights the statistics of images.
+    """Gives the normalizations of a network with random weights the statistics of images.
 
     Otherwise its maps would grow from block to block, for Lite-HRNet beyond the ratios of scales that XNNPACK takes.
     """

@@ -31,7 +31,7 @@ def published_network(reference, name, num_classes):
         num_classes: of its logits.
 
     Returns:
-        A module from normalised images, channels first, to a list of logits of any size: those that count, and then the
+        A module from normalized images, channels first, to a list of logits of any size: those that count, and then the
         auxiliary ones if there are any.
     """
     torch.nn.SyncBatchNorm = torch.nn.BatchNorm2d  # The former does not train on a CPU.
@@ -186,7 +186,7 @@ class DropPath(nn.Module):
 
 
 class ConvModule(nn.Module):
-    """mmcv's: a convolution, a normalisation if there is one, and an activation."""
+    """mmcv's: a convolution, a normalization if there is one, and an activation."""
 
     def __init__(
         self,

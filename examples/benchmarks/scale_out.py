@@ -11,7 +11,7 @@ two batches added up, and compares weights and moving statistics. The first row 
 batches have their images in reverse order: what rounding alone makes of the same training.
 
 `--throughput` times the steps of two processes on a core each, of one on one core, and of one on both, in turn, and on
-PyTorch an all-reduce of 64 numbers, of which a step has two for each normalisation.
+PyTorch an all-reduce of 64 numbers, of which a step has two for each normalization.
 
 `--paper` computes what a step of HRNetW48 on 8 and on 64 GPUs sends, and what that takes by the speeds that are given.
 """
@@ -234,8 +234,8 @@ def show_paper(image, link, network, message, far_message):
     model = keras_hrnet.HRNetW48()
     num_norms = sum(isinstance(layer, BatchNorm) for layer in sublayers(model))
     num_bytes = 4 * sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    print(f"\nHRNetW48: {num_bytes / 1e6:.0f} MB of gradients, {num_norms} normalisations\n")
-    print("| GPUs | images on each | computing, ms | gradients, ms | normalisation, ms | of the ideal |")
+    print(f"\nHRNetW48: {num_bytes / 1e6:.0f} MB of gradients, {num_norms} normalizations\n")
+    print("| GPUs | images on each | computing, ms | gradients, ms | normalization, ms | of the ideal |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for num_machines in (1, 8):
         for num_images in (3, 12):

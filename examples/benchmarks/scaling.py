@@ -19,7 +19,7 @@ import speed
 
 from keras_hrnet.families import VARIANTS
 
-CONTENDERS = (speed.YARDSTICK, ("optimised", "tensorflow"), ("optimised", "torch"))
+CONTENDERS = (speed.YARDSTICK, ("optimized", "tensorflow"), ("optimized", "torch"))
 NETWORKS = [name for name in VARIANTS if name not in ("HRNetW18Small", "HRNetW18SmallV2")]
 
 

@@ -75,7 +75,7 @@ def contenders(task, options):
             continue
         found.append(("Keras", backend))
         if task == "inference":
-            found.append(("optimised", backend))
+            found.append(("optimized", backend))
     if task == "inference" and options.files:
         found += [(name, "tensorflow") for name in FILES]
     return found

@@ -264,7 +264,7 @@ CONTENDERS = {
     "published, channels_last": lambda options: published(options, channels_last=True),
     "published, compiled": lambda options: published(options, channels_last=True, compiled=True),
     "Keras": ours,
-    "optimised": lambda options: ours(options, optimized=True),
+    "optimized": lambda options: ours(options, optimized=True),
     "SavedModel": lambda options: exported(options, ""),
     "ONNX Runtime": lambda options: exported(options, ".onnx"),
     "OpenVINO": lambda options: exported(options, ".xml"),

@@ -22,7 +22,7 @@ import time
 
 import numpy as np
 
-KINDS = ("Keras", "optimised")
+KINDS = ("Keras", "optimized")
 # All that XLA compiles is worth a file: by default, only what takes it a second.
 CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 

@@ -1,8 +1,8 @@
 """The networks that `real_streets.py` compares, a line each: HRNet, its relatives, U-Net and DeepLabV3+.
 
 Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of that size. U-Net is
-that of the paper with padded convolutions and batch normalisation, DeepLabV3+ is KerasHub's over ResNet-50. Both halve
-the image a fixed number of times: it is padded with the mean colour to sizes that can be halved so often, and the
+that of the paper with padded convolutions and batch normalization, DeepLabV3+ is KerasHub's over ResNet-50. Both halve
+the image a fixed number of times: it is padded with the mean color to sizes that can be halved so often, and the
 logits are cut.
 """
 

@@ -2,9 +2,9 @@
 
 Command:  pip install ai-edge-litert numpy pillow && python segment.py w18.tflite street.jpg
 Hardware: anything that LiteRT runs on; it takes all cores.
-Result:   street_segmented.png, the classes' colours over the photo, and the time of each run.
+Result:   street_segmented.png, the classes' colors over the photo, and the time of each run.
 
-Neither Keras nor keras_hrnet is needed: the file carries its size, its classes and their colours.
+Neither Keras nor keras_hrnet is needed: the file carries its size, its classes and their colors.
 """
 
 import argparse
@@ -25,7 +25,7 @@ except ImportError:  # LiteRT before 2.3
 
 
 def read_metadata(path):
-    """Reads what keras_hrnet wrote into the file: class names, colours, the signature."""
+    """Reads what keras_hrnet wrote into the file: class names, colors, the signature."""
     model = schema.Model.GetRootAs(pathlib.Path(path).read_bytes())
     for i in range(model.MetadataLength()):
         if model.Metadata(i).Name() == b"keras_hrnet":
@@ -55,7 +55,7 @@ class Segmenter:
             self.interpreter.allocate_tensors()
             (self.input,), (self.output,) = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         if self.input["shape"][-1] not in (1, 3):
-            raise SystemExit(f"{path} takes {self.input['shape'][-1]} channels. Expected 3 (RGB) or 1 (grey).")
+            raise SystemExit(f"{path} takes {self.input['shape'][-1]} channels. Expected 3 (RGB) or 1 (gray).")
 
     def run(self, pixels):
         if CompiledModel is None:
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos; the result is written beside each")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="number of CPU threads")
     parser.add_argument("--accelerator", choices=("cpu", "gpu", "npu"), default="cpu", help="where to run the network")
-    parser.add_argument("--alpha", type=float, default=0.5, help="opacity of the colours, 0 to 1")
+    parser.add_argument("--alpha", type=float, default=0.5, help="opacity of the colors, 0 to 1")
     options = parser.parse_args()
     metadata = read_metadata(options.model)
     colors = np.array(metadata["colors"], np.uint8)

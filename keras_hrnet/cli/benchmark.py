@@ -154,7 +154,7 @@ def _classes_of(paths):
 
 
 def _validation_images(described, size, num_images):
-    """Returns crops from the centres of validation images, in the size that the files accept."""
+    """Returns crops from the centers of validation images, in the size that the files accept."""
     import numpy as np
 
     images, labels = [], []

@@ -67,7 +67,7 @@ IdMap = Annotated[
 ]
 Palette = Annotated[
     str | None,
-    typer.Option(help="Colour of each class, for colour masks, such as #000000,#00c800, or a file that lists them."),
+    typer.Option(help="Color of each class, for color masks, such as #000000,#00c800, or a file that lists them."),
 ]
 
 
@@ -268,7 +268,7 @@ def parse_id_map(text: str | None) -> Mapping[int, int | str] | None:
 
 
 def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
-    """Parses colours such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
+    """Parses colors such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
     if text is None:
         return None
     content = _content(text)

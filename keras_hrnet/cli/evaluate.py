@@ -1,4 +1,4 @@
-"""`keras-hrnet evaluate`: scores a network on labelled images, or predictions as the Cityscapes evaluator does."""
+"""`keras-hrnet evaluate`: scores a network on labeled images, or predictions as the Cityscapes evaluator does."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def evaluate(
         pathlib.Path | None, typer.Option("--json", help="Also write the scores to this file.")
     ] = None,
 ) -> None:
-    """Score a network on labelled images, or score a folder of predictions exactly as the Cityscapes evaluator does."""
+    """Score a network on labeled images, or score a folder of predictions exactly as the Cityscapes evaluator does."""
     require_folder_of("--json", json_file)
     require_folder_of("--html", html)
     console = Console(highlight=False, soft_wrap=True)

@@ -242,7 +242,7 @@ def _images(network, described, photos, size):
 
 
 def _fitted(image, size):
-    """Crops the centre of a photo, as large as its shape allows, and resizes it to (height, width)."""
+    """Crops the center of a photo, as large as its shape allows, and resizes it to (height, width)."""
     import numpy as np
     import PIL.Image
 

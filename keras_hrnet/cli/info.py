@@ -23,7 +23,7 @@ INDENT = "    "
 LEGEND = (
     'Pass weights="NAME" to a constructor, or weights="cityscapes" for the first file of that network and head that '
     "can be downloaded and checked. Scores are single-scale without flipping unless stated otherwise. Resize: "
-    "nearest, or bilinear with align_corners=False (half) or True (corners). Licence: * is the licence of the "
+    "nearest, or bilinear with align_corners=False (half) or True (corners). License: * is the license of the "
     "repository that the weights come with; data sets have their own terms. Checked: by SHA-256, or partly, by its "
     "first 8 digits. †: no direct link; download it by hand. ‡: for BGR pixels. HRF-: HRFormer. –: no source states "
     "it."
@@ -118,7 +118,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
     classes = sorted({row.num_classes for row in rows if row.num_classes})
     title = f"{dataset}, {' or '.join(map(str, classes))} classes"
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in ("name", "network", "head", "score", "resize", "licence", "checked"):
+    for column in ("name", "network", "head", "score", "resize", "license", "checked"):
         whole = column in ("name", "network", "head")
         table.add_column(column, no_wrap=whole, min_width=15 if column == "score" else None, overflow="fold")
     for row in rows:
@@ -129,7 +129,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
             (row.head or "–") + several,
             row.score or "–",
             resizing(row),
-            (row.licence or "–").replace("repository: ", "* ").removesuffix("-Clause"),
+            (row.license or "–").replace("repository: ", "* ").removesuffix("-Clause"),
             "partly" if row.verification.startswith("8") else row.verification,
         )
     return table

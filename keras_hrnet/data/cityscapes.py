@@ -89,7 +89,7 @@ def cityscapes(
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, 3)`, RGB in [0,
         255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute `classes`, a
-        `keras_hrnet.data_sets.Classes`, has the names and colours of the classes; `fingerprint` is the same for copies
+        `keras_hrnet.data_sets.Classes`, has the names and colors of the classes; `fingerprint` is the same for copies
         of the same files; for whole images in order, `image_names` lists their names.
 
     Raises:

@@ -69,7 +69,7 @@ def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:
     read.__name__ = row.name
     read.__doc__ = (
         f"Makes a `tf.data.Dataset` of {row.title}: `keras_hrnet.data.data_set(row, root, split, **options)`.\n\n"
-        f"Splits: {', '.join(row.splits)}. {row.source} {row.licence}"
+        f"Splits: {', '.join(row.splits)}. {row.source} {row.license}"
     )
     return read
 

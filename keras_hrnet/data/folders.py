@@ -47,8 +47,8 @@ def folders(
     """Makes a `tf.data.Dataset` of your own images and masks, as `cityscapes` does for Cityscapes.
 
     An image belongs to the mask of the same name: `photos/garden/1.jpg` to `masks/garden/1.png`. Masks are PNG, TIFF or
-    BMP files that store a number for each pixel, as greyscale images of 1 to 16 bits or as palette images (the numbers
-    are the palette's indices), or colour pictures, which are decoded with `palette`. Images and masks are rotated
+    BMP files that store a number for each pixel, as grayscale images of 1 to 16 bits or as palette images (the numbers
+    are the palette's indices), or color pictures, which are decoded with `palette`. Images and masks are rotated
     according to their Exif data.
 
     Args:
@@ -57,16 +57,16 @@ def folders(
             that `keras-hrnet data pack` wrote.
         labels: the folder of the masks; or a pattern of their names, such as "photos/*_L.png"; or a list of files in
             the order of the images; `None` for packed images.
-        classes: names of the classes, by the number in the masks; or a `Classes` with names and colours; or the number
+        classes: names of the classes, by the number in the masks; or a `Classes` with names and colors; or the number
             of classes; at most 254.
         split: "train" or "val", if `val_share` splits the images.
         val_share: share of the images to validate on, in (0, 1), such as 0.2. They are selected by name: those with the
             lowest SHA-256. Similar images, such as the frames of a video, would end up in both parts; separate these
             into two folders yourself.
-        palette: `(red, green, blue)` of each class, in [0, 255], for masks that are colour pictures.
+        palette: `(red, green, blue)` of each class, in [0, 255], for masks that are color pictures.
         id_map: the class of each stored value: a dict of train ids, or of class names, by stored value, such as `{0:
             "background", 255: "leaf"}`; a train id of 255 ignores the value. `None` means that 0 is the first class,
-            and so on. In colour pictures, the stored value is the index of the colour in `palette`.
+            and so on. In color pictures, the stored value is the index of the color in `palette`.
         ignore_label: the stored value that is ignored, or a sequence of them; `None` means 255, unless `id_map` makes
             it a class. In batches, ignored pixels are always 255.
         batch_size: number of images in a batch, over all processes. Batches of several whole images require images of
@@ -75,8 +75,8 @@ def folders(
             batch must then have the same size. Evaluation data is not cropped.
         augment: whether this is training data: shuffled, augmented at random, and in full batches. With `None`, it is
             if `split` is "train", or if there is no split and a `crop_size` is given.
-        channels: 3 to read pictures as RGB, 1 to read them as greyscale, or the number that all of them have, such as 4
-            for PNG in RGBA, to read them as they are stored. Training augments the colours of RGB images only.
+        channels: 3 to read pictures as RGB, 1 to read them as grayscale, or the number that all of them have, such as 4
+            for PNG in RGBA, to read them as they are stored. Training augments the colors of RGB images only.
         class_uniform: share of a training epoch, in [0, 1], whose crops are drawn around points of each class in turn.
         verify: whether to read all files once, to find damaged files and unknown values before training.
         damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
@@ -93,7 +93,7 @@ def folders(
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
         in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute
-        `classes`, a `keras_hrnet.data_sets.Classes`, has the names and colours of the classes; `fingerprint` is the
+        `classes`, a `keras_hrnet.data_sets.Classes`, has the names and colors of the classes; `fingerprint` is the
         same for copies of the same files; for whole images in order, `image_names` lists their names.
 
     Raises:

@@ -21,7 +21,7 @@ class LabelCoding:
         classes: the classes.
         train_id_of_value: 256 train ids, one for each value that a label image can store: the class, 255 for ignored
             values, 254 for values that must not occur.
-        palette: the colour of stored value 0, 1, …, with which colour pictures are decoded; None if there are none.
+        palette: the color of stored value 0, 1, …, with which color pictures are decoded; None if there are none.
         is_assumed: whether the user did not specify the values, so that 0 is the first class and 255 is ignored.
     """
 
@@ -41,7 +41,7 @@ class LabelCoding:
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
 
     def train_ids_of(self, occurring: Iterable[int | Color]) -> frozenset[int]:
-        """The train ids of stored values, or of the colours of colour pictures."""
+        """The train ids of stored values, or of the colors of color pictures."""
         values = (self.palette.index(value) if isinstance(value, tuple) else value for value in occurring)
         return frozenset(self.train_id_of_value[value] for value in values)
 
@@ -57,7 +57,7 @@ def coding_of_data_set(data_set: DataSet) -> LabelCoding:
     if data_set.is_read_by_color:
         train_ids, palette = dict(enumerate(data_set.train_ids.values())), tuple(data_set.train_ids)
     else:
-        # No label image is decoded with these colours, but they have always been part of `reading`, and therefore of
+        # No label image is decoded with these colors, but they have always been part of `reading`, and therefore of
         # caches.
         train_ids, palette = data_set.train_ids, data_set.classes.colors
     return LabelCoding(data_set.classes, _table(train_ids), palette)
@@ -73,7 +73,7 @@ def coding_of(
 
     Args:
         classes: number of classes, names of the classes, or a `Classes`.
-        palette: the colour of each class.
+        palette: the color of each class.
         id_map: the class of each stored value: train ids, or class names, by stored value. None means that value 0 is
             the first class, and so on.
         ignore_label: the stored values that are ignored; None means 255, unless `id_map` makes it a class.
@@ -172,7 +172,7 @@ def _palette(palette, names):
     colors = tuple(tuple(_byte("palette", channel) for channel in color) for color in _listed("palette", palette))
     if len(colors) != len(names) or any(len(color) != 3 for color in colors) or len(set(colors)) != len(colors):
         raise ValueError(
-            f"Received a palette of {len(colors)} colours for {len(names)} classes. Expected another "
+            f"Received a palette of {len(colors)} colors for {len(names)} classes. Expected another "
             f"(red, green, blue) for each class. Correct the palette."
         )
     return colors

@@ -20,7 +20,7 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
     """Checks whether there is nothing to learn from label images.
 
     Args:
-        occurring: the values that they contain, or the colours if they are colour pictures.
+        occurring: the values that they contain, or the colors if they are color pictures.
         coding: how they store the classes.
 
     Returns:
@@ -61,7 +61,7 @@ def require_classes(occurring: frozenset | None, coding: LabelCoding, descriptio
     """Refuses a data set from which nothing can be learned.
 
     Args:
-        occurring: the values or colours that its labels contain; None if that is not known.
+        occurring: the values or colors that its labels contain; None if that is not known.
         coding: how they store the classes.
         description: name of the data set in messages.
 
@@ -80,7 +80,7 @@ def warning_of_missing(occurring: frozenset | None, coding: LabelCoding, descrip
     """Returns a warning that a network cannot learn the classes that have no pixels in the training labels.
 
     Args:
-        occurring: the values or colours that the labels contain; None if that is not known.
+        occurring: the values or colors that the labels contain; None if that is not known.
         coding: how they store the classes.
         description: name of the data set in messages.
 

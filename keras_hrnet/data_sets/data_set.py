@@ -75,7 +75,7 @@ class DataSet:
             255 for ignored pixels.
         layout: the published layout of its files.
         num_images: number of published images, by split.
-        licence: the permitted uses, as a sentence.
+        license: the permitted uses, as a sentence.
         source: the way to obtain the data set, as a sentence.
         class_weights: the weights of the classes in the loss of the published recipe.
         label_values: the values that its label images may hold; None for those of `train_ids`.
@@ -91,7 +91,7 @@ class DataSet:
     train_ids: Mapping[int, int] | Mapping[Color, int]
     layout: Layout
     num_images: Mapping[str, int]
-    licence: str
+    license: str
     source: str
     class_weights: tuple[float, ...] | None = None
     label_values: LabelValues | None = None

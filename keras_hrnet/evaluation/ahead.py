@@ -28,7 +28,7 @@ def map_ahead(
     """Applies a function to items on threads, before the results are needed, and keeps their order.
 
     The items are drawn on the thread that requests results, so a network that computes items runs only on that thread.
-    When the iteration is abandoned, calls that have not begun are cancelled, and those that run are completed.
+    When the iteration is abandoned, calls that have not begun are canceled, and those that run are completed.
 
     Args:
         function: called on the threads. An exception that it raises is raised in place of its result.

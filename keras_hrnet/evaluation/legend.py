@@ -1,4 +1,4 @@
-"""Draws a legend: colour swatches with names next to them, in columns."""
+"""Draws a legend: color swatches with names next to them, in columns."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Legend:
     """Swatches and names in as many columns as fit into a width; lengths scale with the font size.
 
     Args:
-        entries: pairs of a name and a colour, in the order to show, column by column. Without a colour, only the name
+        entries: pairs of a name and a color, in the order to show, column by column. Without a color, only the name
             is written.
         font_size: in pixels.
         width: maximum width of the legend, in pixels.
@@ -75,7 +75,7 @@ class Legend:
             draw: the picture to draw on.
             left: left edge, in pixels.
             top: top edge, in pixels.
-            ink: the colour of the text.
+            ink: the color of the text.
         """
         width, height = self.swatch
         for i, (name, color) in enumerate(self.entries):
@@ -100,7 +100,7 @@ def with_legend(picture: np.ndarray, entries: Sequence[tuple[str, Color]]) -> np
 
     Args:
         picture: uint8 `(height, width, 3)`, RGB in [0, 255].
-        entries: pairs of a name and a colour, the most important first; the last ones are left out if there is no room.
+        entries: pairs of a name and a color, the most important first; the last ones are left out if there is no room.
 
     Returns:
         uint8 `(height, width, 3)`.

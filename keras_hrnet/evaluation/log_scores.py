@@ -39,7 +39,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
     for axis, (source, target) in enumerate(zip(x.shape[1:3], size, strict=True), start=1):
         if source == target:
             continue
-        (first, log_first), (second, log_second) = _neighbours(source, target, align_corners)
+        (first, log_first), (second, log_second) = _neighbors(source, target, align_corners)
         shape = (1, target, 1, 1) if axis == 1 else (1, 1, target, 1)
         weights = (keras.ops.convert_to_tensor(log.reshape(shape)) for log in (log_first, log_second))
         # Not `keras.ops.add`: on TensorFlow, it treats weights with as many rows as there are classes as a bias.
@@ -49,7 +49,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
     return x
 
 
-def _neighbours(source, target, align_corners):
+def _neighbors(source, target, align_corners):
     """Returns the two source pixels of each pixel of a resized line: indices, and logarithms of their weights."""
     matrix = keras.ops.convert_to_numpy(interpolation_matrix(source, target, "bilinear", align_corners))
     first = np.argmax(matrix > 0, axis=1)

@@ -47,9 +47,9 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
 
     Args:
         path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` describes how
-            greyscale, palettes, CMYK, transparency and 16 bits per channel are handled; or an array that `numpy.save`
+            grayscale, palettes, CMYK, transparency and 16 bits per channel are handled; or an array that `numpy.save`
             wrote.
-        channels: 3 for RGB, 1 for grey, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
+        channels: 3 for RGB, 1 for gray, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
 
     Returns:
         uint8 `(height, width, channels)`, RGB in [0, 255] or the channels as they are stored.

@@ -1,4 +1,4 @@
-"""Shows labels as pictures: colours, overlays, and samples side by side with a legend."""
+"""Shows labels as pictures: colors, overlays, and samples side by side with a legend."""
 
 import dataclasses
 import os
@@ -14,9 +14,9 @@ from keras_hrnet.evaluation.sheet import Sample, draw_sheet
 from keras_hrnet.models.network import standardize_classes
 
 Palette = Classes | str | Sequence[Color] | None
-"""Colours of the classes: see `colorize`."""
+"""Colors of the classes: see `colorize`."""
 
-# Nobody can distinguish more colours, and choosing more of them takes longer.
+# Nobody can distinguish more colors, and choosing more of them takes longer.
 MOST_COLORS = 1000
 
 # zlib's Z_RLE, which has no name in Pillow or Python.
@@ -24,13 +24,13 @@ RUN_LENGTHS = 3
 
 
 def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
-    """Paints each pixel in the colour of its class; ignored pixels become black.
+    """Paints each pixel in the color of its class; ignored pixels become black.
 
     Args:
         labels: integers `(height, width)` or `(batch, height, width)`, train ids. 255 is ignored, and so is the ignore
             label of a `Classes`.
-        palette: the colours of a `Classes`, such as `model.classes`, or of a data set, by its name; or red, green and
-            blue of each class, by train id, each in [0, 255]. None means distinct colours, those of
+        palette: the colors of a `Classes`, such as `model.classes`, or of a data set, by its name; or red, green and
+            blue of each class, by train id, each in [0, 255]. None means distinct colors, those of
             `keras_hrnet.data_sets.palette`.
 
     Returns:
@@ -38,7 +38,7 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
 
     Raises:
         TypeError: if the labels are not integers.
-        ValueError: if a label has no colour, or there is no such data set.
+        ValueError: if a label has no color, or there is no such data set.
 
     Example:
 
@@ -54,8 +54,8 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
     colorless = labels[((labels < 0) | (labels >= num_colors)) & ~_is_ignored(labels, classes)]
     if colorless.size:
         raise ValueError(
-            f"Received the label {colorless.flat[0]} with a palette of {num_colors} colours. Expected labels 0 to "
-            f"{num_colors - 1}, or {classes.ignore_label} for ignored. Pass a palette with a colour for each class."
+            f"Received the label {colorless.flat[0]} with a palette of {num_colors} colors. Expected labels 0 to "
+            f"{num_colors - 1}, or {classes.ignore_label} for ignored. Pass a palette with a color for each class."
         )
     # Long enough for the ignored labels, one of which may be negative and index from the end.
     colors = np.zeros((max(num_colors, IGNORE_LABEL + 1) + abs(classes.ignore_label) + 1, 3), np.uint8)
@@ -65,7 +65,7 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """Converts an image with any number of channels to RGB: its first three channels, or its first as greyscale.
+    """Converts an image with any number of channels to RGB: its first three channels, or its first as grayscale.
 
     Args:
         image: `(height, width, channels)`. If values are outside [0, 255], the range from the smallest to the largest
@@ -87,12 +87,12 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 def overlay(
     image: np.ndarray, labels: np.ndarray, alpha: float = 0.5, palette: Palette = None, *, legend: bool = False
 ) -> np.ndarray:
-    """Overlays an image with the colours of its classes; ignored pixels stay unchanged.
+    """Overlays an image with the colors of its classes; ignored pixels stay unchanged.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB in [0, 255].
         labels: integers `(height, width)`, train ids, ignored ones as in `colorize`.
-        alpha: opacity of the colours, from 0 (only the image) to 1 (only the colours).
+        alpha: opacity of the colors, from 0 (only the image) to 1 (only the colors).
         palette: as in `colorize`.
         legend: whether to draw the names of the classes that occur over the lower edge of the picture. If there is not
             enough room, the rarest classes are left out.
@@ -102,10 +102,10 @@ def overlay(
 
     Raises:
         TypeError: if the labels are not integers.
-        ValueError: if the sizes differ, a label has no colour, or `alpha` is outside 0 to 1.
+        ValueError: if the sizes differ, a label has no color, or `alpha` is outside 0 to 1.
     """
     if not 0 <= alpha <= 1:
-        raise ValueError(f"Received alpha={alpha}. Expected 0 to 1. Pass 0.5 for half image, half colours.")
+        raise ValueError(f"Received alpha={alpha}. Expected 0 to 1. Pass 0.5 for half image, half colors.")
     image, labels = np.asarray(image), np.asarray(labels)
     _check_sample(image, labels)
     _check_integers(labels)
@@ -128,7 +128,7 @@ def write_png(picture: np.ndarray, file: str | os.PathLike | BinaryIO) -> None:
     """Writes a picture or labels as PNG, compressed by run lengths.
 
     An overlay of 512x1024 has 0.69 MB and takes 50 ms; at Pillow's default compression, it has 0.71 MB and takes 300
-    ms. Colours alone have 22 kB and take 12 ms, compared with 15 kB and 18 ms (one AMD EPYC core).
+    ms. Colors alone have 22 kB and take 12 ms, compared with 15 kB and 18 ms (one AMD EPYC core).
 
     Args:
         picture: uint8 `(height, width, 3)`, RGB in [0, 255], or integers `(height, width)`.
@@ -161,7 +161,7 @@ def comparison(
     Raises:
         TypeError: if labels are not integers.
         ValueError: if the numbers or sizes of images, truths and predictions differ, or a class lacks a name or a
-            colour.
+            color.
 
     Example:
 
@@ -179,7 +179,7 @@ def comparison(
 
 
 def painted_classes(palette: Palette, labels: np.ndarray, names: Sequence[str] | None = None) -> Classes:
-    """Returns the classes whose colours a palette gives.
+    """Returns the classes whose colors a palette gives.
 
     Args:
         palette: as in `colorize`.
@@ -187,7 +187,7 @@ def painted_classes(palette: Palette, labels: np.ndarray, names: Sequence[str] |
         names: names of the classes; None means the names of the palette.
 
     Raises:
-        ValueError: if there is no such data set, a colour is invalid, or the number of colours differs from the number
+        ValueError: if there is no such data set, a color is invalid, or the number of colors differs from the number
             of names.
     """
     if isinstance(palette, (Classes, str)):

@@ -59,14 +59,14 @@ def predict(
             images; or a folder, including its subfolders. A network for another number of channels accepts images with
             that number, also from files that `numpy.save` wrote.
         output: "labels" (train ids), "label_ids" (the ids of Cityscapes' files, for a network with its classes),
-            "color", "overlay" (the colours over the image), or "probabilities".
+            "color", "overlay" (the colors over the image), or "probabilities".
         scales: factors of the image's height and width, whose predictions are averaged.
         flip: whether to average the predictions for the image and its mirror image.
         tile: (height, width) in pixels of tiles that the network predicts one by one, to save memory; None for whole
             images.
-        overlap: minimum overlap of neighbouring tiles in pixels; None for a quarter of the shorter side.
+        overlap: minimum overlap of neighboring tiles in pixels; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        palette: colours of the classes, as in `keras_hrnet.colorize`; None means those of the network.
+        palette: colors of the classes, as in `keras_hrnet.colorize`; None means those of the network.
         legend: whether to draw a legend of the classes that occur over the lower edge of an overlay.
         batch_size: number of files of the same size in a batch; they need not be adjacent.
         damaged: what to do about files in a list or folder that cannot be read: "error" reads all of them first and
@@ -75,7 +75,7 @@ def predict(
 
     Returns:
         At the size of the image: labels `(height, width)`, uint8, or int32 if there are more than 255 classes; label
-        ids uint8 `(height, width)`; colours and overlay uint8 `(height, width, 3)`, RGB in [0, 255]; probabilities
+        ids uint8 `(height, width)`; colors and overlay uint8 `(height, width, 3)`, RGB in [0, 255]; probabilities
         float32 `(height, width, num_classes)` in [0, 1]. A batch gives one array; a list gives a list, with None where
         a file was skipped; a folder gives a dict by path.
 
@@ -239,7 +239,7 @@ def painter(
 
 
 def classes_to_paint(model: keras.Model | ForeignNetwork, palette: Palette) -> Classes:
-    """Returns the classes of the palette where it names them, else the network's, in the palette's colours."""
+    """Returns the classes of the palette where it names them, else the network's, in the palette's colors."""
     if palette is None:
         return classes_of(model)
     painted = painted_classes(palette, labels=None)
@@ -302,7 +302,7 @@ def _check_image(image, model):
         )
     channels = num_channels(model)
     if image.ndim not in (3, 4) or image.shape[-1] != channels:
-        advice = "Repeat a greyscale image three times; drop an alpha channel." if channels == 3 else ""
+        advice = "Repeat a grayscale image three times; drop an alpha channel." if channels == 3 else ""
         raise ValueError(
             f"Received an image of shape {image.shape}. Expected (height, width, {channels}) or (batch, height, "
             f"width, {channels}). "

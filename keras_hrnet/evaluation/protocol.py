@@ -16,7 +16,7 @@ class Protocol:
         flip: whether it also predicts the image mirrored left to right.
         tile: (height, width) in pixels of the tiles that the network predicts one by one; None for the whole image.
             The memory that the network takes then depends on the tile and not on the image.
-        overlap: minimum overlap of neighbouring tiles in pixels, of which each tile contributes half. None means a
+        overlap: minimum overlap of neighboring tiles in pixels, of which each tile contributes half. None means a
             quarter of the tile's shorter side.
         average: how outputs are averaged. "official" is the method of the published code: logits are averaged over
             flips, and their exponentials over scales; above scale 1, the image is predicted in windows of its original

@@ -57,7 +57,7 @@ class EvaluationReport:
             ignored.
         examples: the worst and the best images with their predictions, worst first.
         class_colors: red, green and blue of each class, by train id, each in [0, 255]; None means those of the data set
-            with these class names, or else distinct colours.
+            with these class names, or else distinct colors.
     """
 
     confusion: np.ndarray
@@ -86,20 +86,20 @@ class EvaluationReport:
         return intersection_over_union(self.confusion)
 
     @property
-    def unlabelled_classes(self) -> tuple[str, ...]:
+    def unlabeled_classes(self) -> tuple[str, ...]:
         """The names of the classes that have no counted pixels in the labels; their scores are meaningless."""
         pixels = self.confusion.sum(axis=1)
         return tuple(name for name, count in zip(self.class_names, pixels, strict=True) if not count)
 
     @property
-    def unlabelled_note(self) -> str:
-        """Names the unlabelled classes, and those of them that were predicted nevertheless; "" if there are none."""
-        if not self.unlabelled_classes:
+    def unlabeled_note(self) -> str:
+        """Names the unlabeled classes, and those of them that were predicted nevertheless; "" if there are none."""
+        if not self.unlabeled_classes:
             return ""
         scores = dict(zip(self.class_names, self.iou, strict=True))
-        predicted = [name for name in self.unlabelled_classes if is_known(scores[name])]
+        predicted = [name for name in self.unlabeled_classes if is_known(scores[name])]
         counted = f" Predicted nevertheless, which counts as an IoU of 0: {', '.join(predicted)}." if predicted else ""
-        return f"Classes without a pixel in the labels: {', '.join(self.unlabelled_classes)}.{counted}"
+        return f"Classes without a pixel in the labels: {', '.join(self.unlabeled_classes)}.{counted}"
 
     @property
     def mean_iou(self) -> float:
@@ -212,8 +212,8 @@ class EvaluationReport:
             f"pixel accuracy {percent(self.pixel_accuracy)} %, frequency-weighted IoU "
             f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s an image"
         )
-        if self.unlabelled_classes:
-            lines.append(self.unlabelled_note)
+        if self.unlabeled_classes:
+            lines.append(self.unlabeled_note)
         if self.protocol is not None:
             lines.append(f"protocol: {self.protocol}")
         return "\n".join(lines)

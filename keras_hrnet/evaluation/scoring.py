@@ -1,4 +1,4 @@
-"""Scores a network on labelled images: the public function `evaluate`."""
+"""Scores a network on labeled images: the public function `evaluate`."""
 
 import collections
 import concurrent.futures
@@ -40,7 +40,7 @@ def evaluate(
     num_examples: int = 0,
     on_batch: Callable[[int], Any] | None = None,
 ) -> EvaluationReport:
-    """Scores a network on labelled images, pixel by pixel, at the size of the labels.
+    """Scores a network on labeled images, pixel by pixel, at the size of the labels.
 
     Counting is exact (int64) on every backend, and overlaps with the network. JAX compiles for each new image size,
     TensorFlow for the first two; images of the same size, or tiles, are fastest.
@@ -55,9 +55,9 @@ def evaluate(
         scales: factors of the image's height and width, whose predictions are averaged: test-time augmentation.
         flip: whether to average the predictions for the image and its mirror image.
         tile: (height, width) in pixels of tiles that the network predicts one by one; None for whole images.
-        overlap: minimum overlap of neighbouring tiles in pixels; None for a quarter of the shorter side.
+        overlap: minimum overlap of neighboring tiles in pixels; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
-        class_names: names of the classes, by train id; or a `Classes`, which also has their colours and ignore label;
+        class_names: names of the classes, by train id; or a `Classes`, which also has their colors and ignore label;
             or the name of a data set. None means the dataset's `classes` or `class_names`, or those of the network if
             the dataset has none.
         categories: the coarser group of each class, by train id. None means Cityscapes' groups for its 19 classes, and
@@ -144,7 +144,7 @@ def _classes(model, class_names, dataset):
     if class_names is None and own and own.are_named:
         _check_same_names(model, own, classes)
         classes = own
-    # Names alone do not determine colours.
+    # Names alone do not determine colors.
     classes = next((known for known in (own, data) if known and known.names == classes.names), classes)
     return replace(classes, ignore_label=truth.ignore_label) if truth else classes
 

@@ -33,8 +33,8 @@ class Sample:
 
     Args:
         image: the photograph.
-        truth: the true labels in colours.
-        prediction: the predicted labels in colours.
+        truth: the true labels in colors.
+        prediction: the predicted labels in colors.
     """
 
     image: PIL.Image.Image
@@ -47,7 +47,7 @@ def draw_sheet(samples: Sequence[Sample], entries: Sequence[tuple[str, Color]]) 
 
     Args:
         samples: the rows; all panels have the width of the first row's.
-        entries: entries of the legend: pairs of a name and a colour, in the order to show.
+        entries: entries of the legend: pairs of a name and a color, in the order to show.
     """
     width = _panel_width(samples[0].image.size)
     heights = [max(1, round(sample.image.height * width / sample.image.width)) for sample in samples]
@@ -85,7 +85,7 @@ def _draw_titles(draw, lefts):
 def _paste_panels(sheet, sample, lefts, top, size):
     shrinks = size[0] < sample.image.width
     smooth = PIL.Image.Resampling.LANCZOS if shrinks else PIL.Image.Resampling.NEAREST
-    # A blend of two classes' colours would look like a third class.
+    # A blend of two classes' colors would look like a third class.
     sharp = PIL.Image.Resampling.NEAREST
     pictures = ((sample.image, smooth), (sample.truth, sharp), (sample.prediction, sharp))
     for (picture, resampling), left in zip(pictures, lefts, strict=True):

@@ -31,7 +31,7 @@ def tiles(
     Args:
         size: (height, width) of the image, in pixels.
         tile: (height, width) of a tile; an image that is not larger has one tile.
-        overlap: minimum overlap of neighbouring tiles, in pixels.
+        overlap: minimum overlap of neighboring tiles, in pixels.
         scales: scales at which the tiles will be predicted. If tile and overlap allow it, tiles start at pixels at
             which maps of the network start at every scale.
 

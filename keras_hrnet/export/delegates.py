@@ -142,7 +142,7 @@ def gpu_reason(operator: Operator) -> str | None:
         return f"the GPU delegate has no {name} of {' and '.join(sorted(dtypes - allowed))}"
     is_resize = name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
     if is_resize and operator.options.alignCorners and operator.options.halfPixelCenters:
-        return "the GPU delegate aligns corners or centres pixels, not both"
+        return "the GPU delegate aligns corners or centers pixels, not both"
     if name == "SOFTMAX" and operator.options.beta != 1:
         return f"the GPU delegate's SOFTMAX has beta 1, and this one has {operator.options.beta}"
     if name == "BATCH_MATMUL":

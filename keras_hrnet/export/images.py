@@ -43,7 +43,7 @@ def read_images(options: ExportOptions, data: Any = None) -> Images:
 
     If integers are calibrated, the last quarter of the images, at least one and at most four, is held out for
     verification, so that no file is verified on images that it was calibrated with. Repeated images and images of a
-    single colour are left out first, because any file would agree on them.
+    single color are left out first, because any file would agree on them.
 
     Args:
         options: options of the file; at most `num_images` are used, and no more are read than necessary.
@@ -78,7 +78,7 @@ def _divided(batches, options):
     if len(kept) < 2:
         raise ValueError(
             f"Received representative_data with {len(images)} images for precision={options.precision!r}, of which "
-            f"{len(kept)} remain without repeated images and images of a single colour. Expected at least two, "
+            f"{len(kept)} remain without repeated images and images of a single color. Expected at least two, "
             "because some calibrate the integers, and the file is verified on the others. Pass photos like those "
             f"that the network will see, 16 or more, or precision={options.uncalibrated!r}, which needs none."
         )

@@ -67,7 +67,7 @@ def export_onnx(
     images itself. The file accepts any number of images of any size, unless the model or an argument fixes it; a fixed
     size runs somewhat faster, and some runtimes require it. Each upsampling of maps is one Resize operator.
 
-    The classes, their colours and the origin of the file are stored in its property "keras_hrnet", as JSON
+    The classes, their colors and the origin of the file are stored in its property "keras_hrnet", as JSON
     (`read_metadata`). A report is written next to it as JSON: "w48.onnx.json" for "w48.onnx". Exporting requires `pip
     install "keras-hrnet[export]"`. Under JAX and PyTorch, a separate TensorFlow process exports the weights, which
     takes a few seconds longer.

@@ -83,7 +83,7 @@ def export_openvino(
       "bf16"}`, which a processor with AVX512-BF16 or AMX computes in. * "int8": int8 weights (per channel) and
       activations, by NNCF.
 
-    The classes, their colours and the origin of the file are stored in its runtime information "keras_hrnet", as JSON
+    The classes, their colors and the origin of the file are stored in its runtime information "keras_hrnet", as JSON
     (`read_metadata`). A report is written next to it as JSON: "w48.xml.json" for "w48.xml". Exporting requires `pip
     install "keras-hrnet[openvino]"`. Under JAX and PyTorch, a separate TensorFlow process exports the weights, which
     takes a few seconds longer.

@@ -63,7 +63,7 @@ def quantize(
 ) -> bytes:
     """Quantizes a float file.
 
-    The image and the output keep their dtypes, and so do the operators next to them: normalisation before the first
+    The image and the output keep their dtypes, and so do the operators next to them: normalization before the first
     convolution (its result has the 255 levels of pixels), and the softmax or argmax after the logits.
 
     Args:

@@ -36,10 +36,10 @@ def export_saved_model(
     float32, for every pixel or for the image; both are channels last even if the model is channels first. A network
     with its own mean and deviation accepts float32 images. It accepts any number of images of any size, unless the
     model or `image_size` fixes it. TensorFlow loads it without Keras and without this package, on CPUs and GPUs.
-    Weights are constants, and normalisations are folded into them. It is therefore for inference only, and cannot be
+    Weights are constants, and normalizations are folded into them. It is therefore for inference only, and cannot be
     larger than two gigabytes.
 
-    The classes, their colours and its origin are stored in "assets.extra/keras_hrnet.json" (`read_metadata`). A report
+    The classes, their colors and its origin are stored in "assets.extra/keras_hrnet.json" (`read_metadata`). A report
     is written next to it as JSON: "w48.json" for the folder "w48". Under JAX and PyTorch, a separate TensorFlow process
     exports the weights, which takes a few seconds longer.
 

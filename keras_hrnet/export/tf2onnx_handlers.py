@@ -81,7 +81,7 @@ def resize(graph: Any, node: Any, name: str, args: list) -> None:
     mode = "align_corners" if is_aligned else "half_pixel" if is_half_pixel else "asymmetric"
     attributes = {"mode": "linear" if is_bilinear else "nearest", "coordinate_transformation_mode": mode}
     if not is_bilinear:
-        # With half-pixel centres, TensorFlow rounds half up.
+        # With half-pixel centers, TensorFlow rounds half up.
         attributes["nearest_mode"] = "floor" if mode == "asymmetric" else "round_prefer_ceil"
     nothing = _constant(graph, [], np.float32)
     resized = graph.make_node("Resize", [maps, nothing, nothing, sizes], attributes).output[0]

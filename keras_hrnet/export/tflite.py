@@ -40,7 +40,7 @@ def export_tflite(
     channels last even if the model is channels first. Shapes are fixed and all operators are builtin, as phones and
     browsers require. The signature "serving_default" maps "image" to "logits", "labels" or "probabilities". Input and
     output have the same dtype at every precision; integers are used only internally. The file stores its classes, their
-    colours and its origin (`read_metadata`). The report is written next to it, as `path` with ".json" appended.
+    colors and its origin (`read_metadata`). The report is written next to it, as `path` with ".json" appended.
 
     Precisions (examples/export.md compares them):
 
@@ -83,7 +83,7 @@ def export_tflite(
             missing.
         TypeError: if `model` is not a functional model from one tensor to one.
         ValueError: if an option is invalid, the model does not match it, images have another size or other values, or
-            fewer than two images for calibration are different and have more than one colour.
+            fewer than two images for calibration are different and have more than one color.
         RuntimeError: if the file differs from Keras by more than its precision allows (float32: 0.5 % of the largest
             logit; integers: 10 % of the logits' standard deviation in the mean, "int16x8" 5 %), or the TensorFlow
             process fails. In that case, no file is kept.

@@ -199,7 +199,7 @@ def _check_difference(model, optimized, bound):
     difference = _largest_difference(model, optimized)
     normalizations = sum(isinstance(layer, NormalizedConvolution) and not layer.folded for layer in sublayers(model))
     logging.getLogger("keras_hrnet").info(
-        "optimize_for_inference: %r without %d normalisations differs by %.1e of the largest output.",
+        "optimize_for_inference: %r without %d normalizations differs by %.1e of the largest output.",
         model.name,
         normalizations,
         difference,

@@ -13,7 +13,7 @@ from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 NUMPY_SIGNATURE = b"\x93NUMPY"
 """The first bytes of files that `numpy.save` writes."""
 
-GREY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
+GRAY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
 """The factor by which Pillow multiplies the values of a gray PNG, by its bits per channel."""
 
 
@@ -38,7 +38,7 @@ def rgb_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np
     with opened(source, path) as image:
         check_mode(image, path)
         image = load_upright(image)
-        return np.repeat(_grey(image)[..., None], 3, axis=-1) if _is_deep(image) else _rgb(image)
+        return np.repeat(_gray(image)[..., None], 3, axis=-1) if _is_deep(image) else _rgb(image)
 
 
 def _rgb(image):
@@ -50,7 +50,7 @@ def _is_deep(image):
     return image.mode.startswith("I")
 
 
-def _grey(image):
+def _gray(image):
     return (np.asarray(image) >> 8).astype(np.uint8) if _is_deep(image) else np.asarray(image.convert("L"))
 
 
@@ -81,7 +81,7 @@ def pixels(source: str | os.PathLike | bytes, path: str | os.PathLike, channels:
         check_mode(image, path)
         image = load_upright(image)
         if channels == 1:
-            return _grey(image)[..., None]
+            return _gray(image)[..., None]
         if len(image.getbands()) != channels:
             raise other_channels(path, len(image.getbands()), channels)
         return np.asarray(image)
@@ -154,7 +154,7 @@ def stored_values(
         bits = png_bits(source) if image.format == "PNG" else 8
         image = load_upright(image)
         if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
-            return _values_of_grey(image, bits)
+            return _values_of_gray(image, bits)
         if palette is None:
             raise UnusableFileError(
                 path,
@@ -194,9 +194,9 @@ def values_of_colors(pixels: np.ndarray, palette: Sequence[tuple[int, int, int]]
     return values
 
 
-def _values_of_grey(image, bits):
+def _values_of_gray(image, bits):
     values = np.asarray(image)
     if image.mode.startswith("I"):
         return values.astype(np.uint16)
     # A palette's indices are not multiplied.
-    return values.astype(np.uint8) if image.mode != "L" else values // np.uint8(GREY_STEPS.get(bits, 1))
+    return values.astype(np.uint8) if image.mode != "L" else values // np.uint8(GRAY_STEPS.get(bits, 1))

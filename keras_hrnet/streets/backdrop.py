@@ -18,7 +18,7 @@ class Surface(NamedTuple):
         name: its label.
         color: red, green and blue, in [0, 255].
         patches, grain: contrast of stains and wear, and from pixel to pixel.
-        paving: side of its stones in metres; 0 has none.
+        paving: side of its stones in meters; 0 has none.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Ground(NamedTuple):
     """The ground: strips side by side, with a street that may cross them, and what is painted on it.
 
     Args:
-        edges: x in metres between the strips, ascending; one fewer than strips.
+        edges: x in meters between the strips, ascending; one fewer than strips.
         surfaces: `Surface` of each strip.
-        crossing: z in metres at which a crossing street begins and ends; two equal numbers for none.
-        lines: `(x, width, period, painted part)` in metres of each line along the road; period 0 for a solid one.
-        zebra: z in metres at which a zebra crossing begins and ends; two equal numbers for none.
-        rails: x in metres of each rail.
-        paint: colour of the markings.
+        crossing: z in meters at which a crossing street begins and ends; two equal numbers for none.
+        lines: `(x, width, period, painted part)` in meters of each line along the road; period 0 for a solid one.
+        zebra: z in meters at which a zebra crossing begins and ends; two equal numbers for none.
+        rails: x in meters of each rail.
+        paint: color of the markings.
     """
 
     edges: tuple[float, ...]
@@ -93,7 +93,7 @@ def ground(
         shift: moves the stains, in cells of noise.
 
     Returns:
-        Colours, uint8 `(rows, width, 3)`, and the number of the strip at each pixel, int32 `(rows, width)`.
+        Colors, uint8 `(rows, width, 3)`, and the number of the strip at each pixel, int32 `(rows, width)`.
     """
     first = _first_row(camera)
     rows = np.arange(first, camera.height, dtype=np.float32)[:, None]
@@ -135,7 +135,7 @@ def _stains(x, z, across, shift):
 
 
 def _tone(x, z, footprint, layout, strips, noise, generator):
-    """The brightness of each pixel of its strip's colour: stains, grain, and the joints between paving stones."""
+    """The brightness of each pixel of its strip's color: stains, grain, and the joints between paving stones."""
     across, along = footprint
     patches, grain, paving = (np.float32([surface[i] for surface in layout.surfaces]).take(strips) for i in (2, 3, 4))
     grain *= np.clip(1.5 - across * 18, 0.15, 1)

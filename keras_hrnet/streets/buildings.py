@@ -28,11 +28,11 @@ class House:
     """One house along the street.
 
     Args:
-        x: metres; the plane of its front, left of the camera where negative.
-        start, stop: metres ahead where it begins and ends.
-        depth: metres from front to back.
-        ridge: metres above the walls; 0 for a flat roof.
-        color, shop, roof: colours of its walls, ground floor and roof.
+        x: meters; the plane of its front, left of the camera where negative.
+        start, stop: meters ahead where it begins and ends.
+        depth: meters from front to back.
+        ridge: meters above the walls; 0 for a flat roof.
+        color, shop, roof: colors of its walls, ground floor and roof.
         pattern: `Facade` of its walls, of which only the place and the light are still missing.
     """
 
@@ -48,7 +48,7 @@ class House:
 
     @property
     def eaves(self) -> float:
-        """Metres; the height of its walls."""
+        """Meters; the height of its walls."""
         return self.pattern.top
 
 

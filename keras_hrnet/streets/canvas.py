@@ -1,6 +1,6 @@
-"""The picture plane: a camera, the light, a canvas for colours and labels at once, and shadows on the ground.
+"""The picture plane: a camera, the light, a canvas for colors and labels at once, and shadows on the ground.
 
-World coordinates are metres: x to the right, y up from the ground, z ahead of the camera. Colours are red, green
+World coordinates are meters: x to the right, y up from the ground, z ahead of the camera. Colors are red, green
 and blue in [0, 255], as floats until they are drawn.
 """
 
@@ -23,12 +23,12 @@ Color = Sequence[float]
 """Red, green and blue, each in [0, 255]."""
 
 Point = tuple[float, float]
-"""A place on a plane: a column and a row of the picture, or metres."""
+"""A place on a plane: a column and a row of the picture, or meters."""
 
 Vector = tuple[float, float, float]
 """A place in the world, or a direction."""
 
-NEAREST_METRES = 0.6
+NEAREST_METERS = 0.6
 LABEL_OF_NAME = {label.name: label for label in LABELS}
 
 
@@ -40,7 +40,7 @@ class Camera:
         height, width: pixels.
         focal: focal length, pixels.
         column, horizon: column and row of the vanishing point.
-        eye: height above the ground, metres.
+        eye: height above the ground, meters.
     """
 
     height: int
@@ -53,9 +53,9 @@ class Camera:
     def project(self, x: float, y: float, z: float) -> tuple[float, float]:
         """The pixel `(column, row)` at which a point of the world appears.
 
-        A point nearer than `NEAREST_METRES` is moved there along z: exact for the walls along the street.
+        A point nearer than `NEAREST_METERS` is moved there along z: exact for the walls along the street.
         """
-        scale = self.focal / max(z, NEAREST_METRES)
+        scale = self.focal / max(z, NEAREST_METERS)
         return self.column + x * scale, self.horizon + (self.eye - y) * scale
 
 
@@ -64,12 +64,12 @@ class Light:
     """The weather and the hour.
 
     Args:
-        ambient: light from the whole sky; 1 shows a colour as it is.
+        ambient: light from the whole sky; 1 shows a color as it is.
         sun: light from the sun on a surface that faces it.
         direction: unit vector towards the sun.
-        haze: colour of the sky at the horizon, and of distance.
-        visibility: metres after which haze has taken 63 % of a colour.
-        zenith: colour of the sky above.
+        haze: color of the sky at the horizon, and of distance.
+        visibility: meters after which haze has taken 63 % of a color.
+        zenith: color of the sky above.
         clouds: how much of the sky they cover, in [0, 1].
         evening: whether lamps and windows are lit.
     """
@@ -94,13 +94,13 @@ TOWARDS_CAMERA = (0.0, 0.35, -0.937)
 
 
 def shaded(color: Color, factor: float) -> Color:
-    """A colour times a factor."""
+    """A color times a factor."""
     return tuple(factor * c for c in color)
 
 
 class Canvas:
-    """Draws shapes far to near. Each is drawn once, as a number that stands for its colour and for the thing that it
-    belongs to: colours and labels have the same edges.
+    """Draws shapes far to near. Each is drawn once, as a number that stands for its color and for the thing that it
+    belongs to: colors and labels have the same edges.
 
     Args:
         camera: where the picture is taken from.
@@ -129,7 +129,7 @@ class Canvas:
     def begin(self, name: str, depth: float, owner: Hashable = None, facade: Facade | None = None) -> None:
         """Starts a thing: what is drawn from here on belongs to it.
 
-        Haze goes by its depth, in metres. Things with an equal name, which is their label, and owner are one instance.
+        Haze goes by its depth, in meters. Things with an equal name, which is their label, and owner are one instance.
         """
         label = LABEL_OF_NAME[name]
         thing = len(self.values)
@@ -147,13 +147,13 @@ class Canvas:
         self.depths.append(depth)
 
     def _number(self, color):
-        """A number for the current thing in this colour; None where its pixels have colours of their own."""
+        """A number for the current thing in this color; None where its pixels have colors of their own."""
         self._colors.append(color)
         self._owners.append(len(self.values) - 1)
         return len(self._colors) - 1
 
     def paint(self, color: Color, normal: Vector = TOWARDS_CAMERA) -> tuple[int, int, int]:
-        """The colour, as integers, of a surface with this unit normal under the light."""
+        """The color, as integers, of a surface with this unit normal under the light."""
         factors = self._factors.get(normal)
         if factors is None:
             factors = self._factors[normal] = self.light.on(normal)
@@ -161,7 +161,7 @@ class Canvas:
         return min(255, int(red * factors[0])), min(255, int(green * factors[1])), min(255, int(blue * factors[2]))
 
     def polygon(self, points: Sequence[Point], color: tuple[int, int, int]) -> None:
-        """Fills a polygon given in pixels with a colour that the light has been applied to."""
+        """Fills a polygon given in pixels with a color that the light has been applied to."""
         self._draw.polygon(points, fill=self._number(color))
 
     def ellipse(
@@ -187,7 +187,7 @@ class Canvas:
         """What has been drawn.
 
         Returns:
-            Colours, uint8 `(height, width, 3)`, and the thing at each pixel, a place in `values`, `label_ids` and
+            Colors, uint8 `(height, width, 3)`, and the thing at each pixel, a place in `values`, `label_ids` and
             `depths`, int32 `(height, width)`.
         """
         numbers = np.asarray(self._numbers)
@@ -204,18 +204,18 @@ class Canvas:
         self.polygon([self.camera.project(*corner) for corner in corners], self.paint(color, normal))
 
     def across(self, left: float, low: float, right: float, high: float, z: float, color: Color) -> None:
-        """Fills an upright rectangle across the street, in metres."""
+        """Fills an upright rectangle across the street, in meters."""
         self.face([(left, low, z), (right, low, z), (right, high, z), (left, high, z)], color)
 
     def board(self, x: float, z: float, stretch: float = 1.0) -> Board:
-        """An upright plane across the street, to draw figures on in metres."""
+        """An upright plane across the street, to draw figures on in meters."""
         return Board(self, x, z, stretch)
 
 
 class Board:
-    """An upright plane at depth `z` that faces the camera; points on it are `(metres right of x, metres up)`.
+    """An upright plane at depth `z` that faces the camera; points on it are `(meters right of x, meters up)`.
 
-    `x` and `z` are metres right and ahead of the camera. `stretch` is a factor of everything sideways: a small one
+    `x` and `z` are meters right and ahead of the camera. `stretch` is a factor of everything sideways: a small one
     foreshortens, a negative one mirrors.
     """
 
@@ -247,5 +247,5 @@ class Board:
         self.canvas.ellipse(column, row, radius, radius, tuple(int(c) for c in color))
 
     def line(self, points: Sequence[Point], width: float, color: Color) -> None:
-        """Draws a line of this width in metres."""
+        """Draws a line of this width in meters."""
         self.canvas.line(self._pixels(points), width * self.scale, self.canvas.paint(color))

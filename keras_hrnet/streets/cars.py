@@ -20,7 +20,7 @@ class CarShape:
     """One build of car.
 
     Args:
-        length, width, height: metres.
+        length, width, height: meters.
         profile: `(along, up, part)` as `Solid` takes it, but in parts of the length and the height.
         rear_pane, windscreen: numbers of the edges of the profile that are these.
     """

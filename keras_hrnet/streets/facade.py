@@ -17,20 +17,20 @@ class Facade(NamedTuple):
     """How an upright surface is patterned; all numbers, so that a table of them is an array.
 
     Args:
-        x: metres; the plane of a wall along the street, NaN for a wall across it.
-        z: metres; the plane of a wall across the street.
-        top: metres; nothing is patterned above.
-        shop: metres; where the ground floor ends; 0 for a wall without windows.
-        floor: metres from floor to floor.
-        period: metres from window to window.
+        x: meters; the plane of a wall along the street, NaN for a wall across it.
+        z: meters; the plane of a wall across the street.
+        top: meters; nothing is patterned above.
+        shop: meters; where the ground floor ends; 0 for a wall without windows.
+        floor: meters from floor to floor.
+        period: meters from window to window.
         window_width, window_height: parts of a period and of a floor.
         frame: brightness of the frames, in [0, 255].
         curtain: part of the windows that are bright.
         brick, stain: contrast of brickwork and of weathering.
         red, green, blue: of the wall, lit, in [0, 255].
         shop_red, shop_green, shop_blue: of the ground floor, likewise.
-        brightness: the light on the surface; 1 shows a colour as it is.
-        shift: moves the pattern, in metres, and tells one wall's windows from another's.
+        brightness: the light on the surface; 1 shows a color as it is.
+        shift: moves the pattern, in meters, and tells one wall's windows from another's.
     """
 
     x: float
@@ -55,7 +55,7 @@ class Facade(NamedTuple):
     shift: float = 0.0
 
     def lit(self, canvas: Canvas, color: Color, shop: Color, normal: Vector) -> Facade:
-        """This facade in these colours, facing along `normal`, under the light of a canvas."""
+        """This facade in these colors, facing along `normal`, under the light of a canvas."""
         colors = (*canvas.paint(color, normal), *canvas.paint(shop, normal))
         lit = dict(zip(self._fields[WALL_RED:], colors, strict=False))
         return self._replace(**lit, brightness=sum(canvas.light.on(normal)) / 3)
@@ -67,7 +67,7 @@ WALL_RED, SHOP_RED = Facade._fields.index("red"), Facade._fields.index("shop_red
 def facade_pixels(
     camera: Camera, light: Light, facades: Facade, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The colours of pixels that belong to facades.
+    """The colors of pixels that belong to facades.
 
     Args:
         camera, light: where the picture is taken from, and what the windows mirror.
@@ -75,7 +75,7 @@ def facade_pixels(
         rows, columns: of the pixels, float32.
 
     Returns:
-        Colours, uint8 `(pixels, 3)`, and depths in metres, float32 `(pixels,)`.
+        Colors, uint8 `(pixels, 3)`, and depths in meters, float32 `(pixels,)`.
     """
     wall = facades
     sideways = (columns + 0.5 - camera.column) / camera.focal

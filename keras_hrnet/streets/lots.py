@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STONE = ((150, 146, 138), (120, 112, 104), (176, 168, 152), (140, 92, 76), (96, 70, 50))
 WOOD = ((122, 88, 58), (150, 120, 84), (206, 204, 196))
 CONCRETE = ((160, 156, 148), (132, 128, 122), (150, 118, 100), (98, 112, 110))
-LAST_METRE = 150.0
+LAST_METER = 150.0
 # Parts of the distance to the side: nearer, a lot lies outside the picture.
 OPEN_FROM, OPEN_TO = 1.2, 4.0
 
@@ -31,7 +31,7 @@ def _build_side(street, side):
     start, stop = street.crossing
     aside = abs(street.front[side])
     z = -6.0
-    while z < LAST_METRE:
+    while z < LAST_METER:
         end = z + random.uniform(9, 24)
         # Some lots on the open side are always without houses: their wall or fence is sure to be seen.
         opened = side == street.open_side and OPEN_FROM * aside < end and z < OPEN_TO * aside
@@ -94,7 +94,7 @@ def _bound(street, side, start, end, sure):
 def _close_end(street):
     """Puts hills, and houses or trees before them, where the street ends."""
     random = street.random
-    z = random.uniform(LAST_METRE, 210)
+    z = random.uniform(LAST_METER, 210)
     left, right = street.front[-1] - 12, street.front[1] + 12
     x = left - 30
     while x < right + 30:
@@ -133,6 +133,6 @@ def add_tree(street: Street, x: float, z: float, height: float, on_lot: bool = F
 
 
 def add_hedge(street: Street, x: float, z: float, length: float, height: float, on_lot: bool = False) -> None:
-    """Adds a hedge that is `length` metres long across the view."""
+    """Adds a hedge that is `length` meters long across the view."""
     color = street.random.choice(plants.GREENS)
     street.add("vegetation", z, plants.hedge, x, z, length, height, color, on_lot=on_lot)

@@ -159,7 +159,7 @@ def _expose(canvas, pixels, things, num_background, generator):
 
 
 def _pattern_facades(canvas, things, pixels, clear):
-    """Colours the pixels of `canvas.facades` in `pixels`, and sets how clear they are in `clear`."""
+    """Colors the pixels of `canvas.facades` in `pixels`, and sets how clear they are in `clear`."""
     numbers = np.full(len(canvas.values), -1, np.int32)
     numbers[list(canvas.facades)] = np.arange(len(canvas.facades))
     which = numbers.take(things)

@@ -37,7 +37,7 @@ def _shifts(random):
 
 
 def _draw_leaves(canvas, leaves, extent, z):
-    """Draws the part of a crown that lies in the picture; `extent` is left, low, right and high in metres."""
+    """Draws the part of a crown that lies in the picture; `extent` is left, low, right and high in meters."""
     camera = canvas.camera
     left, bottom = camera.project(extent[0], extent[1], z)
     right, top = camera.project(extent[2], extent[3], z)

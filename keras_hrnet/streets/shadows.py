@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from keras_hrnet.streets.canvas import Camera, Light, Point
 
 FAINT_SUN = 0.1
-NEAREST_METRES = 1.0
+NEAREST_METERS = 1.0
 
 
 class ShadowPlane:
@@ -24,8 +24,8 @@ class ShadowPlane:
         """Adds the shadow of an upright prism.
 
         Args:
-            corners: its outline on the ground, `(x, z)` in metres.
-            low, high: metres above the ground at which it begins and ends.
+            corners: its outline on the ground, `(x, z)` in meters.
+            low, high: meters above the ground at which it begins and ends.
             contact: whether it darkens the ground that it stands on, too.
         """
         right, up, ahead = self._light.direction
@@ -70,16 +70,16 @@ def _ahead_of_camera(outline):
     kept = []
     for i, (x, z) in enumerate(outline):
         last_x, last_z = outline[i - 1]
-        if (z < NEAREST_METRES) != (last_z < NEAREST_METRES):
-            part = (NEAREST_METRES - last_z) / (z - last_z)
-            kept.append((last_x + part * (x - last_x), NEAREST_METRES))
-        if z >= NEAREST_METRES:
+        if (z < NEAREST_METERS) != (last_z < NEAREST_METERS):
+            part = (NEAREST_METERS - last_z) / (z - last_z)
+            kept.append((last_x + part * (x - last_x), NEAREST_METERS))
+        if z >= NEAREST_METERS:
             kept.append((x, z))
     return kept
 
 
 def rectangle(x: float, z: float, width: float, length: float, yaw: float = 0.0) -> list[Point]:
-    """The corners `(x, z)` of a rectangle on the ground around a centre; `length` runs along z where `yaw` is 0."""
+    """The corners `(x, z)` of a rectangle on the ground around a center; `length` runs along z where `yaw` is 0."""
     sine, cosine = math.sin(yaw), math.cos(yaw)
     ends = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     return [

@@ -12,7 +12,7 @@ GLASS = (48, 58, 68)
 SHADE, RIM = (14, 14, 16), (150, 152, 156)
 CIRCLE = tuple((math.sin(i * math.pi / 7), math.cos(i * math.pi / 7)) for i in range(14))
 PLATE = (228, 228, 220)
-DETAILED_PIXELS_PER_METRE = 11
+DETAILED_PIXELS_PER_METER = 11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Pose:
     """Where a vehicle stands: the middle of its footprint, and which way it heads.
 
     Args:
-        x, z: metres right and ahead of the camera.
+        x, z: meters right and ahead of the camera.
         yaw: radians; 0 heads away from the camera, π towards it, π/2 to the right.
-        length, width: metres.
+        length, width: meters.
     """
 
     x: float
@@ -32,7 +32,7 @@ class Pose:
     width: float
 
     def at(self, along: float, across: float, up: float) -> Vector:
-        """The point of the world that is `along` metres from the rear, `across` right of the middle, and `up` high."""
+        """The point of the world that is `along` meters from the rear, `across` right of the middle, and `up` high."""
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         ahead = along - self.length / 2
         return self.x + across * cosine + ahead * sine, up, self.z - across * sine + ahead * cosine
@@ -46,7 +46,7 @@ class Pose:
 class Solid:
     """Draws one vehicle; its profile is a list of `(along, up, part)` from the rear to the front.
 
-    `part` is the half width at that point, as a part of the vehicle's, and `low` the height of its underside in metres.
+    `part` is the half width at that point, as a part of the vehicle's, and `low` the height of its underside in meters.
     """
 
     def __init__(self, canvas: Canvas, pose: Pose, profile: Sequence[Vector], low: float = 0.24):
@@ -58,7 +58,7 @@ class Solid:
                 self.side = side
         self.rear = self._faces_camera(pose.at(0.0, 0.0, 1.0), pose.normal(-1.0, 0.0))
         self.front = self._faces_camera(pose.at(pose.length, 0.0, 1.0), pose.normal(1.0, 0.0))
-        self.detailed = canvas.camera.focal > DETAILED_PIXELS_PER_METRE * max(pose.z, 1.0)
+        self.detailed = canvas.camera.focal > DETAILED_PIXELS_PER_METER * max(pose.z, 1.0)
 
     def _faces_camera(self, point, normal):
         x, y, z = point

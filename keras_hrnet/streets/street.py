@@ -8,9 +8,9 @@ from typing import Any
 from keras_hrnet.streets import lots, sidewalks, traffic
 from keras_hrnet.streets.backdrop import Ground, Surface
 
-LANE_METRES = 3.3
-PARKING_METRES = 2.4
-KERB_METRES = 0.18
+LANE_METERS = 3.3
+PARKING_METERS = 2.4
+KERB_METERS = 0.18
 GRASS = ((98, 118, 58), (120, 124, 70), (134, 118, 82), (80, 108, 52))
 PAINT = ((232, 232, 226), (210, 210, 200), (226, 206, 120))
 
@@ -55,7 +55,7 @@ class Item:
     """Something that stands in the street.
 
     Args:
-        depth: metres to its nearest point, by which things are drawn from far to near.
+        depth: meters to its nearest point, by which things are drawn from far to near.
         draw: draws it on the canvas that it is given.
         shadow: arguments of `ShadowPlane.cast`, or None.
         on_lot: whether it stands beyond the sidewalk, and so behind all that does not.
@@ -73,11 +73,11 @@ class Street:
     def __init__(self, random: Random, theme: Theme):
         self.random, self.theme, self.items = random, theme, []
         self.open_side = random.choice((-1, 1))
-        self.track = -LANE_METRES if "tram" in theme.sure else None
+        self.track = -LANE_METERS if "tram" in theme.sure else None
         left_lanes, right_lanes = theme.lanes
         if self.track and left_lanes < 2:
             left_lanes += 1
-        self.edges = {-1: -LANE_METRES * (left_lanes + 0.5), 1: LANE_METRES * (right_lanes + 0.5)}
+        self.edges = {-1: -LANE_METERS * (left_lanes + 0.5), 1: LANE_METERS * (right_lanes + 0.5)}
         self.parking = {side: side != self.open_side and random.random() < 0.85 for side in (-1, 1)}
         self.crossing = (0.0, 0.0)
         if theme.crossing:
@@ -93,8 +93,8 @@ class Street:
         verge = random.uniform(1.2, 3.0) if theme.verge or random.random() < 0.15 else 0.0
         garden = random.uniform(2.0, 6.0) if theme.floors < 3.2 else 0.0
         self.walk_width[side] = random.uniform(2.8, 5.5)
-        self.kerb[side] = self.edges[side] + side * (PARKING_METRES if self.parking[side] else 0.3)
-        self.walk[side] = self.kerb[side] + side * (KERB_METRES + verge)
+        self.kerb[side] = self.edges[side] + side * (PARKING_METERS if self.parking[side] else 0.3)
+        self.walk[side] = self.kerb[side] + side * (KERB_METERS + verge)
         self.front[side] = self.walk[side] + side * (self.walk_width[side] + garden)
 
     def _ground(self):
@@ -106,10 +106,10 @@ class Street:
         walk_ends = {side: self.walk[side] + side * self.walk_width[side] for side in (-1, 1)}
         # Each strip with the x where it ends, from left to right.
         strips = [(self.front[-1], court), (walk_ends[-1], grass), (self.walk[-1], sidewalk)]
-        strips += [(self.kerb[-1] - KERB_METRES, grass), (self.kerb[-1], surfaces["kerb"]), (self.edges[-1], bays[-1])]
+        strips += [(self.kerb[-1] - KERB_METERS, grass), (self.kerb[-1], surfaces["kerb"]), (self.edges[-1], bays[-1])]
         if self.track:
             strips += [(self.track - 1.5, road), (self.track + 1.5, surfaces["track"])]
-        strips += [(self.edges[1], road), (self.kerb[1], bays[1]), (self.kerb[1] + KERB_METRES, surfaces["kerb"])]
+        strips += [(self.edges[1], road), (self.kerb[1], bays[1]), (self.kerb[1] + KERB_METERS, surfaces["kerb"])]
         strips += [(self.walk[1], grass), (walk_ends[1], sidewalk), (self.front[1], grass)]
         start = self.crossing[0]
         return Ground(
@@ -143,17 +143,17 @@ class Street:
     def _lines(self):
         """Solid lines at the edges of the road, broken ones between its lanes, none along a track."""
         edges = [(x, 0.14, 0.0, 0.0) for x in self.edges.values()]
-        between = [(x + LANE_METRES / 2, 0.14, 9.0, 4.0) for x in self.lanes()[:-1]]
+        between = [(x + LANE_METERS / 2, 0.14, 9.0, 4.0) for x in self.lanes()[:-1]]
         between = [line for line in between if not (self.track and abs(line[0] - self.track) < 1.8)]
         return tuple(between if self.random.random() < 0.15 else edges + between)
 
     def lanes(self) -> list[float]:
         """The x of the middle of each lane, from left to right; a track is one of them."""
-        number = round((self.edges[1] - self.edges[-1]) / LANE_METRES)
-        return [round(self.edges[-1] + (i + 0.5) * LANE_METRES, 2) for i in range(number)]
+        number = round((self.edges[1] - self.edges[-1]) / LANE_METERS)
+        return [round(self.edges[-1] + (i + 0.5) * LANE_METERS, 2) for i in range(number)]
 
     def is_clear(self, z: float, margin: float = 2.5) -> bool:
-        """Whether no crossing street lies within `margin` metres of depth `z`."""
+        """Whether no crossing street lies within `margin` meters of depth `z`."""
         start, stop = self.crossing
         return not start or not start - margin < z < stop + margin
 

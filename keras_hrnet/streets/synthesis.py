@@ -71,8 +71,8 @@ def synthesize(
 ) -> SyntheticSet:
     """Writes a synthetic street set in the layout of Cityscapes.
 
-    Each image gets the four files that the real set has: `leftImg8bit` (RGB, 8 bits), `labelIds` (grey, 8 bits),
-    `instanceIds` (grey, 16 bits: the label id, or 1000 times it plus a number where instances count) and `color`
+    Each image gets the four files that the real set has: `leftImg8bit` (RGB, 8 bits), `labelIds` (gray, 8 bits),
+    `instanceIds` (gray, 16 bits: the label id, or 1000 times it plus a number where instances count) and `color`
     (RGBA, 8 bits, opaque). The labels of the test split are dummies, as the real ones are. A train or val split
     of five images or more shows all 19 classes. An image depends on `seed`, its split and its place in it alone:
     the same arguments write the same bytes, and a larger `size` shows the same streets, larger.

@@ -1,6 +1,6 @@
 """Patterns computed for many pixels at once: cloudy noise, stripes, leaves.
 
-A pattern lives in metres on its surface, so that it recedes with it, and is averaged over the footprint of a pixel,
+A pattern lives in meters on its surface, so that it recedes with it, and is averaged over the footprint of a pixel,
 so that it fades where it gets finer than the picture.
 """
 
@@ -109,7 +109,7 @@ def foliage(
         detail: cells of noise across the whole crown, at most 200.
 
     Returns:
-        Where leaves are, bool `(height, width)`, and their colours, uint8 `(height, width, 3)`.
+        Where leaves are, bool `(height, width)`, and their colors, uint8 `(height, width, 3)`.
     """
     height, width = size
     left, top, right, bottom = box

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keras_hrnet.streets.street import Street
 
 AWAY, TOWARDS, TO_THE_RIGHT = 0.0, math.pi, math.pi / 2
-TRAM_MODULE_METRES = 7.0
+TRAM_MODULE_METERS = 7.0
 
 
 def fill(street: Street) -> None:
@@ -29,11 +29,11 @@ def fill(street: Street) -> None:
 
 
 def _vehicle(street, kind, x, z, yaw):
-    """Adds a vehicle, and returns how many metres of depth it takes.
+    """Adds a vehicle, and returns how many meters of depth it takes.
 
     Args:
         kind: its label: `"car"`, `"truck"`, `"bus"`, `"caravan"` or `"trailer"`.
-        x, z: metres: its middle, and about its nearest point.
+        x, z: meters: its middle, and about its nearest point.
         yaw: as in `Pose`.
     """
     random = street.random
@@ -121,10 +121,10 @@ def _tram(street, x):
     z = random.uniform(15, 28)
     # Modules are drawn one by one, so that what stands beside a long tram is hidden by the right ones.
     for i in range(random.choice((3, 4))):
-        pose = Pose(x, z + TRAM_MODULE_METRES / 2, yaw, TRAM_MODULE_METRES, 2.4)
+        pose = Pose(x, z + TRAM_MODULE_METERS / 2, yaw, TRAM_MODULE_METERS, 2.4)
         shadow = (rectangle(x, pose.z, pose.width, pose.length), 0.1, 3.4)
         street.add("train", z, vehicles.tram, pose, color, stripe, i == 0, shadow=shadow, owner="tram")
-        z += TRAM_MODULE_METRES
+        z += TRAM_MODULE_METERS
 
 
 def _ride(street):

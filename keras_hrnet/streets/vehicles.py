@@ -7,7 +7,7 @@ from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 
 def box_profile(length: float, low: float, high: float, slope: float = 0.0) -> list[Vector]:
-    """A box whose front leans back by `slope` metres."""
+    """A box whose front leans back by `slope` meters."""
     return [(0.0, low, 1.0), (0.0, high - 0.12, 1.0), (0.1, high, 0.97), (length - slope - 0.1, high, 0.97),
             (length - 0.4 * slope, 0.55 * high, 1.0), (length, 0.35 * high, 1.0), (length, low, 1.0)]  # fmt: skip
 

@@ -5,7 +5,7 @@ from random import Random
 
 from keras_hrnet.streets.canvas import Light
 
-# name: (share, ambient, sun, elevation of the sun in degrees, colour of haze, colour of the zenith, clouds, metres)
+# name: (share, ambient, sun, elevation of the sun in degrees, color of haze, color of the zenith, clouds, meters)
 WEATHERS = {
     "clear": (4, (0.66, 0.69, 0.76), (0.66, 0.62, 0.53), (28, 60), (206, 220, 232), (92, 142, 206), (0.1, 0.5), 420),
     "fair": (3, (0.74, 0.76, 0.80), (0.48, 0.48, 0.43), (25, 55), (220, 226, 230), (130, 164, 206), (0.4, 0.8), 320),

@@ -26,7 +26,7 @@ class AdamW(WholeBatchOptimizer):
     weight_decay * w`, `m = beta_1 * m + (1 - beta_1) * g`, `v = beta_2 * v + (1 - beta_2) * g ** 2` and
     `w -= learning_rate * m / (1 - beta_1 ** t) / (sqrt(v / (1 - beta_2 ** t)) + epsilon)`.
 
-    Weights of one dimension do not decay: scales and offsets of normalisation, and biases; nor do those with "bias" or
+    Weights of one dimension do not decay: scales and offsets of normalization, and biases; nor do those with "bias" or
     "position" in their name, such as tables of relative positions. `exclude_from_weight_decay` replaces these names.
 
     `keras.optimizers.AdamW` decays all weights, and adds `epsilon` before the correction of v, which makes it 31 times

@@ -188,7 +188,7 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
         if is_norm and not is_whole:
             raise ValueError(
                 f"Received the layer {layer.name!r}, a keras.layers.BatchNormalization, for {count} devices. Expected "
-                "normalisation over the whole batch. Use keras_hrnet.layers.BatchNorm, or freeze_norm=True."
+                "normalization over the whole batch. Use keras_hrnet.layers.BatchNorm, or freeze_norm=True."
             )
 
 
@@ -281,7 +281,7 @@ def _check_labels(name, labels, size, classes):
     if labels.dtype.kind not in "ui":
         raise TypeError(
             f"Received labels of dtype {labels.dtype} in `{name}`. Expected integers, the train ids of pixels. Convert "
-            "them with `astype('uint8')`, and resize labels by nearest neighbour only."
+            "them with `astype('uint8')`, and resize labels by nearest neighbor only."
         )
     if labels.ndim == 4 and labels.shape[-1] == 1:
         labels = labels[..., 0]

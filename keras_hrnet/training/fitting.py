@@ -33,7 +33,7 @@ from keras_hrnet.training.termination import noting_termination, stop
 
 # Weights outside the backbone have their own learning rate.
 HEAD_PATTERN = f"^(?!{BACKBONE_LAYERS})"
-# Height and width of the labels that losses are built with: room for a neighbourhood of any usual radius.
+# Height and width of the labels that losses are built with: room for a neighborhood of any usual radius.
 SIZE_TO_BUILD = 64
 RESUME_FILE = "resume.npz"
 
@@ -205,7 +205,7 @@ def train(
 
 
 def freeze_norm(model: keras.Model) -> int:
-    """Freezes the statistics, scale and offset of all batch normalisation in a network.
+    """Freezes the statistics, scale and offset of all batch normalization in a network.
 
     Batches of one or two images give poor estimates of the statistics of all images. Call it before `compile`.
 

@@ -47,7 +47,7 @@ class Recipe:
         repeats: number of passes over the training images per epoch; more than one if there are few images.
         batch_size: number of images per update of the weights, over all accumulated batches.
         gradient_accumulation: number of batches whose gradients are summed for an update, each of `batch_size /
-            gradient_accumulation` images, to save memory. Batch normalisation sees the small batches.
+            gradient_accumulation` images, to save memory. Batch normalization sees the small batches.
         optimizer: "sgd" (see `SGD`: all weights decay) or "adamw" (see `AdamW`: those of one dimension do not).
         learning_rate: learning rate of the first update after the warm-up.
         head_rate: factor of the learning rate for all layers after the backbone.
@@ -69,10 +69,10 @@ class Recipe:
             each batch.
         ema: decay of the moving average of the weights per update, below 1; the average is validated and saved. None
             for no average.
-        norm_batches: number of training batches over which the statistics of batch normalisation are re-estimated for
+        norm_batches: number of training batches over which the statistics of batch normalization are re-estimated for
             the average before each validation; 0 keeps the statistics of the latest steps, which several devices
             require.
-        freeze_norm: whether to freeze the statistics, scale and offset of batch normalisation, for batches of one or
+        freeze_norm: whether to freeze the statistics, scale and offset of batch normalization, for batches of one or
             two images.
         distillation: with a teacher, weight of the `Distillation` that is added to the loss.
         temperature: with a teacher, divisor of the logits of both networks: see `Distillation`.

@@ -32,7 +32,7 @@ class SGD(WholeBatchOptimizer):
         momentum: share of the velocity that a step keeps, in [0, 1).
         nesterov: whether to use Nesterov's momentum.
         weight_decay: share of each weight that is added to its gradient after clipping, at least 0. All weights decay,
-            including those of biases and normalisation, as in the published training, except those that
+            including those of biases and normalization, as in the published training, except those that
             `exclude_from_weight_decay` names.
         rate_factors: factors of the learning rate for some weights, by a regular expression that is searched for in
             their paths, such as `{"^(cls_head|aux_head)": 10.0}`. The first match counts; each pattern must match a

@@ -74,7 +74,7 @@ def names_of(case):
         ("hmsa_w48", "NVIDIA semantic-segmentation"),
     ],
 )
-def test_the_published_codes_keys_are_recognised(case, title):
+def test_the_published_codes_keys_are_recognized(case, title):
     assert naming.recognize(names_of(case)).title == title
 
 
@@ -87,18 +87,18 @@ def test_the_official_formats_have_the_official_names(case):
 
 @pytest.mark.parametrize(("case", "num_head"), [("seg_w48", 8), ("ocr_w48", 51), ("cls_w18", 106)])
 def test_a_backbone_is_told_from_a_head(case, num_head):
-    # Two convolutions with bias and a normalisation are 8 names; the backbones of W18 and W48 have equally many.
+    # Two convolutions with bias and a normalization are 8 names; the backbones of W18 and W48 have equally many.
     names = names_of(case)
     assert len(names) - num_head == 1525
     assert sum(map(naming.is_backbone, names)) == 1525
     assert not naming.is_backbone(None)
 
 
-def test_a_backbone_alone_is_recognised_bare_and_behind_a_prefix():
+def test_a_backbone_alone_is_recognized_bare_and_behind_a_prefix():
     assert naming.recognize(["conv1.weight", "bn1.weight"]).title == "backbone alone"
     assert naming.recognize(["backbone.conv1.weight", "keypoint_head.weight"]).title == "backbone of another network"
 
 
-def test_other_networks_are_not_recognised():
+def test_other_networks_are_not_recognized():
     assert naming.recognize(["features.0.weight", "fc.bias"]) is None
     assert naming.recognize([]) is None

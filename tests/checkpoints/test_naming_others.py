@@ -91,7 +91,7 @@ def test_the_keys_of_a_head_are_those_of_the_published_code(one, head, ocr):
     assert naming.recognize(["backbone.conv1.weight", *expected]) is one
 
 
-def test_openseg_has_biases_in_front_of_all_normalisations_of_its_attention():
+def test_openseg_has_biases_in_front_of_all_normalizations_of_its_attention():
     folded = folded_keys(OPENSEG, ocr_head_names())
     assert len(folded) == 7
     assert "ocr_distri_head.object_context_block.f_object.2.bias" in folded

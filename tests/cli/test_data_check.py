@@ -115,12 +115,12 @@ def test_an_ignored_label_needs_classes(binary):
     assert "without --classes" in str(run(*binary, "--ignore-label", 255).exception)
 
 
-def test_colours_are_checked_by_a_palette(binary, tmp_path):
+def test_colors_are_checked_by_a_palette(binary, tmp_path):
     for i, color in enumerate([(0, 0, 0), (0, 200, 0)]):
         Image.new("RGB", (8, 8), color).save(tmp_path / f"masks/{i}.png")
     assert run(*binary, "--classes", 2, "--palette", "#000000,#00c800").exit_code == 0
     result = run(*binary, "--classes", 2, "--palette", "#000000,#00c801")
-    assert "holds the colours (0, 200, 0)" in result.output
+    assert "holds the colors (0, 200, 0)" in result.output
 
 
 def test_a_known_data_set_is_checked_by_its_row(tmp_path):

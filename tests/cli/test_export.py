@@ -91,7 +91,7 @@ def test_a_network_that_does_not_know_its_classes_is_told_and_they_can_be_named(
 
 
 @pytest.mark.slow
-def test_an_optimised_network_has_no_normalisation(invoke, saved_network, tmp_path, sublayers):
+def test_an_optimized_network_has_no_normalization(invoke, saved_network, tmp_path, sublayers):
     assert invoke("export", saved_network, tmp_path / "fast.keras").exit_code == 0
     fast = keras.models.load_model(tmp_path / "fast.keras")
     assert not [layer for top in fast.layers for layer in sublayers(top) if isinstance(layer, BatchNorm)]

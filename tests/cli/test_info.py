@@ -95,7 +95,7 @@ def test_weights_break_no_word_in_a_window_of_eighty_columns(invoke, monkeypatch
     lines = invoke("info", "--weights").output.splitlines()
     first = lines.index("official_w48_ocr_trainval          W48         ocr")
     assert lines[first + 1 : first + 3] == [
-        "    82.3 mIoU, test, 6 scales, flipped; resize corners; licence * CC0-1.0;",
+        "    82.3 mIoU, test, 6 scales, flipped; resize corners; license * CC0-1.0;",
         "    checked nothing",
     ]
     assert max(map(len, lines)) <= 80

@@ -57,7 +57,7 @@ def test_a_network_of_150_classes_is_painted(invoke, small_network, photo, tmp_p
 
 
 @pytest.mark.once
-def test_a_network_is_painted_in_its_own_colours_with_a_legend_on_request(invoke, small_network, photo, tmp_path):
+def test_a_network_is_painted_in_its_own_colors_with_a_legend_on_request(invoke, small_network, photo, tmp_path):
     network = small_network(2)
     network.classes = Classes(("leaf", "flower"), ((1, 2, 3), (200, 100, 50)))
     network.save(tmp_path / "two.keras")

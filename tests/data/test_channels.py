@@ -35,9 +35,9 @@ def test_pictures_are_read_as_prediction_reads_them(channels, cache, root):
 
 
 @pytest.mark.parametrize("scale_step", [0.1, None])
-def test_training_keeps_the_colours_and_moves_all_channels_alike(scale_step, root):
-    colours = {"brightness": 0.5, "contrast": 0.5, "saturation": 0.5, "hue": 0.2, "brightness_shift": 30}
-    options = {"crop_size": (20, 30), "scales": (1.0, 1.0), "scale_step": scale_step, "batch_size": 4, **colours}
+def test_training_keeps_the_colors_and_moves_all_channels_alike(scale_step, root):
+    colors = {"brightness": 0.5, "contrast": 0.5, "saturation": 0.5, "hue": 0.2, "brightness_shift": 30}
+    options = {"crop_size": (20, 30), "scales": (1.0, 1.0), "scale_step": scale_step, "batch_size": 4, **colors}
     ((images, labels),) = dataset(root, 4, **options)
     np.testing.assert_array_equal(images[..., 3] // 128, labels)
 

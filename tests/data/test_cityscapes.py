@@ -215,7 +215,7 @@ class TestErrorsBeforeTheFirstEpoch:
 
     def test_pixel_formats_are_checked_without_verify(self, root):
         save(find_pairs(root, "val")[0].image, np.zeros(SIZE, np.uint8))
-        with pytest.raises(ValueError, match="is 8-bit grey"):
+        with pytest.raises(ValueError, match="is 8-bit gray"):
             cityscapes(root, "val", verify=False)
 
 

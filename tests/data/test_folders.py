@@ -87,7 +87,7 @@ def test_images_of_one_size_need_no_crop_size_and_are_divided_by_name(garden):
     assert train.files_of_step(0) != train.files_of_step(1)
 
 
-def test_classes_may_bring_their_colours(garden):
+def test_classes_may_bring_their_colors(garden):
     root, masks = garden
     classes = Classes(NAMES, COLORS)
     dataset = folders(root / "photos", root / "masks", classes)
@@ -140,7 +140,7 @@ def test_masks_can_be_palette_images(garden):
     assert_labels(labels_of(root), masks)
 
 
-def test_masks_can_be_colour_pictures(garden):
+def test_masks_can_be_color_pictures(garden):
     root, masks = garden
     rewrite(root, lambda mask: Image.fromarray(np.uint8(COLORS)[np.minimum(mask, 2)]))
     assert_labels(labels_of(root, palette=COLORS), {name: np.minimum(mask, 2) for name, mask in masks.items()})
@@ -159,7 +159,7 @@ def damage(kind):
         "photos/a/1.png cut short": Image.fromarray(image),
         "masks/a/1.png of another size": Image.fromarray(image[:5, :5, 0] % 3),
         "masks/a/1.png with a foreign value": Image.fromarray(image[..., 0] % 5),
-        "masks/a/1.png in colours": Image.fromarray(image),
+        "masks/a/1.png in colors": Image.fromarray(image),
     }
     file = io.BytesIO()
     pictures[kind].save(file, "PNG")
@@ -173,7 +173,7 @@ def damage(kind):
         ("photos/a/1.png cut short", "(?s)ends after.*Restore"),
         ("masks/a/1.png of another size", "is 5x5 .*12x20.*Expected the same size"),
         ("masks/a/1.png with a foreign value", "holds the values 3, 4. Expected only 0 to 2 and 255.*id_map"),
-        ("masks/a/1.png in colours", "is 8-bit RGB.*palette"),
+        ("masks/a/1.png in colors", "is 8-bit RGB.*palette"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_its_cure(garden, kind, message):

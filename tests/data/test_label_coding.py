@@ -48,7 +48,7 @@ def test_two_values_can_be_one_class():
     assert coding_of(2, id_map={3: 0, 4: 0, 5: 1}).train_id_of_value[3:6] == (0, 0, 1)
 
 
-def test_the_colours_that_label_images_are_read_by_are_those_of_the_classes():
+def test_the_colors_that_label_images_are_read_by_are_those_of_the_classes():
     coding = coding_of(2, palette=[[0, 0, 0], (1, 2, 3)])
     assert coding.palette == coding.classes.colors == ((0, 0, 0), (1, 2, 3))
     assert (coding_of(2).palette, coding_of(2).classes.colors) == (None, palette(2))
@@ -87,7 +87,7 @@ def test_a_reading_is_called_what_it_always_was():
             ValueError,
             "ignore_label=255 and id_map=.*the value 255 is both a class and ignored",
         ),
-        ({"palette": [(0, 0, 0)]}, ValueError, "palette of 1 colours for 2 classes"),
+        ({"palette": [(0, 0, 0)]}, ValueError, "palette of 1 colors for 2 classes"),
         ({"palette": [(0, 0, 0), (0, 0, 0)]}, ValueError, "Expected another .red, green, blue. for each class"),
         ({"palette": [(0, 0), (1, 1)]}, ValueError, "Expected another .red, green, blue. for each class"),
         ({"palette": [(0, 0, 0), (0, 0, 256)]}, ValueError, "palette with the stored value 256"),

@@ -71,7 +71,7 @@ def test_what_has_not_been_looked_at_is_not_judged(own):
     assert dataset.missing_classes is dataset.warning is None
 
 
-def test_colours_are_the_classes_that_they_stand_for():
+def test_colors_are_the_classes_that_they_stand_for():
     coding = coding_of(("a", "b", "c"), palette=[(0, 0, 0), (0, 9, 0), (9, 0, 0)])
     occurring = frozenset([(0, 0, 0), (9, 0, 0)])
     assert missing_classes(occurring, coding) == ("b",)

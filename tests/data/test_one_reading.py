@@ -31,8 +31,8 @@ def photo():
 
 
 PHOTO = photo()
-GREY = PHOTO[..., 1]
-DEEP = GREY.astype(np.uint16) * 256 + PHOTO[..., 0]
+GRAY = PHOTO[..., 1]
+DEEP = GRAY.astype(np.uint16) * 256 + PHOTO[..., 0]
 IMAGE = Image.fromarray(PHOTO)
 
 
@@ -90,15 +90,15 @@ def interlaced():
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-RGB_AND_ALPHA = np.dstack([PHOTO, GREY])
+RGB_AND_ALPHA = np.dstack([PHOTO, GRAY])
 EXACT = {
     "PNG": (saved(IMAGE, "PNG"), PHOTO),
-    "PNG, grey": (saved(Image.fromarray(GREY), "PNG"), np.dstack([GREY] * 3)),
-    "PNG, 1 bit": (saved(Image.fromarray(GREY > 99), "PNG"), np.dstack([(GREY > 99) * np.uint8(255)] * 3)),
-    "PNG, grey and alpha": (saved(Image.fromarray(np.dstack([GREY] * 2)), "PNG"), np.dstack([GREY] * 3)),
+    "PNG, gray": (saved(Image.fromarray(GRAY), "PNG"), np.dstack([GRAY] * 3)),
+    "PNG, 1 bit": (saved(Image.fromarray(GRAY > 99), "PNG"), np.dstack([(GRAY > 99) * np.uint8(255)] * 3)),
+    "PNG, gray and alpha": (saved(Image.fromarray(np.dstack([GRAY] * 2)), "PNG"), np.dstack([GRAY] * 3)),
     "PNG, RGBA": (saved(Image.fromarray(RGB_AND_ALPHA), "PNG"), PHOTO),
-    "PNG, a transparent colour": (saved(IMAGE, "PNG", transparency=tuple(map(int, PHOTO[0, 0]))), PHOTO),
-    "PNG, 16 bits, grey": (deep_png(DEEP[..., None]), np.dstack([GREY] * 3)),
+    "PNG, a transparent color": (saved(IMAGE, "PNG", transparency=tuple(map(int, PHOTO[0, 0]))), PHOTO),
+    "PNG, 16 bits, gray": (deep_png(DEEP[..., None]), np.dstack([GRAY] * 3)),
     "PNG, 16 bits, RGB": (deep_png(PHOTO.astype(np.uint16) * 256 + 255), PHOTO),
     "PNG, 16 bits, RGBA": (deep_png(RGB_AND_ALPHA.astype(np.uint16) * 256 + 255), PHOTO),
     "PNG, a comment": (with_text("Software", "x"), PHOTO),
@@ -107,7 +107,7 @@ EXACT = {
     "PNG, interlaced": (interlaced(), PHOTO),
     "TIFF": (saved(IMAGE, "TIFF"), PHOTO),
     "TIFF, LZW": (saved(IMAGE, "TIFF", compression="tiff_lzw"), PHOTO),
-    "TIFF, 16 bits, grey": (saved(Image.fromarray(DEEP), "TIFF"), np.dstack([GREY] * 3)),
+    "TIFF, 16 bits, gray": (saved(Image.fromarray(DEEP), "TIFF"), np.dstack([GRAY] * 3)),
     "TIFF, CMYK": (saved(IMAGE.convert("CMYK"), "TIFF"), PHOTO),
     "BMP": (saved(IMAGE, "BMP"), PHOTO),
     "WebP": (saved(IMAGE, "WEBP", lossless=True), PHOTO),
@@ -121,9 +121,9 @@ EXACT = {
 }  # fmt: skip
 LOSSY = {
     "JPEG": saved(IMAGE, "JPEG", quality=75, subsampling="4:2:0"),
-    "JPEG, all colours": saved(IMAGE, "JPEG", quality=95, subsampling="4:4:4"),
+    "JPEG, all colors": saved(IMAGE, "JPEG", quality=95, subsampling="4:4:4"),
     "JPEG, progressive": saved(IMAGE, "JPEG", quality=40, progressive=True),
-    "JPEG, grey": saved(Image.fromarray(GREY), "JPEG"),
+    "JPEG, gray": saved(Image.fromarray(GRAY), "JPEG"),
     "JPEG, CMYK": saved(IMAGE.convert("CMYK"), "JPEG"),
     "JPEG, several pictures": saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE]),
     "PNG, palette": saved(IMAGE.quantize(50), "PNG"),
@@ -203,7 +203,7 @@ def test_only_what_tensorflow_reads_in_the_same_way_is_left_to_it(roads):
     paths, _ = roads
     left = {name for name, path in paths.items() if not check_image(path, contents=False).by_pillow}
     assert left == {
-        "PNG", "PNG, grey", "PNG, a transparent colour", "PNG, a comment", "PNG, interlaced", "PNG, animated",
-        "PNG, Exif 1", "JPEG", "JPEG, all colours", "JPEG, progressive", "JPEG, grey", "JPEG, several pictures",
+        "PNG", "PNG, gray", "PNG, a transparent color", "PNG, a comment", "PNG, interlaced", "PNG, animated",
+        "PNG, Exif 1", "JPEG", "JPEG, all colors", "JPEG, progressive", "JPEG, gray", "JPEG, several pictures",
         "JPEG, Exif 1",
     }  # fmt: skip

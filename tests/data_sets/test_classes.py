@@ -11,7 +11,7 @@ pytestmark = pytest.mark.once
 NAMES = ("body", "left arm", "right arm", "left leg", "right leg")
 
 
-def test_classes_without_colours_get_a_palette():
+def test_classes_without_colors_get_a_palette():
     classes = Classes(["sky", "road"])
     assert classes == Classes(("sky", "road"), palette(2), IGNORE_LABEL)
     assert classes.names == ("sky", "road")
@@ -52,13 +52,13 @@ def test_what_are_no_classes_is_refused(arguments, error, message):
 
 
 @pytest.mark.parametrize("count", [1, 2, 19, 150, 1000])
-def test_the_colours_of_a_palette_are_distinct_and_none_is_grey_or_black(count):
+def test_the_colors_of_a_palette_are_distinct_and_none_is_gray_or_black(count):
     colors = palette(count)
     assert len(set(colors)) == count
     assert all(max(color) - min(color) > 20 and 0 <= min(color) <= max(color) <= 255 for color in colors)
 
 
-def test_the_colours_of_a_palette_are_well_apart_and_begin_alike_for_any_number():
+def test_the_colors_of_a_palette_are_well_apart_and_begin_alike_for_any_number():
     assert palette(150)[:19] == palette(19)
     distances = [np.linalg.norm(np.subtract(*pair)) for pair in itertools.combinations(palette(19), 2)]
     assert min(distances) > 60

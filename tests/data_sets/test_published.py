@@ -77,7 +77,7 @@ def test_classes_are_where_the_sources_have_them(data_set, train_id, name, color
     assert (classes.names[train_id], classes.colors[train_id]) == (name, color)
 
 
-def test_the_colours_of_pascal_voc_follow_its_rule():
+def test_the_colors_of_pascal_voc_follow_its_rule():
     """VOClabelcolormap.m: the bits of a class are dealt out to red, green and blue, from the highest bit down."""
 
     def channel(i, first):

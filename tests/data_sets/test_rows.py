@@ -1,4 +1,4 @@
-"""A data set is a row: written in the test alone, it is read from the disk with its names and colours."""
+"""A data set is a row: written in the test alone, it is read from the disk with its names and colors."""
 
 import dataclasses
 import functools
@@ -26,7 +26,7 @@ BY_VALUE = DataSet(
         archives={"masks": "masks.zip"},
     ),
     num_images={"train": 3, "val": 2},
-    licence="Free.",
+    license="Free.",
     source="Grow it.",
     class_weights=(0.5, 1.0, 2.0),
 )
@@ -64,7 +64,7 @@ def garden(tmp_path):
 
 
 @ROWS
-def test_its_files_are_read_with_its_names_and_colours(row, garden, tmp_path):
+def test_its_files_are_read_with_its_names_and_colors(row, garden, tmp_path):
     train_ids = garden(row)
     train_ids["trainval"] = train_ids["train"] + train_ids["val"]
     for split, expected in train_ids.items():
@@ -113,9 +113,9 @@ def test_a_damaged_pair_is_left_out_on_request_and_the_warning_is_at_the_call(ga
     ("row", "pixels", "message"),
     [
         (BY_VALUE, np.full(SIZE, 5), "holds the values 5. Expected only 0, 3 and 7 to 9. Restore .*: Grow it."),
-        (BY_VALUE, np.zeros((*SIZE, 3)), "is 8-bit RGB. Expected label values as 8-bit grey, or a palette image"),
-        (BY_COLOR, np.full((*SIZE, 3), 9), r"holds the colours \(9, 9, 9\). Expected only the 5 colours .*: Grow it"),
-        (BY_COLOR, np.zeros(SIZE), "is 8-bit grey. Expected label values as 8-bit RGB"),
+        (BY_VALUE, np.zeros((*SIZE, 3)), "is 8-bit RGB. Expected label values as 8-bit gray, or a palette image"),
+        (BY_COLOR, np.full((*SIZE, 3), 9), r"holds the colors \(9, 9, 9\). Expected only the 5 colors .*: Grow it"),
+        (BY_COLOR, np.zeros(SIZE), "is 8-bit gray. Expected label values as 8-bit RGB"),
     ],
 )
 def test_foreign_label_images_are_named(row, pixels, message, garden, tmp_path):
@@ -186,6 +186,6 @@ def test_patterns_that_do_not_fit_together_are_refused(patterns):
 def test_known_data_sets_are_whole():
     for name, row in DATA_SETS.items():
         assert row.name == name
-        assert all(text.endswith(".") for text in (row.licence, row.source))
+        assert all(text.endswith(".") for text in (row.license, row.source))
         assert isinstance(row.label_values, LabelValues)
         assert set(row.layout.split_folders) <= set(row.num_images)

@@ -9,7 +9,7 @@ from keras_hrnet.evaluation import evaluate, predict, read_image
 from keras_hrnet.evaluation.pictures import as_rgb
 from keras_hrnet.layers import Normalize
 
-GREY_OF_RED = 76  # 0.299 * 255
+GRAY_OF_RED = 76  # 0.299 * 255
 
 
 def classifier(channels, **options):
@@ -52,10 +52,10 @@ def test_a_network_with_a_unit_of_its_own_takes_any_values():
 
 
 @pytest.mark.once
-def test_grey_photos_are_read_for_a_grey_network(tmp_path):
+def test_gray_photos_are_read_for_a_gray_network(tmp_path):
     PIL.Image.new("RGB", (6, 4), (255, 0, 0)).save(tmp_path / "red.png")
     PIL.Image.fromarray(np.full((4, 6), 40000, np.uint16)).save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "red.png", 1), np.full((4, 6, 1), GREY_OF_RED))
+    np.testing.assert_array_equal(read_image(tmp_path / "red.png", 1), np.full((4, 6, 1), GRAY_OF_RED))
     np.testing.assert_array_equal(read_image(tmp_path / "deep.png", 1), np.full((4, 6, 1), 40000 // 256))
     found = predict(classifier(1), tmp_path)
     assert [labels.max() for labels in found.values()] == [1, 0]

@@ -25,7 +25,7 @@ def test_a_resize_of_logarithms_is_the_logarithm_of_a_resize(size, align_corners
 
 
 def test_a_resize_of_scores_beyond_float32_keeps_what_exp_would_lose():
-    # exp(300) is no number in float32, and exp(-300) is 0: the pixel between is the mean of its neighbours.
+    # exp(300) is no number in float32, and exp(-300) is 0: the pixel between is the mean of its neighbors.
     x = np.array([[[[300.0, -300.0], [290.0, -310.0]]]], "float32")
     between = numpy(log_resize(x, (1, 4), False))[0, 0, 1]
     log_mean = np.log(0.75 + 0.25 * np.exp(-10.0))

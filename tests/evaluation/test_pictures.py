@@ -1,4 +1,4 @@
-"""Colours by hand, and the sheet of panels."""
+"""Colors by hand, and the sheet of panels."""
 
 import numpy as np
 import PIL.Image
@@ -15,7 +15,7 @@ ROAD, SKY, BLACK = (128, 64, 128), (70, 130, 180), (0, 0, 0)
 LABELS = np.array([[0, 10, 255]], dtype=np.uint8)
 
 
-def test_the_classes_of_a_data_set_have_its_colours_and_ignored_pixels_are_black():
+def test_the_classes_of_a_data_set_have_its_colors_and_ignored_pixels_are_black():
     colors = colorize(LABELS, "cityscapes")
     assert colors.dtype == np.uint8
     assert colors.tolist() == [[list(ROAD), list(SKY), list(BLACK)]]
@@ -25,19 +25,19 @@ def test_a_batch_is_painted_alike():
     np.testing.assert_array_equal(colorize(np.stack([LABELS, LABELS])), np.stack([colorize(LABELS)] * 2))
 
 
-def test_another_palette_paints_its_own_colours():
+def test_another_palette_paints_its_own_colors():
     assert colorize([[1, 0]], palette=[(1, 2, 3), (4, 5, 6)]).tolist() == [[[4, 5, 6], [1, 2, 3]]]
 
 
 @pytest.mark.parametrize("labels", [[[0, 130]], np.array([[130]], np.uint8)])
-def test_without_a_palette_any_label_has_a_colour_of_its_own(labels):
+def test_without_a_palette_any_label_has_a_color_of_its_own(labels):
     np.testing.assert_array_equal(colorize(labels), np.array(palette(150))[np.array(labels)])
 
 
-def test_a_label_without_a_colour_is_refused():
-    with pytest.raises(ValueError, match=r"label 19 with a palette of 19 colours. Expected labels 0 to 18"):
+def test_a_label_without_a_color_is_refused():
+    with pytest.raises(ValueError, match=r"label 19 with a palette of 19 colors. Expected labels 0 to 18"):
         colorize([[0, 19]], "cityscapes")
-    with pytest.raises(ValueError, match=r"label -1 with a palette of 1 colours"):
+    with pytest.raises(ValueError, match=r"label -1 with a palette of 1 colors"):
         colorize([[0, -1]])
 
 
@@ -57,14 +57,14 @@ def test_logits_are_refused_as_labels():
         colorize([[0.5]])
 
 
-def test_an_overlay_mixes_colours_and_leaves_ignored_pixels():
+def test_an_overlay_mixes_colors_and_leaves_ignored_pixels():
     image = np.full((1, 3, 3), 100, dtype=np.uint8)
-    # A quarter of the colour: 0.75 * 100 + 0.25 * (128, 64, 128), and so on.
+    # A quarter of the color: 0.75 * 100 + 0.25 * (128, 64, 128), and so on.
     expected = [[[107, 91, 107], [92, 108, 120], [100, 100, 100]]]
     assert overlay(image, LABELS, alpha=0.25, palette="cityscapes").tolist() == expected
 
 
-def test_alpha_goes_from_the_image_to_the_colours():
+def test_alpha_goes_from_the_image_to_the_colors():
     image = np.full((1, 3, 3), 100, dtype=np.uint8)
     np.testing.assert_array_equal(overlay(image, LABELS, alpha=0), image)
     np.testing.assert_array_equal(overlay(image, LABELS, alpha=1)[:, :2], colorize(LABELS)[:, :2])
@@ -116,7 +116,7 @@ def test_the_panels_are_image_truth_and_prediction():
     assert [picture.getpixel((32 + 256 + i * 528, middle)) for i in range(3)] == [(77, 77, 77), ROAD, SKY]
 
 
-def test_shrunk_labels_keep_the_colours_of_the_palette():
+def test_shrunk_labels_keep_the_colors_of_the_palette():
     random = np.random.default_rng(0)
     labels = random.integers(0, 19, (900, 1500), dtype=np.uint8)
     picture = comparison(np.zeros((900, 1500, 3), np.uint8), labels, labels, palette=PALETTE)
@@ -154,17 +154,17 @@ def test_ignored_pixels_are_named_in_the_legend():
     assert BLACK in colors_of(picture.crop((0, picture.height - 44, picture.width, picture.height)))
 
 
-def test_names_and_colours_of_other_data_sets_are_taken():
+def test_names_and_colors_of_other_data_sets_are_taken():
     picture = comparison(*sample(320, 320, (0, 1)), class_names=("cat", "dog"), palette=[(9, 8, 7), (6, 5, 4)])
     assert {(9, 8, 7), (6, 5, 4)} <= colors_of(picture)
 
 
-def test_names_without_colours_get_distinct_ones_or_those_of_their_data_set():
+def test_names_without_colors_get_distinct_ones_or_those_of_their_data_set():
     assert set(palette(2)) <= colors_of(comparison(*sample(320, 320, (0, 1)), class_names=("cat", "dog")))
     assert {ROAD, SKY} <= colors_of(comparison(*sample(320, 320), class_names=CITYSCAPES.classes.names))
 
 
-def test_another_number_of_colours_than_of_names_is_refused():
+def test_another_number_of_colors_than_of_names_is_refused():
     with pytest.raises(ValueError, match=r"a palette of 19 colors for 2 classes"):
         comparison(*sample(8, 8), class_names=("cat", "dog"), palette="cityscapes")
 

@@ -74,9 +74,9 @@ def test_transparent_and_palette_pictures_become_rgb(tmp_path, mode):
     assert predict(strongest_color(), tmp_path / "street.png").tolist() == LABELS
 
 
-def test_a_grey_picture_becomes_rgb(tmp_path):
-    PIL.Image.fromarray(IMAGE[..., 0]).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.repeat(IMAGE[..., :1], 3, axis=-1))
+def test_a_gray_picture_becomes_rgb(tmp_path):
+    PIL.Image.fromarray(IMAGE[..., 0]).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "gray.png"), np.repeat(IMAGE[..., :1], 3, axis=-1))
 
 
 def test_the_rotation_that_a_camera_noted_is_done(tmp_path):
@@ -149,7 +149,7 @@ PALETTE, NAMES = (RED, GREEN, BLUE), ("red", "green", "blue")
 
 
 def network_of(num_classes):
-    """So many classes, of which the last three are the colours."""
+    """So many classes, of which the last three are the colors."""
     image = keras.Input((None, None, 3))
     network = keras.Model(image, keras.layers.Conv2D(num_classes, 1, data_format="channels_last")(image))
     kernel = np.zeros((1, 1, 3, num_classes))
@@ -181,13 +181,13 @@ def test_every_output_is_of_the_images_size():
 
 @pytest.mark.once
 @pytest.mark.parametrize("num_classes", [19, 150])
-def test_classes_that_nobody_named_are_painted_in_distinct_colours(num_classes):
+def test_classes_that_nobody_named_are_painted_in_distinct_colors(num_classes):
     expected = np.array(palette(num_classes))[num_classes - 3 + np.array(LABELS)]
     np.testing.assert_array_equal(predict(network_of(num_classes), IMAGE, output="color"), expected)
 
 
 @pytest.mark.once
-def test_a_network_is_painted_in_its_colours_and_named_in_the_legend_by_its_names():
+def test_a_network_is_painted_in_its_colors_and_named_in_the_legend_by_its_names():
     network, image = strongest_color(), np.kron(IMAGE, np.ones((40, 40, 1), np.uint8))
     network.classes = Classes(NAMES, PALETTE)
     np.testing.assert_array_equal(predict(network, IMAGE, output="color"), colorize(np.array(LABELS), PALETTE))
@@ -210,7 +210,7 @@ def test_a_legend_is_for_overlays_alone():
 
 
 @pytest.mark.once
-def test_the_palette_has_a_colour_for_each_class():
+def test_the_palette_has_a_color_for_each_class():
     with pytest.raises(ValueError, match="palette of 2 colors for 3 classes"):
         predict(strongest_color(), IMAGE, output="color", palette=PALETTE[:2])
     with pytest.raises(ValueError, match=r"19 class names for .*, which has 3 classes"):

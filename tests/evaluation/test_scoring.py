@@ -1,4 +1,4 @@
-"""Scores of networks whose answers are known: the class of a pixel is the strongest of its three colours."""
+"""Scores of networks whose answers are known: the class of a pixel is the strongest of its three colors."""
 
 import json
 
@@ -137,7 +137,7 @@ def named_network(names=NAMES, **options):
 
 
 @pytest.mark.once
-def test_names_and_colours_are_the_arguments_else_the_networks_else_the_datas():
+def test_names_and_colors_are_the_arguments_else_the_networks_else_the_datas():
     data = Classes(NAMES, ((9, 9, 9), (4, 5, 6), (7, 8, 9)))
 
     def classes(network, **options):
@@ -350,7 +350,7 @@ def test_a_report_prints_as_an_aligned_table():
 
 def test_a_class_without_a_pixel_in_the_labels_is_named_where_it_counts_as_zero():
     report = EvaluationReport(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]]), ("road", "sidewalk", "train"), 1, 0.25)
-    assert report.unlabelled_classes == ("sidewalk", "train")
+    assert report.unlabeled_classes == ("sidewalk", "train")
     assert "sidewalk              0.00         –\ntrain                    –         –\n" in str(report)
     expected = "in the labels: sidewalk, train. Predicted nevertheless, which counts as an IoU of 0: sidewalk."
     assert str(report).endswith(expected)

@@ -35,7 +35,7 @@ def photos(*shape):
 
 
 def lines(source, target, align_corners):
-    """For each pixel of a resized line, its two neighbours and the weight of the second."""
+    """For each pixel of a resized line, its two neighbors and the weight of the second."""
     i = np.arange(target)
     if align_corners:
         position = i * (source - 1) / max(target - 1, 1)

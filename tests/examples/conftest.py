@@ -21,7 +21,7 @@ def benchmark_script(monkeypatch):
 
 @pytest.fixture
 def camvid_root(tmp_path):
-    """CamVid with four training and two validation photos of 36x48, whose colours are those of random labels."""
+    """CamVid with four training and two validation photos of 36x48, whose colors are those of random labels."""
     generator, classes = np.random.default_rng(0), DATA_SETS["camvid"].classes
     for split, number in (("train", 4), ("val", 2)):
         for folder in (split, f"{split}annot"):

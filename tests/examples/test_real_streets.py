@@ -31,7 +31,7 @@ def test_a_padded_network_gives_a_logit_for_each_pixel(benchmark_script):
     logits = keras.ops.convert_to_numpy(model(image))
     assert logits.shape == (1, 33, 50, 5)
     assert model.output_shape == (None, None, None, 5)
-    # What is padded is the mean colour, and what is cut away is what was padded.
+    # What is padded is the mean color, and what is cut away is what was padded.
     by_hand = np.broadcast_to(np.array([0.485, 0.456, 0.406]) * 255, (1, 48, 64, 3)).astype("float32")
     by_hand = np.array(by_hand)
     by_hand[:, :33, :50] = image

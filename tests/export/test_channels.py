@@ -34,7 +34,7 @@ def exported(kind, model, folder, **options):
 
 @pytest.mark.converts
 @pytest.mark.parametrize("kind", [".tflite", ".onnx", ""])
-def test_grey_images_go_in(kind, tmp_path):
+def test_gray_images_go_in(kind, tmp_path):
     model = small(1)
     path, report = exported(kind, model, tmp_path)
     assert report.label_agreement == 1

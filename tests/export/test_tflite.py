@@ -54,7 +54,7 @@ def test_the_real_network_answers_as_in_keras_on_every_backend(real_network, tmp
     assert 0 < report.mean_difference < report.largest_difference < 3e-5 * np.abs(expected).max()
     assert report.label_agreement > 0.999
     assert 0 < report.latency_seconds < 10
-    # Normalisations are folded, that of pixels but for their mean; of the resizes, 13 are in the network and one
+    # Normalizations are folded, that of pixels but for their mean; of the resizes, 13 are in the network and one
     # enlarges the logits. The head joins maps before its convolution or adds them after, as is faster on the backend.
     names = {"CONV_2D", "ADD", "PAD", "RESIZE_BILINEAR", "SUB"}
     assert set(report.operators) - {"CONCATENATION"} == names

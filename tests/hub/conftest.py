@@ -12,7 +12,7 @@ SIZES = {"width": 4, "stage1_blocks": 1, "stage1_filters": 8, "modules": (1, 1, 
 
 
 def build(**options):
-    """Builds a tiny backbone, its normalisation moved away from identity so that what it does can be seen."""
+    """Builds a tiny backbone, its normalization moved away from identity so that what it does can be seen."""
     backbone = HRNetBackbone(**SIZES, **options)
     generator = np.random.default_rng(1)
     for weight in backbone.weights:

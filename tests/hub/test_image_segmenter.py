@@ -102,7 +102,7 @@ def test_every_weight_moves_in_one_training_step_with_the_default_loss(sizes, im
     history = segmenter.fit(images, labels, verbose=0).history
     assert set(history) == {"loss", "mean_iou"}
     for weight, old in zip(segmenter.weights, before, strict=True):
-        # A shift before normalisation changes nothing.
+        # A shift before normalization changes nothing.
         shifts_nothing = weight.path.endswith("/conv/bias")
         assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
 

@@ -31,7 +31,7 @@ both_ways = pytest.mark.parametrize("run", [eagerly, in_tf_data])
 @both_ways
 def test_pixels_are_means_and_labels_are_picked(run):
     image, label = run(preprocessor((2, 3)), IMAGE, LABEL)
-    # Halved: means of two neighbours, of which bytes are rounded to even when called.
+    # Halved: means of two neighbors, of which bytes are rounded to even when called.
     np.testing.assert_allclose(image[..., 0], [[5, 25.5, 45]] * 2, atol=0.5)
     # The nearest of two pixels as near as each other is the one after.
     np.testing.assert_array_equal(label, [[7, 9, 11], [19, 21, 23]])

@@ -108,7 +108,7 @@ CASES = {
 # Layers that are made of others: JAX takes seconds to compile each, and has them in whole networks.
 COMPOSED = {"TransformerBranch", "TransformerModule", "TransformerStage", "HighResolutionModule", "Stage", "LiteModule"}
 NAMES = [pytest.param(x, marks=pytest.mark.compiles if re.split(" of |, ", x)[0] in COMPOSED else ()) for x in CASES]
-# What is folded is not trained: without normalisation, whole channels may give nothing.
+# What is folded is not trained: without normalization, whole channels may give nothing.
 TRAINED = [name for name in NAMES if not name.values[0].endswith(", folded")]
 
 

@@ -12,7 +12,7 @@ def test_a_strided_convolution_pads_both_sides_alike():
     x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
     layer.build(x.shape)
     layer.conv.kernel.assign(np.ones((3, 3, 1, 1)))
-    # Windows centred on (0, 0), (0, 2), (2, 0), (2, 2), as PyTorch's padding of 1 centres them.
+    # Windows centered on (0, 0), (0, 2), (2, 0), (2, 2), as PyTorch's padding of 1 centers them.
     expected = np.array(
         [[0 + 1 + 4 + 5, 1 + 2 + 3 + 5 + 6 + 7], [4 + 5 + 8 + 9 + 12 + 13, 5 + 6 + 7 + 9 + 10 + 11 + 13 + 14 + 15]]
     )
@@ -29,14 +29,14 @@ def test_batch_statistics_move_by_a_tenth_in_training():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.norm.moving_mean), [0.3], rtol=1e-6)
 
 
-def test_normalisation_takes_imagenets_mean_off_pixels():
+def test_normalization_takes_imagenets_mean_off_pixels():
     pixels = np.array([[[[0, 0, 0], [255, 255, 255]]]], "uint8")
     result = keras.ops.convert_to_numpy(layers.Normalize(data_format="channels_last")(pixels))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     np.testing.assert_allclose(result[0, 0], [-mean / deviation, (1 - mean) / deviation], rtol=1e-6)
 
 
-def test_half_precision_normalises_fractions_of_pixels_in_float32():
+def test_half_precision_normalizes_fractions_of_pixels_in_float32():
     pixels = np.full((1, 1, 1, 3), 200.3, "float32")
     exact = keras.ops.convert_to_numpy(layers.Normalize(data_format="channels_last")(pixels))
     half = layers.Normalize(data_format="channels_last", dtype="mixed_float16")(pixels)

@@ -1,4 +1,4 @@
-"""Rematerialised layers against the same layers called plainly."""
+"""Rematerialized layers against the same layers called plainly."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Networks for images of other than three channels: grey, with a fourth channel, of any number and unit."""
+"""Networks for images of other than three channels: gray, with a fourth channel, of any number and unit."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def test_the_mean_is_subtracted_and_the_deviation_divides():
     np.testing.assert_array_equal(values, [[[[2.0, -2.5]]]])
 
 
-def test_grey_has_the_mean_of_imagenets_statistics():
+def test_gray_has_the_mean_of_imagenets_statistics():
     layer = keras_hrnet.layers.Normalize(data_format="channels_last")
     layer.build((None, 32, 32, 1))
     ((mean,), (deviation,)) = layer.statistics
@@ -50,14 +50,14 @@ def test_grey_has_the_mean_of_imagenets_statistics():
 
 
 @pytest.mark.compiles
-def test_a_grey_image_gives_what_it_gives_as_rgb_with_the_summed_kernel():
+def test_a_gray_image_gives_what_it_gives_as_rgb_with_the_summed_kernel():
     options = {"data_format": "channels_last"}
-    grey, rgb = network(1, **options), network(3, mean=[0.449 * 255] * 3, deviation=[0.226 * 255] * 3, **options)
+    gray, rgb = network(1, **options), network(3, mean=[0.449 * 255] * 3, deviation=[0.226 * 255] * 3, **options)
     values = [weight.numpy() for weight in rgb.weights]
-    grey.set_weights([values[0].sum(axis=2, keepdims=True), *values[1:]])
+    gray.set_weights([values[0].sum(axis=2, keepdims=True), *values[1:]])
     images = images_of(1)
     # measured 2.1e-6
-    np.testing.assert_allclose(answer(grey, images), answer(rgb, np.repeat(images, 3, axis=-1)), atol=2e-5)
+    np.testing.assert_allclose(answer(gray, images), answer(rgb, np.repeat(images, 3, axis=-1)), atol=2e-5)
 
 
 @pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
@@ -83,7 +83,7 @@ def test_a_network_is_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.once), 4])
-def test_an_optimised_network_gives_the_same(channels):
+def test_an_optimized_network_gives_the_same(channels):
     model = network(channels, **(STATISTICS if channels == 4 else {}))
     fast = keras_hrnet.optimize_for_inference(model)
     images = images_of(channels)

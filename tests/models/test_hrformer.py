@@ -145,7 +145,7 @@ def test_every_weight_moves_in_training_with_adamw():
 
 @pytest.mark.slow
 @pytest.mark.compiles
-def test_an_optimized_network_has_no_batch_normalisation_and_the_same_logits():
+def test_an_optimized_network_has_no_batch_normalization_and_the_same_logits():
     model = randomize(build())
     optimized = keras_hrnet.optimize_for_inference(model)
     assert not [weight.path for weight in optimized.weights if "moving" in weight.path]

@@ -40,7 +40,7 @@ def arrays_of(outputs):
 
 
 def with_random_statistics(model):
-    """Moves normalisation away from identity, so that what it does can be seen."""
+    """Moves normalization away from identity, so that what it does can be seen."""
     generator = np.random.default_rng(1)
     for weight in model.weights:
         if weight.name in ("gamma", "beta", "moving_mean", "moving_variance"):
@@ -309,7 +309,7 @@ def test_every_weight_of_every_head_moves_in_one_training_step(head):
     before = model.get_weights()
     model.fit(x, y, verbose=0)
     for weight, old in zip(model.weights, before, strict=True):
-        # At this size the coarsest maps have one pixel an image, and a shift before normalisation changes nothing.
+        # At this size the coarsest maps have one pixel an image, and a shift before normalization changes nothing.
         shifts_nothing = weight.name == "bias" and weight.path.endswith("conv/bias")
         assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
 

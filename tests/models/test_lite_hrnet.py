@@ -46,7 +46,7 @@ def test_a_network_has_as_many_parameters_as_published(name):
     assert cost(VARIANTS[name], num_classes, head="iterative").parameters == parameters
 
 
-# README.md of the published code, in millions for 256x192: with normalisations, activations and means, which are not
+# README.md of the published code, in millions for 256x192: with normalizations, activations and means, which are not
 # counted here.
 @pytest.mark.once
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def in_training(variant=TINY, steps=3, **options):
 
 @pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
 def test_every_weight_moves(variant):
-    # In the first step, a scale before a depthwise convolution has no gradient: the next normalisation undoes it.
+    # In the first step, a scale before a depthwise convolution has no gradient: the next normalization undoes it.
     _, model, before = in_training(variant)
     for weight, old in zip(model.weights, before, strict=True):
         assert np.any(array(weight) != old), weight.path
@@ -154,7 +154,7 @@ def test_every_weight_moves(variant):
 
 @pytest.mark.slow
 @pytest.mark.compiles
-def test_rematerialisation_changes_nothing():
+def test_rematerialization_changes_nothing():
     (plain, model, _), (remat, again, _) = in_training(), in_training(remat=True)
     np.testing.assert_allclose(remat, plain, rtol=1e-4)  # Measured 1e-7 at the first step.
     for one, other in zip(model.non_trainable_variables, again.non_trainable_variables, strict=True):
@@ -180,7 +180,7 @@ def test_a_saved_network_answers_the_same(variant, tmp_path):
 
 
 @pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
-def test_an_optimised_network_has_no_normalisation_and_answers_the_same(variant):
+def test_an_optimized_network_has_no_normalization_and_answers_the_same(variant):
     model = build(variant)
     for weight in model.weights:
         if weight.path.endswith(("gamma", "beta", "mean", "variance")):

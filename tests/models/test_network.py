@@ -101,7 +101,7 @@ def test_any_model_can_be_told_its_classes():
         classes_of(model)
 
 
-def test_the_names_of_a_data_set_bring_its_colours():
+def test_the_names_of_a_data_set_bring_its_colors():
     model = small(19)
     model.classes = list(CITYSCAPES.classes.names)
     assert model.classes == CITYSCAPES.classes

@@ -1,4 +1,4 @@
-"""Models for inference: the same numbers as the ones that they are made of, without batch normalisation."""
+"""Models for inference: the same numbers as the ones that they are made of, without batch normalization."""
 
 import logging
 
@@ -20,7 +20,7 @@ CASES = {
     "fcn by nearest": {"interpolation": "nearest"},
     "fcn of openseg": {"head_kernel_size": 3},
     "fcn, channels first": {"data_format": "channels_first"},
-    "fcn, rematerialised": {"remat": True},
+    "fcn, rematerialized": {"remat": True},
     "ocr": {"head": "ocr", "ocr_channels": (8, 4)},
     "ocr with aligned corners, channels first": {
         "head": "ocr",
@@ -40,7 +40,7 @@ HEAVY = {
     "fcn at stride 4",
     "fcn with aligned corners",
     "fcn of openseg",
-    "fcn, rematerialised",
+    "fcn, rematerialized",
     "ocr with aligned corners, channels first",
     "hierarchical",
     "classification",
@@ -53,7 +53,7 @@ SLOW = [pytest.mark.slow, pytest.mark.once]
 
 
 def network(num_classes=3, **arguments):
-    """Builds a small network whose every weight counts: the first ones of a normalisation would hide errors."""
+    """Builds a small network whose every weight counts: the first ones of a normalization would hide errors."""
     model = keras_hrnet.HRNet(TINY, num_classes, **{"data_format": "channels_last", **arguments})
     randomize(model)
     return model
@@ -94,7 +94,7 @@ def assert_equal_but_for_rounding(actual, expected):
         *(pytest.param(x, marks=pytest.mark.heavy if x in HEAVY else SLOW) for x in CASES if x not in FAST),
     ],
 )
-def test_an_optimized_network_gives_the_same_without_batch_normalisation(name, sublayers):
+def test_an_optimized_network_gives_the_same_without_batch_normalization(name, sublayers):
     model = network(**CASES[name])
     before = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
     expected = outputs_of(model)
@@ -135,7 +135,7 @@ def test_each_convolution_keeps_a_kernel_and_a_bias():
     optimized = keras_hrnet.optimize_for_inference(model)
     normalizations = sum(weight.path.endswith("gamma") for weight in model.weights)
     head = next(layer for layer in optimized.layers if isinstance(layer, PyramidConvolution))
-    # All convolutions but the last have a normalisation; the head's first has a kernel more for each map by itself.
+    # All convolutions but the last have a normalization; the head's first has a kernel more for each map by itself.
     assert len(optimized.weights) == 2 * normalizations + 2 + len(head.convolutions)
     assert optimized.get_layer("last_layer_0") is head
 
@@ -284,7 +284,7 @@ def test_a_block_of_a_user_keeps_weights_that_are_not_folded():
     assert_equal_but_for_rounding(outputs_of(optimized), outputs_of(model))
 
 
-def test_an_optimized_network_and_one_without_normalisation_are_only_copied():
+def test_an_optimized_network_and_one_without_normalization_are_only_copied():
     once = keras_hrnet.optimize_for_inference(network())
     twice = keras_hrnet.optimize_for_inference(once)
     for x, y in zip(outputs_of(twice), outputs_of(once), strict=True):
@@ -301,7 +301,7 @@ def test_a_sequential_model_is_folded_too(sublayers):
 def test_the_difference_is_logged(caplog):
     with caplog.at_level(logging.INFO, logger="keras_hrnet"):
         keras_hrnet.optimize_for_inference(network())
-    assert "'Tiny' without 54 normalisations differs by" in caplog.text
+    assert "'Tiny' without 54 normalizations differs by" in caplog.text
 
 
 class Spy(keras.layers.Layer):

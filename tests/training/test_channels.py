@@ -9,7 +9,7 @@ from keras_hrnet.layers import Normalize
 
 
 class Heights(keras.utils.PyDataset):
-    """Two classes that the fourth channel, metres above the sea, tells apart."""
+    """Two classes that the fourth channel, meters above the sea, tells apart."""
 
     def __init__(self, unit=1.0):
         super().__init__()

@@ -47,7 +47,7 @@ class TestCheckDevices:
             (lambda: network(keras.layers.BatchNormalization), "Use keras_hrnet.layers.BatchNorm, or freeze_norm=True"),
             (in_float16, "dtype='mixed_bfloat16'"),
         ],
-        ids=["Keras's normalisation", "mixed_float16"],
+        ids=["Keras's normalization", "mixed_float16"],
     )
     def test_what_is_of_one_replica_alone_is_refused(self, model, message):
         model = model()
@@ -64,7 +64,7 @@ class TestCheckDevices:
         with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected that of `distributed`"):
             checks.check_devices(network(BatchNorm), None, None, RECIPE)
 
-    def test_frozen_and_whole_normalisation_is_not(self):
+    def test_frozen_and_whole_normalization_is_not(self):
         frozen = dataclasses.replace(RECIPE, freeze_norm=True)
         checks.check_devices(network(keras.layers.BatchNormalization), None, None, frozen)
         checks.check_devices(network(BatchNorm), None, None, RECIPE)

@@ -56,7 +56,7 @@ def test_what_the_training_data_warn_of_is_said_before_training(model):
             "label 99.*ignore_label=99",
         ),
         ((np.where(IMAGES > 0, np.nan, 0), LABELS), ValueError, "images with NaN or infinite pixels in `train`"),
-        ((IMAGES, LABELS.astype("float32")), TypeError, "labels of dtype float32.*nearest neighbour"),
+        ((IMAGES, LABELS.astype("float32")), TypeError, "labels of dtype float32.*nearest neighbor"),
         ((IMAGES / 255.0, LABELS), ValueError, r"images in `train` with float64 values in \[0.392, 0.392\].*by 255"),
         ((IMAGES / 50.0 - 3, LABELS), ValueError, r"images in `train` with values in \[-1, -1\].*before any norm"),
         ((IMAGES * 3.0, LABELS), ValueError, r"images in `train` with values in \[300, 300\]"),

@@ -140,7 +140,7 @@ class TestBeforeTheFirstStep:
             keras_hrnet.train(model, batches, batches, recipe="fine_tuning", run_dir=tmp_path / "run")
 
     @pytest.mark.slow
-    def test_frozen_normalisation_neither_learns_nor_moves(self, model):
+    def test_frozen_normalization_neither_learns_nor_moves(self, model):
         num_norms = sum(variable.path.endswith("/norm/gamma") for variable in model.variables)
         assert freeze_norm(model) == num_norms > 50
         model.compile("sgd", CrossEntropy())
@@ -150,7 +150,7 @@ class TestBeforeTheFirstStep:
         assert len(before) == 4 * num_norms
         assert all((before[path] == after[path]).all() for path in before)
 
-    def test_a_recipe_freezes_normalisation_before_it_compiles(self, model, tmp_path):
+    def test_a_recipe_freezes_normalization_before_it_compiles(self, model, tmp_path):
         def stop(logs):
             raise KeyboardInterrupt
 

@@ -47,7 +47,7 @@ def test_photos_from_a_step_on_are_those_of_all_epochs(photos):
 
 def test_the_files_of_a_step_are_known(photos):
     for step, (images, _) in enumerate(batches(photos.from_step(0), 7)):
-        # What is beyond the border of a small image is another colour.
+        # What is beyond the border of a small image is another color.
         numbers = [np.bincount(image.ravel() // 10)[:7].argmax() for image in images]
         files = [name.rpartition("/")[2] for name in photos.files_of_step(step)]
         assert files == [f"{number}.png" for number in numbers]

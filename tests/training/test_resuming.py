@@ -53,7 +53,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def network():
-    """Normalisation, dropout with a seed, and dropout that on PyTorch draws from the generator of all."""
+    """Normalization, dropout with a seed, and dropout that on PyTorch draws from the generator of all."""
     keras.utils.set_random_seed(7)
     image = keras.Input((*SIZE, 3))
     x = keras.layers.Rescaling(1 / 255)(image)

@@ -23,7 +23,7 @@ class PublishedWeights:
         size: its size in bytes.
         sha256: its SHA-256, in hexadecimal digits.
         sha256_start: the first eight of these digits, if only the name of the file states them.
-        licence: the license of the weights; "repository: MIT" or similar if only the repository of the code states one.
+        license: the license of the weights; "repository: MIT" or similar if only the repository of the code states one.
             Data sets have their own terms, which are not repeated here.
         source: the repository, and the file in it, that states these facts.
         score: its score and the images on which it was measured; single-scale without flipping unless stated otherwise.
@@ -45,7 +45,7 @@ class PublishedWeights:
     size: int | None = None
     sha256: str | None = None
     sha256_start: str | None = None
-    licence: str | None = None
+    license: str | None = None
     score: str | None = None
     interpolation: str | None = None
     align_corners: bool | None = None

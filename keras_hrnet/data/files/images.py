@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_hrnet.data.files.plain import JPEG_SIGNATURE, plain_pixels
 from keras_hrnet.data.files.png import (
-    GREY,
+    GRAY,
     NUM_HEADER_BYTES,
     PNG_SIGNATURE,
     RGB,
@@ -79,7 +79,7 @@ def check_channels(paths: Iterable[str | os.PathLike], channels: int) -> None:
 def _check_png(path, data, contents):
     header, orientation = read_png(data, path, contents)
     source = data if contents else path
-    is_plain = (header.bit_depth, header.color_type) in ((8, RGB), (8, GREY)) and orientation not in TURNS
+    is_plain = (header.bit_depth, header.color_type) in ((8, RGB), (8, GRAY)) and orientation not in TURNS
     if is_plain and _fits_tensorflow(header.height, header.width):
         if contents:
             plain_pixels(data, path)

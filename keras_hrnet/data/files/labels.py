@@ -1,4 +1,4 @@
-"""Checks whether a label image contains only values, or colours, of its data set."""
+"""Checks whether a label image contains only values, or colors, of its data set."""
 
 import os
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_hrnet.data.files.plain import plain_pixels
 from keras_hrnet.data.files.png import (
-    GREY,
+    GRAY,
     NUM_HEADER_BYTES,
     PALETTE,
     PNG_SIGNATURE,
@@ -24,13 +24,13 @@ from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 LOSSLESS = ("PNG", "TIFF", "BMP")
 """The formats of label images; WebP is left out because, like JPEG, it may be lossy."""
 
-# Bits a channel and colour type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
+# Bits a channel and color type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
 _PNG_FORMATS = {
-    "1": (1, GREY),
-    "L": (8, GREY),
+    "1": (1, GRAY),
+    "L": (8, GRAY),
     "P": (8, PALETTE),
-    "I;16": (16, GREY),
-    "I;16B": (16, GREY),
+    "I;16": (16, GRAY),
+    "I;16B": (16, GRAY),
     "RGB": (8, RGB),
     "LA": (8, 4),
     "RGBA": (8, 6),
@@ -43,9 +43,9 @@ class LabelHeader(NamedTuple):
     Args:
         height: height of the upright picture, in pixels.
         width: width of the upright picture, in pixels.
-        format: its pixel format in words, such as "8-bit grey".
+        format: its pixel format in words, such as "8-bit gray".
         by_pillow: whether Pillow has to decode it, as in `ImageHeader`.
-        occurring: the values, or in a colour picture the colours, that occur; None if only the header was read.
+        occurring: the values, or in a color picture the colors, that occur; None if only the header was read.
     """
 
     height: int
@@ -70,7 +70,7 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
     is_png = data.startswith(PNG_SIGNATURE)
     header, orientation = read_png(data, path, contents) if is_png else _header_of_other(path, source)
     _check_format(path, header, known)
-    by_pillow = not (is_png and (header.bit_depth, header.color_type) == (8, GREY) and orientation not in TURNS)
+    by_pillow = not (is_png and (header.bit_depth, header.color_type) == (8, GRAY) and orientation not in TURNS)
     if contents:
         values, occurring = _checked_pixels(path, data, header, known, by_pillow)
         return LabelHeader(*values, header.format, by_pillow, occurring)
@@ -88,7 +88,7 @@ def _header_of_other(path, source):
             raise UnusableFileError(
                 path,
                 "pixel format",
-                found=f"is a {image.format}, whose lossy compression blends the values of neighbouring pixels",
+                found=f"is a {image.format}, whose lossy compression blends the values of neighboring pixels",
                 expected="a label image as PNG",
                 cure="Write it again as PNG from its source, because converting this file would keep its wrong values.",
             )
@@ -100,7 +100,7 @@ def _check_format(path, header, known):
     # Published label images have one format; those of users may have any depth.
     depths = (8,) if known.original else (1, 2, 4, 8, 16)
     allowed = {
-        "8-bit grey": [(bits, GREY) for bits in depths] if known.values else [],
+        "8-bit gray": [(bits, GRAY) for bits in depths] if known.values else [],
         "a palette image": [(bits, PALETTE) for bits in (1, 2, 4, 8)] if known.values and known.palette_images else [],
         "8-bit RGB": [(8, RGB)] if known.colors is not None else [],
     }
@@ -119,14 +119,14 @@ def _format_cure(header, known):
         other = known.beside.get((header.bit_depth, header.color_type))
         return f"Restore the original {known.original}." + (f" It looks like {other}." if other else "")
     if header.color_type == RGB and known.colors is None:
-        return "Pass the colours of the classes (`palette`), or save class numbers as 8-bit grey."
+        return "Pass the colors of the classes (`palette`), or save class numbers as 8-bit gray."
     if header.color_type in (4, 6):
-        return "Save it without its alpha channel: `Image.open(path).convert('RGB')`, or 'L' where it is grey."
-    return "Save the class numbers as 8-bit grey: `Image.fromarray(numbers.astype('uint8')).save(path)`."
+        return "Save it without its alpha channel: `Image.open(path).convert('RGB')`, or 'L' where it is gray."
+    return "Save the class numbers as 8-bit gray: `Image.fromarray(numbers.astype('uint8')).save(path)`."
 
 
 def _checked_pixels(path, data, header, known, by_pillow):
-    """Returns the size of the upright picture, and the values or colours that occur, which must all be known."""
+    """Returns the size of the upright picture, and the values or colors that occur, which must all be known."""
     if header.color_type == RGB:
         with opened(data, path) as image:
             image = load_upright(image).convert("RGB")
@@ -139,23 +139,23 @@ def _checked_pixels(path, data, header, known, by_pillow):
         occurring = frozenset(np.unique(values).tolist())
     foreign = sorted(occurring - known.values)
     if foreign:
-        # Few data sets have as many classes as a photograph has grey levels.
-        cure = "It looks like a grey picture. " * (len(foreign) > 34) + known.cure
+        # Few data sets have as many classes as a photograph has gray levels.
+        cure = "It looks like a gray picture. " * (len(foreign) > 34) + known.cure
         raise _foreign(path, f"holds the values {_shortened(foreign)}", known.expected, cure)
     return values.shape, occurring
 
 
 def _checked_colors(path: str | os.PathLike, image: Image.Image, known: LabelValues) -> frozenset:
-    # Where there are more colours, Pillow returns None.
+    # Where there are more colors, Pillow returns None.
     colors = image.getcolors(256 + len(known.colors))
     if colors is None:
-        foreign, found = True, "holds hundreds of colours, as a photograph or an image with smoothed edges does"
+        foreign, found = True, "holds hundreds of colors, as a photograph or an image with smoothed edges does"
     else:
         foreign = sorted({color for _, color in colors} - known.colors)
-        found = f"holds the colours {_shortened(foreign)}"
+        found = f"holds the colors {_shortened(foreign)}"
     if not foreign:
         return frozenset(color for _, color in colors)
-    expected = f"only the {len(known.colors)} colours of the data set: {_shortened(sorted(known.colors))}"
+    expected = f"only the {len(known.colors)} colors of the data set: {_shortened(sorted(known.colors))}"
     raise _foreign(path, found, expected, known.cure)
 
 

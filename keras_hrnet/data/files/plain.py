@@ -1,4 +1,4 @@
-"""Decodes plain pictures, in 8-bit grey or RGB, with TensorFlow: the decoders that checks and training share.
+"""Decodes plain pictures, in 8-bit gray or RGB, with TensorFlow: the decoders that checks and training share.
 
 Files that pass the check of a data set can be read in training, because both use the same decoder.
 """
@@ -21,7 +21,7 @@ JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
 def decode_plain_image(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes an upright PNG or JPEG file in 8-bit grey or RGB to the pixels that Pillow gives.
+    """Decodes an upright PNG or JPEG file in 8-bit gray or RGB to the pixels that Pillow gives.
 
     Args:
         contents: the file, a string scalar.
@@ -42,7 +42,7 @@ def decode_plain_image(contents: tf.Tensor) -> tf.Tensor:
 
 
 def decode_plain_label(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes an upright PNG file in 8-bit grey, as `decode_plain_image`: uint8 `(height, width)`."""
+    """Decodes an upright PNG file in 8-bit gray, as `decode_plain_image`: uint8 `(height, width)`."""
     tf = host_tensorflow()
     return tf.squeeze(tf.io.decode_png(contents, channels=1), 2)
 
@@ -52,7 +52,7 @@ def plain_pixels(contents: bytes, path: str | os.PathLike, *, is_label: bool = F
 
     Args:
         path: path of the file, for errors.
-        is_label: whether it is a label image, in grey.
+        is_label: whether it is a label image, in gray.
 
     Returns:
         The result of `decode_plain_image` or `decode_plain_label`.

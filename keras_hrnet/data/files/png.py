@@ -10,9 +10,9 @@ from keras_hrnet.picture_files.reading import UnusableFileError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NUM_HEADER_BYTES = 26
-COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+COLOR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA"}
 """PNG specification, third edition, table 11.1."""
-GREY, RGB, PALETTE = 0, 2, 3
+GRAY, RGB, PALETTE = 0, 2, 3
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TURNING = {b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"}
 """Where an orientation may be stored: the Exif chunk, and the keywords of text chunks with Exif or XMP data."""
@@ -30,7 +30,7 @@ class PngHeader(NamedTuple):
     @property
     def format(self) -> str:
         """The pixel format in words, such as "8-bit RGB"."""
-        return f"{self.bit_depth}-bit {COLOR_TYPES.get(self.color_type, f'colour type {self.color_type}')}"
+        return f"{self.bit_depth}-bit {COLOR_TYPES.get(self.color_type, f'color type {self.color_type}')}"
 
 
 def png_header(data: bytes, path: str | os.PathLike) -> PngHeader:

@@ -195,7 +195,7 @@ def _listings(root, split, annotations):
 
 
 class Examined(NamedTuple):
-    """What checking many files found: images by size, faults, rotated images, and values or colours of the labels."""
+    """What checking many files found: images by size, faults, rotated images, and values or colors of the labels."""
 
     sizes: collections.Counter
     faults: list[UnusableFileError]

@@ -31,7 +31,7 @@ class DecodedCache:
     Args:
         decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, channels)`, and the
             stored label values, uint8 `(height, width)`.
-        palette: the colour of stored value 0, 1, …, with which colour pictures are decoded; or None.
+        palette: the color of stored value 0, 1, …, with which color pictures are decoded; or None.
         place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
         channels: number of channels of the images.
 

@@ -79,7 +79,7 @@ def _checksum(content):
 
 
 def points_of_label(label: np.ndarray, num_classes: int, tile_size: int = TILE_SIZE) -> np.ndarray:
-    """Finds, for each tile of a label and each class in it, the pixel of the class that is nearest to its centre.
+    """Finds, for each tile of a label and each class in it, the pixel of the class that is nearest to its center.
 
     Unlike NVIDIA's centroids, which can lie between two objects, such a point always belongs to its class. Tiles that
     extend beyond the image are used up to its edge.

@@ -19,8 +19,8 @@ from keras_hrnet.picture_files.pixels import pixels, stored_values
 if TYPE_CHECKING:
     import tensorflow as tf
 
-GREY_8 = b"\x08\x00"
-"""Bytes 24 and 25 of a PNG file, bit depth and colour type (PNG specification, section 11.2.1): 8-bit grey."""
+GRAY_8 = b"\x08\x00"
+"""Bytes 24 and 25 of a PNG file, bit depth and color type (PNG specification, section 11.2.1): 8-bit gray."""
 
 
 def decode_image(
@@ -33,7 +33,7 @@ def decode_image(
 
     Args:
         name: the file, a string scalar, for errors.
-        by_pillow: whether Pillow decodes it, a boolean. TensorFlow decodes upright PNG and JPEG files in 8-bit grey or
+        by_pillow: whether Pillow decodes it, a boolean. TensorFlow decodes upright PNG and JPEG files in 8-bit gray or
             RGB, to the same pixels.
         channels: 3 for RGB; any other number is decoded by Pillow.
     """
@@ -62,13 +62,13 @@ def decode_label(
     """Decodes a label image: the values that it stores, as `stored_values` reads them.
 
     Args:
-        contents: the file, a string scalar: grey, with a palette (its indices are the values), or in colour.
-        palette: the colour of stored value 0, 1, …, with which a colour picture is decoded.
+        contents: the file, a string scalar: gray, with a palette (its indices are the values), or in color.
+        palette: the color of stored value 0, 1, …, with which a color picture is decoded.
         name: the file, a string scalar, for errors.
-        by_pillow: whether it is anything other than an upright PNG file in 8-bit grey, a boolean.
+        by_pillow: whether it is anything other than an upright PNG file in 8-bit gray, a boolean.
 
     Returns:
-        uint8 `(height, width)`; 254 where a colour picture has a colour that the palette does not have.
+        uint8 `(height, width)`; 254 where a color picture has a color that the palette does not have.
     """
     tf = host_tensorflow()
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
@@ -84,7 +84,7 @@ def decode_label(
 
     label = tf.cond(
         # TensorFlow's decoder does not give a palette's indices, and scales values of few bits.
-        tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GREY_8),
+        tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GRAY_8),
         lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
         lambda: decode_plain_label(contents),
     )

@@ -24,7 +24,7 @@ class Source(Protocol):
         image_names: of the images, short.
         sizes: height and width of the images, in pixels.
         by_pillow: for each pair, whether Pillow has to decode the image, and the label.
-        occurring: the values, or colours, that occur in the labels; None if that is not known.
+        occurring: the values, or colors, that occur in the labels; None if that is not known.
         fingerprint: changes when the files change.
         identity: does not change when the files are moved.
     """

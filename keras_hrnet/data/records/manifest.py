@@ -47,7 +47,7 @@ class Record(NamedTuple):
 class Shard(NamedTuple):
     """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample.
 
-    `occurring` are the values, or colours, that its labels hold; None if an earlier version packed it.
+    `occurring` are the values, or colors, that its labels hold; None if an earlier version packed it.
     """
 
     name: str

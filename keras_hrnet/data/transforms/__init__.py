@@ -1,4 +1,4 @@
-"""Makes a training crop of an image and its label: scaled, rotated, cropped, recoloured, blurred and mirrored."""
+"""Makes a training crop of an image and its label: scaled, rotated, cropped, recolored, blurred and mirrored."""
 
 from keras_hrnet.data.transforms.augmentation import Augmentation, augmented
 

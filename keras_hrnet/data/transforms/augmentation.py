@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.transforms import geometry, placement, rotation
 from keras_hrnet.data.transforms.lookup import looked_up
-from keras_hrnet.data.transforms.photometric import recoloured
+from keras_hrnet.data.transforms.photometric import recolored
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ LONGEST_PERIOD = 20
 class Augmentation:
     """The augmentation of training images and labels; the defaults are those of HRNet's published recipe.
 
-    The order is: scale and rotation, crop, colours, blur, padding, mirroring. All amounts are drawn uniformly. The
-    colours of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast
+    The order is: scale and rotation, crop, colors, blur, padding, mirroring. All amounts are drawn uniformly. The
+    colors of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast
     corresponds to brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`,
-    `contrast`, `saturation` and `hue`, in random order there. Images of other than three channels keep their colours.
+    `contrast`, `saturation` and `hue`, in random order there. Images of other than three channels keep their colors.
 
     Args:
         scales: the smallest and the largest scale.
@@ -39,19 +39,19 @@ class Augmentation:
             takes longer, and rounds the size of the scaled image to the nearest.
         flip: probability of mirroring left and right.
         rotation: maximum rotation in either direction, in degrees.
-        brightness_shift: the largest number of grey levels added or taken away, 0 to 255 (the published code's
+        brightness_shift: the largest number of gray levels added or taken away, 0 to 255 (the published code's
             `RANDOM_BRIGHTNESS_SHIFT_VALUE`, which takes whole numbers and half of the images).
-        brightness: maximum relative change of grey levels.
-        contrast: maximum relative change of distances from the mean grey level.
+        brightness: maximum relative change of gray levels.
+        contrast: maximum relative change of distances from the mean gray level.
         saturation: maximum relative change of the saturation (in HSV).
         hue: maximum rotation of the hue in either direction, as a share of the full circle, 0 to 0.5.
         color_probability: the probability of each of these five changes.
         blur: the probability of a Gaussian blur.
         blur_sigma: its lower and upper deviation, in pixels.
-        cat_max_ratio: maximum share of the most frequent class among the labelled pixels of a crop; up to 10 further
+        cat_max_ratio: maximum share of the most frequent class among the labeled pixels of a crop; up to 10 further
             crops are drawn until the share is smaller, and the last one is used. 1 means no limit.
         opencv_nearest: whether to round sizes and sample labels as the published code does with OpenCV, which uses the
-            pixel under the upper left corner, while this package uses the pixel under the centre. It shifts labels
+            pixel under the upper left corner, while this package uses the pixel under the center. It shifts labels
             against their images by up to a pixel, and takes longer.
 
     Raises:
@@ -140,7 +140,7 @@ def augmented(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Makes a training crop of an image and its label, at random.
 
-    Labels are resampled by nearest neighbour and never blended. Pixels of a crop outside the image are 0 in the image
+    Labels are resampled by nearest neighbor and never blended. Pixels of a crop outside the image are 0 in the image
     and 255 in the label: at the bottom and on the right if the image is smaller, before mirroring, and around a rotated
     image.
 
@@ -229,13 +229,13 @@ def _window(axes, crop_size, cut_label, cat_max_ratio, *, seed, focus):
 
 
 def _largest_share(label):
-    """Returns the share of the most frequent class among the labelled pixels; 1 if there are none."""
+    """Returns the share of the most frequent class among the labeled pixels; 1 if there are none."""
     import tensorflow as tf
 
     ids = tf.cast(tf.reshape(label, [-1]), tf.int32)
     counts = tf.math.bincount(ids, minlength=256, maxlength=256)[:IGNORE_LABEL]
-    labelled = tf.reduce_sum(counts)
-    return tf.where(labelled > 0, tf.reduce_max(counts) / labelled, 1)
+    labeled = tf.reduce_sum(counts)
+    return tf.where(labeled > 0, tf.reduce_max(counts) / labeled, 1)
 
 
 def _cut_image(image, axes, turn, augmentation, *, seed):
@@ -243,12 +243,12 @@ def _cut_image(image, axes, turn, augmentation, *, seed):
 
     if turn is not None:
         inside = rotation.inside_image(*axes, turn)
-        image = recoloured(rotation.rotated_image(image, *axes, turn), augmentation, seed=seed, inside=inside)
+        image = recolored(rotation.rotated_image(image, *axes, turn), augmentation, seed=seed, inside=inside)
         return tf.where(inside[:, :, None], image, tf.constant(0, tf.uint8))
     in_periods = augmentation.steps is not None and not augmentation.opencv_nearest
     in_periods &= max(denominator for _, denominator in augmentation.steps or [(1, 1)]) <= LONGEST_PERIOD
     cut = geometry.image_of_steps if in_periods else geometry.image_of_any_scale
-    return recoloured(cut(image, *axes), augmentation, seed=seed)
+    return recolored(cut(image, *axes), augmentation, seed=seed)
 
 
 def _padded(image, label, crop_size, mirrored):

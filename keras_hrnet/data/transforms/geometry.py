@@ -1,7 +1,7 @@
 """Cuts a window from a scaled image and its scaled label, without scaling the rest of them.
 
-An image is blended between pixels (bilinear, half-pixel centres, no antialiasing: what `cv2.INTER_LINEAR` does); a
-label is sampled by nearest neighbour (with the same centres). Both are first cropped to a window of the source and then
+An image is blended between pixels (bilinear, half-pixel centers, no antialiasing: what `cv2.INTER_LINEAR` does); a
+label is sampled by nearest neighbor (with the same centers). Both are first cropped to a window of the source and then
 scaled, so that the cost depends on the crop and not on the image; the values are the same as if scaled first.
 """
 
@@ -64,7 +64,7 @@ def image_of_any_scale(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor
 def nearest_label(
     label: tf.Tensor, rows: Axis, columns: Axis, *, to_train_ids: Callable[[tf.Tensor], tf.Tensor], opencv: bool = False
 ) -> tf.Tensor:
-    """Scales a label and cuts a window, each pixel being the source pixel under its centre.
+    """Scales a label and cuts a window, each pixel being the source pixel under its center.
 
     Args:
         label: uint8 `(height, width)`.
@@ -95,7 +95,7 @@ def nearest_label(
 
 
 def nearest_sources(axis: Axis) -> tf.Tensor:
-    """The source pixel under the centre of each pixel of a crop: int32 `(axis.count,)`."""
+    """The source pixel under the center of each pixel of a crop: int32 `(axis.count,)`."""
     import tensorflow as tf
 
     # In integers, where no scale and no size rounds wrongly: floor((position + 1/2) · d / n).
@@ -116,7 +116,7 @@ def opencv_sources(axis: Axis) -> tf.Tensor:
 
 
 def rounded(image: tf.Tensor) -> tf.Tensor:
-    """Rounds float32 grey levels to uint8, half up; levels beyond [0, 255] become these."""
+    """Rounds float32 gray levels to uint8, half up; levels beyond [0, 255] become these."""
     import tensorflow as tf
 
     # One pass: half the time of `tf.cast(image + 0.5, tf.uint8)`. `tf.quantization.quantize` logs a warning of its own.
@@ -144,7 +144,7 @@ def _periods(axis):
     import tensorflow as tf
 
     numerator, denominator = axis.numerator, axis.denominator
-    # So many scaled pixels lie between the outermost centre of the source and its edge: those blend with outside.
+    # So many scaled pixels lie between the outermost center of the source and its edge: those blend with outside.
     margin = tf.maximum(-(-(numerator - denominator) // (2 * denominator)), 0)
     first = tf.maximum(axis.start - margin, 0) // numerator
     last = -(-(axis.start + axis.count + margin) // numerator)
@@ -168,9 +168,9 @@ def _continued(window, padding, axis):
 
 
 class _Span(NamedTuple):
-    """The source pixels `start` to `stop` that a crop reads, and where its outermost centres lie among them.
+    """The source pixels `start` to `stop` that a crop reads, and where its outermost centers lie among them.
 
-    `first` and `last`, in the order shown, are shares of the way from the centre of the first pixel to that of the last
+    `first` and `last`, in the order shown, are shares of the way from the center of the first pixel to that of the last
     one, of the window with one pixel more on either side.
     """
 
@@ -183,11 +183,11 @@ class _Span(NamedTuple):
 def _span(axis):
     import tensorflow as tf
 
-    def centre(position):
+    def center(position):
         ratio = tf.cast(axis.denominator, tf.float64) / tf.cast(axis.numerator, tf.float64)
         return (tf.cast(position, tf.float64) + 0.5) * ratio - 0.5
 
-    first, last = centre(axis.start), centre(axis.start + axis.count - 1)
+    first, last = center(axis.start), center(axis.start + axis.count - 1)
     start = tf.maximum(tf.cast(tf.floor(first), tf.int32), 0)
     stop = tf.minimum(tf.cast(tf.floor(last), tf.int32) + 2, axis.length)
     way = tf.cast(stop - start + 1, tf.float64)

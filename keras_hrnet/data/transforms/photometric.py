@@ -1,4 +1,4 @@
-"""Changes the colours and the sharpness of an image, but not its label."""
+"""Changes the colors and the sharpness of an image, but not its label."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from keras_hrnet.data.transforms.augmentation import Augmentation
 
-# ITU-R BT.601, as in Pillow's and torchvision's grey.
-GREY_OF_RGB = (0.299, 0.587, 0.114)
+# ITU-R BT.601, as in Pillow's and torchvision's gray.
+GRAY_OF_RGB = (0.299, 0.587, 0.114)
 # A Gaussian is truncated at four standard deviations, as in scikit-image.
 REACH = 4.0
 
 
-def recoloured(
+def recolored(
     image: tf.Tensor, augmentation: Augmentation, *, seed: tf.Tensor, inside: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Changes the colours of an image and blurs it at random; an image that is not RGB is only blurred.
+    """Changes the colors of an image and blurs it at random; an image that is not RGB is only blurred.
 
     Args:
         image: uint8 `(height, width, channels)`, RGB in [0, 255] or others; its number of channels is known.
@@ -45,17 +45,17 @@ def recoloured(
 
 
 def shifted(image: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
-    """Adds grey levels to an image: float32, in [0, 255] before and after."""
+    """Adds gray levels to an image: float32, in [0, 255] before and after."""
     return _clipped(image + levels)
 
 
 def brightened(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Multiplies the grey levels of an image: float32, in [0, 255] before and after."""
+    """Multiplies the gray levels of an image: float32, in [0, 255] before and after."""
     return _clipped(image * factor)
 
 
 def contrasted(image: tf.Tensor, factor: tf.Tensor, inside: tf.Tensor | None = None) -> tf.Tensor:
-    """Multiplies the distances from the mean grey of an image.
+    """Multiplies the distances from the mean gray of an image.
 
     Args:
         image: float32 `(height, width, 3)`, RGB in [0, 255].
@@ -67,12 +67,12 @@ def contrasted(image: tf.Tensor, factor: tf.Tensor, inside: tf.Tensor | None = N
     """
     import tensorflow as tf
 
-    grey = tf.linalg.matvec(image, tf.constant(GREY_OF_RGB))
+    gray = tf.linalg.matvec(image, tf.constant(GRAY_OF_RGB))
     if inside is not None:
         weights = tf.cast(inside, tf.float32)
-        mean = tf.math.divide_no_nan(tf.reduce_sum(grey * weights), tf.reduce_sum(weights))
+        mean = tf.math.divide_no_nan(tf.reduce_sum(gray * weights), tf.reduce_sum(weights))
     else:
-        mean = tf.reduce_mean(grey)
+        mean = tf.reduce_mean(gray)
     return _clipped(mean + factor * (image - mean))
 
 

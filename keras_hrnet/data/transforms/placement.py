@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Axis(NamedTuple):
     """One axis of a crop, in pixels; integers or int32 scalars.
 
-    `numerator` scaled pixels cover `denominator` source pixels. Pixels are squares: the centre of scaled pixel p lies
+    `numerator` scaled pixels cover `denominator` source pixels. Pixels are squares: the center of scaled pixel p lies
     at (p + 1/2) · denominator / numerator in the source, whose pixel q reaches from q to q + 1.
 
     Args:
@@ -120,7 +120,7 @@ def shown_positions(axis: Axis) -> tf.Tensor:
 
 
 def scaled_position(axis: Axis, source: int | tf.Tensor) -> tf.Tensor:
-    """The scaled pixel that the centre of a source pixel lies in, an int32 scalar."""
+    """The scaled pixel that the center of a source pixel lies in, an int32 scalar."""
     import tensorflow as tf
 
     doubled = tf.cast(2 * source + 1, tf.int64) * tf.cast(axis.numerator, tf.int64)

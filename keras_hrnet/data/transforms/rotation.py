@@ -26,7 +26,7 @@ class Turn(NamedTuple):
 
 
 def random_turn(rows: Axis, columns: Axis, *, largest: float, seed: tf.Tensor, focus: tf.Tensor | None = None) -> Turn:
-    """Draws a rotation about the centre of the image, or about the pixel in focus, which so stays inside the frame.
+    """Draws a rotation about the center of the image, or about the pixel in focus, which so stays inside the frame.
 
     Args:
         largest: the largest angle to either side, in degrees.
@@ -55,12 +55,12 @@ def rotated_image(image: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf
     import tensorflow as tf
 
     window, matrix = _window(image, _source_matrix(rows, columns, turn), rows, columns)
-    # In float32, as the kernel cuts grey levels off in uint8.
+    # In float32, as the kernel cuts gray levels off in uint8.
     return rounded(_sampled(tf.cast(window, tf.float32), matrix, rows, columns, "BILINEAR"))
 
 
 def rotated_label(label: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
-    """Scales and rotates a label and cuts a window, each pixel being the source pixel under its centre.
+    """Scales and rotates a label and cuts a window, each pixel being the source pixel under its center.
 
     Args:
         label: uint8 `(height, width)`.
@@ -129,7 +129,7 @@ def _window(image, matrix, rows, columns):
 def _sampled(window, matrix, rows, columns, interpolation):
     import tensorflow as tf
 
-    # The kernel counts from the centre of the first pixel to that of the first pixel.
+    # The kernel counts from the center of the first pixel to that of the first pixel.
     offsets = tf.reduce_sum(matrix * [0.5, 0.5, 1.0], axis=1, keepdims=True) - 0.5
     transform = tf.concat([matrix[:, :2], offsets], axis=1)
     transform = tf.concat([tf.reshape(transform, [6]), tf.zeros([2], tf.float64)], axis=0)

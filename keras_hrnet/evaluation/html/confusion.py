@@ -1,4 +1,4 @@
-"""Selects what the confusion matrix of a page shows, and its colours."""
+"""Selects what the confusion matrix of a page shows, and its colors."""
 
 import math
 

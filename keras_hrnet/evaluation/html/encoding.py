@@ -32,10 +32,10 @@ def photo_uri(image: np.ndarray) -> str:
 
 
 def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
-    """Encodes train ids `(height, width)` in the colours of their classes, ignored pixels black.
+    """Encodes train ids `(height, width)` in the colors of their classes, ignored pixels black.
 
     Returns:
-        The data URI of a PNG of the shown size, with the colours of the classes that occur.
+        The data URI of a PNG of the shown size, with the colors of the classes that occur.
 
     Raises:
         TypeError, ValueError: as `colorize`.
@@ -46,7 +46,7 @@ def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
 
 
 def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
-    """Encodes the errors of a prediction: transparent where it is right, orange where wrong, grey where ignored.
+    """Encodes the errors of a prediction: transparent where it is right, orange where wrong, gray where ignored.
 
     If the picture is reduced in size, the strength of the orange shows the share of wrong pixels, so that thin errors
     remain visible.
@@ -75,7 +75,7 @@ def _share(mask):
 
 
 def _nearest(labels):
-    """Returns labels of the shown size: those at the centre of each shown pixel."""
+    """Returns labels of the shown size: those at the center of each shown pixel."""
     rows, columns = (
         ((np.arange(to) + 0.5) * old / to).astype(int)
         for old, to in zip(labels.shape, shown_size(*labels.shape), strict=True)
@@ -85,7 +85,7 @@ def _nearest(labels):
 
 def _palette_uri(index, palette, **options):
     picture = PIL.Image.fromarray(index.astype(np.uint8))
-    # From grey to indices into a palette, pixels unchanged.
+    # From gray to indices into a palette, pixels unchanged.
     picture.putpalette(palette.astype(np.uint8).tobytes())
     return _uri(picture, "png", optimize=True, **options)
 

@@ -23,7 +23,7 @@ def example_view(example: Example, colors: tuple[Color, ...], report: Evaluation
 
     Raises:
         TypeError: if labels are not integers.
-        ValueError: if sizes differ, or a label has no colour.
+        ValueError: if sizes differ, or a label has no color.
     """
     image, truth, prediction = map(np.asarray, (example.image, example.truth, example.prediction))
     if not truth.shape == prediction.shape == image.shape[:2]:

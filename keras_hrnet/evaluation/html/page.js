@@ -11,7 +11,7 @@ function isDark() {
 }
 
 function nameTheme() {
-  theme.textContent = isDark() ? "Light colours" : "Dark colours";
+  theme.textContent = isDark() ? "Light colors" : "Dark colors";
 }
 
 theme.addEventListener("click", () => {

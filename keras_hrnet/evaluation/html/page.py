@@ -48,7 +48,7 @@ def write_html(
         report: the report that `evaluate` returned.
         path: path of the file, ending in ".html"; an existing file is replaced.
         published: published scores to show next to this one, such as `PublishedWeights`.
-        palette: colours of the classes, as in `keras_hrnet.colorize`; None means the report's colours.
+        palette: colors of the classes, as in `keras_hrnet.colorize`; None means the report's colors.
         title: the page's title; None derives it from the network's name.
 
     Returns:
@@ -58,7 +58,7 @@ def write_html(
         FileNotFoundError: if the folder of `path` does not exist.
         TypeError: if labels of an example are not integers.
         ValueError: if `path` does not end in ".html", the report has no counted pixels, the palette does not have a
-            colour for each class, or the pictures of an example differ in size.
+            color for each class, or the pictures of an example differ in size.
 
     Example:
 

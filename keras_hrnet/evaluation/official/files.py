@@ -70,7 +70,7 @@ def read_label_image(path: str | os.PathLike) -> np.ndarray:
     Raises:
         ValueError: if the file has another format, or is truncated.
     """
-    return _read(path, {"L": np.uint8, "P": np.uint8}, "one channel of 8 bits, grey or with a palette")
+    return _read(path, {"L": np.uint8, "P": np.uint8}, "one channel of 8 bits, gray or with a palette")
 
 
 def read_instance_image(path: str | os.PathLike) -> np.ndarray:
@@ -98,7 +98,7 @@ def _read(path, modes, expected):
     if pixels is None:
         raise ValueError(
             f"Received the picture {path} of mode {mode!r} ({', '.join(image.getbands())}). Expected {expected}. "
-            "Write the ids of the pixels, and neither colours nor probabilities."
+            "Write the ids of the pixels, and neither colors nor probabilities."
         )
     return pixels
 

@@ -134,7 +134,7 @@ def _check_arrays(arrays, names):
         if array.shape != truth.shape:
             raise ValueError(
                 f"Received {name} of shape {array.shape} for {names[0]} of shape {truth.shape}. Expected the same "
-                "height and width. Write the labels at the size of the truth, upsampled by nearest neighbour."
+                "height and width. Write the labels at the size of the truth, upsampled by nearest neighbor."
             )
 
 

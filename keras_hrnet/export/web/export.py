@@ -49,7 +49,7 @@ def export_web(
     Several threads require a server that isolates the page, as `keras-hrnet serve` does; otherwise it uses one thread.
 
     Args:
-        model: a functional network from RGB or grey images to logits of every pixel, in float32.
+        model: a functional network from RGB or gray images to logits of every pixel, in float32.
         path: the folder to create. An existing page, or an empty folder, is replaced after the new one has been
             verified; any other folder or file is not replaced.
         image_size: (height, width) in pixels to which photos are resized.
@@ -127,7 +127,7 @@ def _metadata_for_page(file):
     if runner.batch_size != 1 or runner.channels not in CHANNELS or "mean" in metadata["input"] or not is_dense:
         raise ValueError(
             f"Received the file {str(file)!r}, which maps images of shape {tuple(metadata['input']['shape'])} to an "
-            f"output of shape {output}. Expected one image of RGB or grey pixels in [0, 255], and an output for each "
+            f"output of shape {output}. Expected one image of RGB or gray pixels in [0, 255], and an output for each "
             "pixel. Export the network for it, with batch_size=1."
         )
     return metadata

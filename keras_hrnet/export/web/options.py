@@ -19,7 +19,7 @@ class WebOptions(TFLiteOptions):
 
         Raises:
             TypeError: as there.
-            ValueError: as there, or if its input is not RGB or greyscale pixels, or it classifies whole images.
+            ValueError: as there, or if its input is not RGB or grayscale pixels, or it classifies whole images.
         """
         options = super().for_model(model)
         if len(model.outputs[0].shape) != 4:
@@ -31,7 +31,7 @@ class WebOptions(TFLiteOptions):
             unit = "" if options.takes_pixels else ", in another unit than pixels"
             raise ValueError(
                 f"Received the model {model.name!r}, whose input is images of {options.channels} channels{unit}. "
-                "Expected RGB or greyscale pixels in [0, 255], as a browser reads them from photos. Export it with "
+                "Expected RGB or grayscale pixels in [0, 255], as a browser reads them from photos. Export it with "
                 "export_tflite instead."
             )
         return options

@@ -14,7 +14,7 @@ from keras_hrnet.training.callbacks.variables import assign, host_values, restor
 def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Gives a compiled model the optimizer's moving average of the weights, within a `with` block.
 
-    If the optimizer does not have `use_ema=True`, or before its first step, nothing changes. Batch normalisation keeps
+    If the optimizer does not have `use_ema=True`, or before its first step, nothing changes. Batch normalization keeps
     its moving statistics, which belong to the weights as trained, because Keras averages only trainable weights. While
     weights change quickly, the two do not match, and the averaged weights score lower than the trained ones; see
     `AveragedWeights`.
@@ -37,12 +37,12 @@ class AveragedWeights(keras.callbacks.Callback):
     Place it before the callbacks that use the model. It does nothing if the optimizer does not have `use_ema=True`.
 
     With `gradient_accumulation_steps`, Keras's optimizers average after every batch, and those of
-    `keras_hrnet.training` after every update. Without `batches`, batch normalisation uses the statistics of the latest
+    `keras_hrnet.training` after every update. Without `batches`, batch normalization uses the statistics of the latest
     steps, which do not match the averaged weights while weights change quickly.
 
     Args:
         batches: a function that yields batches of training images. Before each validation, the statistics of batch
-            normalisation are re-estimated over them for the averaged weights, with one forward pass per batch.
+            normalization are re-estimated over them for the averaged weights, with one forward pass per batch.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Estimates the statistics of batch normalisation for weights that no step has used, such as averaged weights."""
+"""Estimates the statistics of batch normalization for weights that no step has used, such as averaged weights."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from keras_hrnet.training.callbacks.variables import assign, restored
 
 
 class NormStatistics:
-    """Estimates the moving statistics of a network's batch normalisation over batches, with its current weights.
+    """Estimates the moving statistics of a network's batch normalization over batches, with its current weights.
 
     They are the means over the batches of the statistics of each batch, as in `torch.optim.swa_utils.update_bn`. The
     estimation takes a forward pass for each batch, and changes no other variable.

@@ -55,11 +55,11 @@ class PredictionImages(keras.callbacks.Callback):
             was built for. The backend compiles once per image size.
         labels: as many, integers `(height, width)`, train ids, ignored ones as in `keras_hrnet.evaluation.colorize`.
         class_names: names of the classes, by train id. Without names and palette, those of the network are used.
-        palette: colours of the classes, as in `keras_hrnet.evaluation.colorize`.
+        palette: colors of the classes, as in `keras_hrnet.evaluation.colorize`.
 
     Raises:
         TypeError: if labels are not integers.
-        ValueError: if images and labels differ in number or size, or a class lacks a name or a colour.
+        ValueError: if images and labels differ in number or size, or a class lacks a name or a color.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Region mutual information: how much predicted neighbourhoods of pixels reveal about the true ones."""
+"""Region mutual information: how much predicted neighborhoods of pixels reveal about the true ones."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LEAST_PROBABILITY = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class RegionMutualInformation(SegmentationLoss):
-    """Half binary cross-entropy, half a lower bound of how little predicted neighbourhoods reveal about the true ones.
+    """Half binary cross-entropy, half a lower bound of how little predicted neighborhoods reveal about the true ones.
 
     Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
     pixels that are not ignored, and divided by the number of these pixels plus 1. For the other half, the maps of the
@@ -33,14 +33,14 @@ class RegionMutualInformation(SegmentationLoss):
 
     Args:
         num_classes: number of classes of the logits.
-        radius: side of the neighbourhoods, in squares of 4x4 pixels.
-        ignore_label: the label of ignored pixels. In the neighbourhoods of both, they have a probability of 0.
+        radius: side of the neighborhoods, in squares of 4x4 pixels.
+        ignore_label: the label of ignored pixels. In the neighborhoods of both, they have a probability of 0.
         data_format, name: see `SegmentationLoss`.
 
     Raises:
         TypeError: if `num_classes` or `radius` is not an integer.
         ValueError: if a number is below 1, or, when the loss is first traced, if the logits have another number of
-            classes or are too small for a neighbourhood.
+            classes or are too small for a neighborhood.
 
     Reference: Zhao et al., "Region Mutual Information Loss for Semantic Segmentation", 2019; the constants are those of
     NVIDIA's semantic-segmentation, loss/rmi.py.
@@ -83,11 +83,11 @@ class RegionMutualInformation(SegmentationLoss):
         # PyTorch raises for a matrix of NaN. The cross-entropy of such logits is NaN, and with it the loss.
         pooled = ops.where(ops.isnan(pooled), 0.0, pooled)
         log_determinant = residual_log_determinant(
-            target=self._neighbourhoods(_pool(truth)), given=self._neighbourhoods(pooled), ridge=RIDGE
+            target=self._neighborhoods(_pool(truth)), given=self._neighborhoods(pooled), ridge=RIDGE
         )
         return ops.mean(ops.sum(log_determinant, axis=-1)) / (2 * self.radius**2)
 
-    def _neighbourhoods(self, maps):
+    def _neighborhoods(self, maps):
         """Gathers the vectors of `(batch, height, width, classes)`: `(batch, classes, radius², points)`."""
         ops = keras.ops
         maps = ops.transpose(maps, (0, 3, 1, 2))

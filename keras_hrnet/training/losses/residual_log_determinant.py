@@ -19,8 +19,8 @@ ROUGH_SHIFTS = (1e-4, 1e-5)
 def residual_log_determinant(target: keras.KerasTensor, given: keras.KerasTensor, ridge: float) -> keras.KerasTensor:
     """Computes the log-determinant of the residual of the best linear prediction of a vector: float32 `(...)`.
 
-    With T and G the centred points, it is log det(T Tᵀ + ridge I − T Gᵀ (G Gᵀ + ridge I)⁻¹ G Tᵀ): sums over the points,
-    not means. The result can be differentiated once, with respect to `given`.
+    With T and G the centered points, it is log det(T Tᵀ + ridge I − T Gᵀ (G Gᵀ + ridge I)⁻¹ G Tᵀ): sums over the
+    points, not means. The result can be differentiated once, with respect to `given`.
 
     Args:
         target: float32 `(..., dimension, points)`, what is predicted; a constant.

@@ -80,7 +80,7 @@ def test_the_stated_digits_are_those_in_the_address(row):
                 "url": "https://download.openmmlab.com/mmsegmentation/v0.5/ocrnet/ocrnet_hr18s_512x1024_160k_cityscapes/"
                 "ocrnet_hr18s_512x1024_160k_cityscapes_20200602_191005-f4a7af28.pth",
                 "sha256_start": "f4a7af28",
-                "licence": "Apache-2.0",
+                "license": "Apache-2.0",
             },
         ),
         (

@@ -28,9 +28,9 @@ def test_a_file_needs_its_name_network_data_set_and_origin_alone():
 
 
 def test_what_is_shared_holds_for_all_files_that_do_not_say_otherwise():
-    other = OWN.replace("mine_w18", "mine_w48") + 'licence = "MIT"\n'
-    rows = read(f"{OWN}\n[[publisher.weights]]\n{other}", f'{SHARED}licence = "Apache-2.0"\n', "align_corners = true")
-    assert [(row.name, row.licence, row.align_corners) for row in rows] == [
+    other = OWN.replace("mine_w18", "mine_w48") + 'license = "MIT"\n'
+    rows = read(f"{OWN}\n[[publisher.weights]]\n{other}", f'{SHARED}license = "Apache-2.0"\n', "align_corners = true")
+    assert [(row.name, row.license, row.align_corners) for row in rows] == [
         ("mine_w18", "Apache-2.0", True),
         ("mine_w48", "MIT", True),
     ]

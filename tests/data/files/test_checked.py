@@ -84,7 +84,7 @@ def test_other_expected_values_count_anew(pairs, examined):
     assert len(examined) > 3
 
 
-def test_colours_are_remembered(pairs, examined):
+def test_colors_are_remembered(pairs, examined):
     red = np.full((8, 12, 3), (255, 0, 0), np.uint8)
     Image.fromarray(red).save(pairs[0].label)
     os.utime(pairs[0].label, (time.time() - 60, time.time() - 60))

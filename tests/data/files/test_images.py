@@ -33,10 +33,10 @@ class TestPng:
     @pytest.mark.parametrize(
         ("array", "mode", "found", "by_pillow"),
         [
-            (np.zeros((4, 4), np.uint8), None, "8-bit grey", False),
-            (np.zeros((4, 4), np.uint16), None, "16-bit grey", True),
+            (np.zeros((4, 4), np.uint8), None, "8-bit gray", False),
+            (np.zeros((4, 4), np.uint16), None, "16-bit gray", True),
             (np.zeros((4, 4, 4), np.uint8), None, "8-bit RGBA", True),
-            (np.zeros((4, 4, 2), np.uint8), None, "8-bit grey with alpha", True),
+            (np.zeros((4, 4, 2), np.uint8), None, "8-bit gray with alpha", True),
             (np.arange(768, dtype=np.uint32).astype(np.uint8).reshape(16, 16, 3), "P", "8-bit palette", True),
         ],
     )

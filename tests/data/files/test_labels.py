@@ -34,8 +34,8 @@ def palette_image(path, indices, bits):
     return path
 
 
-def grey_png(path, values, bits):
-    """Grey of few bits, which Pillow does not write, without filters."""
+def gray_png(path, values, bits):
+    """Gray of few bits, which Pillow does not write, without filters."""
     values = np.array(values)
     places = [bit for bit in range(bits - 1, -1, -1)]
     rows = [np.packbits([value >> place & 1 for value in row for place in places]).tobytes() for row in values]
@@ -61,18 +61,18 @@ class TestCityscapesIds:
             check_label(path, known=IDS)
         check_label(path, known=IDS, contents=False)
 
-    def test_a_grey_picture_is_recognised(self, tmp_path, write_image):
+    def test_a_gray_picture_is_recognized(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.arange(256, dtype=np.uint8)[None])
-        with pytest.raises(UnusableFileError, match=r"34, 35, 36, 37, 38, 39, 40, 41 and 213 more.*a grey picture"):
+        with pytest.raises(UnusableFileError, match=r"34, 35, 36, 37, 38, 39, 40, 41 and 213 more.*a gray picture"):
             check_label(path, known=IDS)
 
     @pytest.mark.parametrize(
         ("array", "mode", "found"),
         [
-            (np.zeros((4, 4, 4), np.uint8), None, r"8-bit RGBA\. Expected label values as 8-bit grey\..*_color\.png"),
-            (np.zeros((4, 4), np.uint16), None, r"16-bit grey.*_instanceIds\.png"),
-            (np.zeros((4, 4), np.uint8), "P", r"-bit palette\. Expected label values as 8-bit grey\. Restore"),
-            (np.zeros((4, 4, 3), np.uint8), None, r"8-bit RGB\. Expected label values as 8-bit grey\. Restore"),
+            (np.zeros((4, 4, 4), np.uint8), None, r"8-bit RGBA\. Expected label values as 8-bit gray\..*_color\.png"),
+            (np.zeros((4, 4), np.uint16), None, r"16-bit gray.*_instanceIds\.png"),
+            (np.zeros((4, 4), np.uint8), "P", r"-bit palette\. Expected label values as 8-bit gray\. Restore"),
+            (np.zeros((4, 4, 3), np.uint8), None, r"8-bit RGB\. Expected label values as 8-bit gray\. Restore"),
         ],
     )
     def test_another_pixel_format_is_named(self, tmp_path, write_image, array, mode, found):
@@ -99,7 +99,7 @@ class TestCityscapesIds:
 
 
 class TestValuesOfOnesOwn:
-    def test_grey_values_are_compared(self, tmp_path, write_image):
+    def test_gray_values_are_compared(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.uint8([[0, 1, 2, 3]]))
         expected = message(f"{path} holds the values 3. Expected only 0 to 2. Change these pixels")
         with pytest.raises(UnusableFileError, match=expected):
@@ -119,7 +119,7 @@ class TestValuesOfOnesOwn:
         [
             (np.zeros((4, 4, 3), np.uint8), None, "8-bit RGB", "`palette`"),
             (np.zeros((4, 4, 4), np.uint8), None, "8-bit RGBA", "alpha channel"),
-            (np.zeros((4, 4, 2), np.uint8), None, "8-bit grey with alpha", "alpha channel"),
+            (np.zeros((4, 4, 2), np.uint8), None, "8-bit gray with alpha", "alpha channel"),
         ],
     )
     def test_another_pixel_format_is_named_with_its_cure(self, tmp_path, write_image, array, mode, found, cure):
@@ -128,17 +128,17 @@ class TestValuesOfOnesOwn:
             check_label(path, known=THREE)
 
     @pytest.mark.parametrize("bits", [1, 2, 4, 16])
-    def test_grey_values_of_any_depth_are_those_that_are_stored(self, tmp_path, bits):
+    def test_gray_values_of_any_depth_are_those_that_are_stored(self, tmp_path, bits):
         largest = min(2**bits - 1, 255)
-        path = grey_png(tmp_path / "a.png", [[0, largest], [1, 0]], bits)
+        path = gray_png(tmp_path / "a.png", [[0, largest], [1, 0]], bits)
         header = check_label(path, known=LabelValues(values=[0, 1, largest]))
-        assert header == (2, 2, f"{bits}-bit grey", True, frozenset([0, 1, largest]))
+        assert header == (2, 2, f"{bits}-bit gray", True, frozenset([0, 1, largest]))
         np.testing.assert_array_equal(stored_values(path, path), [[0, largest], [1, 0]])
         with pytest.raises(UnusableFileError, match=f"holds the values {largest}"):
             check_label(path, known=LabelValues(values=[0, 1][: 1 if bits == 1 else 2]))
 
     def test_a_value_of_16_bits_that_no_class_can_have_is_named(self, tmp_path):
-        path = grey_png(tmp_path / "a.png", [[0, 300]], 16)
+        path = gray_png(tmp_path / "a.png", [[0, 300]], 16)
         with pytest.raises(UnusableFileError, match=message("holds the values 300. Expected only 0 to 2")):
             check_label(path, known=THREE)
 
@@ -146,7 +146,7 @@ class TestValuesOfOnesOwn:
     def test_other_files_without_loss_are_read(self, tmp_path, write_image, suffix):
         path = write_image(tmp_path / f"a.{suffix}", np.uint8([[0, 1, 2]]))
         assert check_label(path, known=THREE).occurring == {0, 1, 2}
-        assert check_label(path, known=THREE, contents=False)[:3] == (1, 3, "8-bit grey")
+        assert check_label(path, known=THREE, contents=False)[:3] == (1, 3, "8-bit gray")
 
     @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("webp", "WEBP")])
     def test_a_lossy_file_is_refused(self, tmp_path, write_image, suffix, kind):
@@ -171,22 +171,22 @@ class TestValuesOfOnesOwn:
 
 
 class TestColors:
-    def test_known_colours_pass(self, tmp_path, write_image):
+    def test_known_colors_pass(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.uint8([[[0, 0, 0], [255, 0, 0], [0, 128, 255]]]))
         assert check_label(path, known=COLORS)[:2] == (1, 3)
 
-    def test_foreign_colours_are_named(self, tmp_path, write_image):
+    def test_foreign_colors_are_named(self, tmp_path, write_image):
         path = write_image(tmp_path / "a.png", np.uint8([[[0, 0, 0], [255, 0, 1]]]))
-        expected = message(f"{path} holds the colours (255, 0, 1). Expected only the 3 colours", "(0, 128, 255)")
+        expected = message(f"{path} holds the colors (255, 0, 1). Expected only the 3 colors", "(0, 128, 255)")
         with pytest.raises(UnusableFileError, match=expected):
             check_label(path, known=COLORS)
         check_label(path, known=COLORS, contents=False)
 
-    def test_a_photograph_is_recognised(self, tmp_path, noise):
-        with pytest.raises(UnusableFileError, match="hundreds of colours, as a photograph"):
+    def test_a_photograph_is_recognized(self, tmp_path, noise):
+        with pytest.raises(UnusableFileError, match="hundreds of colors, as a photograph"):
             check_label(noise(tmp_path / "a.png"), known=COLORS)
 
-    def test_grey_images_may_lie_among_them(self, tmp_path, write_image):
+    def test_gray_images_may_lie_among_them(self, tmp_path, write_image):
         known = LabelValues(values=range(3), colors=[(0, 0, 0)])
         check_label(write_image(tmp_path / "a.png", np.uint8([[0, 1, 2]])), known=known)
 

@@ -91,10 +91,10 @@ class TestASoundRoot:
 
 class TestFaults:
     def test_each_is_an_error_with_its_file(self, root, write_image):
-        (_, foreign), (cut, _), (grey, small) = find_pairs(root, "train")
+        (_, foreign), (cut, _), (gray, small) = find_pairs(root, "train")
         cut.write_bytes(cut.read_bytes()[:60])
         write_image(foreign, np.full((6, 8), 77, np.uint8))
-        write_image(grey, np.zeros((6, 8), np.uint8))
+        write_image(gray, np.zeros((6, 8), np.uint8))
         small.write_bytes(b"")
         survey = check(root)
         assert not survey.ok
@@ -103,11 +103,11 @@ class TestFaults:
         assert found(survey, "error") == [
             ("foreign values", foreign),
             ("cut short", cut),
-            ("pixel format", grey),
+            ("pixel format", gray),
             ("empty", small),
         ]
         quick = check(root, contents=False)
-        assert found(quick, "error") == [("pixel format", grey), ("empty", small)]
+        assert found(quick, "error") == [("pixel format", gray), ("empty", small)]
 
     def test_differing_sizes_in_a_pair_are_an_error(self, root, write_image):
         label = find_pairs(root, "val")[0].label
@@ -176,7 +176,7 @@ class TestTheImageThatIsPublishedBroken:
         write_image(root / BROKEN_IMAGE, np.zeros((6, 8), np.uint8))
         return root
 
-    def test_it_is_recognised(self, extra):
+    def test_it_is_recognized(self, extra):
         survey = check(extra)
         assert found(survey, "error") == [("pixel format", extra / BROKEN_IMAGE)]
         assert "leftImg8bit_trainextra.zip is known to contain this one broken image. Remove it" in messages(survey)
@@ -260,8 +260,8 @@ class TestReport:
 
     def test_findings_are_grouped_by_kind_and_cure_and_errors_come_first(self):
         remark = Finding("remark", "other size", Path("a"), "is small", "Nothing to do.")
-        grey, deep, other = (
+        gray, deep, other = (
             Finding("error", "pixel format", Path(name), "is odd", cure)
             for name, cure in (("b", "Convert it."), ("c", "Divide it."), ("d", "Convert it."))
         )
-        assert Survey("root", (), (remark, grey, deep, other)).groups() == [[grey, other], [deep], [remark]]
+        assert Survey("root", (), (remark, gray, deep, other)).groups() == [[gray, other], [deep], [remark]]

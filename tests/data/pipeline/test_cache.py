@@ -76,11 +76,11 @@ def test_shapes_are_known_to_the_graph(place):
 
 def test_a_folder_serves_later_runs_of_the_same_files(tmp_path):
     Files().cached(tmp_path)
-    later, other, recoloured = Files(), Files("b"), Files()
+    later, other, recolored = Files(), Files("b"), Files()
     np.testing.assert_array_equal(read_all(later.cached(tmp_path))[0][0], IMAGES[2])
     other.cached(tmp_path)
-    recoloured.cached(tmp_path, ((0, 0, 0), (1, 1, 1)))
-    assert (later.num_decoded, other.num_decoded, recoloured.num_decoded) == (0, 3, 3)
+    recolored.cached(tmp_path, ((0, 0, 0), (1, 1, 1)))
+    assert (later.num_decoded, other.num_decoded, recolored.num_decoded) == (0, 3, 3)
 
 
 def test_a_run_that_breaks_off_leaves_nothing_that_looks_whole(tmp_path):

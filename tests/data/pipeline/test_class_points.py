@@ -14,7 +14,7 @@ pytestmark = pytest.mark.once
 THREE = coding_of(3)
 
 
-def test_the_point_of_a_class_is_its_pixel_nearest_to_the_centre():
+def test_the_point_of_a_class_is_its_pixel_nearest_to_the_center():
     label = np.full((5, 5), 255, np.uint8)
     label[1:4, 1:4] = 0
     label[2, 2] = 1

@@ -24,16 +24,16 @@ def encoded(image, **options):
 
 def with_palette(bits):
     image = Image.frombytes("P", VALUES.shape[::-1], VALUES.tobytes())
-    # Grey levels in another order than the values: a decoder that looks at the colours gives something else.
-    image.putpalette([level for grey in (200, 50, 100, 0) for level in (grey, grey, grey)])
+    # Gray levels in another order than the values: a decoder that looks at the colors gives something else.
+    image.putpalette([level for gray in (200, 50, 100, 0) for level in (gray, gray, gray)])
     return encoded(image, bits=bits)
 
 
 FILES = {
-    "grey": encoded(Image.fromarray(VALUES)),
+    "gray": encoded(Image.fromarray(VALUES)),
     "palette of 8 bits": with_palette(8),
     "palette of 2 bits": with_palette(2),
-    "colours": encoded(Image.fromarray(COLORS[VALUES])),
+    "colors": encoded(Image.fromarray(COLORS[VALUES])),
 }
 
 
@@ -47,7 +47,7 @@ def test_every_kind_of_label_gives_the_stored_values_eagerly_and_in_tf_data(kind
 
 
 def test_pillow_and_tensorflow_read_the_same_values():
-    np.testing.assert_array_equal(stored_values(FILES["grey"], "a.png"), VALUES)
+    np.testing.assert_array_equal(stored_values(FILES["gray"], "a.png"), VALUES)
 
 
 def test_a_color_without_a_class_gives_254():
@@ -59,7 +59,7 @@ def test_a_color_without_a_class_gives_254():
 
 
 def test_what_pillow_decodes_may_say_so_itself():
-    np.testing.assert_array_equal(decode_label(FILES["grey"], by_pillow=True), VALUES)
+    np.testing.assert_array_equal(decode_label(FILES["gray"], by_pillow=True), VALUES)
     image = Image.fromarray(COLORS[VALUES])
     np.testing.assert_array_equal(decode_image(encoded(image), by_pillow=True), COLORS[VALUES])
     np.testing.assert_array_equal(decode_image(encoded(image)), COLORS[VALUES])

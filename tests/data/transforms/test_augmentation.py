@@ -18,7 +18,7 @@ CHAINS = {
     "as OpenCV at any scale": dict(opencv_nearest=True, scale_step=None),
     "rotation": dict(rotation=30.0),
     "class limit": dict(cat_max_ratio=0.3),
-    "colours": dict(brightness_shift=32, brightness=0.5, contrast=0.3, saturation=0.5, hue=0.1, color_probability=0.5),
+    "colors": dict(brightness_shift=32, brightness=0.5, contrast=0.3, saturation=0.5, hue=0.1, color_probability=0.5),
     "blur": dict(blur=0.5),
     "everything": dict(scale_step=None, rotation=180, cat_max_ratio=0.5, hue=0.5, contrast=0.5, blur=1.0, flip=1.0),
 }
@@ -145,7 +145,7 @@ class TestAugmented:
         crops = list(dataset.as_numpy_iterator())
         eager = augmented(image, label, seed=seeded(3), **arguments)
         np.testing.assert_array_equal(crops[3][1], eager[1])
-        # A fused kernel may round otherwise where colours change.
+        # A fused kernel may round otherwise where colors change.
         exact = chain in MOVES or chain == "class limit"
         assert np.abs(np.int32(crops[3][0]) - np.int32(eager[0])).max() <= (0 if exact else 1)
         again = list(dataset.as_numpy_iterator())
@@ -166,7 +166,7 @@ class TestAugmented:
             padding = (crop == 0).all(axis=-1)
             np.testing.assert_array_equal(padding, ids == 255)
             column, row = (crop[..., 0] - 40.0) / 2, (crop[..., 1] - 40.0) / 2
-            # Half a source pixel, or up to one more to one side as OpenCV does it; a quarter for grey levels.
+            # Half a source pixel, or up to one more to one side as OpenCV does it; a quarter for gray levels.
             before, after = (0.52, 1.76) if "OpenCV" in chain else (0.76, 0.76)
             bottom, right = 4 * (ids // 8) + 3, 10 * (ids % 8) + 9
             assert ((row > bottom - 3 - before) & (row < bottom + after))[~padding].all()
@@ -191,7 +191,7 @@ class TestAugmented:
         assert sum(int(x[0, 9, 0]) < int(x[0, 2, 0]) for x, _ in map(sample, range(20))) == mirrored
 
     @pytest.mark.parametrize("flip", [0.0, 1.0])
-    def test_padding_is_black_and_ignored_whatever_the_colours_do(self, flip):
+    def test_padding_is_black_and_ignored_whatever_the_colors_do(self, flip):
         image, label = noise(20, 30)
         colors = dict(brightness_shift=200, contrast=1.0, blur=1.0)
         sample = sampler(image, label, (16, 24), scales=(0.5, 0.5), flip=flip, **colors)

@@ -77,7 +77,7 @@ class TestImageOfSteps:
         axes = stepped_axes((43, 58), Fraction(tenths, 10).as_integer_ratio())
         expected = blended(image, axes)
         for window in windows(axes, (24, 32)):
-            # Rounded to whole grey levels; 0.51 leaves float32 positions 0.01.
+            # Rounded to whole gray levels; 0.51 leaves float32 positions 0.01.
             np.testing.assert_allclose(image_of_steps(image, *window), cut(expected, window), rtol=0, atol=0.51)
 
     @pytest.mark.parametrize("tenths", TENTHS)
@@ -157,8 +157,8 @@ class TestNearestLabel:
             expected = cv2.resize(places, (axis.count, 1), interpolation=cv2.INTER_NEAREST)
             np.testing.assert_array_equal(opencv_sources(axis), expected[0])
 
-    def test_the_pixel_under_the_centre_worked_by_hand(self):
-        # Three quarters: the centres lie at 0.67, 2 and 3.33. One and a half: at 0.33, 1, 1.67.
+    def test_the_pixel_under_the_center_worked_by_hand(self):
+        # Three quarters: the centers lie at 0.67, 2 and 3.33. One and a half: at 0.33, 1, 1.67.
         np.testing.assert_array_equal(nearest_sources(Axis(4, 3, 3, 4, start=0, count=3)), [0, 2, 3])
         np.testing.assert_array_equal(nearest_sources(Axis(2, 3, 3, 2, start=0, count=3)), [0, 1, 1])
         np.testing.assert_array_equal(opencv_sources(Axis(4, 3, 3, 4, start=0, count=3)), [0, 1, 2])
@@ -203,6 +203,6 @@ def test_a_mirrored_label_is_the_label_mirrored(opencv, scale):
         np.testing.assert_array_equal(mirrored[:, ::-1], straight)
 
 
-def test_grey_levels_are_rounded_half_up_and_kept_in_range():
+def test_gray_levels_are_rounded_half_up_and_kept_in_range():
     levels = np.float32([-7, 0, 0.49, 0.5, 1.5, 2.5, 127.5, 254.49, 254.5, 300])
     np.testing.assert_array_equal(rounded(tf.constant(levels)), [0, 0, 0, 1, 2, 3, 128, 254, 255, 255])

@@ -11,7 +11,7 @@ from keras_hrnet.data.transforms.photometric import (
     brightened,
     contrasted,
     hue_turned,
-    recoloured,
+    recolored,
     saturated,
     shifted,
 )
@@ -37,8 +37,8 @@ def test_levels_are_shifted_and_multiplied():
     np.testing.assert_allclose(brightened(image, 1.5), [[[15, 150, 255]]])
 
 
-def test_contrast_multiplies_the_distance_from_the_mean_grey():
-    # The greys are 0.299 · 200 = 59.8, and 100; their mean is 79.9.
+def test_contrast_multiplies_the_distance_from_the_mean_gray():
+    # The grays are 0.299 · 200 = 59.8, and 100; their mean is 79.9.
     image = tf.constant([[[200.0, 0.0, 0.0], [100.0, 100.0, 100.0]]])
     expected = [[[139.95, 39.95, 39.95], [89.95, 89.95, 89.95]]]
     np.testing.assert_allclose(contrasted(image, 0.5), expected, atol=1e-4)
@@ -72,23 +72,23 @@ def test_blur_takes_images_smaller_than_its_reach():
     np.testing.assert_allclose(blurred(image, 1.3, largest_sigma=1.3), expected, atol=0.01)
 
 
-class TestRecoloured:
+class TestRecolored:
     def test_nothing_asked_for_changes_nothing(self):
         image = np.uint8(noise())
-        assert recoloured(image, Augmentation(), seed=SEED) is image
-        assert recoloured(image, Augmentation(hue=0.5, color_probability=0.0), seed=SEED) is image
+        assert recolored(image, Augmentation(), seed=SEED) is image
+        assert recolored(image, Augmentation(hue=0.5, color_probability=0.0), seed=SEED) is image
 
     def test_changes_of_probability_0_do_not_happen(self):
         image = np.uint8(noise())
-        result = recoloured(image, Augmentation(contrast=0.9, color_probability=1e-9), seed=SEED)
+        result = recolored(image, Augmentation(contrast=0.9, color_probability=1e-9), seed=SEED)
         np.testing.assert_array_equal(result, image)
 
     @pytest.mark.parametrize("name", ["brightness_shift", "brightness", "contrast", "saturation", "hue", "blur"])
     def test_each_option_changes_images_both_eagerly_and_inside_tf_data(self, name):
         image = np.uint8(noise())
         augmentation = Augmentation(**{name: 40.0 if name == "brightness_shift" else 0.5 if name == "hue" else 1.0})
-        eager = recoloured(image, augmentation, seed=SEED)
-        dataset = tf.data.Dataset.from_tensors(image).map(lambda x: recoloured(x, augmentation, seed=SEED))
+        eager = recolored(image, augmentation, seed=SEED)
+        dataset = tf.data.Dataset.from_tensors(image).map(lambda x: recolored(x, augmentation, seed=SEED))
         inside = next(iter(dataset))
         assert inside.dtype == tf.uint8
         assert (eager.numpy() != image).mean() > 0.2
@@ -97,14 +97,14 @@ class TestRecoloured:
     def test_contrast_has_its_mean_from_the_pixels_inside(self):
         image = np.repeat(np.uint8([100, 200]), 6).reshape(1, 4, 3)
         inside = np.array([[True, True, False, False]])
-        result = recoloured(image, Augmentation(contrast=1.0), seed=SEED, inside=inside).numpy()
+        result = recolored(image, Augmentation(contrast=1.0), seed=SEED, inside=inside).numpy()
         assert (result[0, :2] == 100).all()
         assert (result[0, 2:] != 200).all()
 
     def test_amounts_span_the_range_and_happen_as_often_as_asked(self):
         image = np.full((2, 2, 3), 100, np.uint8)
         augmentation = Augmentation(brightness_shift=32.0, color_probability=0.5)
-        change = tf.function(lambda i: recoloured(image, augmentation, seed=tf.stack([i, 0])))
+        change = tf.function(lambda i: recolored(image, augmentation, seed=tf.stack([i, 0])))
         levels = np.array([change(tf.constant(i, tf.int64))[0, 0, 0] for i in range(300)]).astype(int) - 100
         assert -32 <= levels.min() < -28
         assert 28 < levels.max() <= 32

@@ -88,8 +88,8 @@ class TestPlaced:
         assert 0 <= axis.start <= axis.start + axis.count <= axis.frame
         assert axis.start <= scaled_position(axis, focus) < axis.start + axis.count
         # The scaled pixel lies on the source pixel, but for what rounding the size down cut off.
-        centre = (int(scaled_position(axis, focus)) + 0.5) * 10 / tenths
-        assert abs(centre - focus - 0.5) <= 5 / tenths + 10 / tenths * (focus == length - 1)
+        center = (int(scaled_position(axis, focus)) + 0.5) * 10 / tenths
+        assert abs(center - focus - 0.5) <= 5 / tenths + 10 / tenths * (focus == length - 1)
 
 
 def test_a_mirrored_axis_shows_its_positions_backwards():

@@ -15,7 +15,7 @@ def noise(height, width, seed=0):
     return image, rng.integers(0, 19, (height, width), dtype=np.uint8)
 
 
-def about_the_centre(axes, degrees):
+def about_the_center(axes, degrees):
     middle = [tf.cast(axis.frame, tf.float64) / 2 for axis in axes]
     return Turn(tf.constant(degrees, tf.float64), *middle)
 
@@ -28,7 +28,7 @@ def whole(size, scale=(1, 1)):
 def test_quarter_turns_are_exact(quarters):
     image, label = noise(24, 24)
     axes = whole((24, 24))
-    turn = about_the_centre(axes, 90.0 * quarters)
+    turn = about_the_center(axes, 90.0 * quarters)
     np.testing.assert_array_equal(rotated_image(image, *axes, turn), np.rot90(image, quarters))
     np.testing.assert_array_equal(rotated_label(label, *axes, turn), np.rot90(label, quarters))
     assert inside_image(*axes, turn).numpy().all()
@@ -37,7 +37,7 @@ def test_quarter_turns_are_exact(quarters):
 def test_a_mirrored_crop_is_the_crop_mirrored():
     image, label = noise(24, 31)
     rows, columns = (axis._replace(start=3, count=17) for axis in whole((24, 31), (3, 2)))
-    turn = about_the_centre((rows, columns), 20.0)
+    turn = about_the_center((rows, columns), 20.0)
     mirrored = columns._replace(mirrored=True)
     for rotated, array, tolerance in ((rotated_image, image, 1), (rotated_label, label, 0)):
         straight = np.int32(rotated(array, rows, columns, turn))
@@ -49,9 +49,9 @@ def test_a_mirrored_crop_is_the_crop_mirrored():
 def test_it_equals_opencv_rotating_the_scaled_positions(degrees, scale):
     image, label = noise(40, 60)
     rows, columns = whole((40, 60), scale)
-    turn = about_the_centre((rows, columns), degrees)
+    turn = about_the_center((rows, columns), degrees)
     over = scale[1] / scale[0]
-    # OpenCV counts from the centres of pixels, and asks for the way from the crop to the source.
+    # OpenCV counts from the centers of pixels, and asks for the way from the crop to the source.
     to_scaled = cv2.getRotationMatrix2D((columns.count / 2 - 0.5, rows.count / 2 - 0.5), -degrees, 1)
     to_source = np.array([[over, 0, over / 2 - 0.5], [0, over, over / 2 - 0.5], [0, 0, 1]])
     matrix = (to_source @ np.vstack([to_scaled, [0, 0, 1]]))[:2]
@@ -74,7 +74,7 @@ def test_it_equals_opencv_rotating_the_scaled_positions(degrees, scale):
 def test_a_window_has_the_values_of_the_whole():
     image, label = noise(40, 60)
     axes = whole((40, 60), (13, 10))
-    turn = about_the_centre(axes, 15.0)
+    turn = about_the_center(axes, 15.0)
     window = [axis._replace(start=start, count=count) for axis, start, count in zip(axes, (9, 21), (20, 30))]  # noqa: B905
     for rotated, array, tolerance in ((rotated_image, image, 1), (rotated_label, label, 0)):
         expected = np.int32(rotated(array, *axes, turn))[9:29, 21:51]
@@ -88,7 +88,7 @@ class TestRandomTurn:
         assert -10 <= degrees.min() < -8
         assert 8 < degrees.max() <= 10
 
-    def test_the_centre_or_the_focus_stays_in_its_place(self):
+    def test_the_center_or_the_focus_stays_in_its_place(self):
         axes = [Axis(20, 40, 2, 1), Axis(30, 60, 2, 1)]
         arguments = dict(largest=10.0, seed=tf.constant([0, 0], tf.int64))
         for focus, expected in ((None, (20, 30)), ((-1, -1), (20, 30)), ((3, 7), (7.5, 15.5))):

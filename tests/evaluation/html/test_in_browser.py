@@ -212,11 +212,11 @@ def test_the_button_changes_the_theme_and_back(page):
     color = "return getComputedStyle(document.body).backgroundColor"
     light = page.execute_script(color)
     tab_to(page, "#theme")
-    assert page.execute_script("return document.activeElement.innerText") == "Dark colours"
+    assert page.execute_script("return document.activeElement.innerText") == "Dark colors"
     press(page, key("ENTER"))
     dark = page.execute_script(color)
     assert dark != light
-    assert page.execute_script("return document.activeElement.innerText") == "Light colours"
+    assert page.execute_script("return document.activeElement.innerText") == "Light colors"
     press(page, key("ENTER"))
     assert page.execute_script(color) == light
     emulate(page, "dark")

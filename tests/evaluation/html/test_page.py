@@ -213,7 +213,7 @@ def test_many_classes_show_those_that_are_confused_most():
     assert len(text) < 1_000_000
 
 
-def test_pictures_have_the_size_and_the_colours_of_the_example(make_report, tmp_path):
+def test_pictures_have_the_size_and_the_colors_of_the_example(make_report, tmp_path):
     report = make_report()
     page = page_of(write_html(report, tmp_path / "report.html"))
     images = page.all("img")
@@ -228,7 +228,7 @@ def test_pictures_have_the_size_and_the_colours_of_the_example(make_report, tmp_
     np.testing.assert_array_equal(np.asarray(shown.convert("RGB")), colors)
 
 
-def test_wide_pictures_are_reduced_and_labels_keep_their_colours():
+def test_wide_pictures_are_reduced_and_labels_keep_their_colors():
     labels = np.random.default_rng(0).integers(0, 19, (500, 2048), dtype=np.uint8)
     head, shown = picture(labels_uri(labels, PALETTE))
     assert (head, shown.size) == ("data:image/png;base64", (1024, 250))
@@ -238,7 +238,7 @@ def test_wide_pictures_are_reduced_and_labels_keep_their_colours():
     assert shown.getpixel((500, 100)) == (99, 99, 99)
 
 
-def test_errors_are_orange_ignored_pixels_grey_and_right_ones_clear():
+def test_errors_are_orange_ignored_pixels_gray_and_right_ones_clear():
     truth, prediction = np.array([[3, 3, 255]], np.uint8), np.array([[3, 4, 4]], np.uint8)
     shown = np.asarray(picture(errors_uri(truth, prediction))[1].convert("RGBA"))
     assert shown[0, 0, 3] == 0
@@ -316,7 +316,7 @@ def test_headings_are_in_order_and_links_lead_to_parts(written):
     assert page.all("html") == [{"lang": "en"}]
 
 
-def test_other_numbers_of_classes_get_colours_of_their_own(make_report, tmp_path):
+def test_other_numbers_of_classes_get_colors_of_their_own(make_report, tmp_path):
     labels = np.array([[0, 1, 2, 255]], np.uint8).repeat(3, axis=0)
     example = Example("a", 1.0, np.zeros((3, 4, 3), np.uint8), labels, np.minimum(labels, 2))
     report = EvaluationReport(np.eye(3, dtype=int), ("sky", "ground", "else"), 1, 0.0, examples=(example,))
@@ -333,12 +333,12 @@ def test_a_palette_is_taken_or_refused(make_report):
         write(report, palette=[(1, 2, 3)])
 
 
-def test_labels_without_a_colour_or_of_another_size_are_refused():
+def test_labels_without_a_color_or_of_another_size_are_refused():
     image, labels = np.zeros((4, 4, 3), np.uint8), np.full((4, 4), 7, np.uint8)
     report = EvaluationReport(
         np.eye(2, dtype=int), ("a", "b"), 1, 0.0, examples=(Example("x", 0.0, image, labels, labels),)
     )
-    with pytest.raises(ValueError, match="label 7 with a palette of 2 colours"):
+    with pytest.raises(ValueError, match="label 7 with a palette of 2 colors"):
         write(report)
     report = EvaluationReport(
         np.eye(2, dtype=int), ("a", "b"), 1, 0.0, examples=(Example("x", 0.0, image, labels[1:] % 2, labels % 2),)

@@ -125,8 +125,8 @@ def saved(path, pixels, mode=None):
 IDS = np.arange(24, dtype=np.uint8).reshape(4, 6)
 
 
-def test_a_grey_png_gives_its_values(tmp_path):
-    pixels = read_label_image(saved(tmp_path / "grey.png", IDS))
+def test_a_gray_png_gives_its_values(tmp_path):
+    pixels = read_label_image(saved(tmp_path / "gray.png", IDS))
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, IDS)
 

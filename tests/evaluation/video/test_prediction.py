@@ -112,9 +112,9 @@ def test_what_cannot_be_predicted_is_refused_before_the_first_frame(drive, netwo
         next(predict_video(labels_model(network), drive, smooth=0.5))
     with pytest.raises(ValueError, match="Expected output='overlay'"):
         predict_video(network, drive, legend=True)
-    grey = keras.Input((None, None, 1))
+    gray = keras.Input((None, None, 1))
     with pytest.raises(ValueError, match=r"takes images of 1 channels\. Expected 3, as frames are RGB"):
-        predict_video(keras.Model(grey, keras.layers.Conv2D(2, 1, data_format="channels_last")(grey)), drive)
+        predict_video(keras.Model(gray, keras.layers.Conv2D(2, 1, data_format="channels_last")(gray)), drive)
     fixed = keras.Input((32, 32, 3))
     with pytest.raises(ValueError, match=r"Received images of shape \(1, 64, 96, 3\)"):
         predict_video(keras.Model(fixed, keras.layers.Conv2D(2, 1, data_format="channels_last")(fixed)), drive)

@@ -50,7 +50,7 @@ def test_matroska_and_webm_round_times_to_milliseconds(source, target, draw_vide
     np.testing.assert_allclose(np.array(stamps(tmp_path / target)[0], float), np.array(UNEVEN) / 15360, atol=0.0011)
 
 
-def test_pictures_are_close_to_what_was_written_and_say_their_colours(draw_video, tmp_path):
+def test_pictures_are_close_to_what_was_written_and_say_their_colors(draw_video, tmp_path):
     drawn = draw_video(tmp_path / "a.mp4")
     pictures = iter(drawn)
     copy(tmp_path / "a.mp4", tmp_path / "b.mp4", picture=lambda frame: next(pictures))
@@ -59,7 +59,7 @@ def test_pictures_are_close_to_what_was_written_and_say_their_colours(draw_video
         assert (context.name, context.pix_fmt, context.colorspace, context.color_range) == ("h264", "yuv420p", 1, 1)
         for frame, picture in zip(container.decode(video=0), drawn, strict=True):
             difference = np.abs(frame.to_ndarray(format="rgb24").astype(int) - picture)
-            assert difference.mean() < 10  # measured 3.2: there is one colour for four pixels
+            assert difference.mean() < 10  # measured 3.2: there is one color for four pixels
             assert difference[50, 20].max() < 6  # in the middle of an area
 
 

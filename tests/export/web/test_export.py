@@ -47,7 +47,7 @@ def test_names_are_data_in_the_page_and_its_policy_is_strict(fake_runtime, tmp_p
 
 
 @pytest.mark.once
-def test_the_licences_of_all_parts_are_in_the_folder():
+def test_the_licenses_of_all_parts_are_in_the_folder():
     root = pathlib.Path(keras_hrnet.__file__).parents[1]
     text = (root / "keras_hrnet" / "export" / "web" / "site" / "LICENSES.txt").read_text()
     assert (root / "LICENSE").read_text().strip() in text

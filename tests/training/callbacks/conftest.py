@@ -1,4 +1,4 @@
-"""A network of three colours that learns in a few steps, and callbacks that are driven by hand."""
+"""A network of three colors that learns in a few steps, and callbacks that are driven by hand."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ IMAGES = COLORS[LABELS]
 
 @pytest.fixture(scope="session")
 def images():
-    """uint8 `(4, 4, 8, 3)`: the colour of a pixel is its class."""
+    """uint8 `(4, 4, 8, 3)`: the color of a pixel is its class."""
     return IMAGES
 
 

@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation under averaged weights: those of training images, and only for a while."""
+"""The statistics of batch normalization under averaged weights: those of training images, and only for a while."""
 
 import keras
 import numpy as np

@@ -77,7 +77,7 @@ def test_another_radius(batch, value_of):
     np.testing.assert_allclose(value_of(RegionMutualInformation(5, 2), *batch), expected, atol=2e-5)
 
 
-def test_the_smallest_crop_has_one_neighbourhood(value_and_gradient):
+def test_the_smallest_crop_has_one_neighborhood(value_and_gradient):
     labels, logits = np.zeros((1, 8, 8), "uint8"), np.zeros((1, 8, 8, 1), "float32")
     loss = RegionMutualInformation(1)
     value, gradient = value_and_gradient(loss, labels, logits)

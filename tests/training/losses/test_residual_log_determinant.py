@@ -26,7 +26,7 @@ def with_ridge(target, given):
 
 
 def smooth(generator):
-    """Four rows that differ little from each other, as neighbours in an image do."""
+    """Four rows that differ little from each other, as neighbors in an image do."""
     common = generator.random(POINTS)
     return np.stack([common + 0.01 * generator.standard_normal(POINTS) for _ in range(4)]).astype("float32")
 

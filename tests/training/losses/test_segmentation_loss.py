@@ -45,7 +45,7 @@ def test_an_ignored_crop_has_no_gradient(make_loss, batch, value_and_gradient):
     labels, logits = batch
     loss = make_loss()
     value, gradient = value_and_gradient(loss, np.full_like(labels, 255), logits)
-    # The neighbourhoods of nothing are the same in both: 9 eigenvalues of 5e-4 for each of 5 classes.
+    # The neighborhoods of nothing are the same in both: 9 eigenvalues of 5e-4 for each of 5 classes.
     nothing = 0.5 * 5 * 9 * np.log(5e-4) / (2 * 9)
     np.testing.assert_allclose(value, nothing if isinstance(loss, RegionMutualInformation) else 0, rtol=1e-6)
     assert not gradient.any()

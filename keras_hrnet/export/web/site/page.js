@@ -364,7 +364,7 @@ function isDark() {
 }
 
 function nameTheme() {
-  get("theme").textContent = isDark() ? "Light colours" : "Dark colours";
+  get("theme").textContent = isDark() ? "Light colors" : "Dark colors";
 }
 
 function showOpacity() {

@@ -11,7 +11,7 @@ const BAND = 256; // How many rows are read at once, as a large photo does not f
  * @param {(top: number, rows: number) => Uint8ClampedArray} read RGBA pixels of some rows.
  * @param {{height: number, width: number}} from the size of the picture.
  * @param {{height: number, width: number}} to the size wanted.
- * @param {number} channels 3 for RGB, or 1 for grey, as `Image.convert("L")` makes it.
+ * @param {number} channels 3 for RGB, or 1 for gray, as `Image.convert("L")` makes it.
  * @returns {Uint8Array} (height, width, channels)
  */
 function resizePhoto(read, from, to, channels) {
