@@ -1,16 +1,16 @@
-"""HRNet and its relatives as KerasHub knows its models: backbone, segmenter, preprocessing and presets.
+"""Provides HRNet, HRFormer and Lite-HRNet as KerasHub models: backbones, segmenters, preprocessing and presets.
 
-Graph and weights are those of the networks of `keras_hrnet`. Needs KerasHub: `pip install "keras-hrnet[hub]"`. KerasHub
-finds these classes once they are imported, so import this package before
-`keras_hub.models.ImageSegmenter.from_preset(...)` reads a preset that they wrote.
+The layers and weights are those of the networks of `keras_hrnet`. KerasHub is required:
+`pip install "keras-hrnet[hub]"`. KerasHub finds these classes only after they are imported, so import this package
+before `keras_hub.models.ImageSegmenter.from_preset(...)` reads a preset that they saved.
 """
 
 try:
-    import keras_hub  # noqa: F401 (only to say at once, and in words, that it is not there)
+    import keras_hub  # noqa: F401 (imported only to report clearly that it is missing)
 except ImportError as error:
     raise ImportError(
         f"`keras_hrnet.hub` could not import KerasHub: {error}. Expected the package keras-hub, which the rest of "
-        'keras_hrnet does without. Install it: pip install "keras-hrnet[hub]".'
+        'keras_hrnet does not need. Install it: pip install "keras-hrnet[hub]".'
     ) from error
 
 from keras_hrnet.hub.backbone import HRNetBackbone

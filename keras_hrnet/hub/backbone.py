@@ -1,4 +1,4 @@
-"""The backbones of this package as KerasHub's: an image in, the maps P2 to P5 out; and HRNet's."""
+"""The base class of KerasHub backbones, which compute the maps P2 to P5 of an image, and the backbone of HRNet."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from keras_hrnet.models.building import image_shape as checked_image_shape
 
 
 class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
-    """What the backbones of all families share. A subclass takes the widths and depths of its family.
+    """The base class of the backbones of all families. The arguments of a subclass are its family's widths and depths.
 
     Args:
-        variant: the row of the network.
+        variant: the variant of the network, with its widths and depths.
         interpolation, align_corners, image_shape, mean, deviation, data_format, dtype: as in `HRNetBackbone`.
     """
 
     family: ClassVar[type[Family]]
-    """The class of its rows."""
+    """The class of its variants."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
 
         # === Functional model ===
         image = keras.Input(image_shape, name="image")
-        # Operations and not layers: nothing is cast, and there is nothing that a dtype policy could miss.
+        # Operations, unlike layers, do not cast, and need no dtype policy.
         is_first = data_format == "channels_first"
         channels_last = keras.ops.transpose(image, (0, 2, 3, 1)) if is_first else image
         maps = variant.connect(channels_last, LayerOptions(interpolation, align_corners, dtype, **statistics))
@@ -69,20 +69,20 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
 
     @classmethod
     def from_variant(cls, name: str, **kwargs: Any) -> Self:
-        """Builds the body of a published network, with random weights.
+        """Builds the backbone of a published network, with random weights.
 
         Args:
-            name: the name of its constructor, such as "HRNetW18Small".
-            **kwargs: arguments of the constructor; widths and depths instead of the published ones.
+            name: the name of the network's constructor, such as "HRNetW18Small".
+            **kwargs: arguments of the backbone's constructor; widths and depths replace the published ones.
 
         Raises:
-            ValueError: if there is no such network in this family.
+            ValueError: if the family has no such network.
         """
         rows = {row.name: row for row in VARIANTS.values() if type(row) is cls.family}
         if name not in rows:
             raise ValueError(
                 f"`{cls.__name__}.from_variant` received name={name!r}. Expected one of {', '.join(rows)}. Pass one of "
-                "them, or give widths and depths of your own to the constructor."
+                "them, or pass custom widths and depths to the constructor."
             )
         return cls(**{**cls._arguments_of(rows[name].with_arguments(None, {})), **kwargs})
 
@@ -90,16 +90,17 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> Self:
         """Builds a backbone with trained weights.
 
-        Only the classes of this package know the published files. KerasHub's own `Backbone.from_preset` reads what
-        `save_to_preset` wrote, once `keras_hrnet.hub` is imported, but no `hf://timm/hrnet_…`: it has a fixed list of
-        timm's networks, without HRNet.
+        Only the classes of this package find the published weights. Once `keras_hrnet.hub` is imported, KerasHub's own
+        `Backbone.from_preset` reads presets that `save_to_preset` saved, but not `hf://timm/hrnet_…`, because its fixed
+        list of timm's networks does not contain HRNet.
 
         Args:
-            preset: what KerasHub takes: a folder that `save_to_preset` wrote, `hf://user/name`, `kaggle://…`; or the
-                name of a file in `keras_hrnet.checkpoints.published_weights()`, or `hf://timm/hrnet_…`.
-            load_weights: whether to load the weights, or to leave them random.
-            **kwargs: arguments of the constructor, instead of the preset's. ImageNet's weights do not decide how maps
-                are upsampled: `interpolation="nearest"` gives the numbers of timm's network.
+            preset: a preset that KerasHub accepts (a folder that `save_to_preset` saved, `hf://user/name`, or
+                `kaggle://…`), the name of published weights in `keras_hrnet.checkpoints.published_weights()`, or
+                `hf://timm/hrnet_…`.
+            load_weights: whether to load the weights; if False, they are random.
+            **kwargs: arguments of the constructor that replace those of the preset. Weights for ImageNet do not
+                determine how maps are upsampled; with `interpolation="nearest"`, the maps are those of timm's network.
 
         Raises:
             ValueError, FileNotFoundError, ConnectionError: see `keras_hrnet.load_checkpoint` and
@@ -130,7 +131,7 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
 
     @classmethod
     def _arguments_of(cls, variant):
-        """Returns the widths and depths of a row by the names of the constructor's arguments."""
+        """Returns the widths and depths of a variant, by the names of the constructor's arguments."""
         names = inspect.signature(cls.__init__).parameters
         return {
             field.name: getattr(variant, field.name) for field in dataclasses.fields(variant) if field.name in names
@@ -141,33 +142,34 @@ class HighResolutionBackbone(keras_hub.models.FeaturePyramidBackbone):
 class HRNetBackbone(HighResolutionBackbone):
     """HRNet without a head, with the layers and weight names of `keras_hrnet.HRNet(head=None)`.
 
-    It returns its pyramid, as KerasHub's `RetinaNetBackbone` does: HRNet computes all four resolutions to the
-    end, and every head reads all of them.
+    It returns all four maps, as KerasHub's `RetinaNetBackbone` does, because HRNet computes all four resolutions up to
+    the end, and every head reads all of them.
 
-    Weight files of other code bases load by `keras_hrnet.load_checkpoint(backbone, path)`, which leaves a head in the
-    file out; published ones by `HRNetBackbone.from_preset`.
+    `keras_hrnet.load_checkpoint(backbone, path)` loads weights of other code bases, without the head in their file.
+    `HRNetBackbone.from_preset` loads published weights.
 
     Args:
-        width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; blocks are basic.
-        interpolation: how maps are upsampled, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
-        image_shape: (height, width, channels), as the `input_shape` of `keras_hrnet.HRNet`.
-        mean: of each channel, as in `keras_hrnet.HRNet`.
+        width, stage1_blocks, stage1_filters, modules, blocks: as in `keras_hrnet.Variant`; the blocks of stages 2 to 4
+            are basic blocks.
+        interpolation: how maps are upsampled, "bilinear" or "nearest". It must match the weights.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It must match the weights.
+        image_shape: (height, width, channels), as `input_shape` in `keras_hrnet.HRNet`.
+        mean: the mean of each channel, as in `keras_hrnet.HRNet`.
         deviation: the standard deviation of each channel, likewise.
-        data_format: "channels_last" or "channels_first" for what goes in and comes out; None for Keras's setting.
-        dtype: a dtype policy, its name, or a `keras.dtype_policies.DTypePolicyMap` with policies of single layers; None
-            for the global one.
+        data_format: "channels_last" or "channels_first", for inputs and outputs; None for Keras's setting.
+        dtype: a dtype policy, its name, or a `keras.dtype_policies.DTypePolicyMap` with policies for single layers;
+            None for the global policy.
 
     Call arguments:
-        inputs: any dtype `(batch, height, width, channels)`, RGB in [0, 255] or values in the unit of `mean`, at
+        inputs: any dtype `(batch, height, width, channels)`, RGB pixels in [0, 255] or values in the unit of `mean`, at
             least 17 high and wide.
 
     Returns:
-        A dict of float maps "P2" to "P5", `Pn` at stride 2 ** n with `width * 2 ** (n - 2)` channels, in the policy's
-        compute dtype.
+        A dict of float maps "P2" to "P5", in the policy's compute dtype. `Pn` has stride 2 ** n and
+        `width * 2 ** (n - 2)` channels.
 
     Raises:
-        ValueError: if an argument is none of the above.
+        ValueError: if an argument has another value than described above.
 
     Example:
 

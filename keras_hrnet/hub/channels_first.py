@@ -1,6 +1,7 @@
-"""Keras's own loss and metric for logits whose classes come second: Keras's `axis=1` fails in both.
+"""Keras's cross-entropy and mean IoU for channels-first logits, because `axis=1` fails in both classes of Keras.
 
-TensorFlow's cross-entropy takes the last axis alone, and the mean IoU also sums its one-dimensional result over it.
+TensorFlow's cross-entropy supports only the last axis, and the mean IoU also uses `axis` to sum a one-dimensional
+result.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """Computes the cross-entropy of each pixel. Its arguments are those of the class that it extends, except `axis`.
+    """Computes the cross-entropy of each pixel. The arguments are those of its base class, except for `axis`.
 
     Call arguments:
         y_true: integer `(batch, height, width)`, train ids.
@@ -25,7 +26,7 @@ class ChannelsFirstCrossentropy(keras.losses.SparseCategoricalCrossentropy):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ChannelsFirstMeanIoU(keras.metrics.MeanIoU):
-    """Computes the mean intersection over union of the classes, from what `ChannelsFirstCrossentropy` takes."""
+    """Computes the mean intersection over union, from the same inputs as `ChannelsFirstCrossentropy`."""
 
     def update_state(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None

@@ -1,4 +1,4 @@
-"""HRFormer as KerasHub knows its models."""
+"""HRFormer as KerasHub models."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class HRFormerBackbone(HighResolutionBackbone):
     Args:
         width, num_heads, stage1_blocks, stage1_filters, modules, blocks, window_size, drop_path: as in
             `keras_hrnet.HRFormerVariant`.
-        interpolation: how maps are upsampled by a head, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
-        **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`: as in `HRNetBackbone`, as are
-            the inputs and outputs of a call.
+        interpolation: how a head upsamples maps, "bilinear" or "nearest". It must match the weights.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It must match the weights.
+        **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`, as in `HRNetBackbone`.
+
+    Inputs and outputs are those of `HRNetBackbone`.
 
     Example:
 
@@ -55,14 +56,14 @@ class HRFormerBackbone(HighResolutionBackbone):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HRFormerImageConverter(HRNetImageConverter):
-    """What `HRNetImageConverter` is, for HRFormer's presets."""
+    """Resizes images as `HRNetImageConverter` does, for presets of HRFormer."""
 
     backbone_cls = HRFormerBackbone
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HRFormerImageSegmenterPreprocessor(HRNetImageSegmenterPreprocessor):
-    """What `HRNetImageSegmenterPreprocessor` is, for HRFormer's presets."""
+    """Resizes images and labels as `HRNetImageSegmenterPreprocessor` does, for presets of HRFormer."""
 
     backbone_cls = HRFormerBackbone
     image_converter_cls = HRFormerImageConverter
@@ -74,9 +75,10 @@ class HRFormerImageSegmenter(HighResolutionSegmenter):
 
     Args:
         backbone: an `HRFormerBackbone`. Training the segmenter trains it.
-        num_classes, preprocessor, class_names, activation, and **kwargs: as in `HRNetImageSegmenter`, as are the inputs
-            and outputs of a call.
-        head: "fcn", "ocr", "isa" or "iterative"; None for the published one, "ocr" with its auxiliary head.
+        num_classes, preprocessor, class_names, activation, and **kwargs: as in `HRNetImageSegmenter`.
+        head: "fcn", "ocr", "isa" or "iterative"; None for the published head, "ocr" with its auxiliary logits.
+
+    Inputs and outputs are those of `HRNetImageSegmenter`.
 
     Example:
 

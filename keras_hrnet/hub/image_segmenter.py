@@ -23,14 +23,14 @@ from keras_hrnet.models.network import ClassAware
 from keras_hrnet.models.supervised import Supervised
 
 BACKBONE_OPTIONS = ("dtype", "image_shape", "mean", "deviation")
-# The heads that classify each pixel of the maps of one backbone, as KerasHub's tasks hold it.
+# The heads that classify each pixel from the maps of one call of the backbone, which is all that a KerasHub task holds.
 HUB_HEADS = tuple(name for name, head in HEADS.items() if head.segments and not issubclass(head, Hierarchical))
 
 
 class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegmenter):
-    """What the segmenters of all families share; a subclass names its backbone and its preprocessor.
+    """The base class of the segmenters of all families; a subclass names its backbone and its preprocessor.
 
-    Its arguments are those of `HRNetImageSegmenter`. `head=None` means the one that the family is published with.
+    The arguments are those of `HRNetImageSegmenter`. `head=None` selects the head with which the family was published.
     """
 
     backbone_cls: ClassVar[type[HighResolutionBackbone]]
@@ -74,19 +74,19 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
     def from_preset(cls, preset: str, load_weights: bool = True, **kwargs: Any) -> Self:
         """Builds a segmenter with trained weights.
 
-        KerasHub's own `ImageSegmenter.from_preset` reads what `save_to_preset` wrote, once `keras_hrnet.hub` is
-        imported. This class also knows the published files.
+        Once `keras_hrnet.hub` is imported, KerasHub's own `ImageSegmenter.from_preset` reads presets that
+        `save_to_preset` saved. Only the classes of this package also find the published weights.
 
         Args:
-            preset: as the `from_preset` of its backbone.
-            load_weights: whether to load the weights, or to leave them random.
-            **kwargs: arguments of the constructor, instead of the preset's; `dtype`, `image_shape`, `mean` and
-                `deviation` of the backbone. With `num_classes` the head is new, and only the backbone has the preset's
-                weights.
+            preset: as in `from_preset` of its backbone.
+            load_weights: whether to load the weights; if False, they are random.
+            **kwargs: arguments of the constructor that replace those of the preset, and `dtype`, `image_shape`, `mean`
+                and `deviation` of the backbone. With `num_classes`, the head is new, and only the backbone has the
+                preset's weights.
 
         Raises:
-            TypeError: if the preset has no head for segmentation, and `num_classes` is not given.
-            ValueError, FileNotFoundError, ConnectionError: as the `from_preset` of its backbone.
+            TypeError: if the preset has no head for segmentation, and `num_classes` is missing.
+            ValueError, FileNotFoundError, ConnectionError: as in `from_preset` of its backbone.
         """
         row = find_published(preset)
         if row is None:
@@ -96,7 +96,7 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
         if not loads_head and "num_classes" not in kwargs:
             raise TypeError(
                 f"`{cls.__name__}.from_preset` received preset={preset!r}, whose head is {row.head!r}. Expected "
-                f"one of {HUB_HEADS}, or the class count of a new head. Pass num_classes."
+                f"one of {HUB_HEADS}, or the number of classes of a new head. Pass num_classes."
             )
         if load_weights:
             check_channel_order(row)
@@ -112,9 +112,9 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
         """Configures training, with defaults for labels that are train ids.
 
         Args:
-            optimizer: as `keras.Model.compile`; "auto" is KerasHub's, Adam with a learning rate of 5e-5.
-            loss: as `keras.Model.compile`; "auto" is the cross-entropy of the pixels whose label is not 255.
-            metrics: as `keras.Model.compile`; "auto" is the mean intersection over union of the classes.
+            optimizer: as in `keras.Model.compile`; "auto" is KerasHub's default, Adam with a learning rate of 5e-5.
+            loss: as in `keras.Model.compile`; "auto" is the cross-entropy of the pixels whose label is not 255.
+            metrics: as in `keras.Model.compile`; "auto" is the mean intersection over union of the classes.
             **kwargs: the other arguments of `keras.Model.compile`.
         """
         channels_last = self.backbone.data_format == "channels_last"
@@ -127,12 +127,12 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        # Else Keras gives every loaded optimizer its variables, and warns where none had been saved.
+        # Without this entry, Keras builds every loaded optimizer, and warns if its variables were not saved.
         config = super().get_compile_config()
         return {**config, "is_optimizer_built": getattr(self.optimizer, "built", False)} if config else config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        # Keras leaves a model whose `compile` is its own uncompiled, with a warning.
+        # Without this method, Keras does not compile a loaded model that overrides `compile`, and warns.
         config = dict(config)
         is_optimizer_built = config.pop("is_optimizer_built")
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -150,17 +150,17 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
 
     @classmethod
     def check_arguments(cls, backbone: Any, num_classes: Any, head: Any, activation: Any) -> None:
-        """Refuses what the constructor documents as wrong."""
+        """Raises the errors that the constructor documents."""
         if not isinstance(backbone, cls.backbone_cls):
             expected = cls.backbone_cls.__name__
             raise TypeError(
-                f"`{cls.__name__}` received backbone={backbone!r}. Expected an `{expected}`: the head reads its "
-                f"maps. Build one, or read one with `{expected}.from_preset`."
+                f"`{cls.__name__}` received backbone={backbone!r}. Expected an `{expected}`, because the head "
+                f"reads its maps. Build one, or load one with `{expected}.from_preset`."
             )
         if not isinstance(num_classes, int) or not 2 <= num_classes <= IGNORE_LABEL:
             raise ValueError(
-                f"`{cls.__name__}` received num_classes={num_classes!r}. Expected 2 to {IGNORE_LABEL}, as label "
-                f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, without that one."
+                f"`{cls.__name__}` received num_classes={num_classes!r}. Expected 2 to {IGNORE_LABEL}, because label "
+                f"{IGNORE_LABEL} marks ignored pixels. Pass the number of classes in your labels, not counting it."
             )
         if head is not None and head not in HUB_HEADS:
             raise ValueError(f"`{cls.__name__}` received head={head!r}. Expected one of {HUB_HEADS}. Pass one of them.")
@@ -175,31 +175,32 @@ class HighResolutionSegmenter(ClassAware, Supervised, keras_hub.models.ImageSegm
 class HRNetImageSegmenter(HighResolutionSegmenter):
     """HRNet for semantic segmentation, with the layers and weight names of `keras_hrnet.HRNet`.
 
-    It trains on images and train ids; `compile()` has defaults for that. Weight files of other code bases load by
-    `keras_hrnet.load_checkpoint(segmenter, path)`, published ones by `HRNetImageSegmenter.from_preset`.
+    It is trained on images and train ids, for which `compile()` has defaults.
+    `keras_hrnet.load_checkpoint(segmenter, path)` loads weights of other code bases, and
+    `HRNetImageSegmenter.from_preset` loads published weights.
 
     Args:
         backbone: an `HRNetBackbone`. Training the segmenter trains it.
-        num_classes: classes that logits are given for, 2 to 255.
-        preprocessor: an `HRNetImageSegmenterPreprocessor` that `fit`, `predict` and `evaluate` run; None for none.
-        head: how every pixel is classified: None or "fcn" (by itself), "ocr" (and by the classes in the image), or
-            "isa" (and by all other pixels). With the last two, `fit` also trains auxiliary logits, with 0.4 of the
-            loss.
+        num_classes: number of classes, from 2 to 255.
+        preprocessor: an `HRNetImageSegmenterPreprocessor`, which `fit`, `predict` and `evaluate` run; None to run none.
+        head: how each pixel is classified: "fcn" or None (by itself), "ocr" (by itself and the classes in the image),
+            "isa" (by itself and all other pixels), or "iterative" (by itself, from maps that are summed from coarse to
+            fine). With "ocr" and "isa", `fit` also trains auxiliary logits, with 0.4 times the compiled loss.
         class_names: as in `keras_hrnet.HRNet`.
         activation: None for logits, or "softmax" for probabilities.
-        **kwargs: options of the head, as in `keras_hrnet.HRNet`; `name`, `trainable`, and `compile=False` to leave it
-            uncompiled.
+        **kwargs: options of the head, as in `keras_hrnet.HRNet`; `name`; `trainable`; and `compile`, which is False for
+            an uncompiled segmenter.
 
     Call arguments:
-        inputs: images as the backbone takes them.
+        inputs: images, as for the backbone.
 
     Returns:
-        float32 logits `(batch, height, width, num_classes)`, or probabilities of that shape in [0, 1]; channels first
-        if the backbone has them first.
+        float32 logits `(batch, height, width, num_classes)`, or probabilities in [0, 1] of the same shape. If the
+        backbone is channels-first, the shape is `(batch, num_classes, height, width)`.
 
     Raises:
         TypeError: if `backbone` is not an `HRNetBackbone`.
-        ValueError: if another argument is none of the above.
+        ValueError: if another argument has another value than described above.
 
     Example:
 
@@ -214,9 +215,9 @@ class HRNetImageSegmenter(HighResolutionSegmenter):
 
 
 def _trained_logits(backbone, num_classes, head, activation):
-    """Connects the head, and returns the logits with the auxiliary ones, if the head has any, and their weights."""
-    # The backbone's own tensors, not a call of it: one flat graph, in which its layers keep their place and name, and
-    # no map goes to channels first and back.
+    """Connects the head; returns the logits, with any auxiliary logits, and the weights of their losses."""
+    # The head is connected to the backbone's own tensors instead of calling the backbone. The graph is therefore flat,
+    # layers keep their places and names, and maps are not transposed to channels first and back.
     image, maps = backbone.get_layer("normalize").input, list(backbone.maps)
     options = LayerOptions(backbone.interpolation, backbone.align_corners, backbone.dtype_policy)
     tensors, loss_weights = head.connect(image, lambda _: maps, num_classes, options, output_stride=1)

@@ -1,4 +1,4 @@
-"""What turns images and labels as they come into what a KerasHub segmenter takes."""
+"""Resizes images and labels to the input size of a KerasHub segmenter."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from keras_hrnet.hub.image_converter import HRNetImageConverter
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
-    """Resizes images, and their labels alike: each pixel takes the label of the nearest one, and none is blended.
+    """Resizes images and their labels; labels are resized by nearest neighbor, so that they are never blended.
 
-    Labels go where the image goes: cut with it where the converter cuts to proportions, and 255 (ignored) where it
-    pads. It runs eagerly and inside `tf.data`. A segmenter does without it where images come in one size.
+    If the converter crops or pads an image, the labels are cropped likewise, or padded with 255 (ignored). The
+    preprocessor runs eagerly and inside `tf.data`. A segmenter does not need it if all images have the same size.
 
     Args:
-        image_converter: an `HRNetImageConverter`; None to leave images and labels as they are.
-        resize_output_mask: whether labels are resized too. Logits have the size of the resized image.
+        image_converter: an `HRNetImageConverter`; None to leave images and labels unchanged.
+        resize_output_mask: whether labels are also resized. Logits have the size of the resized image.
         **kwargs: the arguments of every Keras layer.
 
     Call arguments:
         x: any dtype `(height, width, 3)` or `(batch, height, width, 3)`, RGB in [0, 255].
-        y: integer `(height, width)` or `(batch, height, width)`, train ids, 255 = ignore; or with
-            a last axis of length 1.
+        y: integer `(height, width)` or `(batch, height, width)`, or with another last axis of length 1: train ids, and
+            255 for ignored pixels.
         sample_weight: returned unchanged.
 
     Returns:
-        The images; or (images, labels); or (images, labels, sample_weight). Labels keep their dtype.
+        The images, (images, labels), or (images, labels, sample_weight), by the arguments. Labels keep their dtype.
     """
 
     backbone_cls = HRNetBackbone
@@ -51,7 +51,7 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
 
     def resize_labels(self, labels: Any, image_rank: int) -> Any:
         labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
-        # Made anew, as the image converter's size may be set at any time.
+        # Created in each call, because the size of the image converter can change at any time.
         resizing = keras.layers.Resizing(
             *self.image_size,
             interpolation="nearest",
@@ -66,5 +66,5 @@ class HRNetImageSegmenterPreprocessor(keras_hub.models.ImageSegmenterPreprocesso
         return resizing(labels[..., None])[..., 0]
 
     def get_config(self) -> dict[str, Any]:
-        # KerasHub's own config leaves it out.
+        # KerasHub's own config omits it.
         return {**super().get_config(), "resize_output_mask": self.resize_output_mask}

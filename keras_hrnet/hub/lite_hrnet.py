@@ -1,4 +1,4 @@
-"""Lite-HRNet as KerasHub knows its models."""
+"""Lite-HRNet as KerasHub models."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ class LiteHRNetBackbone(HighResolutionBackbone):
 
     Args:
         width, modules, blocks, block: as in `keras_hrnet.LiteVariant`.
-        interpolation: how maps are upsampled by a head, "bilinear" or "nearest". It belongs to the weights.
-        align_corners: whether bilinear aligns the centers of the corner pixels. It belongs to the weights.
-        **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`: as in `HRNetBackbone`, as are
-            the inputs and outputs of a call.
+        interpolation: how a head upsamples maps, "bilinear" or "nearest". It must match the weights.
+        align_corners: whether bilinear resizing aligns the centers of the corner pixels. It must match the weights.
+        **kwargs: `image_shape`, `mean`, `deviation`, `data_format`, `dtype` and `name`, as in `HRNetBackbone`.
+
+    Inputs and outputs are those of `HRNetBackbone`.
 
     Example:
 
@@ -50,14 +51,14 @@ class LiteHRNetBackbone(HighResolutionBackbone):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteHRNetImageConverter(HRNetImageConverter):
-    """What `HRNetImageConverter` is, for Lite-HRNet's presets."""
+    """Resizes images as `HRNetImageConverter` does, for presets of Lite-HRNet."""
 
     backbone_cls = LiteHRNetBackbone
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class LiteHRNetImageSegmenterPreprocessor(HRNetImageSegmenterPreprocessor):
-    """What `HRNetImageSegmenterPreprocessor` is, for Lite-HRNet's presets."""
+    """Resizes images and labels as `HRNetImageSegmenterPreprocessor` does, for presets of Lite-HRNet."""
 
     backbone_cls = LiteHRNetBackbone
     image_converter_cls = LiteHRNetImageConverter
@@ -69,9 +70,10 @@ class LiteHRNetImageSegmenter(HighResolutionSegmenter):
 
     Args:
         backbone: a `LiteHRNetBackbone`. Training the segmenter trains it.
-        num_classes, preprocessor, class_names, activation, and **kwargs: as in `HRNetImageSegmenter`, as are the inputs
-            and outputs of a call.
-        head: "fcn", "ocr", "isa" or "iterative"; None for the published one, "iterative".
+        num_classes, preprocessor, class_names, activation, and **kwargs: as in `HRNetImageSegmenter`.
+        head: "fcn", "ocr", "isa" or "iterative"; None for the published head, "iterative".
+
+    Inputs and outputs are those of `HRNetImageSegmenter`.
 
     Example:
 

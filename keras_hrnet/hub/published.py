@@ -1,4 +1,4 @@
-"""Published weight files by the names that KerasHub's `from_preset` is given."""
+"""Finds published weights by the preset names that are passed to `from_preset`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from keras_hrnet.checkpoints import PublishedWeights, published_weights
 
-# What stands before `owner/name` of a repository of the Hugging Face hub: for KerasHub, and in a browser.
+# The prefix of `owner/name`, a repository of the Hugging Face hub, in the presets of KerasHub and in web addresses.
 _HUB_SCHEME, _HUB_PAGE = "hf://", "https://huggingface.co/"
 
 
 def find_published(preset: str) -> PublishedWeights | None:
-    """Finds the published weight file that a preset names: its own name, or `hf://timm/hrnet_…`; None for another."""
+    """Returns the published weights that a preset names, by their name or as `hf://timm/hrnet_…`; None if unknown."""
     page = None
     if isinstance(preset, str) and preset.startswith(_HUB_SCHEME):
         page = _HUB_PAGE + preset.removeprefix(_HUB_SCHEME)
@@ -19,10 +19,10 @@ def find_published(preset: str) -> PublishedWeights | None:
 
 
 def check_channel_order(row: PublishedWeights) -> None:
-    """Refuses weights whose pixels KerasHub's preprocessors would give in another order.
+    """Refuses weights for another channel order than that of KerasHub's preprocessors, RGB.
 
     Raises:
-        ValueError: if they are not for RGB pixels.
+        ValueError: if the weights are not for RGB pixels.
     """
     if row.channel_order != "RGB":
         raise ValueError(
@@ -33,10 +33,10 @@ def check_channel_order(row: PublishedWeights) -> None:
 
 
 def convention_of(row: PublishedWeights) -> dict[str, Any]:
-    """Returns the arguments of a backbone by which it upsamples maps as the weights of a published file need it.
+    """Returns the arguments by which a backbone upsamples maps as the published weights require.
 
-    Weights for ImageNet and for key points do not say so: segmentation starts from them with bilinear upsampling, in
-    the published recipe too, whatever their classifier did.
+    Weights for ImageNet and for key points do not require a way of upsampling: segmentation starts from them with
+    bilinear upsampling, as in the published recipe, even if their own network upsampled differently.
     """
     if not row.is_for_pixels or row.interpolation is None or row.align_corners is None:
         return {}

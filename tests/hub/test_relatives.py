@@ -75,5 +75,5 @@ def test_a_network_of_another_family_is_refused(family):
     _, _, kinds, segmenter = family
     with pytest.raises(ValueError, match=r"from_variant` received name='HRNetW18'\. Expected one of (HRFormer|Lite)"):
         kinds["Backbone"].from_variant("HRNetW18")
-    with pytest.raises(TypeError, match=r"Expected an `HRNetBackbone`: the head reads its maps"):
+    with pytest.raises(TypeError, match=r"Expected an `HRNetBackbone`, because the head reads its maps"):
         hub.HRNetImageSegmenter(segmenter.backbone, 5)
