@@ -130,7 +130,7 @@ def _count(truth, prediction, num_classes, distance):
 
 
 def _near_outline(labels, distance):
-    """Returns for each pixel whether another label, or the edge of the image, is within the distance: bool."""
+    """Returns a bool for each pixel: whether another label, or the edge of the image, is within the distance."""
     near = np.ones(labels.shape, bool)
     if min(labels.shape) > 2 * distance:
         inner = slice(distance, -distance)
@@ -139,14 +139,14 @@ def _near_outline(labels, distance):
 
 
 def _changes(labels):
-    """Returns for each square of two by two pixels whether their labels differ: bool `(height - 1, width - 1)`."""
+    """Returns bool `(height - 1, width - 1)`: for each square of two by two pixels, whether their labels differ."""
     right = labels[:, 1:] != labels[:, :-1]
     down = labels[1:] != labels[:-1]
     return right[1:] | right[:-1] | down[:, 1:]
 
 
 def _any_in_window(x, size):
-    """Returns for each square of `size` by `size` values whether one is true: bool, `size - 1` smaller in each axis."""
+    """Returns for each square of `size` by `size` values whether one is true: bool, `size - 1` shorter in each axis."""
     length = 1
     while length < size:
         step = min(length, size - length)

@@ -41,13 +41,13 @@ def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
     """Divides, for each class, its pixels in both truth and prediction by its pixels in either.
 
     Args:
-        confusion: int64 `(num_classes, num_classes)`, as `confusion_matrix` gives it.
+        confusion: int64 `(num_classes, num_classes)`, as `confusion_matrix` returns it.
 
     Returns:
         float64 `(num_classes,)` in [0, 1]; NaN for a class that is neither in the truth nor in the prediction.
 
-    Reference: Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", section 4.2; the
-    NaN is cityscapesScripts' (`getIouScoreForLabel`).
+    Reference: Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", section 4.2; NaN as in
+    cityscapesScripts (`getIouScoreForLabel`).
     """
     intersection = np.diagonal(confusion).astype(np.float64)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diagonal(confusion)

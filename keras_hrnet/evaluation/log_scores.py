@@ -1,7 +1,7 @@
-"""Averages scores as logarithms, because `exp` of them would overflow in float32.
+"""Averages scores as logarithms, because their exponentials would overflow in float32.
 
-A log score is the logarithm of a score; classes are on the last axis. Logits are log scores of the published code's
-protocol, which adds `exp(logits)`; logarithms of the softmax are those of averaged probabilities.
+A log score is the logarithm of a score; classes are on the last axis. In the published code's protocol, which adds
+`exp(logits)`, the logits are the log scores. When probabilities are averaged, the logarithms of the softmax are.
 """
 
 import math
@@ -15,12 +15,17 @@ from keras_hrnet.layers.resize import interpolation_matrix
 
 
 def log_softmax(logits: np.ndarray | keras.KerasTensor) -> keras.KerasTensor:
-    """Returns the logarithms of probabilities: float32 tensor of the shape of `logits`."""
+    """Returns the logarithms of the probabilities: a float32 tensor of the shape of `logits`."""
     return keras.ops.log_softmax(keras.ops.convert_to_tensor(logits), axis=-1)
 
 
 def log_add(first: keras.KerasTensor | None, second: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds two scores: log(exp(first) + exp(second)), float32 tensors of one shape; `first` may be None, for zero."""
+    """Adds two scores: log(exp(first) + exp(second)).
+
+    Args:
+        first: float32 tensor, log scores; None means that all scores are zero.
+        second: float32 tensor of the same shape, log scores.
+    """
     return second if first is None else keras.ops.logaddexp(first, second)
 
 
@@ -30,7 +35,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
     Args:
         x: float32 `(batch, height, width, num_classes)`, log scores.
         size: (height, width) of the result, integers.
-        align_corners: where bilinear samples, as in `keras_hrnet.layers.resize`.
+        align_corners: sampling convention, as in `keras_hrnet.layers.resize`.
 
     Returns:
         float32 tensor `(batch, *size, num_classes)`.
@@ -64,12 +69,12 @@ def log_join(parts: Sequence[keras.KerasTensor], starts: Sequence[int], axis: in
     """Joins adjacent windows; where two overlap, their scores are averaged.
 
     Args:
-        parts: float32 tensors, the log scores of one window each; windows differ only in their position along `axis`.
+        parts: for each window, a float32 tensor of log scores; windows differ only in their position along `axis`.
         starts: start of each window in pixels, ascending from 0; at most two windows share a pixel.
         axis: the axis along which the windows are placed.
 
     Returns:
-        float32 tensor, the log scores of the whole.
+        float32 tensor, the log scores of the joined windows.
     """
     joined = parts[0]
     for part, start in zip(parts[1:], starts[1:], strict=True):
@@ -91,7 +96,7 @@ def mean_of_flips(logits: np.ndarray, mirrored: np.ndarray, average: Average) ->
         average: "official" averages logits, "probabilities" the softmax.
 
     Returns:
-        float32 tensor of that shape, log scores.
+        float32 tensor of the shape of `logits`, log scores.
     """
     logits, back = keras.ops.convert_to_tensor(logits), keras.ops.convert_to_tensor(mirrored[:, :, ::-1].copy())
     if average == "official":

@@ -12,18 +12,18 @@ from keras_hrnet.layers.labels import argmax
 
 # Counts are kept as two words of 30 bits: JAX has no int64, and the sum of a word and a batch must fit into int32.
 WORD = 2**30
-# On PyTorch, `keras.ops.segment_sum` adds in float32, which counts no further than this.
+# On PyTorch, `keras.ops.segment_sum` adds in float32, which is exact only up to this number.
 MOST_PIXELS_OF_AN_IMAGE = 2**24
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class MeanIoU(keras.metrics.Metric):
-    """Counts the pixels of each pair of true and predicted class, and gives the mean intersection over union.
+    """Counts the pixels of each pair of true and predicted class, and returns the mean intersection over union.
 
-    The result is `EvaluationReport.mean_iou` of the same pixels: over the pixels of all images together, and over the
-    classes that occur in the truth or the prediction. It is NaN until a pixel has been counted, and NaN once a label
-    was not a class, because compiled code cannot raise errors, and a score of the other pixels would be misleading.
-    `confusion` then raises an error that names the problem.
+    The result equals `EvaluationReport.mean_iou` for the same pixels: the pixels of all images are counted together,
+    and the mean is over the classes that occur in the truth or the prediction. It is NaN until a pixel has been
+    counted. It is also NaN if a label was not a class, because compiled code cannot raise errors, and a score of the
+    other pixels would be misleading; `confusion` then raises an error that explains the problem.
 
     Counts are exact up to 2**60 pixels on every backend (`keras.metrics.MeanIoU` loses pixels beyond 2**24).
 
@@ -35,7 +35,7 @@ class MeanIoU(keras.metrics.Metric):
         dtype: dtype of the result.
 
     Raises:
-        ValueError: if `num_classes`, `ignore_label` or `data_format` is not possible.
+        ValueError: if `num_classes`, `ignore_label` or `data_format` is invalid.
 
     Call arguments:
         y_true: integers `(batch, height, width)`, train ids.
@@ -64,7 +64,7 @@ class MeanIoU(keras.metrics.Metric):
         self.data_format = keras.config.image_data_format() if data_format is None else data_format
         _check_data_format(self.data_format)
         self.channel_axis = 3 if self.data_format == "channels_last" else 1
-        # A cell for each pair, and one for labels that are not classes. TensorFlow keeps "int" variables on a GPU.
+        # One cell for each pair, and one for labels that are not classes. TensorFlow keeps "int" variables on a GPU.
         self.num_cells = num_classes**2 + 1
         # Each replica counts the pixels of all replicas, so that reading needs no sum.
         options = {"dtype": "int", "aggregation": "only_first_replica"}
@@ -116,7 +116,7 @@ class MeanIoU(keras.metrics.Metric):
         is_class = (truth >= 0) & (truth < self.num_classes)
         cell = keras.ops.where(is_class, truth * self.num_classes + prediction, self.num_cells - 1)
         is_counted = keras.ops.cast(truth != self.ignore_label, "int32")
-        # Each image by itself: see MOST_PIXELS_OF_AN_IMAGE.
+        # Each image is counted separately: see MOST_PIXELS_OF_AN_IMAGE.
         num_images = keras.ops.shape(truth)[0]
         cell += self.num_cells * keras.ops.arange(num_images, dtype="int32")[:, None, None]
         counts = keras.ops.segment_sum(

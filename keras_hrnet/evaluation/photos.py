@@ -15,17 +15,17 @@ Photo = str | os.PathLike | np.ndarray
 
 
 def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Path]:
-    """Lists the photos in a folder and in the folders below it.
+    """Lists the photos in a folder and its subfolders.
 
     Args:
         folder: the folder; hidden files and folders in it are left out.
-        channels: of the images; for a number other than 1 and 3, arrays that `numpy.save` wrote are listed too.
+        channels: number of channels; if it is neither 1 nor 3, arrays that `numpy.save` wrote are listed too.
 
     Returns:
         Their paths, sorted, at least one.
 
     Raises:
-        FileNotFoundError: if there is no such folder, there is no photo in it, or a link in it is broken.
+        FileNotFoundError: if there is no such folder, it contains no photo, or a link in it is broken.
         PermissionError: if a folder cannot be read.
         ValueError: if a link leads to a folder that contains it.
     """
@@ -49,7 +49,8 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
         path: a PNG, JPEG or other file that Pillow reads; `keras_hrnet.picture_files.pixels.rgb_pixels` describes how
             grayscale, palettes, CMYK, transparency and 16 bits per channel are handled; or an array that `numpy.save`
             wrote.
-        channels: 3 for RGB, 1 for gray, or as many as the file holds; see `keras_hrnet.picture_files.pixels.pixels`.
+        channels: 3 for RGB, 1 for grayscale, or the number of channels of the file; see
+            `keras_hrnet.picture_files.pixels.pixels`.
 
     Returns:
         uint8 `(height, width, channels)`, RGB in [0, 255] or the channels as they are stored.
@@ -81,10 +82,10 @@ def read_ahead(
     Args:
         photos: paths; arrays are passed through.
         num_ahead: number of images that may wait; None allows two for each thread.
-        channels: of the images, as in `read_image`.
+        channels: number of channels, as in `read_image`.
 
     Yields:
-        Pairs in order: the photo, and its pixels as `read_image` gives them, or the error that it raised.
+        Pairs in order: the photo, and its pixels as `read_image` returns them, or the error that it raised.
     """
     return map_ahead(lambda photo: (photo, _pixels_or_error(photo, channels)), photos, num_ahead=num_ahead)
 

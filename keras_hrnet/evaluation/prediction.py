@@ -171,7 +171,7 @@ def predictions(
 
 
 def _answers(segmenter, photos, answer, batch_size):
-    """Yields each photo in order, with its pixels, and the network's answer or the error that prevented it."""
+    """Yields each photo in order, with its pixels, and the prediction or the error that prevented it."""
     size = 1 if batch_size == 1 else NUM_BATCHES * batch_size
     reader = read_ahead(photos, max(size, 2 * num_threads()), num_channels(segmenter.model))
     window = collections.deque()
@@ -193,7 +193,8 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
     """Refuses an output that a network cannot produce.
 
     Raises:
-        ValueError: if there is no such output, the classes have no label ids, or it has no room for a legend.
+        ValueError: if there is no such output, the classes have no label ids, or a legend is requested for an output
+            other than an overlay.
     """
     outputs = get_args(Output)
     if output not in outputs:
@@ -219,10 +220,10 @@ def check_output(model: keras.Model, output: str, legend: bool = False) -> None:
 def painter(
     model: keras.Model | ForeignNetwork, output: Output, palette: Palette, legend: bool
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Returns the function that makes an output of an image and of the labels, or the probabilities, found in it.
+    """Returns the function that makes the output from an image and its predicted labels or probabilities.
 
     Args:
-        model: the network that found them.
+        model: the network that predicted them.
         output: as in `predict`.
         palette: as in `predict`.
         legend: as in `predict`.
@@ -239,7 +240,11 @@ def painter(
 
 
 def classes_to_paint(model: keras.Model | ForeignNetwork, palette: Palette) -> Classes:
-    """Returns the classes of the palette where it names them, else the network's, in the palette's colors."""
+    """Returns the classes of the palette if they have names; otherwise the network's classes in the palette's colors.
+
+    Raises:
+        ValueError: if the number of classes or colors differs from the network's, or the palette is invalid.
+    """
     if palette is None:
         return classes_of(model)
     painted = painted_classes(palette, labels=None)
@@ -255,7 +260,7 @@ def _size_error(segmenter, photo, pixels):
 
 
 def _answer_and_paint(segmenter, output, palette, legend):
-    """Returns a function that predicts a batch of images, and one that turns an image's answer into the output."""
+    """Returns a function that predicts a batch of images, and one that makes the output from a prediction."""
     answer = segmenter.probabilities if output == "probabilities" else segmenter.labels
     return answer, painter(segmenter.model, output, palette, legend)
 
@@ -271,7 +276,7 @@ def _checked_list(images, model):
             "Convert it with `np.asarray(image)`."
         )
     if not images:
-        raise ValueError("Received an empty list of images. Expected at least one. Check where it comes from.")
+        raise ValueError("Received an empty list of images. Expected at least one. Check how the list is made.")
     for image in images:
         if not _is_path(image):
             _check_image(image, model)

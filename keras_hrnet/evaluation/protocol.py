@@ -1,4 +1,4 @@
-"""How a network predicts an image: scales, flips, tiles, and how its outputs are averaged."""
+"""The protocol by which a network predicts an image: scales, flips, tiles, and how its outputs are averaged."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ Average = Literal["official", "probabilities"]
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a network predicts an image. Scores are comparable only under the same protocol.
+    """The protocol by which a network predicts an image. Scores are comparable only under the same protocol.
 
     Args:
         scales: factors of the image's height and width, at each of which the network predicts.

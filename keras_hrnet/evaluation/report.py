@@ -49,7 +49,7 @@ class EvaluationReport:
             counting. With a single batch, it includes compilation.
         protocol: how the network predicted the images; None if there was no network.
         network: name of the network.
-        boundary: pixels near the outlines of the classes; None if they were not counted.
+        boundary: counts of pixels near the outlines of the classes; None if they were not counted.
         categories: the coarser group of each class, by train id; None means Cityscapes' groups for its 19 classes, and
             no groups otherwise.
         image_names: names of the images, in order.
@@ -127,7 +127,7 @@ class EvaluationReport:
 
     @property
     def category_iou(self) -> dict[str, float]:
-        """IoU of the groups of classes, by name, in [0, 1]; NaN for an absent one.
+        """IoU of the groups of classes, by name, in [0, 1]; NaN for an absent group.
 
         Confusing two classes of the same group is not an error here. If the classes have no groups, the dict is empty.
 
@@ -151,7 +151,7 @@ class EvaluationReport:
 
     @property
     def mean_boundary_iou(self) -> float | None:
-        """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if there is none."""
+        """The mean of `boundary_iou` over the classes that are not absent, in [0, 1]; None if there is no value."""
         return None if self.boundary is None else mean(self.boundary.iou)
 
     def _categories(self):
@@ -188,7 +188,7 @@ class EvaluationReport:
         """Writes `to_dict` as JSON.
 
         Args:
-            path: the file to write; its folder is made where it is missing.
+            path: the file to write; its folder is created if it does not exist.
         """
         with replacing(path) as part:
             part.write_text(json.dumps(self.to_dict(), indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Runs a network on many images, optimized if that saves time, and without compiling every size immediately."""
+"""Runs a network on many images: optimizes it if that saves time, and compiles for fewer image sizes than Keras."""
 
 import functools
 import logging
@@ -11,20 +11,21 @@ from keras_hrnet.models.interface import ForeignNetwork, gives_labels
 from keras_hrnet.models.network import InferenceNetwork, Network
 
 NUM_QUICK_RUNS = 16
-"""The number of runs of a shape for which JAX compiles without optimizations. HRNetW18SmallV2 at 360x480: 6 s with runs
-of 0.6 s, and 12 s with runs of 0.4 s (one AMD EPYC core)."""
+"""The number of runs of a shape before JAX compiles it with optimizations. HRNetW18SmallV2 at 360x480 takes 6 s to
+compile without them and 0.6 s per run, and 12 s and 0.4 s with them (one AMD EPYC core)."""
 
 MOST_PROGRAMS = 32
 """The number of shapes for which JAX's programs are kept."""
 
 
 NUM_WORTH_OPTIMIZING = {"tensorflow": 50, "torch": 50, "jax": 300}
-"""From how many images on the optimized network is built first, by backend: estimates of where that saves time. On JAX,
-its check compiles both networks, for 15 s of HRNetW18SmallV2."""
+"""The number of images from which optimizing the network first saves time, estimated for each backend. On JAX, its
+check compiles both networks, which takes 15 s for HRNetW18SmallV2."""
 
 MAX_DIFFERENCE = 1e-4
-"""The largest difference of logits at which an optimized network stands for its original, as a share of the largest
-logit: forty times what rounding made without attention. Labels then differ where two classes are as good as equal."""
+"""The largest difference between the logits of an optimized network and of its original, as a share of the largest
+logit: forty times the rounding error measured without attention. Labels then differ only where two classes have almost
+the same score."""
 
 
 def optimized_for(model: keras.Model | ForeignNetwork, num_images: int) -> keras.Model | ForeignNetwork:
@@ -45,13 +46,13 @@ def optimized_for(model: keras.Model | ForeignNetwork, num_images: int) -> keras
 
 
 class Runner:
-    """A network's `predict_on_batch`, which compiles less where the sizes of images differ.
+    """Runs a network's `predict_on_batch`, and compiles less often if the sizes of images differ.
 
-    The first shape is compiled as Keras does it. For other shapes, TensorFlow traces one function of images of any
-    size, where Keras would trace up to three. JAX cannot: it compiles each shape, at first without the optimizations
-    that take most of the time, and with them for shapes that occur often. It pads an incomplete batch with copies of
-    its last image instead of compiling another shape. PyTorch compiles nothing. Labels and logits are the same in all
-    cases, up to rounding.
+    The first shape is compiled by Keras. For all other shapes, TensorFlow traces one function for images of any size;
+    Keras would trace up to three functions. JAX has to compile each shape: at first without the optimizations that
+    take most of the time, and with them once a shape has occurred often. Instead of compiling another shape for an
+    incomplete batch, copies of the last image are added to it. PyTorch compiles nothing. Labels and logits are the same
+    in all cases, except for rounding.
 
     Args:
         model: a functional model or a foreign network. If its class overrides how Keras predicts, its own method is
@@ -97,14 +98,14 @@ class Runner:
         num_runs, program = self._programs.pop(kind, (0, None))
         if num_runs in (0, NUM_QUICK_RUNS):
             program = self._compile(variables, images, None if num_runs else COMPILED_FOR_ONE_RUN)
-        self._programs[kind] = num_runs + 1, program  # The latest comes last.
+        self._programs[kind] = num_runs + 1, program  # The most recently used one is last.
         if len(self._programs) > MOST_PROGRAMS:
             del self._programs[next(iter(self._programs))]
         outputs, _ = program(*variables, images)
         return np.array(outputs)[:count]
 
     def _full_size(self, images):
-        """Returns the batch size to run: that of a compiled batch of such images, or the number of images."""
+        """Returns the batch size to run: the smallest sufficient one that is compiled, or the number of images."""
         kinds = [self._first, *self._programs]
         sizes = [shape[0] for shape, dtype in kinds if (shape[1:], dtype) == (images.shape[1:], images.dtype)]
         return min([size for size in sizes if size >= len(images)], default=len(images))

@@ -46,27 +46,27 @@ def evaluate(
     TensorFlow for the first two; images of the same size, or tiles, are fastest.
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+        model: a network from RGB images to logits of their height and width; or the result of `labels_model`; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
         dataset: an iterable of batches `(image, label)`, read to its end: images uint8 or float32 `(batch, height,
-            width, 3)`, RGB in [0, 255], or what the network is built for (channels first works too); labels integers
-            `(batch, height, width)`, train ids; 255, and the ignore label of the classes, where a pixel is not counted.
-            Batches may differ in the number and size of their images.
-        scales: factors of the image's height and width, whose predictions are averaged: test-time augmentation.
+            width, 3)`, RGB in [0, 255], or as the network was built (channels first works too); labels integers
+            `(batch, height, width)`, train ids, with 255 or the ignore label of the classes for pixels that are not
+            counted. Batches may differ in the number and size of their images.
+        scales: factors of the image's height and width, whose predictions are averaged (test-time augmentation).
         flip: whether to average the predictions for the image and its mirror image.
         tile: (height, width) in pixels of tiles that the network predicts one by one; None for whole images.
         overlap: minimum overlap of neighboring tiles in pixels; None for a quarter of the shorter side.
         average: "official" (as the published code) or "probabilities"; see `keras_hrnet.evaluation.Protocol`.
         class_names: names of the classes, by train id; or a `Classes`, which also has their colors and ignore label;
-            or the name of a data set. None means the dataset's `classes` or `class_names`, or those of the network if
+            or the name of a data set. None uses the dataset's `classes` or `class_names`, or those of the network if
             the dataset has none.
         categories: the coarser group of each class, by train id. None means Cityscapes' groups for its 19 classes, and
             no groups otherwise.
         boundary_ratio: maximum distance of a pixel from its outline for boundary IoU, as a share of the image's
             diagonal; None leaves boundary IoU out.
-        image_names: names of the images, in order. None means the dataset's `image_names`, or if it has none, "image
+        image_names: names of the images, in order. None uses the dataset's `image_names`, or if it has none, "image
             1", "image 2" and so on.
-        num_examples: number of worst, and of best images whose pixels the report keeps.
+        num_examples: number of worst images, and of best images, whose pixels the report keeps.
         on_batch: called after each batch with the number of images so far.
 
     Returns:
@@ -76,8 +76,8 @@ def evaluate(
         TypeError: if `model` is not a built functional model, or the labels are not integers.
         ValueError: if an option is invalid, the output is not a map of logits, its size differs from that of the
             labels, the number of names differs from that of the classes or images, the dataset's classes differ from
-            the network's, a label is not a class, there is nothing to count, a weight is NaN or infinite, or images for
-            a network that normalizes them itself are not in [0, 255], but floats in [0, 1] or normalized.
+            the network's, a label is not a class, there is nothing to count, a weight is NaN or infinite, or the
+            network normalizes images itself and receives floats in [0, 1] or normalized images instead of [0, 255].
 
     Example:
 

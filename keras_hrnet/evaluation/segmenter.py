@@ -39,7 +39,7 @@ class Segmenter:
     """A network under a protocol. It keeps compiled functions, so create it once for many images.
 
     Args:
-        model: a network from RGB images to logits of their height and width; or what `labels_model` made of one; or an
+        model: a network from RGB images to logits of their height and width; or the result of `labels_model`; or an
             exported file (`keras_hrnet.export.ExportedNetwork`).
         for_many: whether to prepare for many images: the argmax is then computed on the device, which requires
             compilation. Otherwise the network's own `predict_on_batch` is used, which may already be compiled.
@@ -92,15 +92,15 @@ class Segmenter:
         """Predicts the class of every pixel.
 
         Args:
-            images: uint8 or float `(batch, height, width, channels)`, or channels first: RGB in [0, 255], or what the
-                network is built for.
+            images: uint8 or float `(batch, height, width, channels)`, or channels first: RGB in [0, 255], or as the
+                network was built.
 
         Returns:
             uint8 `(batch, height, width)`, or int32 if there are more than 255 classes: train ids.
 
         Raises:
-            ValueError: if they are not a batch of such images (a network without normalization, or with its own mean,
-                accepts any values), or the model returns logits of another size.
+            ValueError: if they are not a batch of such images, or the model returns logits of another size. A network
+                without normalization, or with its own mean, accepts any values.
         """
         return self._by_tiles(images, self._labels_of_tile)
 
@@ -140,7 +140,7 @@ class Segmenter:
     def _labels_of_tile(self, images):
         if self._run_labeler is None:
             if self.protocol.scales == (1.0,) and not self.protocol.flip:
-                # The logits are on the host already: a tensor of them would be a copy.
+                # The logits are on the host already; a tensor of them would be a copy.
                 labels = np.argmax(self._logits(images), axis=-1)
             else:
                 labels = keras.ops.convert_to_numpy(argmax(self._log_scores(images)))

@@ -37,7 +37,7 @@ class Tally:
         """Counts a batch.
 
         Args:
-            images: `(batch, height, width, channels)` or channels first, RGB in [0, 255] or others.
+            images: `(batch, height, width, channels)` or channels first: RGB in [0, 255], or other channels.
             truths: integers `(batch, height, width)`, train ids; 255 is not counted.
             predictions: integers `(batch, height, width)`, train ids.
 

@@ -48,7 +48,7 @@ def window_starts(length: int, window: int) -> list[int]:
     """Returns the starts of adjacent windows, in pixels; the last one is moved back to end with the image.
 
     Args:
-        length: of the image, in pixels.
+        length: length of the image, in pixels.
         window: length of a window, in pixels; at most `length`.
 
     Reference: HRNet-Semantic-Segmentation, lib/datasets/cityscapes.py, `multi_scale_inference`.

@@ -15,7 +15,7 @@ def is_known(number: float | None) -> bool:
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """Returns a share in [0, 1] as a number of percent, without its sign; a dash for None and NaN."""
+    """Returns a share in [0, 1] as a percentage, without the percent sign; a dash for None and NaN."""
     return format(100 * share, f".{digits}f") if is_known(share) else NO_VALUE
 
 
@@ -47,7 +47,7 @@ def text_table(header: Sequence[str], *sections: Sequence[Sequence[str]], width:
 
     Args:
         header: titles of the columns.
-        sections: lists of rows, with a rule above each; an empty one has none. A row may have fewer cells than the
+        sections: lists of rows, each below a rule; an empty list is left out. A row may have fewer cells than the
             header.
         width: minimum width of the first column, in characters.
 

@@ -18,7 +18,8 @@ def largest_confusions(confusion: np.ndarray) -> list[tuple[int, int, float, int
         confusion: int `(num_classes, num_classes)`, pixels; rows are the truth, columns the prediction.
 
     Returns:
-        Truth, prediction, share of the truth and pixels, largest share first, at most 12.
+        At most 12 tuples, the largest share first: true class, predicted class, share of the true class's pixels, and
+        number of pixels.
     """
     shares = shares_of_truth(confusion)
     off = ~np.eye(len(confusion), dtype=bool)
@@ -42,8 +43,8 @@ def shown_classes(confusion: np.ndarray) -> list[int]:
 def level(share: float, is_right: bool) -> str:
     """Returns the CSS classes of a cell: its hue, and its strength from 1 to 10.
 
-    The strength of an error is the square root of its share of the truth, in (0, 1], because 4 % of a class is already
-    a lot.
+    The strength of an error is the square root of its share of the truth, in (0, 1], because even an error of 4 % of a
+    class is serious.
     """
     strength = share if is_right else math.sqrt(share)
     # In floating point, 0.3 * 10 is more than 3; rounding removes the excess.

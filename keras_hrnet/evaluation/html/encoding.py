@@ -25,17 +25,17 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
 
 
 def photo_uri(image: np.ndarray) -> str:
-    """Encodes a photo, uint8 `(height, width, 3)`, RGB in [0, 255], as the data URI of a JPEG of the shown size."""
+    """Encodes a photo, uint8 `(height, width, 3)`, RGB in [0, 255], as the data URI of a JPEG of the displayed size."""
     height, width = shown_size(*image.shape[:2])
     picture = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.LANCZOS)
     return _uri(picture, "jpeg", quality=JPEG_QUALITY, optimize=True)
 
 
 def labels_uri(labels: np.ndarray, colors: Sequence[Color]) -> str:
-    """Encodes train ids `(height, width)` in the colors of their classes, ignored pixels black.
+    """Encodes train ids `(height, width)` in the colors of their classes, with ignored pixels in black.
 
     Returns:
-        The data URI of a PNG of the shown size, with the colors of the classes that occur.
+        The data URI of a PNG of the displayed size, with the colors of the classes that occur.
 
     Raises:
         TypeError, ValueError: as `colorize`.
@@ -52,14 +52,15 @@ def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
     remain visible.
 
     Args:
-        truth, prediction: integers `(height, width)`, train ids; true ones of 255 are ignored.
+        truth: integers `(height, width)`, train ids; pixels of 255 are ignored.
+        prediction: integers `(height, width)`, train ids.
 
     Returns:
-        The data URI of a PNG of the shown size.
+        The data URI of a PNG of the displayed size.
     """
     ignored = truth == IGNORE_LABEL
     wrong = (truth != prediction) & ~ignored
-    # Pillow rounds shares to 1/255, and half of a pixel is to be two shades of four.
+    # Pillow rounds shares to multiples of 1/255; half a pixel must still be two of the four shades.
     index = np.ceil(NUM_SHADES * (_share(wrong) - 1 / 255)).clip(0).astype(np.uint8)
     index[_share(ignored) > 0.5] = NUM_SHADES + 1
     palette = [WRONG_COLOR] * (NUM_SHADES + 1) + [IGNORED_COLOR]
@@ -68,14 +69,14 @@ def errors_uri(truth: np.ndarray, prediction: np.ndarray) -> str:
 
 
 def _share(mask):
-    """Returns the share of each shown pixel that a mask covers, float32 in [0, 1]."""
+    """Returns the share of each displayed pixel that a mask covers, float32 in [0, 1]."""
     height, width = shown_size(*mask.shape)
     picture = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BOX), np.float32) / 255
 
 
 def _nearest(labels):
-    """Returns labels of the shown size: those at the center of each shown pixel."""
+    """Returns labels of the displayed size: those at the center of each displayed pixel."""
     rows, columns = (
         ((np.arange(to) + 0.5) * old / to).astype(int)
         for old, to in zip(labels.shape, shown_size(*labels.shape), strict=True)

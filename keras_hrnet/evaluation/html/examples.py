@@ -1,4 +1,4 @@
-"""Prepares what a page shows of an image: its pictures, its facts and its legends."""
+"""Prepares the parts of a page that describe an image: its pictures, its scores and its legends."""
 
 from typing import Any
 

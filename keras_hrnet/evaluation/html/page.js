@@ -27,12 +27,12 @@ for (const slider of document.querySelectorAll(".frame input[type=range]")) {
     slider.setAttribute("aria-valuetext", `photo ${slider.value} %, prediction ${100 - slider.value} %`);
   };
   slider.addEventListener("input", show);
-  // A browser keeps where the slider stood when the page is loaded again.
+  // Browsers restore the position of the slider when the page is loaded again.
   show();
 }
 
 function compare(a, b, descending) {
-  // What has no value stays last in either order.
+  // Rows without a value come last in both orders.
   if (a === "" || b === "") return (a === "") - (b === "");
   const [x, y] = [Number(a), Number(b)];
   const order = Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, "en") : x - y;

@@ -23,7 +23,7 @@ NUM_BINS = 20
 
 
 class PublishedScore(Protocol):
-    """What a page shows of a published score."""
+    """The facts about a published score that a page shows."""
 
     name: str
     score: str | None
@@ -39,10 +39,10 @@ def write_html(
     palette: Palette = None,
     title: str | None = None,
 ) -> pathlib.Path:
-    """Writes a report as one HTML file that shows scores, confusions and examples, and fetches nothing.
+    """Writes a report as one HTML file that shows scores, confusions and examples, and downloads nothing.
 
-    The file is self-contained: styles, script and pictures are embedded, and its policy forbids it to load anything. It
-    is written completely or not at all. Its pictures are at most 1024 pixels wide.
+    The file is self-contained: styles, script and pictures are embedded, and its content security policy forbids it to
+    load anything else. It is written completely or not at all. Its pictures are at most 1024 pixels wide.
 
     Args:
         report: the report that `evaluate` returned.
@@ -129,7 +129,7 @@ def _template():
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
-        # In a page, only names may contain control characters.
+        # Names are the only texts of a page that may contain control characters.
         finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -65,7 +65,7 @@ def find_pairs(
 
 
 def read_label_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads a label image, uint8 `(height, width)`, from a PNG file of 8 bits; of one with a palette, the indices.
+    """Reads a label image, uint8 `(height, width)`, from a PNG file of 8 bits; a palette is ignored.
 
     Raises:
         ValueError: if the file has another format, or is truncated.
@@ -74,7 +74,7 @@ def read_label_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_instance_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads an instance image, uint16 `(height, width)`, from a PNG file of one channel of 16 bits.
+    """Reads an instance image, uint16 `(height, width)`, from a PNG file with one channel of 16 bits.
 
     Raises:
         ValueError: if the file has another format, or is truncated.
@@ -98,7 +98,7 @@ def _read(path, modes, expected):
     if pixels is None:
         raise ValueError(
             f"Received the picture {path} of mode {mode!r} ({', '.join(image.getbands())}). Expected {expected}. "
-            "Write the ids of the pixels, and neither colors nor probabilities."
+            "Write the ids of the pixels, not colors or probabilities."
         )
     return pixels
 

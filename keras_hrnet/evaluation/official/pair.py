@@ -149,7 +149,7 @@ def _runs(arrays):
 
 
 def _count_instances(instances, prediction, lengths, name):
-    """Counts runs of pixels: instance values, predicted label ids and lengths, one of each for a run."""
+    """Counts runs of pixels; each run has an instance value, a predicted label id and a length."""
     inside = instances >= IDS_PER_LABEL
     instances, prediction, lengths = instances[inside], prediction[inside], lengths[inside]
     true = instances // IDS_PER_LABEL

@@ -1,4 +1,4 @@
-"""The scores that follow from the counts, as numbers, as the official JSON and as a table."""
+"""Computes the scores from the counts, and writes them as the official JSON and as a table."""
 
 import dataclasses
 import json

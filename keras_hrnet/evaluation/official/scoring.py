@@ -37,7 +37,7 @@ def score_predictions(
         split: split of Cityscapes, a folder in `gtFine`; it has no effect if `ground_truth` is another folder.
         instances: whether to score instances too, which requires `*_gtFine_instanceIds.png` next to each true label
             image.
-        train_ids: whether the predictions hold train ids, 0 to 18 (255: nothing predicted), not label ids.
+        train_ids: whether the predictions hold train ids, 0 to 18, and 255 for no prediction, instead of label ids.
         num_workers: number of threads that read and count; None uses one for each processor.
         on_pair: called without arguments after each pair, for a progress bar.
 

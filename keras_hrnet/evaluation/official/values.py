@@ -24,7 +24,8 @@ def check_values(
     """Raises a `ValueError` for a label image with invalid values.
 
     Args:
-        values, lengths: integers `(num_runs,)`, the values of runs of equal pixels, and the pixels of each run.
+        values: integers `(num_runs,)`, the values of runs of equal pixels.
+        lengths: integers `(num_runs,)`, the number of pixels of each run.
         name: name of the image in the error message.
         kind: what the image should hold: `"truth"` and `"label ids"` are 0 to 33, `"train ids"` 0 to 18 and 255.
     """

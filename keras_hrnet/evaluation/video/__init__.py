@@ -1,4 +1,4 @@
-"""Videos and cameras: read, predicted and written while each waits for the others as little as possible."""
+"""Reads, predicts and writes videos. Decoding, prediction, painting and encoding run concurrently."""
 
 from keras_hrnet.evaluation.video.prediction import PredictedFrame, predict_video
 

@@ -1,4 +1,4 @@
-"""Opens a video file or a camera; the error of one that cannot be used says what it is, and what to do."""
+"""Opens a video file or a camera; if it cannot be used, the error states why, and what to do."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FORMATS = (
     "asf", "avi", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4v", "matroska", "mjpeg", "mov", "mpeg", "mpegts",
     "mpegvideo", "mxf", "nut", "ogg", "rm", "yuv4mpegpipe",
 )  # fmt: skip
-"""FFmpeg's formats that are opened. Playlists are not among them: they would open other files, and addresses."""
+"""The formats of FFmpeg that are accepted. Playlists are excluded, because they can open other files and URLs."""
 
 STARTS = ((4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (0, b"RIFF"), (0, b"OggS"), (0, b"FLV"))
-"""Where the common formats of videos have bytes of their own: MP4 and MOV, Matroska and WebM, AVI, Ogg, FLV."""
+"""Signatures of the common video formats, each with its offset: MP4 and MOV, Matroska and WebM, AVI, Ogg, FLV."""
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1", b"II*\0", b"MM\0*", b"BM")
 """The first bytes of PNG, JPEG, TIFF and BMP files."""
 
 CAMERAS = {"linux": ("/dev/video{}", "v4l2", {}), "darwin": ("{}", "avfoundation", {"framerate": "30"})}
-"""By system: what FFmpeg calls a camera, the format that reads it, and its options."""
+"""For each operating system: FFmpeg's name of a camera, the format that reads it, and the options."""
 
 
 def require_av() -> types.ModuleType:
@@ -48,11 +48,11 @@ def open_file(path: str | os.PathLike) -> tuple[av.container.InputContainer, av.
     """Opens a video file.
 
     Returns:
-        The open file, and the video in it: the first that is no cover of an album.
+        The open file, and its first video stream that is not cover art.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        UnusableFileError: if it cannot be read, is no video, has no index, or has a codec that PyAV cannot decode.
+        UnusableFileError: if it cannot be read, is not a video, has no index, or has a codec that PyAV cannot decode.
     """
     av, path = require_av(), pathlib.Path(path)
     if not path.is_file() and not path.is_symlink():
@@ -74,21 +74,25 @@ def open_file(path: str | os.PathLike) -> tuple[av.container.InputContainer, av.
 
 
 def open_camera(number: int) -> tuple[av.container.InputContainer, av.video.stream.VideoStream]:
-    """Opens a camera of this machine, from 0 on.
+    """Opens a camera of this machine.
+
+    Args:
+        number: the number of the camera, from 0.
 
     Returns:
-        As `open_file`.
+        The open camera, and its video stream.
 
     Raises:
         FileNotFoundError: if there is no such camera.
-        OSError: if it cannot be used, for example because another program uses it; of the kind that the system says.
+        OSError: if it cannot be used, for example because another program uses it; a `PermissionError` if access is
+            denied.
     """
     av = require_av()
     name, kind, options = _camera(number)
     try:
         container = av.open(name, format=kind, options=options)
     except av.FFmpegError as error:
-        expected = "Expected a camera that no other program uses, and that this user may use."
+        expected = "Expected a camera that this user may access and that no other program uses."
         advice = "Close the other program, or correct the permissions."
         if isinstance(error, FileNotFoundError):
             found = sorted(pathlib.Path("/dev").glob("video*")) if kind == "v4l2" else []
@@ -103,31 +107,32 @@ def open_camera(number: int) -> tuple[av.container.InputContainer, av.video.stre
 
 
 def no_frames(path: str | os.PathLike) -> UnusableFileError:
-    """Makes the error of a file without a single frame of video."""
-    return UnusableFileError(path, "no frames", found="holds not one frame of video", expected="at least one")
+    """Creates the error for a file without a single frame of video."""
+    return UnusableFileError(path, "no frames", found="contains no frame of video", expected="at least one")
 
 
 def damaged(path: str | os.PathLike, found: str, expected: str = "an undamaged video") -> UnusableFileError:
-    """Makes the error of a video that begins well and cannot be used to its end.
+    """Creates the error for a video that can be opened but not read to its end.
 
     Args:
-        found: what is wrong with it, to be read after its name.
-        expected: what it should be.
+        path: the video.
+        found: description of the fault, to be read after the name of the file.
+        expected: description of a correct file.
     """
-    cure = f"{RESTORE} FFmpeg converts what it can decode: ffmpeg -i damaged.mp4 -c:v libx264 -crf 12 whole.mp4"
+    cure = f"{RESTORE} Or convert what FFmpeg can decode: ffmpeg -i damaged.mp4 -c:v libx264 -crf 12 repaired.mp4"
     return UnusableFileError(path, "damaged", found=found, expected=expected, cure=cure)
 
 
 def _video_in(av, container, path):
     videos = [stream for stream in container.streams.video if not _is_cover(av, stream)]
     if not videos:
-        found = "has sound and no video" if container.streams.audio else "has no video in it"
+        found = "contains sound but no video" if container.streams.audio else "contains no video"
         raise UnusableFileError(path, "no video", found=found, expected="a video", cure="Check the name.")
     if videos[0].codec_context is None:
         raise UnusableFileError(
             path,
             "codec",
-            found=f"is a video of a codec that PyAV {av.__version__} cannot decode",
+            found=f"is a video in a codec that PyAV {av.__version__} cannot decode",
             expected="a common codec, such as H.264, HEVC, VP9, AV1 or MPEG-4",
             cure="Convert it with a program that plays it, or install a newer PyAV.",
         )
@@ -145,16 +150,16 @@ def _no_video(path, start, error):
     if mistaken := mistaken_for(start):
         return UnusableFileError(path, "no video", found=f"is {mistaken[0]}", expected="a video", cure=mistaken[1])
     if start.startswith(PICTURES):
-        cure = "Give it the name of a picture, such as street.png: `predict` segments pictures, too."
+        cure = "Rename it with the suffix of a picture, such as street.png: `predict` also segments pictures."
         return UnusableFileError(path, "no video", found="is a picture", expected="a video", cure=cure)
     if any(start[place:].startswith(sign) for place, sign in STARTS):
-        found = "cannot be opened: it is damaged, or cut off before its index was written"
+        found = "cannot be opened: it is damaged, or was truncated before its index was written"
         return UnusableFileError(path, "damaged", found=found, expected="an undamaged video")
     return UnusableFileError(
         path,
         "no video",
-        found=f"is no video of a format that is read: it begins with {start[:8]!r}",
-        expected="one such as MP4, MOV, Matroska, WebM, AVI or MPEG-TS",
+        found=f"is not a video in a supported format: it begins with {start[:8]!r}",
+        expected="a format such as MP4, MOV, Matroska, WebM, AVI or MPEG-TS",
         cure="Convert it, or restore it from its source.",
     )
 
@@ -163,7 +168,7 @@ def _camera(number):
     if sys.platform in CAMERAS:
         name, kind, options = CAMERAS[sys.platform]
         return name.format(number), kind, options
-    from av.device import enumerate_input_devices  # DirectShow knows cameras by their names.
+    from av.device import enumerate_input_devices  # DirectShow identifies cameras by name.
 
     names = [each.name for each in enumerate_input_devices("dshow") if "video" in each.media_types]
     if number >= len(names):

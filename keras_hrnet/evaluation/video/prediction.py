@@ -24,21 +24,21 @@ from keras_hrnet.evaluation.video.smoothing import Smoothing, check_smooth
 from keras_hrnet.models.interface import ForeignNetwork, num_channels
 
 NUM_AHEAD = 4
-"""How many frames, or batches of them, may wait for the network, and how many for the painting. A frame of 1080x1920
-and its overlay take 14 MB."""
+"""The number of batches of frames that may wait for the network, and of predicted frames that may wait to be painted.
+A frame of 1080x1920 and its overlay take 14 MB."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PredictedFrame:
-    """A frame of a video, and what a network found in it.
+    """A frame of a video with its prediction.
 
     Attributes:
-        index: its number, from 0.
-        time: when it is shown, in seconds.
-        duration: for how long, in seconds; 0 of a camera's, as nobody knows when the next one comes.
+        index: number of the frame, from 0.
+        time: presentation time in seconds.
+        duration: duration in seconds; 0 for a camera, because the time of the next frame is not known yet.
         image: uint8 `(height, width, 3)`, RGB in [0, 255], upright.
-        labels: uint8 or int32 `(height, width)`, train ids, as `keras_hrnet.predict` gives them.
-        result: the output that was asked for, as `keras_hrnet.predict` gives it; the labels by default.
+        labels: uint8 or int32 `(height, width)`, train ids, as `keras_hrnet.predict` returns them.
+        result: the requested output, as `keras_hrnet.predict` returns it; the labels by default.
     """
 
     index: int
@@ -66,37 +66,40 @@ def predict_video(
 ) -> Iterator[PredictedFrame]:
     """Predicts the class of every pixel of each frame of a video or of a camera.
 
-    Needs PyAV: `pip install "keras-hrnet[video]"`. Frames are decoded ahead and painted behind on threads of their own,
-    and a bounded number of them waits. From 50 frames on (300 on JAX), a float32 network of this package is optimized
-    first (`keras_hrnet.optimize_for_inference`).
+    This function needs PyAV: `pip install "keras-hrnet[video]"`. While the network predicts, the next frames are
+    decoded and the previous ones are painted on separate threads; the number of waiting frames is bounded. For 50 or
+    more frames (300 on JAX), and for cameras, a float32 network of this package is optimized first
+    (`keras_hrnet.optimize_for_inference`).
 
     Args:
         model: as in `keras_hrnet.predict`.
-        video: the path of a file (MP4, MOV, Matroska, WebM, AVI and more), or the number of a camera, from 0, which
-            has frames until the iteration is ended. Rotated videos are turned upright.
-        output: as in `keras_hrnet.predict`: what `PredictedFrame.result` is.
+        video: the path of a file (MP4, MOV, Matroska, WebM, AVI and others), or the number of a camera, from 0. A
+            camera provides frames until the iteration is ended. Rotated videos are turned upright.
+        output: as in `keras_hrnet.predict`; determines `PredictedFrame.result`.
         scales: as in `keras_hrnet.predict`.
         flip: as in `keras_hrnet.predict`.
         tile: as in `keras_hrnet.predict`.
         overlap: as in `keras_hrnet.predict`.
         average: as in `keras_hrnet.predict`.
         palette: as in `keras_hrnet.predict`.
-        legend: whether an overlay gets a legend. It names the classes that have occurred so far, each at its place.
-        batch_size: number of frames in a batch. With a camera, results come only when a batch is full.
-        smooth: share of the average so far in the average of the probabilities of successive frames, at least 0 and
-            below 1. 0 takes each frame as it is. With 0.5, labels flicker less and follow what moves a frame later. It
-            needs the probabilities of every class, which take more memory and time than labels.
+        legend: whether to draw a legend on overlays. It lists the classes that have occurred so far; a class keeps its
+            position in the following frames.
+        batch_size: number of frames in a batch. Frames of a camera are returned only when a batch is full.
+        smooth: weight of the previous frames in a running average of the probabilities, at least 0 and below 1. With
+            0, frames are not averaged. With 0.5, labels flicker less, but follow moving objects with a delay of about a
+            frame. Averaging needs the probabilities of every class, which take more memory and time than labels.
 
     Returns:
-        An iterator of the frames, in order. Close it, or exhaust it, to close the file or the camera.
+        An iterator over the frames, in order. Close or exhaust it to close the file or release the camera.
 
     Raises:
         FileNotFoundError: if there is no such file or camera.
         ImportError: if PyAV is not installed.
         OSError: if the camera cannot be used.
-        TypeError: if `model` is no built functional model.
-        ValueError: if the file is no video that can be decoded, an option is not possible, or the network takes images
-            of another size or number of channels. A file that is damaged further on raises it at that frame.
+        TypeError: if `model` is not a built functional model.
+        ValueError: if the file is not a video that can be decoded, an option is invalid, or the network needs images
+            of another size or number of channels. If a later part of the file is damaged, the iterator raises the error
+            when it reaches that part.
 
     Example:
 
@@ -121,18 +124,18 @@ def predict_video(
 def segmenter_for(
     model: keras.Model | ForeignNetwork, video: Video, *, output: Output, smooth: float, **protocol: Any
 ) -> Segmenter:
-    """Makes the segmenter of a video's frames.
+    """Creates the segmenter for the frames of a video.
 
     Args:
         model: as in `predict_video`.
-        video: the frames.
+        video: the video.
         output: as in `predict_video`.
         smooth: as in `predict_video`.
         protocol: `scales`, `flip`, `tile`, `overlap` and `average`, as in `predict_video`.
 
     Raises:
-        TypeError: if `model` is no built functional model.
-        ValueError: if the network does not take the frames, or an option is not possible.
+        TypeError: if `model` is not a built functional model.
+        ValueError: if the network does not accept frames of this size, or of three channels, or an option is invalid.
     """
     finds_labels = output != "probabilities" and not smooth
     count = math.inf if video.num_frames is None else video.num_frames
@@ -140,8 +143,8 @@ def segmenter_for(
     channels = num_channels(model)
     if channels != 3:
         raise ValueError(
-            f"Received a video for the model {model.name!r}, which takes images of {channels} channels. Expected 3, "
-            "as frames are RGB. Pass a network for RGB images."
+            f"Received a video for the model {model.name!r}, which needs images with {channels} channels. Expected a "
+            "network for 3 channels, because frames are RGB. Pass a network for RGB images."
         )
     segmenter.check_size(video.size)
     return segmenter
@@ -161,8 +164,8 @@ def video_predictions(
     """Predicts the frames of a video, while the next ones are decoded and the previous ones are painted.
 
     Args:
-        video: the frames.
-        segmenter: what `segmenter_for` made.
+        video: the video.
+        segmenter: the segmenter that `segmenter_for` returned.
         output: as in `predict_video`.
         palette: as in `predict_video`.
         legend: as in `predict_video`.
@@ -171,7 +174,7 @@ def video_predictions(
         prepare: called with each frame and its result, on one of several threads.
 
     Yields:
-        In order: the frame, its labels, and its result, or what `prepare` returns.
+        For each frame, in order: the frame, its labels, and its result or the return value of `prepare`.
     """
     paint = painter(segmenter.model, output, palette, legend=False)
     growing = GrowingLegend(classes_to_paint(segmenter.model, palette)) if legend else None
@@ -183,7 +186,7 @@ def video_predictions(
             result = with_legend(result, entries)
         return frame, labels, result if prepare is None else prepare(frame, result)
 
-    # A camera's frames are not to be old when they are predicted, and probabilities take much memory.
+    # The frames of a camera must not be outdated when they are predicted, and probabilities take much memory.
     num_ahead = 1 if video.is_live or output == "probabilities" else NUM_AHEAD
     answer = _answerer(segmenter, output, smooth)
     with (
@@ -196,17 +199,19 @@ def video_predictions(
 
 
 class GrowingLegend:
-    """The legend of a video: a class keeps its place from its first frame on, so that nothing jumps.
+    """The legend of a video. Once a class has occurred, it keeps its position, so that the entries do not jump.
 
     Args:
-        classes: their names and colors.
+        classes: names and colors of the classes.
     """
 
     def __init__(self, classes: Classes) -> None:
         self._classes, self._seen = classes, []
 
     def entries(self, labels: np.ndarray) -> list[tuple[str, tuple[int, int, int]]]:
-        """Returns pairs of a name and a color for all frames up to this one; new classes come last, the largest first.
+        """Returns the entries for the frames so far: pairs of a name and a color.
+
+        Classes that are new in this frame are added at the end, the most frequent one first.
 
         Args:
             labels: integers `(height, width)`, train ids.
@@ -227,7 +232,7 @@ def _predicted(video, segmenter, **options):
 
 
 def _answerer(segmenter, output, smooth):
-    """Returns what the network does with a batch of frames: their labels, and what is to be painted."""
+    """Returns a function from a batch of frames to their labels, and to the labels or probabilities to paint."""
     if output != "probabilities" and not smooth:
 
         def answer(images):
@@ -245,7 +250,7 @@ def _answerer(segmenter, output, smooth):
 
 
 def _answers(answer, frames, batch_size, legend):
-    """Yields each frame in order, with its labels, what is to be painted, and the entries of its legend."""
+    """Yields each frame in order, with its labels, the labels or probabilities to paint, and its legend entries."""
     while batch := list(itertools.islice(frames, batch_size)):
         for frame, labels, found in zip(batch, *answer(np.stack([frame.image for frame in batch])), strict=True):
             yield frame, labels, found, legend and legend.entries(labels)

@@ -1,4 +1,4 @@
-"""Reads the frames of a video or of a camera: upright, in order, with the time stamps that the video gives them."""
+"""Reads the frames of a video or of a camera: upright, in order, and with their time stamps."""
 
 import contextlib
 import dataclasses
@@ -15,10 +15,10 @@ import numpy as np
 from keras_hrnet.evaluation.video.opening import damaged, no_frames, open_camera, open_file, require_av
 
 TOLERANCE = 0.5
-"""By how many seconds a video may end before its file says. Sound often ends a little after the pictures."""
+"""Seconds by which a video may end before the end that its file states."""
 
 RATE = 30
-"""Frames a second, where a video has neither time stamps nor a rate."""
+"""Frames per second of a video that states no frame rate."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Frame:
     """A frame of a video.
 
     Attributes:
-        index: its number, from 0.
-        pts: when it is shown, in units of the video's `time_base`.
-        duration: for how long, in the same unit; 0 of a camera's.
+        index: number of the frame, from 0.
+        pts: presentation time, in units of the video's `time_base`.
+        duration: duration in the same unit; 0 for a camera.
         image: uint8 `(height, width, 3)`, RGB in [0, 255], upright.
     """
 
@@ -41,8 +41,8 @@ class Frame:
 class Video:
     """A video or a camera that is open for reading; use it in a `with` statement.
 
-    Times are those of the file. Only where its clock begins anywhere, as in MPEG transport streams and of cameras, the
-    first picture or sound is at 0.
+    Times are those of the file. If its clock can start at any value, as in MPEG transport streams and for cameras,
+    times are counted from the first picture or sound.
 
     Args:
         source: the path of a file, or the number of a camera, from 0.
@@ -52,16 +52,16 @@ class Video:
         is_live: whether it is a camera.
         size: (height, width) of the upright frames.
         time_base: the unit of time stamps, in seconds.
-        rate: frames a second, on average.
-        num_frames: how many there are, an estimate where the file does not say; None where nobody knows.
-        pixel_aspect: the width of an upright pixel over its height; None means square.
+        rate: average number of frames per second.
+        num_frames: number of frames, estimated from the duration if the file does not state it; None if it is unknown.
+        pixel_aspect: width of an upright pixel divided by its height; None means square pixels.
         start: the time in the file that counts as 0, in seconds.
 
     Raises:
         FileNotFoundError: if there is no such file or camera.
         ImportError: if PyAV is not installed.
         OSError: if the camera cannot be used.
-        ValueError: if the file is no video that can be decoded.
+        ValueError: if the file is not a video that can be decoded.
     """
 
     def __init__(self, source: str | os.PathLike | int) -> None:
@@ -70,7 +70,7 @@ class Video:
         self.name = f"camera {source}" if self.is_live else source
         self._container, self._stream = open_camera(source) if self.is_live else open_file(source)
         if not self.is_live:
-            self._stream.thread_type = "AUTO"  # Not for cameras, which it would delay by a frame for each thread.
+            self._stream.thread_type = "AUTO"  # For a camera, each thread would add a delay of one frame.
         self._decoded = self._decode()
         try:
             first = next(self._decoded, None)
@@ -98,25 +98,25 @@ class Video:
         self._container.close()
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the frames from the first to the last; call it once.
+        """Yields the frames from the first to the last. It can be called only once.
 
         Raises:
-            UnusableFileError: if the file is damaged or truncated, or its frames change their size.
+            UnusableFileError: if the file is damaged or truncated, or the size of the frames changes.
         """
         waiting = last = None
         for index, decoded in enumerate(itertools.chain(self._first, self._decoded)):
             pixels, _ = _upright(decoded)
             if pixels.shape[:2] != self.size:
                 before, now = ("x".join(map(str, size)) for size in (self.size, pixels.shape[:2]))
-                found = f"changes its size from {before} to {now} at frame {index}"
-                raise damaged(self.name, found, expected="a video of one size")
+                found = f"changes its frame size from {before} to {now} at frame {index}"
+                raise damaged(self.name, found, expected="frames of a single size")
             last = self._time(decoded, last)
             frame = Frame(index, last, 0 if self.is_live else decoded.duration or self._step, pixels)
             if self.is_live:
                 yield frame
                 continue
             if waiting is not None:
-                # By its packet, a frame may last for another time: where frames are stored in another order.
+                # If frames are stored in another order than shown, the duration of a packet can be wrong.
                 yield dataclasses.replace(waiting, duration=max(0, last - waiting.pts))
             waiting = frame
         if waiting is not None:
@@ -127,7 +127,7 @@ class Video:
         return max(1, round(1 / (self.rate * self.time_base)))
 
     def _time(self, decoded, last):
-        """The time stamp of a frame; raw streams have none."""
+        """Returns the time stamp of a frame; raw streams have none, so it is counted there."""
         if decoded.pts is not None:
             return decoded.pts - math.floor(self.start / self.time_base)
         return 0 if last is None else last + self._step
@@ -150,7 +150,7 @@ class Video:
         return min((each.start_time * each.time_base for each in streams if each.start_time), default=0)
 
     def _decode(self) -> Iterator[Any]:
-        """Yields PyAV's frames; a camera's are left out where they are damaged, as those that come after are not."""
+        """Yields the frames of PyAV. Damaged frames of a camera are skipped; in a file, they raise an error."""
         count, end = 0, 0.0
         for packet in self._packets():
             if packet.pts is not None and packet.time_base:
@@ -158,7 +158,7 @@ class Video:
             if packet.stream_index != self._stream.index:
                 continue
             try:
-                frames, fault = packet.decode(), "it is cut off" if packet.is_corrupt else None
+                frames, fault = packet.decode(), "it is truncated" if packet.is_corrupt else None
             except self._av.FFmpegError as error:
                 frames, fault = [], error.strerror
             if any(frame.is_corrupt for frame in frames):
@@ -170,7 +170,7 @@ class Video:
                 raise damaged(self.name, f"cannot be decoded at {end:.2f} s ({fault})")
         stated = (self._container.duration or 0) / 1e6 + (self._container.start_time or 0) / 1e6
         if count and not self.is_live and end < stated - TOLERANCE:
-            raise damaged(self.name, f"is truncated: it ends at {end:.2f} s, and says that it ends at {stated:.2f} s")
+            raise damaged(self.name, f"is truncated: it ends at {end:.2f} s, but states its end as {stated:.2f} s")
 
     def _packets(self):
         while True:
@@ -187,13 +187,13 @@ class Video:
 
 
 def _upright(frame):
-    """Returns the pixels of a frame as they are to be shown, and whether height and width changed places."""
+    """Returns the pixels of a frame in upright orientation, and whether height and width were exchanged."""
     pixels, matrix = frame.to_ndarray(format="rgb24"), None
     with contextlib.suppress(KeyError):
         matrix = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), "int32")
     if matrix is None:
         return pixels, False
-    # The place (x, y) of a pixel becomes (a x + c y, b x + d y): FFmpeg, libavutil/display.h.
+    # A pixel at (x, y) moves to (a x + c y, b x + d y): FFmpeg, libavutil/display.h.
     a, b, _, c, d = (int(value) for value in matrix[:5])
     is_turned = abs(b) > abs(a)
     if is_turned:

@@ -1,4 +1,4 @@
-"""Copies the sound of a video as it is, packet by packet, beside new pictures."""
+"""Copies the sound of a video to another file, packet by packet and without encoding it again."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Sound:
-    """All sound of a video file, which it opens once more, so that pictures may be ahead of it or behind.
+    """All sound streams of a video file. They are read independently of the pictures, because the file is opened again.
 
     Args:
         path: the video.
         start: the time in the file that counts as 0, in seconds.
-        output: where the sound goes; its streams are added here.
-        target: names the output in errors.
+        output: the container to write to; the streams are added to it on creation.
+        target: path of the output, for error messages.
 
     Raises:
-        ValueError: if the output's format does not take sound of this codec.
+        ValueError: if the format of the output does not support the codec of the sound.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Sound:
         self._packets = self._container.demux(*self._container.streams.audio) if self._targets else iter(())
 
     def copy_until(self, seconds: float) -> None:
-        """Writes what has not been written yet and begins before a time; infinity is the end."""
+        """Writes the remaining sound that begins before a time in seconds; infinity writes all of it."""
         while self._next is not None or self._advance():
             packet = self._next
             if float(packet.dts * packet.time_base) >= seconds:
@@ -58,7 +58,7 @@ class Sound:
 
     def _advance(self):
         for packet in self._packets:
-            if packet.dts is None:  # The mark of the end.
+            if packet.dts is None:  # This marks the end.
                 continue
             shift = round(self._start / packet.time_base)
             packet.dts -= shift
@@ -75,6 +75,6 @@ class Sound:
         except (ValueError, AttributeError) as error:
             raise ValueError(
                 f"Received the output {printable(target)} for {printable(path)}, whose sound has the codec {codec}. "
-                f"Expected an output that takes it: {self._output.format.name!r} does not. Write an .mkv, or leave the "
-                "sound out (--no-sound)."
+                f"Expected a format that supports it; {self._output.format.name!r} does not. Write an .mkv file, or "
+                "leave the sound out (--no-sound)."
             ) from error

@@ -1,4 +1,4 @@
-"""Writes frames as a video: pictures so that browsers play them, labels without loss, and the sound as it was."""
+"""Writes frames as a video: pictures in codecs that browsers play, labels without loss, and the original sound."""
 
 import contextlib
 import math
@@ -15,35 +15,39 @@ from keras_hrnet.evaluation.video.sound import Sound
 from keras_hrnet.replacing import is_out_of_room, replacing
 
 Pixels = Literal["rgb24", "gray", "gray16le"]
-"""What is written: pictures; labels in a byte, or in two."""
+"""The pixels to write: RGB pictures, labels of 8 bits, or labels of 16 bits."""
 
 H264, VP9, FFV1 = "libx264", "libvpx-vp9", "ffv1"
 CODECS = {".mp4": H264, ".m4v": H264, ".mov": H264, ".mkv": H264, ".webm": VP9}
-"""Of pictures, by the suffix of the file. Labels are FFV1 in .mkv, as all of these change some pixels."""
+"""The codec of pictures for each suffix. They are lossy; labels are therefore written as FFV1 in .mkv."""
 
 OPTIONS = {
-    # The frames stay in order, so that the last of a variable rate keeps its duration. CRF 18 is hard to tell from
-    # lossless; "veryfast" leaves the cores to the network.
+    # Without B-frames ("bf"), frames stay in order, and the last frame of a variable rate keeps its duration. CRF 18 is
+    # hard to tell from lossless; "veryfast" leaves the cores to the network.
     H264: {"crf": "18", "preset": "veryfast", "bf": "0"},
     VP9: {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
     FFV1: {"level": "3"},
 }
 BT_709 = 1
-"""In the lists of primaries, curves and matrices of ITU-T H.273."""
+"""The number of BT.709 in the lists of color primaries, transfer curves and matrices of ITU-T H.273."""
 
 
 def check_video_target(target: str | os.PathLike, pixels: Pixels) -> None:
-    """Refuses a file that a video of such pixels cannot be written to.
+    """Refuses an output file whose format cannot store such pixels.
+
+    Args:
+        target: the file to write.
+        pixels: the kind of pixels to write.
 
     Raises:
         ImportError: if PyAV is not installed.
-        ValueError: if its suffix has no codec for them, or PyAV was built without that codec.
+        ValueError: if there is no codec for its suffix and the pixels, or PyAV was built without that codec.
     """
     av, suffix = require_av(), pathlib.Path(target).suffix.lower()
     if pixels != "rgb24" and suffix != ".mkv":
         raise ValueError(
-            f"Received the output {str(target)!r} for labels. Expected a name that ends with .mkv, or a folder: in "
-            "other videos, labels would change. Pass one of them."
+            f"Received the output {str(target)!r} for labels. Expected a name that ends with .mkv, or a folder, "
+            "because other formats are lossy and would change labels. Pass one of them."
         )
     if suffix not in CODECS:
         raise ValueError(
@@ -54,8 +58,9 @@ def check_video_target(target: str | os.PathLike, pixels: Pixels) -> None:
     if codec not in av.codecs_available:
         others = [each for each, name in CODECS.items() if name in av.codecs_available and pixels == "rgb24"]
         raise ValueError(
-            f"Received the output {str(target)!r}, for which this PyAV has no {codec}. Expected a PyAV with it, as "
-            f"PyPI has. Install that{''.join(f', or pass a name that ends with {each}' for each in others[:1])}."
+            f"Received the output {str(target)!r}, for which this PyAV lacks the codec {codec}. Expected a PyAV with "
+            "that codec, such as the one on PyPI. Install it"
+            f"{''.join(f', or pass a name that ends with {each}' for each in others[:1])}."
         )
 
 
@@ -63,17 +68,17 @@ def check_video_target(target: str | os.PathLike, pixels: Pixels) -> None:
 def writing_video(
     target: str | os.PathLike, video: Video, pixels: Pixels = "rgb24", *, sound: bool = True
 ) -> Iterator["VideoWriter"]:
-    """Opens a video for writing. It gets its name once it is whole; if an exception ends the block, nothing is left.
+    """Opens a video for writing. The file is created only when it is complete, and not if the block raises an error.
 
     Args:
-        target: the file to write, replaced if it is there.
-        video: what the frames come from: its rate, the shape of its pixels, and its sound.
-        pixels: what is written.
-        sound: whether to copy the sound.
+        target: the file to write; an existing one is replaced.
+        video: the source of the frames, which determines the frame rate, the aspect ratio of pixels, and the sound.
+        pixels: the kind of pixels to write.
+        sound: whether to copy the sound. Labels and frames of a camera are always written without sound.
 
     Raises:
         OSError: if the file cannot be written, or the disk is full.
-        ValueError: as `check_video_target`, or if the format does not take the sound.
+        ValueError: as `check_video_target`, or if the format does not support the sound.
     """
     check_video_target(target, pixels)
     with replacing(target) as part:
@@ -86,10 +91,11 @@ def writing_video(
 
 
 class VideoWriter:
-    """A video that is being written, by `writing_video`.
+    """A video that is being written; `writing_video` creates it.
 
     Attributes:
-        size: (height, width) of the pictures, those of the video made even, as H.264 and VP9 need it.
+        size: (height, width) of the written frames. For pictures, both are rounded up to even numbers, which H.264 and
+            VP9 require.
     """
 
     def __init__(self, part: pathlib.Path, video: Video, pixels: Pixels, sound: bool, target: str | os.PathLike):
@@ -99,7 +105,7 @@ class VideoWriter:
         self.size = tuple(length + length % 2 for length in video.size) if is_picture else video.size
         suffix = part.suffix.lower()
         codec = CODECS[suffix] if is_picture else FFV1
-        # The index at the beginning: browsers start to play before they have the whole file.
+        # With the index at the beginning, browsers start to play before they have the complete file.
         options = {} if suffix in (".mkv", ".webm") else {"movflags": "+faststart"}
         form = {".mkv": "matroska", ".m4v": "mp4"}.get(suffix, suffix[1:])
         self._container, self._sound = self._av.open(f"file:{part}", "w", format=form, options=options), None
@@ -122,7 +128,7 @@ class VideoWriter:
             raise
 
     def prepare(self, frame: Frame, picture: np.ndarray) -> Any:
-        """Converts a picture of the video's size, or labels, to what the codec takes; may run on several threads."""
+        """Converts a picture or labels of the video's size to a frame for the codec. It may run on several threads."""
         height, width = (after - before for after, before in zip(self.size, picture.shape, strict=False))
         if height or width:
             picture = np.pad(picture, ((0, height), (0, width), (0, 0)), mode="edge")
@@ -136,34 +142,35 @@ class VideoWriter:
         return prepared
 
     def write(self, frame: Frame, prepared: Any) -> None:
-        """Writes a frame that was prepared, and the sound up to it; call it in the order of the frames.
+        """Writes a prepared frame, and the sound up to it. Call it in the order of the frames.
 
         Raises:
             OSError: if the disk is full.
-            ValueError: if the codec does not take it.
+            ValueError: if the codec does not accept the frame.
         """
-        # No two may have the same time. A frame of a camera lasts until the next one.
+        # Two frames must not have the same time.
         prepared.pts = frame.pts if self._last is None else max(frame.pts, self._last + 1)
         self._last, self._durations[prepared.pts] = prepared.pts, frame.duration or self._step
-        with self._told():
+        with self._explained_errors():
             if self._sound is not None:
                 self._sound.copy_until(float(prepared.pts * self._time_base))
             self._mux(self._stream.encode(prepared))
 
     def finish(self) -> None:
-        """Writes what is left, and the index.
+        """Writes the remaining frames and sound, and the index.
 
         Raises:
             OSError: if the disk is full.
+            ValueError: if FFmpeg cannot write them.
         """
-        with self._told():
+        with self._explained_errors():
             self._mux(self._stream.encode())
             if self._sound is not None:
                 self._sound.copy_until(math.inf)
             self._container.close()
 
     def abandon(self) -> None:
-        """Closes what is open, whatever has been written."""
+        """Closes all files, even if the video is incomplete."""
         if self._sound is not None:
             self._sound.close()
         with contextlib.suppress(self._av.FFmpegError, OSError, ValueError):
@@ -175,13 +182,13 @@ class VideoWriter:
             self._container.mux(packet)
 
     @contextlib.contextmanager
-    def _told(self):
+    def _explained_errors(self):
         try:
             yield
         except self._av.FFmpegError as error:
             if is_out_of_room(error):
                 raise
             raise ValueError(
-                f"{str(self._target)!r} cannot be written as a video ({error}). Expected FFmpeg in PyAV to take the "
-                "frames. Try another suffix, or a folder."
+                f"{str(self._target)!r} cannot be written as a video ({error}). Expected the FFmpeg in PyAV to accept "
+                "the frames. Pass a name with another suffix, or a folder."
             ) from error

@@ -79,7 +79,7 @@ def test_the_headline_numbers_are_those_of_the_report(make_report, tmp_path):
     names = ("Mean IoU", "Pixel accuracy", "Frequency-weighted IoU", "Mean boundary IoU")
     for name, number in zip(names, numbers, strict=True):
         assert f"{name} {100 * number:.2f} %" in text
-    assert "Time for an image 0.25 s" in text
+    assert "Time per image 0.25 s" in text
     assert "of 17 of 19 classes" in text
     assert "Images 6 " in text
     assert f"Protocol: {report.protocol}." in text
@@ -170,23 +170,23 @@ def test_names_are_text_and_never_markup(make_report, tmp_path):
     page = Page(text)
     assert len(page.all("script")) == 1
     assert f"{evil}: evaluation" in page.texts
-    assert any(f"truth {evil} said to be {evil}" in cell.get("title", "") for cell in page.all("td"))
+    assert any(f"truth {evil}, predicted as {evil}" in cell.get("title", "") for cell in page.all("td"))
     assert f"Photo of {evil}'&" in [image["alt"] for image in page.all("img")]
 
 
 def test_every_cell_of_the_confusion_matrix_says_what_it_counts():
     confusion = np.array([[96, 4], [0, 0]])
     text = write(EvaluationReport(confusion, ("rider", "person"), 1, 0.0))
-    assert 'aria-label="truth rider said to be person: 4.0 %, 4 pixels"' in text
-    assert 'title="truth rider said to be rider: 96.0 %, 96 pixels"' in text
-    assert text.count('title="no pixel is truly person"') == 2
-    assert "<b>4.0 %</b> of rider is called person" in text
+    assert 'aria-label="truth rider, predicted as person: 4.0 %, 4 pixels"' in text
+    assert 'title="truth rider, predicted as rider: 96.0 %, 96 pixels"' in text
+    assert text.count('title="truth person: no pixels"') == 2
+    assert "<b>4.0 %</b> of rider is predicted as person" in text
 
 
 def test_the_largest_confusions_come_first_and_rare_ones_are_left_out():
     confusion = np.array([[50, 50, 0], [1, 98, 1], [1, 0, 999_999]])
     assert largest_confusions(confusion) == [(0, 1, 0.5, 50), (1, 0, 0.01, 1), (1, 2, 0.01, 1)]
-    assert "No class is taken for another one." in write(EvaluationReport(np.eye(2, dtype=int), ("a", "b"), 1, 0.0))
+    assert "No class is confused with another." in write(EvaluationReport(np.eye(2, dtype=int), ("a", "b"), 1, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_many_classes_show_those_that_are_confused_most():
     text = write(EvaluationReport(confusion, tuple(f"class {i}" for i in range(150)), 1, 0.0))
     page = Page(text)
     assert len([cell for cell in page.all("td") if "title" in cell]) == 40 * 40
-    assert "Of 150 classes, the 40 are shown that are confused most." in page.text
-    assert "33.3 % of class 100 is called class 101" in page.text
+    assert "Of 150 classes, the 40 that are confused most often are shown." in page.text
+    assert "33.3 % of class 100 is predicted as class 101" in page.text
     assert len(text) < 1_000_000
 
 
@@ -279,7 +279,7 @@ def test_the_histogram_counts_the_images(written):
     assert chart["aria-label"] == "Histogram of the mean IoU of 5 images, in steps of 5 percent; median 55.00 percent"
     assert "80 to 85 %: 1 image" in page.texts
     assert "Median 55.00 %, lowest 10.00 % (town_000000), highest 90.00 % (town_000003)." in page.text
-    assert "1 image without a pixel that counts: –." in page.text
+    assert "1 image without counted pixels: –." in page.text
     assert "town_000005 –" in page.text
 
 
@@ -288,8 +288,8 @@ def test_images_without_a_counted_pixel_and_boundaries_without_a_class_are_dashe
     report = make_report(image_scores=np.full(6, np.nan), boundary=nothing, seconds_per_image=float("nan"))
     text = page_of(write_html(report, tmp_path / "report.html")).text
     assert "Mean boundary IoU –" in text
-    assert "Time for an image –" in text
-    assert "No image has a pixel that counts." in text
+    assert "Time per image –" in text
+    assert "No image has counted pixels." in text
     assert "nan" not in text
 
 
@@ -300,7 +300,7 @@ def test_a_report_of_the_confusion_alone_leaves_out_what_it_lacks():
     ]
     assert not page.all("img")
     assert "oundary" not in page.text
-    assert "The protocol is not noted." in page.text
+    assert "The protocol was not recorded." in page.text
     assert "This network 77.50 mIoU" in page.text  # (3/4 + 4/5) / 2
 
 

@@ -106,14 +106,14 @@ def test_few_frames_wait_and_closing_ends_all_threads(draw_video, network, tmp_p
 @pytest.mark.once
 def test_what_cannot_be_predicted_is_refused_before_the_first_frame(drive, network, small_network):
     for smooth in (-0.1, 1, float("nan")):
-        with pytest.raises(ValueError, match="Expected at least 0 and below 1: the share of the average so far"):
+        with pytest.raises(ValueError, match="Expected the weight of the previous frames, at least 0 and below 1"):
             predict_video(network, drive, smooth=smooth)
     with pytest.raises(ValueError, match="which returns labels, for probabilities"):
         next(predict_video(labels_model(network), drive, smooth=0.5))
     with pytest.raises(ValueError, match="Expected output='overlay'"):
         predict_video(network, drive, legend=True)
     gray = keras.Input((None, None, 1))
-    with pytest.raises(ValueError, match=r"takes images of 1 channels\. Expected 3, as frames are RGB"):
+    with pytest.raises(ValueError, match=r"needs images with 1 channels\. Expected a network for 3 channels"):
         predict_video(keras.Model(gray, keras.layers.Conv2D(2, 1, data_format="channels_last")(gray)), drive)
     fixed = keras.Input((32, 32, 3))
     with pytest.raises(ValueError, match=r"Received images of shape \(1, 64, 96, 3\)"):
