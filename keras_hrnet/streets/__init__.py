@@ -1,4 +1,4 @@
-"""Pictures of streets in perspective, drawn with their labels."""
+"""Draws pictures of streets in perspective, together with their labels."""
 
 from keras_hrnet.streets.picture import Painting, Picture, draw_street, paint_street
 

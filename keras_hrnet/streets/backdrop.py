@@ -1,4 +1,4 @@
-"""Sky and ground, computed for all their pixels at once."""
+"""Draws the sky and the ground, each with all its pixels at once."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,13 +12,13 @@ CLOUD = (250, 250, 252)
 
 
 class Surface(NamedTuple):
-    """What a strip of the ground looks like.
+    """The appearance of a strip of the ground.
 
     Args:
-        name: its label.
+        name: name of its label.
         color: red, green and blue, in [0, 255].
-        patches, grain: contrast of stains and wear, and from pixel to pixel.
-        paving: side of its stones in meters; 0 has none.
+        patches, grain: contrast of stains, and contrast between neighboring pixels.
+        paving: side length of its paving stones in meters; 0 for none.
     """
 
     name: str
@@ -29,16 +29,16 @@ class Surface(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """The ground: strips side by side, with a street that may cross them, and what is painted on it.
+    """The ground: strips side by side, a street that may cross them, and road markings.
 
     Args:
-        edges: x in meters between the strips, ascending; one fewer than strips.
-        surfaces: `Surface` of each strip.
-        crossing: z in meters at which a crossing street begins and ends; two equal numbers for none.
-        lines: `(x, width, period, painted part)` in meters of each line along the road; period 0 for a solid one.
-        zebra: z in meters at which a zebra crossing begins and ends; two equal numbers for none.
-        rails: x in meters of each rail.
-        paint: color of the markings.
+        edges: x of the boundaries between strips, in meters and ascending; one fewer than the strips.
+        surfaces: the `Surface` of each strip.
+        crossing: z at which a crossing street begins and ends, in meters; two equal numbers for none.
+        lines: `(x, width, period, painted length)` of each line along the road, in meters; period 0 for a solid line.
+        zebra: z at which a zebra crossing begins and ends, in meters; two equal numbers for none.
+        rails: x of each rail, in meters.
+        paint: color of the road markings.
     """
 
     edges: tuple[float, ...]
@@ -51,11 +51,11 @@ class Ground(NamedTuple):
 
 
 def sky(camera: Camera, light: Light, shift: float) -> np.ndarray:
-    """The sky above the horizon.
+    """Draws the sky above the horizon.
 
     Args:
-        camera, light: where the picture is taken from, and the weather.
-        shift: moves the clouds, in cells of noise.
+        camera, light: the camera and the weather.
+        shift: offset of the clouds, in cells of noise.
 
     Returns:
         uint8 `(rows, width, 3)`.
@@ -84,16 +84,16 @@ def ground(
     generator: np.random.Generator,
     shift: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ground below the horizon.
+    """Draws the ground below the horizon.
 
     Args:
-        camera, light, layout: where the picture is taken from, the weather, and what lies there.
+        camera, light, layout: the camera, the weather, and the parts of the ground.
         shadows: the two maps of `ShadowPlane.maps`.
         generator: a NumPy generator, for the grain.
-        shift: moves the stains, in cells of noise.
+        shift: offset of the stains, in cells of noise.
 
     Returns:
-        Colors, uint8 `(rows, width, 3)`, and the number of the strip at each pixel, int32 `(rows, width)`.
+        Colors, uint8 `(rows, width, 3)`, and the index of the strip at each pixel, int32 `(rows, width)`.
     """
     first = _first_row(camera)
     rows = np.arange(first, camera.height, dtype=np.float32)[:, None]
@@ -129,13 +129,13 @@ def _first_row(camera):
 
 
 def _stains(x, z, across, shift):
-    """Large and small stains, in [0, 1]; the small ones only where they are large enough to see."""
+    """Returns large and small stains, in [0, 1]; small stains fade with distance."""
     near = np.clip(1.5 - across * 18, 0.15, 1)
     return 0.6 * fractal(x * 5 + shift, z * 1.6) + 0.4 * near * fractal(x * 33, z * 21 + shift) + 0.2 * (1 - near)
 
 
 def _tone(x, z, footprint, layout, strips, noise, generator):
-    """The brightness of each pixel of its strip's color: stains, grain, and the joints between paving stones."""
+    """Returns the brightness of each pixel relative to its strip: stains, grain, and joints between paving stones."""
     across, along = footprint
     patches, grain, paving = (np.float32([surface[i] for surface in layout.surfaces]).take(strips) for i in (2, 3, 4))
     grain *= np.clip(1.5 - across * 18, 0.15, 1)
@@ -155,7 +155,7 @@ def _wheel_tracks(x):
 
 
 def _painted(x, z, footprint, layout):
-    """The part of each pixel that markings cover."""
+    """Returns the fraction of each pixel that road markings cover."""
     across, along = footprint
     painted = np.zeros(x.shape, np.float32)
     start, stop = layout.crossing

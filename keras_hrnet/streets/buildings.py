@@ -1,4 +1,4 @@
-"""Houses: boxes with patterned facades, roofs and shop fronts, in rows along the street and across its end."""
+"""Draws houses, which are boxes with patterned facades, roofs and shop fronts, along the street and across its end."""
 
 import dataclasses
 import math
@@ -28,12 +28,12 @@ class House:
     """One house along the street.
 
     Args:
-        x: meters; the plane of its front, left of the camera where negative.
-        start, stop: meters ahead where it begins and ends.
+        x: the plane of its front, in meters; negative if it is left of the camera.
+        start, stop: meters ahead of the camera at which it begins and ends.
         depth: meters from front to back.
-        ridge: meters above the walls; 0 for a flat roof.
+        ridge: height of the ridge above the walls, in meters; 0 for a flat roof.
         color, shop, roof: colors of its walls, ground floor and roof.
-        pattern: `Facade` of its walls, of which only the place and the light are still missing.
+        pattern: the `Facade` of its walls, still without their plane, colors and light.
     """
 
     x: float
@@ -48,12 +48,12 @@ class House:
 
     @property
     def eaves(self) -> float:
-        """Meters; the height of its walls."""
+        """The height of its walls, in meters."""
         return self.pattern.top
 
 
 def choose_house(random: Random, x: float, start: float, stop: float, floors: float) -> House:
-    """A house between two places along the street, of about this number of floors above its shops."""
+    """Chooses a house between two places along the street, with about this number of floors above its shops."""
     kind = random.choice(("plaster", "plaster", "brick", "concrete"))
     color = random.choice({"plaster": PLASTER, "brick": BRICK, "concrete": CONCRETE}[kind])
     color = tuple(c * random.uniform(0.9, 1.08) for c in color)
@@ -92,7 +92,7 @@ def _choose_pattern(random, kind, floors):
 
 
 def draw_house(canvas: Canvas, house: House) -> None:
-    """Draws the roof and the two walls that are seen."""
+    """Draws the roof and the two visible walls."""
     x, start, stop, eaves = house.x, house.start, house.stop, house.eaves
     inwards = LEFTWARDS if x > 0 else RIGHTWARDS
     back = x - inwards[0] * house.depth
@@ -111,7 +111,7 @@ def draw_house(canvas: Canvas, house: House) -> None:
 
 
 def _draw_roof(canvas, house, inwards):
-    """Draws the slope of the roof over the street, and chimneys."""
+    """Draws the slope of the roof that faces the street, and chimneys."""
     canvas.begin("building", house.start)
     half, low, high = house.depth / 2, house.eaves - 0.15, house.eaves + house.ridge
     edge, middle = house.x + 0.35 * inwards, house.x - half * inwards

@@ -1,7 +1,7 @@
-"""The picture plane: a camera, the light, a canvas for colors and labels at once, and shadows on the ground.
+"""The picture plane: a camera, the light, and a canvas on which colors and labels are drawn together.
 
-World coordinates are meters: x to the right, y up from the ground, z ahead of the camera. Colors are red, green
-and blue in [0, 255], as floats until they are drawn.
+World coordinates are in meters: x to the right, y up from the ground, z ahead of the camera. Colors are red, green and
+blue in [0, 255], and are floats until they are drawn.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Color = Sequence[float]
 """Red, green and blue, each in [0, 255]."""
 
 Point = tuple[float, float]
-"""A place on a plane: a column and a row of the picture, or meters."""
+"""A point on a plane: a column and a row of the picture, or two lengths in meters."""
 
 Vector = tuple[float, float, float]
-"""A place in the world, or a direction."""
+"""A point in the world, or a direction."""
 
 NEAREST_METERS = 0.6
 LABEL_OF_NAME = {label.name: label for label in LABELS}
@@ -37,10 +37,10 @@ class Camera:
     """A pinhole camera that looks along z; its image has one vanishing point.
 
     Args:
-        height, width: pixels.
-        focal: focal length, pixels.
+        height, width: size of the image, in pixels.
+        focal: focal length, in pixels.
         column, horizon: column and row of the vanishing point.
-        eye: height above the ground, meters.
+        eye: height above the ground, in meters.
     """
 
     height: int
@@ -51,9 +51,10 @@ class Camera:
     eye: float
 
     def project(self, x: float, y: float, z: float) -> tuple[float, float]:
-        """The pixel `(column, row)` at which a point of the world appears.
+        """Returns the pixel `(column, row)` at which a point of the world appears.
 
-        A point nearer than `NEAREST_METERS` is moved there along z: exact for the walls along the street.
+        A point closer than `NEAREST_METERS` is moved along z to that distance, which is exact for walls along the
+        street.
         """
         scale = self.focal / max(z, NEAREST_METERS)
         return self.column + x * scale, self.horizon + (self.eye - y) * scale
@@ -61,16 +62,16 @@ class Camera:
 
 @dataclasses.dataclass(frozen=True)
 class Light:
-    """The weather and the hour.
+    """The weather and the time of day.
 
     Args:
-        ambient: light from the whole sky; 1 shows a color as it is.
+        ambient: light from the entire sky; 1 leaves a color unchanged.
         sun: light from the sun on a surface that faces it.
-        direction: unit vector towards the sun.
-        haze: color of the sky at the horizon, and of distance.
-        visibility: meters after which haze has taken 63 % of a color.
-        zenith: color of the sky above.
-        clouds: how much of the sky they cover, in [0, 1].
+        direction: unit vector toward the sun.
+        haze: color of the sky at the horizon, and of haze.
+        visibility: distance in meters at which haze replaces 63 % of a color.
+        zenith: color of the sky overhead.
+        clouds: cloud cover, in [0, 1].
         evening: whether lamps and windows are lit.
     """
 
@@ -84,7 +85,7 @@ class Light:
     evening: bool
 
     def on(self, normal: Vector) -> tuple[float, float, float]:
-        """The factors of red, green and blue for a surface with this unit normal."""
+        """Returns the factors for red, green and blue on a surface with this unit normal."""
         facing = max(0.0, sum(a * b for a, b in zip(normal, self.direction, strict=True)))
         open_sky = 0.84 + 0.16 * normal[1]
         return tuple(a * open_sky + s * facing for a, s in zip(self.ambient, self.sun, strict=True))
@@ -94,22 +95,24 @@ TOWARDS_CAMERA = (0.0, 0.35, -0.937)
 
 
 def shaded(color: Color, factor: float) -> Color:
-    """A color times a factor."""
+    """Multiplies a color by a factor."""
     return tuple(factor * c for c in color)
 
 
 class Canvas:
-    """Draws shapes far to near. Each is drawn once, as a number that stands for its color and for the thing that it
-    belongs to: colors and labels have the same edges.
+    """Draws shapes, which must come from far to near.
+
+    Each shape is drawn once, as a number that represents both its color and the object to which it belongs. Colors and
+    labels therefore have the same edges.
 
     Args:
-        camera: where the picture is taken from.
-        light: what falls on the surfaces.
-        pixels: sky and ground, uint8 `(height, width, 3)`.
-        index: the number of the label in `labels` at each of these pixels, int32 `(height, width)`.
+        camera: the camera.
+        light: the light on the surfaces.
+        pixels: the sky and the ground, uint8 `(height, width, 3)`.
+        index: the index in `labels` of the label of each of these pixels, int32 `(height, width)`.
         labels: names of labels.
-        random: a `random.Random` from which the shapes draw their details: equally many numbers at any size, so that
-            a street is the same at each.
+        random: a `random.Random` for the details of shapes. Shapes take as many numbers from it at any size, so that a
+            street is the same at every size.
     """
 
     def __init__(
@@ -127,9 +130,13 @@ class Canvas:
             self._number(None)
 
     def begin(self, name: str, depth: float, owner: Hashable = None, facade: Facade | None = None) -> None:
-        """Starts a thing: what is drawn from here on belongs to it.
+        """Begins an object, to which all shapes belong that are drawn from now on.
 
-        Haze goes by its depth, in meters. Things with an equal name, which is their label, and owner are one instance.
+        Args:
+            name: name of its label.
+            depth: its distance in meters, which determines the haze.
+            owner: objects with the same name and owner are one instance; None for an instance of its own.
+            facade: the pattern of its pixels, if it is a facade.
         """
         label = LABEL_OF_NAME[name]
         thing = len(self.values)
@@ -147,13 +154,13 @@ class Canvas:
         self.depths.append(depth)
 
     def _number(self, color):
-        """A number for the current thing in this color; None where its pixels have colors of their own."""
+        """Returns a new number for the current object in a color; None if the colors of its pixels are stamped."""
         self._colors.append(color)
         self._owners.append(len(self.values) - 1)
         return len(self._colors) - 1
 
     def paint(self, color: Color, normal: Vector = TOWARDS_CAMERA) -> tuple[int, int, int]:
-        """The color, as integers, of a surface with this unit normal under the light."""
+        """Returns the color, as integers, of a surface with this unit normal under the light."""
         factors = self._factors.get(normal)
         if factors is None:
             factors = self._factors[normal] = self.light.on(normal)
@@ -161,18 +168,18 @@ class Canvas:
         return min(255, int(red * factors[0])), min(255, int(green * factors[1])), min(255, int(blue * factors[2]))
 
     def polygon(self, points: Sequence[Point], color: tuple[int, int, int]) -> None:
-        """Fills a polygon given in pixels with a color that the light has been applied to."""
+        """Fills a polygon, whose points are in pixels, with a color that already includes the light."""
         self._draw.polygon(points, fill=self._number(color))
 
     def ellipse(
         self, column: float, row: float, radius_across: float, radius_up: float, color: tuple[int, int, int]
     ) -> None:
-        """Fills an upright ellipse given in pixels."""
+        """Fills an upright ellipse, whose center and radii are in pixels."""
         box = (column - radius_across, row - radius_up, column + radius_across, row + radius_up)
         self._draw.ellipse(box, fill=self._number(color))
 
     def line(self, points: Sequence[Point], width: float, color: tuple[int, int, int]) -> None:
-        """Draws a line given in pixels, at least one pixel wide."""
+        """Draws a line, whose points and width are in pixels; it is at least one pixel wide."""
         width = max(1, round(width))
         self._draw.line(points, fill=self._number(color), width=width, joint="curve" if width > 3 else None)
 
@@ -184,11 +191,11 @@ class Canvas:
         self._numbers.paste(self._number(None), corners, stencil)
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """What has been drawn.
+        """Returns the drawn picture.
 
         Returns:
-            Colors, uint8 `(height, width, 3)`, and the thing at each pixel, a place in `values`, `label_ids` and
-            `depths`, int32 `(height, width)`.
+            Colors, uint8 `(height, width, 3)`, and the object at each pixel, int32 `(height, width)`: its index in
+            `values`, `label_ids` and `depths`.
         """
         numbers = np.asarray(self._numbers)
         pixels = np.array(self._textured)
@@ -200,23 +207,23 @@ class Canvas:
         return pixels, np.array(self._owners, np.int32).take(numbers)
 
     def face(self, corners: Sequence[Vector], color: Color, normal: Vector = TOWARDS_CAMERA) -> None:
-        """Fills a flat polygon of the world, corners `(x, y, z)`, lit by the way that it faces."""
+        """Fills a flat polygon of the world with corners `(x, y, z)`; its normal determines the light on it."""
         self.polygon([self.camera.project(*corner) for corner in corners], self.paint(color, normal))
 
     def across(self, left: float, low: float, right: float, high: float, z: float, color: Color) -> None:
-        """Fills an upright rectangle across the street, in meters."""
+        """Fills an upright rectangle across the street, whose coordinates are in meters."""
         self.face([(left, low, z), (right, low, z), (right, high, z), (left, high, z)], color)
 
     def board(self, x: float, z: float, stretch: float = 1.0) -> Board:
-        """An upright plane across the street, to draw figures on in meters."""
+        """Returns an upright plane across the street, on which figures are drawn in meters."""
         return Board(self, x, z, stretch)
 
 
 class Board:
-    """An upright plane at depth `z` that faces the camera; points on it are `(meters right of x, meters up)`.
+    """An upright plane that faces the camera; points on it are `(meters right of x, meters up)`.
 
-    `x` and `z` are meters right and ahead of the camera. `stretch` is a factor of everything sideways: a small one
-    foreshortens, a negative one mirrors.
+    `x` and `z` are meters right and ahead of the camera. `stretch` multiplies horizontal lengths: a small factor
+    foreshortens figures, and a negative factor mirrors them.
     """
 
     def __init__(self, canvas: Canvas, x: float, z: float, stretch: float):
@@ -241,11 +248,11 @@ class Board:
         self.canvas.ellipse(column, row, across, max(0.5, radius_up * self.scale), self.canvas.paint(color))
 
     def lamp(self, right: float, up: float, radius: float, color: Color) -> None:
-        """Fills a disc that shines by itself."""
+        """Fills a disc that emits light."""
         ((column, row),) = self._pixels([(right, up)])
         radius = max(0.5, radius * self.scale)
         self.canvas.ellipse(column, row, radius, radius, tuple(int(c) for c in color))
 
     def line(self, points: Sequence[Point], width: float, color: Color) -> None:
-        """Draws a line of this width in meters."""
+        """Draws a line, whose points and width are in meters."""
         self.canvas.line(self._pixels(points), width * self.scale, self.canvas.paint(color))

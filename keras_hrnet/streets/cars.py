@@ -1,4 +1,4 @@
-"""Cars and vans."""
+"""Draws cars and vans."""
 
 import dataclasses
 
@@ -17,12 +17,12 @@ CAR_COLORS = (
 
 @dataclasses.dataclass(frozen=True)
 class CarShape:
-    """One build of car.
+    """A body style of cars.
 
     Args:
-        length, width, height: meters.
-        profile: `(along, up, part)` as `Solid` takes it, but in parts of the length and the height.
-        rear_pane, windscreen: numbers of the edges of the profile that are these.
+        length, width, height: size in meters.
+        profile: `(along, up, part)` as in `Solid`, but as fractions of the length and the height.
+        rear_pane, windscreen: indices of the edges of the profile that are the rear window and the windshield.
     """
 
     length: float
@@ -72,7 +72,7 @@ def _taxi_sign(canvas, pose, high):
 
 
 def _side(solid, shape, color):
-    """Draws windows, doors and highlights on the side that is seen."""
+    """Draws windows, doors and highlights on the visible side."""
     profile, length, height = solid.profile, solid.pose.length, shape.height
     low, high = profile[shape.rear_pane][1] + 0.06, 0.93 * height
     start, roof_start = profile[shape.rear_pane][0], profile[shape.rear_pane + 1][0]
@@ -94,7 +94,7 @@ def _side(solid, shape, color):
 
 
 def _end(canvas, solid, height, color):
-    """Draws bumper, lamps and plate on the rear or the front, whichever is seen."""
+    """Draws bumper, lamps and license plate on the rear or the front, whichever is visible."""
     lit = canvas.light.evening
     solid.on_end(-0.96, 0.24, 0.96, 0.25 * height, shaded(color, 0.6))
     if solid.rear:

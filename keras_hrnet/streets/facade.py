@@ -1,4 +1,4 @@
-"""Walls with windows, shop fronts, bricks and stains, computed for all their pixels at once."""
+"""Colors walls with windows, shop fronts, bricks and stains, all pixels at once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ INSIDE_BY_DAY, INSIDE_AT_NIGHT = (176, 168, 152), (255, 214, 140)
 
 
 class Facade(NamedTuple):
-    """How an upright surface is patterned; all numbers, so that a table of them is an array.
+    """The pattern of an upright surface. All fields are numbers, so that a table of facades is an array.
 
     Args:
-        x: meters; the plane of a wall along the street, NaN for a wall across it.
-        z: meters; the plane of a wall across the street.
-        top: meters; nothing is patterned above.
-        shop: meters; where the ground floor ends; 0 for a wall without windows.
+        x: the plane of a wall along the street, in meters; NaN for a wall across it.
+        z: the plane of a wall across the street, in meters.
+        top: height of the wall in meters, without a gable.
+        shop: height in meters at which the ground floor ends; 0 for a wall without windows.
         floor: meters from floor to floor.
         period: meters from window to window.
-        window_width, window_height: parts of a period and of a floor.
+        window_width, window_height: fractions of a period and of a floor.
         frame: brightness of the frames, in [0, 255].
-        curtain: part of the windows that are bright.
+        curtain: fraction of the windows that are bright.
         brick, stain: contrast of brickwork and of weathering.
-        red, green, blue: of the wall, lit, in [0, 255].
-        shop_red, shop_green, shop_blue: of the ground floor, likewise.
-        brightness: the light on the surface; 1 shows a color as it is.
-        shift: moves the pattern, in meters, and tells one wall's windows from another's.
+        red, green, blue: the color of the wall under the light, in [0, 255].
+        shop_red, shop_green, shop_blue: the color of the ground floor, likewise.
+        brightness: the light on the surface; 1 leaves a color unchanged.
+        shift: offset of the pattern in meters, which also gives each wall different windows.
     """
 
     x: float
@@ -55,7 +55,7 @@ class Facade(NamedTuple):
     shift: float = 0.0
 
     def lit(self, canvas: Canvas, color: Color, shop: Color, normal: Vector) -> Facade:
-        """This facade in these colors, facing along `normal`, under the light of a canvas."""
+        """Returns this facade with these colors under the light of a canvas, for a wall with this normal."""
         colors = (*canvas.paint(color, normal), *canvas.paint(shop, normal))
         lit = dict(zip(self._fields[WALL_RED:], colors, strict=False))
         return self._replace(**lit, brightness=sum(canvas.light.on(normal)) / 3)
@@ -67,12 +67,12 @@ WALL_RED, SHOP_RED = Facade._fields.index("red"), Facade._fields.index("shop_red
 def facade_pixels(
     camera: Camera, light: Light, facades: Facade, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The colors of pixels that belong to facades.
+    """Returns the colors of pixels that belong to facades.
 
     Args:
-        camera, light: where the picture is taken from, and what the windows mirror.
-        facades: a `Facade` of arrays, one number a pixel.
-        rows, columns: of the pixels, float32.
+        camera, light: the camera, and the light that windows mirror.
+        facades: a `Facade` whose fields are arrays, with one number per pixel.
+        rows, columns: positions of the pixels, float32.
 
     Returns:
         Colors, uint8 `(pixels, 3)`, and depths in meters, float32 `(pixels,)`.
@@ -108,7 +108,7 @@ def facade_pixels(
 
 
 def _lay_bricks(tone, wall, s, y, along, up):
-    """Darkens `tone` by mortar and varies it from brick to brick, where a wall is of bricks that can be seen."""
+    """Darkens `tone` by mortar and varies it between bricks, on brick walls that are close enough to show bricks."""
     places = np.flatnonzero((wall.brick > 0) & (along < 0.26))
     if not places.size:
         return
@@ -120,11 +120,11 @@ def _lay_bricks(tone, wall, s, y, along, up):
 
 
 def _windows(wall, s, y, along, up, upper):
-    """Where windows are.
+    """Computes the windows.
 
     Returns:
-        The part of each pixel that is glass, and that is frame; how much the glass mirrors the sky; and how bright
-        the room behind it is, 0 where it is dark.
+        The fractions of each pixel that are glass and frame, the reflectivity of the glass, and the brightness of the
+        room behind it, which is 0 for a dark room.
     """
     level = np.where(upper, np.floor((y - wall.shop) / wall.floor), 0)
     bottom = wall.shop + level * wall.floor
@@ -137,7 +137,7 @@ def _windows(wall, s, y, along, up, upper):
     offset = np.abs(phase - column - 0.5) * period
     half = part * period / 2
     inside = (wall.shop > 0) & (high < wall.top - 0.3) & (y > 0)
-    # Where windows get narrower than pixels, they give way to their mean.
+    # Windows that are narrower than a pixel are replaced by their mean.
     fine = np.clip(1.2 * along / period, 0, 1) * 0.8
     mean = part * fine
     pane = (band(offset, -1, half, along) * (1 - fine) + mean) * band(y, low, high, up) * inside
@@ -152,7 +152,7 @@ def _windows(wall, s, y, along, up, upper):
 
 
 def _hash(a, b):
-    """A number in [0, 1) that looks random, for each pair of whole numbers."""
+    """Returns a pseudorandom number in [0, 1) for each pair of integers."""
     mixed = a.astype(np.int32) * np.int32(73856093) ^ b.astype(np.int32) * np.int32(19349663)
     mixed = (mixed ^ (mixed >> 13)) * np.int32(1274126177)
     return ((mixed >> 8) & 1023).astype(np.float32) / 1024

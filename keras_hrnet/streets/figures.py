@@ -1,4 +1,4 @@
-"""Persons, riders, bicycles and motorcycles: flat figures that stand across the street."""
+"""Draws people, riders, bicycles and motorcycles as flat figures across the street."""
 
 import math
 
@@ -15,7 +15,7 @@ CLOTHES = (
 
 
 def person(canvas: Canvas, x: float, z: float, height: float, sideways: bool = False, child: bool = False) -> None:
-    """Draws somebody who stands or walks."""
+    """Draws a person who stands or walks."""
     random = canvas.random
     scale = height / 1.75
     board = canvas.board(x, z, random.choice((-1, 1)))
@@ -68,7 +68,7 @@ def helmet(board: Board, right: float, up: float, skin: Color, color: Color) -> 
 
 
 def bicycle(board: Board, color: Color) -> None:
-    """Draws a bicycle along the board; a board with little stretch shows it from behind."""
+    """Draws a bicycle along the board; on a board with a small `stretch`, it is seen from behind."""
     narrow = abs(board.stretch) < NARROW
     for hub in (-0.52, 0.52):
         board.ellipse(hub, 0.34, 0.35 if not narrow else 0.30, 0.35, (28, 28, 30))
@@ -87,7 +87,7 @@ def bicycle(board: Board, color: Color) -> None:
 
 
 def motorcycle(board: Board, color: Color) -> None:
-    """Draws a motorcycle or scooter along the board; a board with little stretch shows it from behind."""
+    """Draws a motorcycle or scooter along the board; on a board with a small `stretch`, it is seen from behind."""
     narrow = abs(board.stretch) < NARROW
     for hub in (-0.68, 0.68):
         board.ellipse(hub * (0.4 if narrow else 1), 0.33, 0.33, 0.33, (24, 24, 26))
@@ -110,12 +110,12 @@ def motorcycle(board: Board, color: Color) -> None:
 
 
 def vehicle(canvas: Canvas, x: float, z: float, stretch: float, kind: str, color: Color) -> None:
-    """Draws a `"bicycle"` or a `"motorcycle"`; `stretch` is that of `Board`."""
+    """Draws a `"bicycle"` or a `"motorcycle"`; `stretch` is as in `Board`."""
     {"bicycle": bicycle, "motorcycle": motorcycle}[kind](canvas.board(x, z, stretch), color)
 
 
 def rider(canvas: Canvas, x: float, z: float, stretch: float, kind: str) -> None:
-    """Draws somebody on a vehicle that `vehicle` has drawn at the same place."""
+    """Draws a person on a vehicle that `vehicle` has drawn at the same place."""
     on_motorcycle = kind == "motorcycle"
     random = canvas.random
     board = canvas.board(x, z, stretch)

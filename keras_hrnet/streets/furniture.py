@@ -1,4 +1,4 @@
-"""What stands along a street: poles, lamps, walls, fences, bridges, and the things that nobody names."""
+"""Draws objects along a street: poles, lamps, walls, fences, bridges, and objects without a class of their own."""
 
 from keras_hrnet.streets.canvas import Canvas, Color, shaded
 from keras_hrnet.streets.facade import Facade
@@ -31,7 +31,7 @@ def street_lamp(canvas: Canvas, x: float, z: float, height: float, color: Color)
 
 
 def along(canvas: Canvas, x: float, start: float, stop: float, low: float, high: float, color: Color) -> None:
-    """Draws an upright rectangle that runs along the street, at `x` from `start` to `stop`."""
+    """Draws an upright rectangle along the street, at `x` from `start` to `stop`."""
     normal = LEFTWARDS if x > 0 else RIGHTWARDS
     canvas.face([(x, low, start), (x, low, stop), (x, high, stop), (x, high, start)], color, normal)
 
@@ -49,12 +49,12 @@ def wall(canvas: Canvas, x: float, start: float, stop: float, high: float, color
 
 
 def fence(canvas: Canvas, x: float, start: float, stop: float, high: float, color: Color, kind: str) -> None:
-    """Draws a fence along the street that one sees through between its parts."""
+    """Draws a fence along the street, with gaps between its parts."""
     width, step = {"planks": (0.13, 0.16), "bars": (0.035, 0.15), "mesh": (0.02, 0.10)}[kind]
     number = int((stop - start) / step)
     low = 0.05 if kind != "mesh" else 0.12
     if canvas.camera.focal * abs(x) * step / stop**2 < 1.2:
-        # Lines are a pixel wide at least, and would close up.
+        # Lines are at least one pixel wide, and would leave no gaps.
         number, width = 1, stop - start
     for i in range(number):
         place = stop - (i + 1) * (stop - start) / number
@@ -72,7 +72,7 @@ def guard_rail(canvas: Canvas, x: float, start: float, stop: float) -> None:
 
 
 def box(canvas: Canvas, x: float, z: float, width: float, high: float, length: float, color: Color) -> None:
-    """Draws an upright box: its front, the side towards the camera, and its top if it is low."""
+    """Draws an upright box: its front, the side that faces the street, and its top if it is below the camera."""
     inner = x - width / 2 if x > 0 else x + width / 2
     far = z + length
     along(canvas, inner, z, far, 0, high, color)
@@ -105,7 +105,7 @@ def pram(canvas: Canvas, x: float, z: float, color: Color) -> None:
 
 
 def bridge(canvas: Canvas, z: float, left: float, right: float, low: float, color: Color) -> None:
-    """Draws a bridge over the street, from one pier to the other and beyond."""
+    """Draws a bridge over the street, which extends beyond its two piers."""
     high = low + 1.5
     for x in (left, right):
         canvas.across(x - 0.8, 0, x + 0.8, low, z, shaded(color, 0.85))
@@ -116,7 +116,7 @@ def bridge(canvas: Canvas, z: float, left: float, right: float, low: float, colo
 
 
 def tunnel(canvas: Canvas, z: float, left: float, right: float, color: Color) -> None:
-    """Draws the mouth of a tunnel that the road ends in."""
+    """Draws the mouth of a tunnel in which the road ends."""
     high = 5.6
     canvas.across(left - 9, 0, right + 9, high + 2.6, z, color)
     rise = [((1 - t) * left + t * right, high - 1.6 * (2 * t - 1) ** 2) for t in (i / 10 for i in range(11))]

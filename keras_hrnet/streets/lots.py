@@ -1,4 +1,4 @@
-"""What lies beyond the sidewalks: houses, trees behind walls and fences, and what closes the end of a street."""
+"""Fills the lots beyond the sidewalks with houses, or with trees behind walls and fences, and closes a street's end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STONE = ((150, 146, 138), (120, 112, 104), (176, 168, 152), (140, 92, 76), (96, 
 WOOD = ((122, 88, 58), (150, 120, 84), (206, 204, 196))
 CONCRETE = ((160, 156, 148), (132, 128, 122), (150, 118, 100), (98, 112, 110))
 LAST_METER = 150.0
-# Parts of the distance to the side: nearer, a lot lies outside the picture.
+# Depths at which the open side has no houses, as multiples of its distance to the side. A closer lot is out of view.
 OPEN_FROM, OPEN_TO = 1.2, 4.0
 
 
@@ -33,7 +33,7 @@ def _build_side(street, side):
     z = -6.0
     while z < LAST_METER:
         end = z + random.uniform(9, 24)
-        # Some lots on the open side are always without houses: their wall or fence is sure to be seen.
+        # Some lots on the open side never have houses, so that their wall or fence is always visible.
         opened = side == street.open_side and OPEN_FROM * aside < end and z < OPEN_TO * aside
         if start and end > start - 4 and z < stop + 4:
             if opened and z < start - 8:
@@ -58,7 +58,7 @@ def _add_house(street, x, start, end):
 
 
 def _leave_open(street, side, start, end, sure):
-    """Fills a lot without a house: a wall, a fence or a hedge at its edge, trees, and something behind them."""
+    """Fills an open lot: usually a wall, a fence or a hedge at its edge, trees, and a house or a hedge behind them."""
     random = street.random
     x = street.front[side]
     if random.random() < 0.5:
@@ -92,7 +92,7 @@ def _bound(street, side, start, end, sure):
 
 
 def _close_end(street):
-    """Puts hills, and houses or trees before them, where the street ends."""
+    """Closes the end of the street with hills, and in some streets a house or trees in front of them."""
     random = street.random
     z = random.uniform(LAST_METER, 210)
     left, right = street.front[-1] - 12, street.front[1] + 12
@@ -111,7 +111,7 @@ def _close_end(street):
 
 
 def _span(street):
-    """Leads a wide road, sometimes, under a bridge or into a tunnel."""
+    """Leads some of the wide roads under a bridge or into a tunnel."""
     random = street.random
     chance, color = random.random(), random.choice(CONCRETE)
     if street.theme.edge != "wall" or street.theme.crossing or chance > 0.75:
@@ -125,7 +125,7 @@ def _span(street):
 
 
 def add_tree(street: Street, x: float, z: float, height: float, on_lot: bool = False) -> None:
-    """Adds a tree, with its shadow."""
+    """Adds a tree and its shadow."""
     width = street.random.uniform(0.65, 0.85) * height
     color = street.random.choice(plants.GREENS)
     shadow = (rectangle(x, z, 0.6 * width, 0.6 * width), 0.35 * height, 0.95 * height, False)
@@ -133,6 +133,6 @@ def add_tree(street: Street, x: float, z: float, height: float, on_lot: bool = F
 
 
 def add_hedge(street: Street, x: float, z: float, length: float, height: float, on_lot: bool = False) -> None:
-    """Adds a hedge that is `length` meters long across the view."""
+    """Adds a hedge across the view that is `length` meters long."""
     color = street.random.choice(plants.GREENS)
     street.add("vegetation", z, plants.hedge, x, z, length, height, color, on_lot=on_lot)

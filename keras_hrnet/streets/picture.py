@@ -1,4 +1,4 @@
-"""Takes the picture: draws a street from far to near and exposes it as a camera would."""
+"""Draws the picture of a street from far to near, and exposes it as a camera would."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ from keras_hrnet.streets.weather import choose_light
 
 BONNET_COLORS = ((22, 24, 28), (60, 64, 70), (150, 154, 158), (34, 44, 72), (90, 24, 26))
 RECTIFICATION_BORDER, OUT_OF_ROI = 2, 3
-# About what the real set has: 5 of 2048 columns.
+# About as in the real data set: 5 of 2048 columns.
 RIM = 5 / 2048
 
 
@@ -27,7 +27,8 @@ class Picture:
     Args:
         image: uint8 `(height, width, 3)`, RGB.
         label_ids: uint8 `(height, width)`, label ids.
-        instance_ids: int32 `(height, width)`; the label id, or 1000 times it plus a number where instances count.
+        instance_ids: int32 `(height, width)`: the label id or, for labels with instances, 1000 times the label id plus
+            the number of the instance.
     """
 
     image: np.ndarray
@@ -37,12 +38,12 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Painting:
-    """A street on its canvas, not yet photographed.
+    """A street on a canvas, before it is photographed.
 
     Args:
-        canvas: what is painted, complete.
-        num_background: number of things that are sky and ground.
-        generator: a NumPy generator, for the camera's noise.
+        canvas: the canvas with all shapes.
+        num_background: number of its objects that are sky and ground.
+        generator: a NumPy generator, for the noise of the camera.
     """
 
     canvas: Canvas
@@ -50,7 +51,7 @@ class Painting:
     generator: np.random.Generator
 
     def photograph(self) -> Picture:
-        """The finished `Picture`; to be called once, from any thread, since it draws from the random numbers."""
+        """Returns the `Picture`. Call it only once, from any thread, because it consumes random numbers."""
         canvas = self.canvas
         pixels, things = canvas.finish()
         pixels = _expose(canvas, pixels, things, self.num_background, self.generator)
@@ -60,16 +61,18 @@ class Painting:
 
 
 def draw_street(size: tuple[int, int], seed: str, number: int) -> Picture:
-    """Draws one street of `(height, width)` pixels with its labels.
+    """Draws a street and its labels.
 
-    Equal seeds give equal pictures, and the same street at any size. The number tells the kind of street: any five in a
-    row show all 19 classes.
+    Args:
+        size: `(height, width)` in pixels.
+        seed: the same seed and number give the same picture and, at any size, the same street.
+        number: determines the kind of street; five consecutive numbers show all 19 classes.
     """
     return paint_street(size, seed, number).photograph()
 
 
 def paint_street(size: tuple[int, int], seed: str, number: int) -> Painting:
-    """The first half of `draw_street`, which is Python; the second, `Painting.photograph`, lets other threads run."""
+    """Does the first half of `draw_street`, in Python; during the second, `Painting.photograph`, other threads run."""
     random = python_random.Random(seed)
     generator = np.random.default_rng(random.getrandbits(64))
     camera, light = _choose_camera(random, size), choose_light(random)
@@ -95,7 +98,7 @@ def _choose_camera(random, size):
 
 
 def _background(camera, light, street, generator, random):
-    """A canvas with sky and ground on it, and on the ground the shadows of all that will stand there."""
+    """Returns a canvas with the sky and the ground, including the shadows of all items of the street."""
     shadows = ShadowPlane(camera, light)
     for item in street.items:
         if item.shadow is not None:
@@ -109,7 +112,7 @@ def _background(camera, light, street, generator, random):
 
 
 def _draw_bonnet(canvas):
-    """Draws the bonnet of the camera's own car along the lower edge."""
+    """Draws the hood of the car that carries the camera, along the lower edge."""
     camera, random = canvas.camera, canvas.random
     canvas.begin("ego vehicle", 0.0)
     rise = camera.height * random.uniform(0.05, 0.11)
@@ -129,11 +132,11 @@ def _draw_bonnet(canvas):
 
 
 def _expose(canvas, pixels, things, num_background, generator):
-    """The finished pixels, uint8 `(height, width, 3)`: facades patterned, haze, vignette, blur and noise."""
+    """Adds facades, haze, vignette, blur and noise; returns the final pixels, uint8 `(height, width, 3)`."""
     camera, light, random = canvas.camera, canvas.light, canvas.random
     z = camera.focal * camera.eye / np.maximum(np.arange(camera.height) + 0.5 - camera.horizon, 0.5)
     clear = np.exp(-np.float32(canvas.depths) / light.visibility).take(things)
-    # The sky is the last thing of the background; haze is part of it already.
+    # The sky is the last object of the background, and already includes haze.
     on_ground = things < num_background - 1
     clear = np.where(on_ground, np.exp(-z / light.visibility).astype(np.float32)[:, None], clear)
     _pattern_facades(canvas, things, pixels, clear)
@@ -159,7 +162,7 @@ def _expose(canvas, pixels, things, num_background, generator):
 
 
 def _pattern_facades(canvas, things, pixels, clear):
-    """Colors the pixels of `canvas.facades` in `pixels`, and sets how clear they are in `clear`."""
+    """Writes the colors of all facades to `pixels`, and the fractions of them that remain visible to `clear`."""
     numbers = np.full(len(canvas.values), -1, np.int32)
     numbers[list(canvas.facades)] = np.arange(len(canvas.facades))
     which = numbers.take(things)
@@ -173,7 +176,7 @@ def _pattern_facades(canvas, things, pixels, clear):
 
 
 def _add_rims(label_ids, instance_ids):
-    """Labels the thin rims that the real set has: `out of roi` around, `rectification border` at the left."""
+    """Labels thin rims as in the real data set: `rectification border` at the left edge, `out of roi` at the others."""
     thin = max(1, round(label_ids.shape[1] * RIM))
     for ids in (label_ids, instance_ids):
         ids[:thin] = ids[-thin:] = OUT_OF_ROI

@@ -1,4 +1,4 @@
-"""Trees, hedges and bushes."""
+"""Draws trees, hedges and bushes."""
 
 import math
 
@@ -18,7 +18,7 @@ def tree(canvas: Canvas, x: float, z: float, height: float, width: float, color:
     board.polygon([(-thick, 0), (thick, 0), (0.7 * thick, fork), (-0.7 * thick, fork)], BARK)
     for lean in (-0.22, 0.02, 0.2):
         board.line([(0.0, 0.9 * fork), (lean * width, 0.62 * height)], thick, BARK)
-    # Noise lets leaves grow a quarter beyond a cluster: all of it stays within the unit square.
+    # With noise, leaves extend up to a quarter beyond a cluster, which remains within the unit square.
     clusters = [(0.5, 0.5, 0.38, 0.38)]
     for _ in range(4):
         clusters.append((random.uniform(0.32, 0.68), random.uniform(0.32, 0.68), 0.25, random.uniform(0.2, 0.25)))
@@ -27,7 +27,7 @@ def tree(canvas: Canvas, x: float, z: float, height: float, width: float, color:
 
 
 def hedge(canvas: Canvas, x: float, z: float, length: float, height: float, color: Color) -> None:
-    """Draws a hedge or a row of bushes across the view; along the street, several of them make one."""
+    """Draws a hedge or a row of bushes across the view; several in a row form a hedge along the street."""
     leaves = Leaves(((0.5, 0.5, 0.5, 0.5),), True, color, _shifts(canvas.random))
     _draw_leaves(canvas, leaves, (x - length / 2, -0.12 * height, x + length / 2, height), z)
 
@@ -37,7 +37,7 @@ def _shifts(random):
 
 
 def _draw_leaves(canvas, leaves, extent, z):
-    """Draws the part of a crown that lies in the picture; `extent` is left, low, right and high in meters."""
+    """Draws the visible part of a crown; `extent` is its left, low, right and high edge in meters."""
     camera = canvas.camera
     left, bottom = camera.project(extent[0], extent[1], z)
     right, top = camera.project(extent[2], extent[3], z)

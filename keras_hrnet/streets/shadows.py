@@ -1,4 +1,4 @@
-"""Shadows on the ground."""
+"""Draws shadows on the ground."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ NEAREST_METERS = 1.0
 
 
 class ShadowPlane:
-    """Collects what lies in shadow on the ground: of the sun, and close under things."""
+    """Collects shadows on the ground: those that the sun casts, and contact shadows under objects."""
 
     def __init__(self, camera: Camera, light: Light):
         self._camera, self._light = camera, light
@@ -25,8 +25,8 @@ class ShadowPlane:
 
         Args:
             corners: its outline on the ground, `(x, z)` in meters.
-            low, high: meters above the ground at which it begins and ends.
-            contact: whether it darkens the ground that it stands on, too.
+            low, high: heights in meters between which it extends.
+            contact: whether it also darkens the ground below it.
         """
         right, up, ahead = self._light.direction
         if max(self._light.sun) > FAINT_SUN:
@@ -41,7 +41,7 @@ class ShadowPlane:
             ImageDraw.Draw(image).polygon([self._camera.project(x, 0.0, z) for x, z in outline], fill=255)
 
     def maps(self) -> tuple[np.ndarray, np.ndarray]:
-        """What the sun does not reach and what contact darkens: float32 `(height, width)` in [0, 1], each."""
+        """Returns the shadows of the sun and the contact shadows, each float32 `(height, width)` in [0, 1]."""
         soft = self._camera.width / 512
         sun = self._sun.filter(ImageFilter.BoxBlur(0.8 * soft))
         contact = self._contact.filter(ImageFilter.BoxBlur(2.0 * soft))
@@ -49,7 +49,7 @@ class ShadowPlane:
 
 
 def _hull(points):
-    """The convex hull, by Andrew's monotone chain."""
+    """Returns the convex hull, by Andrew's monotone chain algorithm."""
     points = sorted(set(points))
     halves = []
     for ordered in (points, points[::-1]):
@@ -79,7 +79,7 @@ def _ahead_of_camera(outline):
 
 
 def rectangle(x: float, z: float, width: float, length: float, yaw: float = 0.0) -> list[Point]:
-    """The corners `(x, z)` of a rectangle on the ground around a center; `length` runs along z where `yaw` is 0."""
+    """Returns the corners `(x, z)` of a rectangle on the ground around a center; its length is along z if yaw is 0."""
     sine, cosine = math.sin(yaw), math.cos(yaw)
     ends = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     return [

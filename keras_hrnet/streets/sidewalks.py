@@ -1,4 +1,4 @@
-"""What stands and walks on the sidewalks, and what regulates the traffic."""
+"""Fills the sidewalks with objects and people, and adds traffic lights and signs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def furnish(street: Street) -> None:
 
 
 def _plant(street, side):
-    """Plants a row of trees along the road, and a few bushes before the houses."""
+    """Plants, in some streets, a row of trees along the road and a few bushes in front of the houses."""
     random = street.random
     if random.random() < 0.65:
         x = street.kerb[side] + 0.5 * (street.walk[side] - street.kerb[side]) + side * 0.8
@@ -45,7 +45,7 @@ def _plant(street, side):
 
 
 def _raise_poles(street, side):
-    """Raises street lamps or poles, and sometimes bollards or a group of poles."""
+    """Adds street lamps or poles, and in some streets bollards or a group of poles."""
     random = street.random
     x = street.kerb[side] + side * 0.55
     color, height = random.choice(furniture.STEEL), random.uniform(5.5, 8.5)
@@ -91,7 +91,7 @@ def _put_lights(street):
 
 
 def _leave_things(street, side):
-    """Leaves what no class of its own is learnt for: bins, columns, prams, and a rail beside a fast road."""
+    """Adds objects without a class of their own: trash cans, columns, strollers, and a guard rail along some roads."""
     random = street.random
     things = (("static", furniture.dustbin, 1.0, 0.7), ("static", furniture.column, 2.9, 0.25))
     for label, draw, high, chance in (*things, ("dynamic", furniture.pram, 1.0, 0.5)):
@@ -103,7 +103,7 @@ def _leave_things(street, side):
     if side == street.open_side and street.theme.lanes[1] and not street.theme.crossing:
         x = street.kerb[side] + side * 0.3
         for i in range(2, 26):
-            # By its far end, so that what drives on the road before it is drawn later.
+            # Sorted by its far end, so that vehicles in front of it are drawn later.
             street.add("guard rail", 2.0 * i + 2, furniture.guard_rail, x, 2.0 * i, 2.0 * i + 2)
 
 

@@ -1,4 +1,4 @@
-"""Traffic lights and traffic signs."""
+"""Draws traffic lights and traffic signs."""
 
 import math
 
@@ -7,7 +7,7 @@ from keras_hrnet.streets.furniture import STEEL, pole
 
 
 def traffic_light(canvas: Canvas, x: float, z: float, mast: float, over_road: bool) -> None:
-    """Draws a traffic light: one head at the side and, if `over_road`, one on an arm."""
+    """Draws a traffic light: one head beside the road and, if `over_road`, a second head on an arm."""
     color = canvas.random.choice(STEEL)
     burning = canvas.random.randrange(3)
     canvas.begin("pole", z)
@@ -23,7 +23,7 @@ def traffic_light(canvas: Canvas, x: float, z: float, mast: float, over_road: bo
 
 
 def light_head(canvas: Canvas, x: float, z: float, up: float, burning: int) -> None:
-    """Draws three lamps in a housing whose lower edge is `up` meters high."""
+    """Draws three lamps, of which number `burning` is lit, in a housing whose lower edge is `up` meters high."""
     board = canvas.board(x, z)
     board.box(-0.21, up, 0.21, up + 1.05, (22, 24, 24))
     dim, bright = ((84, 22, 20), (80, 66, 22), (18, 66, 48)), ((255, 48, 36), (255, 190, 50), (60, 240, 170))
@@ -41,7 +41,7 @@ def _box(left, low, right, high):
 
 _OCTAGON = [(0.42 * math.sin((i + 0.5) * math.pi / 4), 0.42 * math.cos((i + 0.5) * math.pi / 4)) for i in range(8)]
 _ARROW = ((-0.06, -0.2), (0.06, -0.2), (0.06, 0.02), (0.2, 0.02), (0, 0.25), (-0.2, 0.02), (-0.06, 0.02))
-# By kind: how far above its lower edge a sign's origin is, and its polygons, or radii of discs, with their colors.
+# By kind: the height of a sign's origin above its lower edge, and colors with their polygons or the radii of discs.
 _SMALL = {
     "give way": (0, (RED, ((-0.45, 0.75), (0.45, 0.75), (0, 0))), (WHITE, ((-0.27, 0.64), (0.27, 0.64), (0, 0.2)))),
     "danger": (
@@ -71,7 +71,7 @@ SMALL_SIGNS, SIGNS = tuple(_SMALL), (*_SMALL, *_LARGE)
 
 
 def sign_on_pole(canvas: Canvas, x: float, z: float, low: float, color: Color, kind: str, second: str | None) -> None:
-    """Draws a pole with a traffic sign `low` meters high, and above it a second one unless that is None."""
+    """Draws a pole with a traffic sign at a height of `low` meters, and with `second` above it unless that is None."""
     canvas.begin("pole", z)
     pole(canvas, x, z, low + (1.6 if second else 0.8), color, 0.045)
     canvas.begin("traffic sign", z)

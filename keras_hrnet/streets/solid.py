@@ -1,4 +1,4 @@
-"""Solids on wheels: a profile that sweeps across a width, in perspective from any side."""
+"""Draws bodies of vehicles, which are profiles swept across a width, in perspective from any side."""
 
 import dataclasses
 import math
@@ -17,12 +17,12 @@ DETAILED_PIXELS_PER_METER = 11
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """Where a vehicle stands: the middle of its footprint, and which way it heads.
+    """The position, heading and size of a vehicle.
 
     Args:
-        x, z: meters right and ahead of the camera.
-        yaw: radians; 0 heads away from the camera, π towards it, π/2 to the right.
-        length, width: meters.
+        x, z: the center of its footprint, in meters right and ahead of the camera.
+        yaw: heading in radians: 0 is away from the camera, π is toward it, and π/2 is to the right.
+        length, width: size in meters.
     """
 
     x: float
@@ -32,21 +32,22 @@ class Pose:
     width: float
 
     def at(self, along: float, across: float, up: float) -> Vector:
-        """The point of the world that is `along` meters from the rear, `across` right of the middle, and `up` high."""
+        """Returns a point of the world, in meters from the vehicle's rear, to the right of its middle, and up."""
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         ahead = along - self.length / 2
         return self.x + across * cosine + ahead * sine, up, self.z - across * sine + ahead * cosine
 
     def normal(self, along: float, across: float, up: float = 0.0) -> Vector:
-        """The direction in the world of one in the vehicle."""
+        """Converts a direction relative to the vehicle to a direction in the world."""
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         return across * cosine + along * sine, up, -across * sine + along * cosine
 
 
 class Solid:
-    """Draws one vehicle; its profile is a list of `(along, up, part)` from the rear to the front.
+    """Draws a vehicle; its profile is a sequence of `(along, up, part)` from the rear to the front.
 
-    `part` is the half width at that point, as a part of the vehicle's, and `low` the height of its underside in meters.
+    `along` and `up` are in meters, and `part` is the width at that point as a fraction of the vehicle's width. `low` is
+    the height of the underside in meters.
     """
 
     def __init__(self, canvas: Canvas, pose: Pose, profile: Sequence[Vector], low: float = 0.24):
@@ -65,9 +66,9 @@ class Solid:
         return -x * normal[0] + (self.canvas.camera.eye - y) * normal[1] - z * normal[2] > 0
 
     def _swept(self, edge, part=1.0, inset=0.0):
-        """The corners and normal of the face from point `edge` of the profile to the next; None where it faces away.
+        """Returns the corners and normal of the face from point `edge` of the profile to the next; None if hidden.
 
-        `part` narrows it, `inset` shortens it from both ends, as parts of its width and its length.
+        `part` is the fraction of its width that is used, and `inset` the fraction of its length omitted at both ends.
         """
         start, stop = self.profile[edge : edge + 2]
         along, up = stop[0] - start[0], stop[1] - start[1]
@@ -81,7 +82,7 @@ class Solid:
         return [self.pose.at(a, side * w * width, y) for side in (-1, 1) for a, y, w in ends[::-side]], normal
 
     def hull(self, color: Color) -> None:
-        """Draws the body: the swept faces far to near, then the side that is seen."""
+        """Draws the body: the swept faces from far to near, then the visible side."""
         faces = [self._swept(edge) for edge in range(len(self.profile) - 1)]
         for corners, normal in sorted(filter(None, faces), key=lambda face: -sum(z for _, _, z in face[0])):
             self.canvas.face(corners, color, normal)
@@ -91,7 +92,7 @@ class Solid:
             self.canvas.face(corners, color, self.pose.normal(0.0, self.side))
 
     def on_side(self, points: Sequence[Point], color: Color, parts: Sequence[float] | None = None) -> None:
-        """Draws a polygon of `(along, up)` on the side that is seen; `parts` are parts of the half width at each."""
+        """Draws a polygon of `(along, up)` on the visible side; `parts` are fractions of the width at each point."""
         if self.side and self.detailed:
             parts = parts or (1.0,) * len(points)
             places = zip(points, parts, strict=True)
@@ -102,13 +103,13 @@ class Solid:
         self.on_side([(start, low), (stop, low), (stop, high), (start, high)], color)
 
     def on_slope(self, edge: int, color: Color) -> None:
-        """Draws a pane on the face between points `edge` and `edge + 1` of the profile, if that is seen."""
+        """Draws a pane on the face between points `edge` and `edge + 1` of the profile, if the face is visible."""
         face = self._swept(edge, part=0.84, inset=0.1)
         if face is not None:
             self.canvas.face(face[0], color, face[1])
 
     def on_end(self, left: float, low: float, right: float, high: float, color: Color, shining: bool = False) -> None:
-        """Draws a rectangle, sides as parts of the half width, on the rear or the front, whichever is seen."""
+        """Draws a rectangle on the visible end, if any; `left` and `right` are fractions of half the body's width."""
         if not (self.rear or self.front) or not self.detailed:
             return
         along = 0.0 if self.rear else self.pose.length
@@ -120,12 +121,12 @@ class Solid:
     def pair_on_end(
         self, inner: float, outer: float, low: float, high: float, color: Color, shining: bool = False
     ) -> None:
-        """Draws a rectangle and its mirror image on the end that is seen."""
+        """Draws a rectangle and its mirror image on the visible end."""
         for sign in (-1, 1):
             self.on_end(sign * inner, low, sign * outer, high, color, shining)
 
     def underside(self) -> None:
-        """Draws the dark room below the body."""
+        """Draws the dark space below the body."""
         length, half = self.pose.length, 0.94 * self.half
         outline = ((0.3, -half), (length - 0.3, -half), (length - 0.3, half), (0.3, half))
         low = [self.pose.at(along, across, 0.0) for along, across in outline]
@@ -134,7 +135,7 @@ class Solid:
             self.canvas.face([low[i - 1], low[i], high[i], high[i - 1]], SHADE)
 
     def wheels(self, positions: Sequence[float], radius: float) -> None:
-        """Draws the wheels at these places along the side that is seen, and the tyres below the end that is seen."""
+        """Draws the wheels at these positions along the visible side, and the tires below the visible end."""
         self.pair_on_end(0.62, 0.94, 0.0, self.low + 0.1, TYRE)
         if not self.detailed:
             return

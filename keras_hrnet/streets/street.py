@@ -1,4 +1,4 @@
-"""What a street is made of: its kind, its width and its ground; other files fill it with things."""
+"""Builds a street: its kind, its width and its ground. Other files fill it with objects."""
 
 import dataclasses
 from collections.abc import Callable, Hashable
@@ -17,17 +17,17 @@ PAINT = ((232, 232, 226), (210, 210, 200), (226, 206, 120))
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-    """A kind of street, with what it is sure to show, so that a handful of pictures shows every class.
+    """A kind of street, with objects that it always shows, so that a few pictures show all classes.
 
     Args:
-        floors: how high its houses are, about.
-        gap: part of the lots that no house stands on.
-        lanes: number of lanes left and right of the camera's.
+        floors: approximate number of floors of its houses.
+        gap: fraction of the lots without a house.
+        lanes: number of lanes left and right of the camera's lane.
         crossing: whether another street crosses.
-        verge: whether grass runs beside the sidewalk.
-        edge: what bounds the lots without houses on one side, `"wall"` or `"fence"`.
-        sure: vehicles and riders that are sure to be there.
-        persons: how many walk there, about.
+        verge: whether there is always grass along the sidewalk.
+        edge: the edge of the lots without houses on the open side, `"wall"` or `"fence"`.
+        sure: vehicles and riders that are always present.
+        persons: approximate number of pedestrians.
     """
 
     floors: float
@@ -47,18 +47,18 @@ THEMES = (
     Theme(1.5, 0.45, (1, 0), False, True, "fence", ("tram", "caravan", "cyclist", "motorcycles"), 6),
     Theme(3.5, 0.25, (1, 1), True, True, "wall", ("truck", "bus", "motorcyclist", "bicycles"), 10),
 )
-"""Pictures take these in turn: any five in a row show all 19 classes."""
+"""Consecutive pictures use these in order, so that any five consecutive pictures show all 19 classes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """Something that stands in the street.
+    """An object of a street.
 
     Args:
-        depth: meters to its nearest point, by which things are drawn from far to near.
-        draw: draws it on the canvas that it is given.
+        depth: distance to its nearest point in meters, by which objects are drawn from far to near.
+        draw: function that draws it on a canvas.
         shadow: arguments of `ShadowPlane.cast`, or None.
-        on_lot: whether it stands beyond the sidewalk, and so behind all that does not.
+        on_lot: whether it is beyond the sidewalk, and is therefore drawn before all objects that are not.
     """
 
     depth: float
@@ -68,7 +68,7 @@ class Item:
 
 
 class Street:
-    """An empty street of a `Theme`, seen from the middle of one of its lanes; sides are −1 (left) and 1."""
+    """An empty street of a `Theme`, seen from the middle of a lane; the sides are −1 (left) and 1 (right)."""
 
     def __init__(self, random: Random, theme: Theme):
         self.random, self.theme, self.items = random, theme, []
@@ -104,7 +104,7 @@ class Street:
         court = random.choice((grass, surfaces["court"], sidewalk))
         bays = {side: surfaces["bay"] if self.parking[side] else road for side in (-1, 1)}
         walk_ends = {side: self.walk[side] + side * self.walk_width[side] for side in (-1, 1)}
-        # Each strip with the x where it ends, from left to right.
+        # Each strip after the x at which it ends, from left to right.
         strips = [(self.front[-1], court), (walk_ends[-1], grass), (self.walk[-1], sidewalk)]
         strips += [(self.kerb[-1] - KERB_METERS, grass), (self.kerb[-1], surfaces["kerb"]), (self.edges[-1], bays[-1])]
         if self.track:
@@ -141,19 +141,19 @@ class Street:
         }
 
     def _lines(self):
-        """Solid lines at the edges of the road, broken ones between its lanes, none along a track."""
+        """Returns broken lines between lanes, except along a track, and usually solid lines at the road's edges."""
         edges = [(x, 0.14, 0.0, 0.0) for x in self.edges.values()]
         between = [(x + LANE_METERS / 2, 0.14, 9.0, 4.0) for x in self.lanes()[:-1]]
         between = [line for line in between if not (self.track and abs(line[0] - self.track) < 1.8)]
         return tuple(between if self.random.random() < 0.15 else edges + between)
 
     def lanes(self) -> list[float]:
-        """The x of the middle of each lane, from left to right; a track is one of them."""
+        """Returns the x of the middle of each lane, from left to right; a track counts as a lane."""
         number = round((self.edges[1] - self.edges[-1]) / LANE_METERS)
         return [round(self.edges[-1] + (i + 0.5) * LANE_METERS, 2) for i in range(number)]
 
     def is_clear(self, z: float, margin: float = 2.5) -> bool:
-        """Whether no crossing street lies within `margin` meters of depth `z`."""
+        """Whether there is no crossing street within `margin` meters of depth `z`."""
         start, stop = self.crossing
         return not start or not start - margin < z < stop + margin
 
@@ -167,9 +167,14 @@ class Street:
         owner: Hashable = None,
         on_lot: bool = False,
     ) -> None:
-        """Adds an `Item` that `draw` draws, called with the canvas and `arguments`.
+        """Adds an `Item`, which is drawn by `draw(canvas, *arguments)`.
 
-        Its label is None where `draw` begins its things itself; the owner is that of `Canvas.begin`.
+        Args:
+            label: name of its label; None if `draw` calls `Canvas.begin` itself.
+            depth, shadow, on_lot: as in `Item`.
+            draw: function that draws it.
+            *arguments: arguments of `draw` after the canvas.
+            owner: as in `Canvas.begin`.
         """
 
         def begin_and_draw(canvas):
@@ -181,7 +186,7 @@ class Street:
 
 
 def build_street(random: Random, number: int) -> Street:
-    """Builds a street of the theme with this number in `THEMES`, modulo their number; `items` are in drawing order."""
+    """Builds a street of the theme `THEMES[number % len(THEMES)]`, with its items in drawing order."""
     street = Street(random, THEMES[number % len(THEMES)])
     lots.build(street)
     sidewalks.furnish(street)

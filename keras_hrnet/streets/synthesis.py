@@ -1,7 +1,7 @@
-"""Writes a synthetic street set with the folders, names and file formats of Cityscapes.
+"""Writes a synthetic data set of streets, in the folders, with the names and in the file formats of Cityscapes.
 
-It stands in where the real set, which may not be redistributed, is not at hand: for trying the package out, for
-tests and for demonstrations. `keras_hrnet.streets` draws the pictures.
+It replaces the real data set, which may not be redistributed, in first trials of the package, in tests and in
+demonstrations. `keras_hrnet.streets` draws the pictures.
 """
 
 import collections
@@ -26,28 +26,28 @@ CITIES = {
     "val": ("birkenau", "marienthor", "wellingholm"),
     "test": ("grauburg", "seeheide"),
 }
-"""Invented cities, different ones for each split as in the real set."""
+"""Fictional cities, which differ between splits as in the real data set."""
 
 MARKER = "synthetic.json"
 SMALLEST_SIZE = (64, 128)
 LARGEST_SIZE = (1024, 2048)
-# The real set labels the 20th frame of each sequence.
+# The real data set labels the 20th frame of each sequence.
 FRAME = 19
-# What the label files of the real test split hold besides `unlabeled`.
+# The only label ids in the label files of the real test split, in addition to 0 (`unlabeled`).
 DUMMY_IDS = (1, 2, 3)
-# zlib's run-length strategy: 30 % faster than level 1 on these pictures, and as small as level 6.
+# The run-length strategy of zlib compresses these pictures 30 % faster than level 1, to the size of level 6.
 RUN_LENGTH = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticSet:
-    """What `synthesize` has written.
+    """A data set that `synthesize` has written.
 
     Args:
-        root: the folder that holds `leftImg8bit` and `gtFine`.
-        num_train, num_val, num_test: images of each split.
-        size: pixels `(height, width)`.
-        seed: what the pictures were drawn from.
+        root: the folder that contains `leftImg8bit` and `gtFine`.
+        num_train, num_val, num_test: number of images in each split.
+        size: `(height, width)` in pixels.
+        seed: the seed of the pictures.
     """
 
     root: pathlib.Path
@@ -69,26 +69,28 @@ def synthesize(
     num_workers: int | None = None,
     on_image: Callable[[pathlib.Path], Any] | None = None,
 ) -> SyntheticSet:
-    """Writes a synthetic street set in the layout of Cityscapes.
+    """Writes a synthetic data set of streets in the layout of Cityscapes.
 
-    Each image gets the four files that the real set has: `leftImg8bit` (RGB, 8 bits), `labelIds` (gray, 8 bits),
-    `instanceIds` (gray, 16 bits: the label id, or 1000 times it plus a number where instances count) and `color`
-    (RGBA, 8 bits, opaque). The labels of the test split are dummies, as the real ones are. A train or val split
-    of five images or more shows all 19 classes. An image depends on `seed`, its split and its place in it alone:
-    the same arguments write the same bytes, and a larger `size` shows the same streets, larger.
+    Each image has the same four files as in the real data set: `leftImg8bit` (RGB, 8 bits), `labelIds` (gray, 8 bits),
+    `instanceIds` (gray, 16 bits: the label id or, for labels with instances, 1000 times the label id plus the number of
+    the instance) and `color` (RGBA, 8 bits, opaque). The labels of the test split are dummies, as in the real data set.
+    A train or val split of at least five images shows all 19 classes. Each picture depends only on `seed`, its split
+    and its number in the split. The same arguments write the same bytes, and a larger `size` shows the same streets at
+    a higher resolution.
 
     Args:
-        root: folder to write to; it is made where it is missing.
-        num_train, num_val, num_test: images of each split.
-        size: pixels `(height, width)`, from (64, 128) to (1024, 2048).
-        seed: an integer; another one gives other streets.
-        num_workers: threads that finish and write images while the next one is drawn; None uses one for each processor.
-        on_image: called with the path of each image, in order, once its four files are written.
+        root: folder to write to; it is created if it is missing.
+        num_train, num_val, num_test: number of images in each split.
+        size: `(height, width)` in pixels, from (64, 128) to (1024, 2048).
+        seed: an integer; each seed gives different streets.
+        num_workers: number of threads that finish and write images while the next image is drawn; None uses one for
+            each processor.
+        on_image: function that is called with the path of each image, in order, after its four files are written.
 
     Raises:
-        TypeError: a number is not an integer.
-        ValueError: a number is out of its range.
-        FileExistsError: `root` is a file, or holds anything but the same synthetic set.
+        TypeError: if a number is not an integer.
+        ValueError: if a number is out of its range.
+        FileExistsError: if `root` is a file, or contains images or labels that are not of the same synthetic data set.
 
     Example:
         >>> import tempfile
@@ -114,7 +116,7 @@ def synthesize(
 
 
 def _finish(waiting, most, on_image):
-    """Waits, first come first served, until at most so many images are still being written."""
+    """Waits, in order, until at most `most` images are unfinished."""
     while len(waiting) > most:
         path = waiting.popleft().result()
         if on_image is not None:
@@ -125,34 +127,37 @@ def _integer(value, name):
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"`{name}` must be an integer. Received {value!r}.") from None
+        raise TypeError(f"Received {name}={value!r}. Expected an integer. Pass one.") from None
 
 
 def _at_least(value, smallest, name):
     value = _integer(value, name)
     if value < smallest:
-        raise ValueError(f"`{name}` must be at least {smallest}. Received {value}.")
+        raise ValueError(f"Received {name}={value}. Expected at least {smallest}. Pass a larger number.")
     return value
 
 
 def _check_size(size):
     if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"`size` must be two integers, (height, width). Received {size!r}.")
+        raise ValueError(f"Received size={size!r}. Expected two integers, (height, width). Pass such as (256, 512).")
     size = tuple(_integer(pixels, "size") for pixels in size)
     nearest = tuple(np.clip(size, SMALLEST_SIZE, LARGEST_SIZE).tolist())
     if size != nearest:
         raise ValueError(
-            f"`size` must be (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Received {size}. "
-            f"The nearest possible one is {nearest}."
+            f"Received size={size}. Expected (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Pass such as "
+            f"the nearest supported size, {nearest}."
         )
     return size
 
 
 def _claim(written):
-    """Makes sure that nothing but the same synthetic set can be overwritten, and leaves the marker that says so."""
+    """Refuses to overwrite anything but the same synthetic data set, and writes the marker that identifies it."""
     root = written.root
     if root.exists() and not root.is_dir():
-        raise FileExistsError(f"`root` must be a folder, or not exist yet. {root} is a file. Choose another place.")
+        raise FileExistsError(
+            f"Received root={str(root)!r}, which is a file. Expected a folder, or a path that does not exist. Choose "
+            "another path."
+        )
     marker = root / MARKER
     arguments = dataclasses.asdict(written) | {"size": list(written.size)}
     del arguments["root"]
@@ -160,15 +165,15 @@ def _claim(written):
         found = _read_marker(marker)
         if found != arguments:
             raise FileExistsError(
-                f"{root} holds a synthetic set written with {found}. This call asks for {arguments}. "
-                "Delete that folder, choose another, or call with the same arguments."
+                f"{str(root)!r} contains a synthetic data set that was written with {found}. Expected the arguments of "
+                f"this call, {arguments}. Delete that folder, choose another, or pass the same arguments."
             )
         return
     for folder in ("leftImg8bit", "gtFine"):
         if (root / folder).exists() and any((root / folder).iterdir()):
             raise FileExistsError(
-                f"{root / folder} holds files that are no synthetic set (there is no {MARKER} beside it), and is left "
-                "alone. Choose an empty folder, or a new one."
+                f"{str(root / folder)!r} contains files, and {MARKER} is missing next to it. Expected an empty folder, "
+                "or a synthetic data set. Choose an empty or new folder; nothing was changed."
             )
     with replacing(marker) as part:
         part.write_text(json.dumps(arguments, indent=2) + "\n", encoding="utf-8")
@@ -179,8 +184,8 @@ def _read_marker(marker):
         return json.loads(marker.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise FileExistsError(
-            f"{marker} must say in JSON how the synthetic set beside it was written. It cannot be read ({error}). "
-            "Delete that folder, or choose another."
+            f"{str(marker)!r} cannot be read ({error}). Expected the arguments of the synthetic data set in this "
+            "folder, as JSON. Delete the folder, or choose another."
         ) from error
 
 
@@ -203,7 +208,7 @@ def _write(painting, root, split, number):
 
 
 def _color_table():
-    """Red, green, blue and opacity of each label id, uint8 `(34, 4)`."""
+    """Returns red, green, blue and opacity of each label id, uint8 `(34, 4)`."""
     rows = sorted((label.id, label.color) for label in LABELS if label.id >= 0)
     return np.array([(*color, 255) for _, color in rows], np.uint8)
 

@@ -1,7 +1,7 @@
-"""Patterns computed for many pixels at once: cloudy noise, stripes, leaves.
+"""Computes patterns for many pixels at once: cloudy noise, stripes and leaves.
 
-A pattern lives in meters on its surface, so that it recedes with it, and is averaged over the footprint of a pixel,
-so that it fades where it gets finer than the picture.
+Stripes have positions in meters on their surface, so that they follow its perspective. They are averaged over the
+footprint of a pixel, so that they fade where they are finer than a pixel.
 """
 
 import functools
@@ -14,13 +14,13 @@ from keras_hrnet.streets.canvas import Light
 
 TILE = 256
 CELLS_PER_CLUSTER = 12
-# Of the whole numbers from -128 to 127.
+# The standard deviation of uniformly distributed integers from -128 to 127.
 BYTE_DEVIATION = 256 / 12**0.5
 
 
 @functools.lru_cache(maxsize=1)
 def fractal_tile() -> np.ndarray:
-    """Cloudy noise, float32 `(256, 256)` in [0, 1], which repeats without a seam; the same in every picture."""
+    """Returns cloudy noise, float32 `(256, 256)` in [0, 1], which tiles without a seam and is always the same."""
     generator = np.random.default_rng(20)
     frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.fftfreq(TILE)[None, :])
     frequency[0, 0] = 1.0
@@ -38,7 +38,7 @@ def _tile_image():
 
 
 def fractal(across: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """`fractal_tile` at real-valued positions (one unit a cell), interpolated; float32 of the broadcast shape."""
+    """Interpolates `fractal_tile` at positions in cells; returns float32 of the broadcast shape."""
     tile = fractal_tile().ravel()
     across, along = np.broadcast_arrays(across, along)
     left, near = np.floor(across), np.floor(along)
@@ -57,7 +57,7 @@ def fractal(across: np.ndarray, along: np.ndarray) -> np.ndarray:
 def band(
     value: np.ndarray, low: np.ndarray | float, high: np.ndarray | float, footprint: np.ndarray | float
 ) -> np.ndarray:
-    """The part of a pixel of width `footprint` around `value` that lies in [low, high]."""
+    """Returns the fraction of a pixel with center `value` and width `footprint` that lies in [low, high]."""
     covered = np.minimum(value + footprint / 2, high) - np.maximum(value - footprint / 2, low)
     return np.clip(covered / footprint, 0, 1)
 
@@ -65,7 +65,7 @@ def band(
 def stripes(
     value: np.ndarray, period: np.ndarray | float, low: float, high: float, footprint: np.ndarray
 ) -> np.ndarray:
-    """`band` repeated; `low` and `high` are fractions of the period. It fades to its mean where it gets too fine."""
+    """Repeats `band`; `low` and `high` are fractions of the period. Stripes finer than a pixel fade into their mean."""
     phase = value / period
     phase = phase - np.floor(phase)
     width = footprint / period
@@ -74,7 +74,7 @@ def stripes(
 
 
 def speckle(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Noise that differs from pixel to pixel, of mean 0 and deviation 1; uniform, being ten times as fast as normal."""
+    """Returns white noise of mean 0 and standard deviation 1; uniform, which is ten times as fast as normal noise."""
     noise = np.frombuffer(generator.bytes(int(np.prod(shape))), np.int8).astype(np.float32)
     noise += 0.5
     noise /= BYTE_DEVIATION
@@ -82,13 +82,14 @@ def speckle(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
 
 
 class Leaves(NamedTuple):
-    """A crown of leaves or a hedge.
+    """The crown of a tree, or a hedge.
 
     Args:
-        clusters: `(x, y, radius across, radius up)` of each, in the unit square of the whole, y downwards.
-        square: whether the clusters are boxes rather than ellipses.
-        color: of the leaves.
-        shifts: three numbers in [0, 1) that make this one differ from others.
+        clusters: `(x, y, horizontal radius, vertical radius)` of each cluster of leaves, in a unit square around the
+            crown, with y downward.
+        square: whether the clusters are boxes instead of ellipses.
+        color: color of the leaves.
+        shifts: three numbers in [0, 1) that distinguish this crown from others.
     """
 
     clusters: tuple[tuple[float, float, float, float], ...]
@@ -100,16 +101,17 @@ class Leaves(NamedTuple):
 def foliage(
     leaves: Leaves, box: tuple[float, float, float, float], size: tuple[int, int], light: Light, detail: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A piece of a crown.
+    """Draws a part of a crown.
 
     Args:
-        leaves: those of the whole.
-        box: the piece: left, top, right and bottom in the unit square.
-        size: pixels `(height, width)` of the piece.
-        detail: cells of noise across the whole crown, at most 200.
+        leaves: the entire crown.
+        box: left, top, right and bottom edge of the part, in the unit square of the crown.
+        size: `(height, width)` of the part in pixels.
+        light: the light on the leaves.
+        detail: number of cells of noise across the entire crown, at most 200.
 
     Returns:
-        Where leaves are, bool `(height, width)`, and their colors, uint8 `(height, width, 3)`.
+        A mask of the leaves, bool `(height, width)`, and their colors, uint8 `(height, width, 3)`.
     """
     height, width = size
     left, top, right, bottom = box
@@ -117,7 +119,7 @@ def foliage(
     down = np.arange(height, dtype=np.float32)[:, None] * ((bottom - top) / height) + top
     rim, facing = np.float32(-9), np.float32(0)
     power = 4 if leaves.square else 2
-    # Small crowns are seen as one cluster.
+    # Crowns that appear small have fewer clusters.
     for x, y, radius_across, radius_up in leaves.clusters[: max(1, int(detail / CELLS_PER_CLUSTER))]:
         aside, below = (across - x) * (1 / radius_across), (down - y) * (1 / radius_up)
         inside = (1 - aside**power) - below**power
@@ -138,7 +140,7 @@ def foliage(
 
 
 def _crop(box, size, cells, right, down):
-    """A piece of the noise, `cells` wide where the whole box [0, 1] is taken, enlarged to `size`."""
+    """Returns the part `box` of a square of noise that is `cells` wide, resized to `size`."""
     left, top = right * TILE, down * TILE
     corners = (left + box[0] * cells, top + box[1] * cells, left + box[2] * cells, top + box[3] * cells)
     return np.asarray(_tile_image().resize((size[1], size[0]), Image.Resampling.BILINEAR, box=corners))

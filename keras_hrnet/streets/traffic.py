@@ -1,4 +1,4 @@
-"""What drives, rides and stands on wheels in a street."""
+"""Fills a street with vehicles and riders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRAM_MODULE_METERS = 7.0
 
 
 def fill(street: Street) -> None:
-    """Parks cars, fills the lanes, and lets riders ride."""
+    """Adds parked cars, traffic, riders, and parked bicycles and motorcycles."""
     for side in (-1, 1):
         if street.parking[side]:
             _park(street, side)
@@ -29,11 +29,11 @@ def fill(street: Street) -> None:
 
 
 def _vehicle(street, kind, x, z, yaw):
-    """Adds a vehicle, and returns how many meters of depth it takes.
+    """Adds a vehicle, and returns its extent in depth, in meters.
 
     Args:
         kind: its label: `"car"`, `"truck"`, `"bus"`, `"caravan"` or `"trailer"`.
-        x, z: meters: its middle, and about its nearest point.
+        x, z: x of its center, and approximate z of its nearest point, in meters.
         yaw: as in `Pose`.
     """
     random = street.random
@@ -80,7 +80,7 @@ def _park(street, side):
 
 
 def _drive(street):
-    """Fills the lanes; vehicles that the theme is sure to show come first, beside the camera's lane if possible."""
+    """Fills the lanes, first with the theme's buses and trucks, which are beside the camera's lane if possible."""
     random = street.random
     sure = [name for name in street.theme.sure if name in ("bus", "truck")]
     lanes = [x for x in street.lanes() if x != street.track]
@@ -97,7 +97,7 @@ def _drive(street):
 
 
 def _fill_lane(street, x, first):
-    """Fills a lane from near to far, with a vehicle of the kind `first` at its head unless that is None."""
+    """Fills a lane from near to far; the nearest vehicle is of the kind `first`, unless that is None."""
     random = street.random
     yaw = AWAY if x > -1 else TOWARDS
     z = random.uniform(14, 24) if first else random.uniform(12, 45) if x == 0 else random.uniform(7, 30)
@@ -119,7 +119,7 @@ def _tram(street, x):
     stripe = [random.uniform(30, 220) for _ in range(3)]
     yaw = random.choice((AWAY, TOWARDS))
     z = random.uniform(15, 28)
-    # Modules are drawn one by one, so that what stands beside a long tram is hidden by the right ones.
+    # Each module has its own depth, so that objects beside a long tram are hidden only by modules in front of them.
     for i in range(random.choice((3, 4))):
         pose = Pose(x, z + TRAM_MODULE_METERS / 2, yaw, TRAM_MODULE_METERS, 2.4)
         shadow = (rectangle(x, pose.z, pose.width, pose.length), 0.1, 3.4)
@@ -128,7 +128,7 @@ def _tram(street, x):
 
 
 def _ride(street):
-    """Lets riders ride: one along the edge of the road, seen from an end, and one that is seen from a side."""
+    """Adds riders: one at the edge of the road, seen from the front or rear, and one that is seen from the side."""
     random = street.random
     for name, vehicle, chance in (("cyclist", "bicycle", 0.35), ("motorcyclist", "motorcycle", 0.2)):
         near = random.uniform(9, 15)
@@ -152,7 +152,7 @@ def _rider(street, x, z, stretch, vehicle):
 
 
 def _stand(street, name):
-    """Parks bicycles or motorcycles on a sidewalk."""
+    """Adds parked bicycles or motorcycles on a sidewalk."""
     random = street.random
     side, vehicle = street.open_side, name.removesuffix("s")
     x = street.walk[side] + side * random.uniform(0.5, 1.2)

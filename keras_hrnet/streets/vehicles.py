@@ -1,4 +1,4 @@
-"""Buses, trucks, trams, caravans and trailers."""
+"""Draws buses, trucks, trams, caravans and trailers."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from keras_hrnet.streets.solid import DARK, GLASS, PLATE, Pose, Solid
 
 
 def box_profile(length: float, low: float, high: float, slope: float = 0.0) -> list[Vector]:
-    """A box whose front leans back by `slope` meters."""
+    """Returns the profile of a box whose front leans back by `slope` meters."""
     return [(0.0, low, 1.0), (0.0, high - 0.12, 1.0), (0.1, high, 0.97), (length - slope - 0.1, high, 0.97),
             (length - 0.4 * slope, 0.55 * high, 1.0), (length, 0.35 * high, 1.0), (length, low, 1.0)]  # fmt: skip
 
@@ -40,13 +40,13 @@ def bus(canvas: Canvas, pose: Pose, color: Color, stripe: Color) -> None:
 
 
 def end_lamps(solid: Solid, low: float, high: float, lit: bool) -> None:
-    """Draws red lamps on a rear, white ones on a front."""
+    """Draws red lamps on a rear, or white lamps on a front."""
     color = ((240, 40, 30) if lit else (160, 24, 22)) if solid.rear else ((255, 248, 220) if lit else (215, 218, 214))
     solid.pair_on_end(0.72, 0.94, low, high, color, shining=True)
 
 
 def truck(canvas: Canvas, pose: Pose, color: Color, cargo: Color, written: Color) -> None:
-    """Draws a truck: a cab in `color`, and behind it a box in `cargo`."""
+    """Draws a truck: a cab in the color `color`, and behind it a box in the color `cargo`."""
     cab_length = 2.0
     rear = dataclasses.replace(pose, length=pose.length - cab_length - 0.25)
     back, front = pose.at(rear.length / 2, 0.0, 0.0), pose.at(pose.length - cab_length / 2, 0.0, 0.0)
@@ -94,7 +94,7 @@ def _cab(canvas, pose, color):
 
 
 def tram(canvas: Canvas, pose: Pose, color: Color, stripe: Color, ends: bool) -> None:
-    """Draws one module of a tram; `ends` says whether it is the end that is seen."""
+    """Draws one module of a tram; `ends` states whether it is the module whose end is visible."""
     high, length = 3.4, pose.length
     solid = Solid(canvas, pose, box_profile(length, 0.22, high, 0.0), low=0.22)
     solid.underside()
@@ -118,7 +118,7 @@ def tram(canvas: Canvas, pose: Pose, color: Color, stripe: Color, ends: bool) ->
 
 
 def caravan(canvas: Canvas, pose: Pose, stripe: Color) -> None:
-    """Draws a caravan seen from outside, its draw bar to the front."""
+    """Draws a caravan."""
     length, high = pose.length, 2.5
     roof = [(0.25, high, 0.96), (length - 0.6, high, 0.96)]
     profile = [(0.0, 0.45, 1), (0.0, 1.7, 1), *roof, (length, 1.5, 1), (length, 0.45, 1)]

@@ -1,11 +1,12 @@
-"""The weather and the hour of a picture."""
+"""Chooses the weather and the time of day of a picture."""
 
 import math
 from random import Random
 
 from keras_hrnet.streets.canvas import Light
 
-# name: (share, ambient, sun, elevation of the sun in degrees, color of haze, color of the zenith, clouds, meters)
+# Name: (relative frequency, ambient, sun, range of the sun's elevation in degrees, haze, zenith, range of clouds,
+# visibility in meters); see `Light`.
 WEATHERS = {
     "clear": (4, (0.66, 0.69, 0.76), (0.66, 0.62, 0.53), (28, 60), (206, 220, 232), (92, 142, 206), (0.1, 0.5), 420),
     "fair": (3, (0.74, 0.76, 0.80), (0.48, 0.48, 0.43), (25, 55), (220, 226, 230), (130, 164, 206), (0.4, 0.8), 320),
@@ -17,14 +18,14 @@ WEATHERS = {
 
 
 def choose_light(random: Random) -> Light:
-    """Chooses a `Light`."""
+    """Chooses the light of a picture at random."""
     names = list(WEATHERS)
     name = random.choices(names, [WEATHERS[name][0] for name in names])[0]
     _, ambient, sun, elevations, haze, zenith, clouds, visibility = WEATHERS[name]
     gain, warmth = random.uniform(0.9, 1.1), random.uniform(-0.04, 0.04)
     tint = (gain * (1 + warmth), gain, gain * (1 - warmth))
     elevation = math.radians(random.uniform(*elevations))
-    # Mostly behind the camera, so that most of what is seen is lit.
+    # The sun is mostly behind the camera, so that it lights most of the visible surfaces.
     azimuth = random.choice((-1, 1)) * math.radians(random.uniform(25, 165))
     level = math.cos(elevation)
     direction = (level * math.sin(azimuth), math.sin(elevation), -level * math.cos(azimuth))
