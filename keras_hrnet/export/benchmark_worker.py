@@ -1,8 +1,8 @@
 """The process in which one exported file runs while it is measured.
 
-Started by `keras_hrnet.export.benchmark`. It reports how long opening and a first run took, and answers each line that
-it reads with a line of JSON: "run" with the seconds of a run and the peak of its memory, "labels IN.npy OUT.npy" after
-it has written the labels of the images.
+`keras_hrnet.export.benchmark` starts it. It first reports the seconds that opening the file and the first run took. It
+then answers each command, which is one line of its input, with a line of JSON: "run" with the seconds of a run and the
+peak memory of the process, and "labels IN.npy OUT.npy" after it has written the labels of the images.
 """
 
 import json
@@ -19,7 +19,7 @@ def main(task: str) -> None:
     """Opens a file, and executes commands until its input ends.
 
     Args:
-        task: JSON of `path`, `image_size` (for files that take any), `num_threads` and `batch_size`.
+        task: JSON of `path`, `image_size` (for files that accept any size), `num_threads` and `batch_size`.
     """
     options = json.loads(task)
     before = _peak_bytes()

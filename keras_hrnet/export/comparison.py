@@ -14,15 +14,15 @@ from keras_hrnet.export.runner import KerasRunner
 from keras_hrnet.models import classes_of
 from keras_hrnet.models.interface import label_dtype
 
-# The largest difference that one logit may have, as a share of the largest logit. Measured where Keras runs on the CPU:
-# float32 2.4e-6 (HRNetW18Small, 256x512) and 4.3e-5 with interlaced attention, float16 1.5e-3. The rest is for GPUs,
-# whose products have ten bits by default (TF32: 5e-4 each). A mistake is larger: resizing by the other convention
-# (align_corners) moves a logit by 0.3.
+# The largest difference that one logit may have, as a share of the largest logit. With Keras on the CPU, measured
+# differences are 2.4e-6 for float32 (HRNetW18Small, 256x512), 4.3e-5 with interlaced attention, and 1.5e-3 for float16.
+# The margin is for GPUs, whose products have ten bits by default (TF32: 5e-4 each). Mistakes cause larger differences:
+# resizing by the other convention (align_corners) moves a logit by 0.3.
 LARGEST_SHARE = {"float32": 5e-3, "float16": 2e-2}
 
-# The root mean square of all differences that integers may make, as a share of the answers' standard deviation.
-# Measured on the demo's HRNetW18Small: dynamic 0.009, int8 0.017, mixed 0.013, int16x8 0.005, each within 0.001 of
-# Keras's mIoU. A number in bfloat16 has eight bits, as those of int8 have.
+# The largest root mean square of the differences that quantization may cause, as a share of the outputs' standard
+# deviation. Measured on the demo's HRNetW18Small: dynamic 0.009, int8 0.017, mixed 0.013, int16x8 0.005; the mIoU of
+# each is within 0.001 of Keras's. bfloat16 has the same bound as int8, because its significand has eight bits.
 MEAN_SHARE = {"dynamic": 0.1, "int8": 0.1, "mixed": 0.1, "int16x8": 0.05, "bfloat16": 0.1}
 
 
@@ -125,7 +125,7 @@ def check(comparison: Comparison, options: ExportOptions, layer: Callable[[], st
 
     Args:
         comparison: the result of `compare`.
-        options: what the file shall be.
+        options: the options of the file.
         layer: returns the path of the first layer that differs, or None; called only on failure.
 
     Raises:
@@ -155,7 +155,7 @@ def relative_error(answers: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def _rows(arrays, num_axes):
-    """Joins arrays along all but their last axes: a row for each pixel, or for each image of a classifier."""
+    """Joins arrays into rows of their last `num_axes` axes: one row per pixel, or per image of a classifier."""
     rows = [x.reshape(-1, *x.shape[x.ndim - num_axes :]) for x in arrays]
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
@@ -186,7 +186,7 @@ def _departures(answers, labels, wanted, logits, options):
     if options.output_name == "logits":
         yield "a logit", float(np.abs(answers - wanted).max()), allowed
     if options.output_name == "probabilities":
-        # A probability moves by at most half of what the logits do.
+        # If logits change by some amount, probabilities change by at most half of it.
         yield "a probability", float(np.abs(answers - wanted).max()), 0.5 * allowed
     yield "a label's logit", float(lost.max()), 2 * allowed
 

@@ -1,4 +1,4 @@
-"""Turns a Keras network on the TensorFlow backend into the bytes of a `.tflite` file."""
+"""Converts a Keras network on the TensorFlow backend to the bytes of a `.tflite` file."""
 
 import dataclasses
 from typing import ClassVar
@@ -14,7 +14,7 @@ from keras_hrnet.models.interface import data_format, num_channels
 SIGNATURE = "serving_default"
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8", "mixed")
 OUTPUTS = ("logits", "logits_stride4", "labels", "probabilities")
-# Each image takes a run of the float file that keeps all its tensors: 0.2 s for HRNetW18Small at 256x512.
+# For each image, the float file is run and all its tensors are kept, which takes 0.2 s for HRNetW18Small at 256x512.
 NUM_CALIBRATION_IMAGES = 64
 
 
@@ -61,7 +61,7 @@ class TFLiteOptions(ExportOptions):
         return NUM_CALIBRATION_IMAGES if self.is_calibrated else super().num_images
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
-        """Returns a network, or its part before the layer "logits" that upsamples them, and the axis of the classes.
+        """Returns the network, or its part before the layer "logits", which upsamples, and the axis of the classes.
 
         Raises:
             ValueError: if it returns logits of another size than the options require.
@@ -104,11 +104,11 @@ class TFLiteOptions(ExportOptions):
 def convert(network: keras.Model, options: TFLiteOptions) -> bytes:
     """Converts a network to a `.tflite` file of builtin operators with fixed shapes and one signature.
 
-    Its weights are float16 if that is the precision, and otherwise float32; integers are introduced later (`quantize`).
+    Weights are float16 if that is the precision, and float32 otherwise; `quantize` introduces integers later.
 
     The graph is passed to the converter directly. Through a SavedModel, which is the default, HRNetW48 took 64 s and 11
-    GB instead of 40 s and 6 GB (timed once, 512x1024, two CPU cores). Only the names of the signature are lost, and are
-    restored.
+    GB instead of 40 s and 6 GB (timed once, 512x1024, two CPU cores). This only loses the names of the signature, which
+    are added again.
 
     Raises:
         ValueError: if the network does not match the options.

@@ -1,7 +1,7 @@
 """Finds the operators of a `.tflite` file that run in a delegate, XNNPACK or GPU, from tables of supported operators.
 
-The converter's own analyser accepts graphs that the GPU delegate rejects (tensors of rank 6, ARG_MAX), hence these
-tables. The tests compare the table for XNNPACK with the real delegate.
+The tables are needed because the converter's own analyzer accepts graphs that the GPU delegate rejects (tensors of rank
+6, ARG_MAX). The tests compare the table for XNNPACK with the real delegate.
 
 Reference: tensorflow/lite/delegates/xnnpack/README.md; tensorflow/lite/delegates/gpu/common/model_builder.cc.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from keras_hrnet.export.graph import Graph, Operator, read_graph
 
 FLOATS = ("float32", "float16")
-# The number of tensors that LiteRT 2.3 joins; up to LiteRT 1, it was four.
+# The maximum number of tensors that XNNPACK joins in LiteRT 2.3; up to LiteRT 1, it was four.
 XNNPACK_CONCATENATED = 5
 
 # Names of operators, separated by spaces.
@@ -37,7 +37,7 @@ GPU = (
 
 @dataclasses.dataclass(frozen=True)
 class Outside:
-    """An operator that a delegate leaves to the CPU's own kernels, the path of its Keras layer, and the reason."""
+    """An operator that a delegate does not run, the path of its Keras layer, and the reason."""
 
     operator: str
     layer: str
@@ -46,9 +46,12 @@ class Outside:
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """How much of a file runs in a delegate: the share of its operators, the number of parts, and what is left out.
+    """The part of a file that a delegate runs.
 
-    Each part costs copies in and out.
+    Args:
+        share: share of the operators that the delegate runs, in [0, 1].
+        partitions: number of parts into which these operators are divided; tensors are copied into and out of each.
+        outside: the operators that the delegate does not run.
     """
 
     share: float
@@ -57,9 +60,12 @@ class Coverage:
 
 
 def delegate_coverage(file: str | os.PathLike | bytes) -> dict[str, Coverage]:
-    """Returns how much of a `.tflite` file, or of its bytes, "xnnpack" and "gpu" run, and what they leave out.
+    """Returns for "xnnpack" and "gpu" which part of a `.tflite` file they run.
 
-    Int8 is treated as in the GPU delegate, which computes it in floating point.
+    The GPU delegate supports int8 operators if it supports them in floating point, in which it computes them.
+
+    Args:
+        file: path of the file, or its bytes.
     """
     graph = read_graph(file)
     return {name: _coverage(graph, rule) for name, rule in (("xnnpack", xnnpack_reason), ("gpu", gpu_reason))}
@@ -102,7 +108,7 @@ def partitions(graph: Graph, is_inside: Callable[[Operator], bool]) -> list[list
 
 
 def xnnpack_reason(operator: Operator) -> str | None:
-    """Returns why XNNPACK leaves an operator out, or None if it runs it."""
+    """Returns why XNNPACK does not run an operator, or None if it does."""
     if reason := _static_reason(operator):
         return reason
     name = operator.name
@@ -117,7 +123,7 @@ def xnnpack_reason(operator: Operator) -> str | None:
     if not is_int8 and not dtypes <= {*FLOATS, "int8"}:
         return f"XNNPACK has no {name} of {' and '.join(sorted(dtypes))}"
     if name == "CONCATENATION" and not 2 <= len(operator.inputs) <= XNNPACK_CONCATENATED:
-        return f"XNNPACK joins 2 to {XNNPACK_CONCATENATED} tensors, and this one joins {len(operator.inputs)}"
+        return f"XNNPACK joins 2 to {XNNPACK_CONCATENATED} tensors, and this operator joins {len(operator.inputs)}"
     if name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _has_constant_weights(operator):
         return "XNNPACK needs a constant kernel and bias"
     if name == "SOFTMAX" and operator.options.beta != 1:
@@ -126,7 +132,7 @@ def xnnpack_reason(operator: Operator) -> str | None:
 
 
 def gpu_reason(operator: Operator) -> str | None:
-    """Returns why the GPU delegate leaves an operator out, or None if it runs it."""
+    """Returns why the GPU delegate does not run an operator, or None if it does."""
     if reason := _static_reason(operator):
         return reason
     name = operator.name
@@ -169,7 +175,8 @@ def _static_reason(operator):
 
 
 def _has_constant_weights(operator):
-    # Or half-precision weights: DEQUANTIZE operators between them and the convolution, which delegates run beforehand.
+    # Half-precision weights are not constants for the convolution: they pass through DEQUANTIZE operators, which
+    # delegates run beforehand.
     return all(tensor.is_constant or not tensor.is_quantized for tensor in operator.inputs[1:])
 
 

@@ -21,7 +21,7 @@ def first_departure(network: keras.Model, content: bytes, image: np.ndarray, opt
         options: the options of the file.
 
     Returns:
-        The name of a layer of the network, or of a network in it, or None if only the output differs.
+        The name of a layer of the network, or of a nested network; None if only the output differs.
     """
     network, _ = options.logits_model(network)
     made = _made_tensors(content, image)
@@ -44,8 +44,8 @@ def _keras_values(network, image):
         values = [value for value in values if value.ndim == 4 and value.dtype.kind == "f"]
         yield layer, values
         if channels_first:
-            # The layers of this package are channels last internally, others may not be; the matching shape is taken
-            # from the file.
+            # The layers of this package are channels last internally, but others may not be. The tensors of the file
+            # show which is the case, because only one of the shapes matches.
             yield layer, [np.moveaxis(value, 1, -1) for value in values]
 
 

@@ -57,7 +57,7 @@ class ExportedNetwork(ForeignNetwork):
             )
         self.inputs = [keras.KerasTensor((None, *size, channels), self._runner.dtype)]
         self.outputs = [keras.KerasTensor((None, *size, *answer.shape[3:]), answer.dtype.name)]
-        if answer.ndim == 2:  # A label of each image, which `check_model` refuses.
+        if answer.ndim == 2:  # Such a file classifies images, and `check_model` refuses it.
             self.outputs = [keras.KerasTensor((None, answer.shape[1]), answer.dtype.name)]
         self.classes = known and known.classes
         self.convention = known and known.convention

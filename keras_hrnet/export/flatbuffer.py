@@ -51,7 +51,7 @@ def _metadata_in(model):
 
 
 def add_signature(content: bytes, key: str, input_name: str, output_name: str) -> bytes:
-    """Returns a `.tflite` file of one input and one output with a signature, which names them."""
+    """Returns a `.tflite` file, of one input and one output, with a signature that names them."""
     model = _unpack(content)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
@@ -65,8 +65,8 @@ def add_signature(content: bytes, key: str, input_name: str, output_name: str) -
 def _unpack(content):
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     for buffer in model.buffers:
-        # For files above 2 GB, the quantizer puts weights after the flatbuffer. A new flatbuffer moves them, and
-        # runtimes that are some years old look for them only inside it.
+        # In files above 2 GB, the quantizer stores weights after the flatbuffer. They are moved into it, because their
+        # offsets change when it is written again, and runtimes that are a few years old find them only there.
         if buffer.size:
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0

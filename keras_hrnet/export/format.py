@@ -1,4 +1,4 @@
-"""The base class of file formats: how a file is written, finished, opened and described."""
+"""The base class of file formats, which write, refine, open and describe their files."""
 
 import abc
 import pathlib
@@ -13,7 +13,7 @@ from keras_hrnet.export.runner import Runner
 
 
 class Format(abc.ABC):
-    """A format of files, or of folders, that networks are exported to.
+    """A format of files or folders to which networks are exported.
 
     To add a format, write a subclass in its own file, add a function `export_…` there that calls `export_network`, and
     add a line to `keras_hrnet.export.formats`.
@@ -34,7 +34,7 @@ class Format(abc.ABC):
 
     @abc.abstractmethod
     def write(self, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
-        """Writes a network, as `optimize_for_inference` leaves it, on the TensorFlow backend."""
+        """Writes a network that `optimize_for_inference` returned, on the TensorFlow backend."""
 
     def files(self, path: pathlib.Path) -> list[pathlib.Path]:
         """Returns the files, or the folder, that belong to the one at a path."""
@@ -53,7 +53,7 @@ class Format(abc.ABC):
     def departure(
         self, network: keras.Model, path: pathlib.Path, options: ExportOptions, image: np.ndarray
     ) -> str | None:
-        """Finds the first layer of a network in which a file that failed differs from it."""
+        """Finds the first layer in which a file that was refused differs from its network; None if it is unknown."""
         return None
 
     @abc.abstractmethod
@@ -65,7 +65,7 @@ class Format(abc.ABC):
         """Returns the metadata that `add_metadata` stored, or None."""
 
     def measure(self, path: pathlib.Path, runner: Runner) -> dict[str, Any]:
-        """Returns further entries of the report of a file that was run."""
+        """Returns further entries of the report, measured on the file."""
         return {}
 
     def report_title(self, options: ExportOptions) -> str:

@@ -1,4 +1,4 @@
-"""The formats that networks are exported to, and functions that open and read a file of any of them."""
+"""The formats to which networks are exported, and functions that open and read a file of any of them."""
 
 import os
 import pathlib

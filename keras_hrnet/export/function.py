@@ -26,8 +26,8 @@ def answer_function(
         freezes: whether its weights are constants.
 
     Returns:
-        A `tf.function` from images of `options.input_shape`, RGB in [0, 255], to a dict of one: `options.output_name`
-        and logits or probabilities, float32, channels last, or labels, uint8 or int32.
+        A `tf.function` from images of `options.input_shape`, RGB in [0, 255], to a dict with one entry of the name
+        `options.output_name`: logits or probabilities, float32, channels last, or labels, uint8 or int32.
 
     Raises:
         ValueError: if the network does not match the options.

@@ -50,7 +50,7 @@ class Operator:
 
     @property
     def layer(self) -> str:
-        """The path of the Keras layer that made it, for example "HRNetW18/stage2/module_0/fuse"; "" at the borders."""
+        """The path of its Keras layer, for example "HRNetW18/stage2/module_0/fuse"; "" at the input and the output."""
         path = layer_path(self.outputs[0].name)
         if not path and self.name in WEIGHTED:
             # Outputs of the file are named by the file; weights keep their names.

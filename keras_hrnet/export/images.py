@@ -8,7 +8,8 @@ import numpy as np
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.models.interface import check_pixels
 
-# Used if the size may vary: one size that can be halved five times, and an odd one. A quarter of it has 17 pixels.
+# The sizes that are used if any size is accepted: one that can be halved five times, and an odd one. Networks that also
+# run at a quarter of the size still get at least 17 pixels.
 SIZES = ((96, 128), (101, 139))
 
 
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The images on which a file is compared with Keras, and others with which its integers are calibrated.
+    """The images on which a file is compared with Keras, and the images with which its integers are calibrated.
 
     Args:
         verification: batches of images.
@@ -48,8 +49,8 @@ def read_images(options: ExportOptions, data: Any = None) -> Images:
     Args:
         options: options of the file; at most `num_images` are used, and no more are read than necessary.
         data: an array of images `(num_images, height, width, channels)` as the network accepts them, or an iterable of
-            batches of images or of `(images, labels)`; or None for seeded noise and gradients, of an even and an odd
-            size if the size may vary.
+            batches of images or of `(images, labels)`; or None for seeded noise and gradients, in two sizes if the file
+            accepts any size.
 
     Raises:
         ValueError: if integers are calibrated and there is no data, the images have another size than in the options,

@@ -25,8 +25,8 @@ def run_tflite(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
     Args:
         path: path of the file.
         images: `(num_images, height, width, channels)`, RGB in [0, 255] or the input of its network, of the size that
-            the file was exported for; any number of images, whatever its batch size. They are converted to its dtype:
-            uint8 or float32.
+            the file was exported for. The number of images does not depend on the batch size of the file. They are
+            converted to its dtype, uint8 or float32.
 
     Returns:
         The outputs of the file, for example float32 logits `(num_images, height, width, num_classes)`.
@@ -94,7 +94,7 @@ class TFLiteModel(Runner):
         return self.interpreter.get_tensor(self.output_details["index"])
 
     def values(self, tensor: dict[str, Any]) -> np.ndarray | None:
-        """Returns the values of a tensor in the last run, or None if it has none (if it is internal to a delegate).
+        """Returns the values of a tensor in the last run, or None if it has none because it is internal to a delegate.
 
         Args:
             tensor: one of `interpreter.get_tensor_details()`.
@@ -106,7 +106,7 @@ class TFLiteModel(Runner):
         return values if values.size else None
 
     def latency(self) -> float:
-        """Measures how many seconds a batch takes: the median of up to five runs or three seconds.
+        """Measures the seconds per batch: the median of at most five runs, none of which starts after three seconds.
 
         Call it after the first run, which is slower.
         """

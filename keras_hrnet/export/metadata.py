@@ -18,7 +18,7 @@ from keras_hrnet.version import __version__
 
 
 def describe(model: keras.Model, options: ExportOptions, class_names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Describes a file of a network: see `read_metadata`.
+    """Returns the metadata of a file; `read_metadata` describes it.
 
     Args:
         model: the network.
@@ -85,10 +85,10 @@ class Described:
 
     Args:
         classes: its classes.
-        size: height and width that it was exported for; None for any.
+        size: (height, width) that it was exported for; None for any height or width.
         is_probabilities: whether it returns probabilities.
         takes_pixels: whether its input images are in [0, 255].
-        convention: how its network upsamples maps; None if that is not known.
+        convention: the convention by which its network upsamples maps; None if it is not known.
     """
 
     classes: Classes

@@ -20,7 +20,7 @@ from keras_hrnet.export.tf2onnx_handlers import handlers, without_copies
 from keras_hrnet.extras import require_packages
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
-# From 13, because older versions split differently, to the latest version that tf2onnx 1.17 writes.
+# At least 13, because Split has other arguments in older versions; at most the latest version that tf2onnx 1.17 writes.
 OPSETS = range(13, 19)
 METADATA = "keras_hrnet"
 
@@ -33,7 +33,7 @@ class OnnxOptions(ExportOptions):
         image_size: as in `ExportOptions`.
         batch_size: as in `ExportOptions`.
         input_dtype: as in `ExportOptions`.
-        opset: the version of the operators.
+        opset: version of ONNX's operators.
 
     Raises:
         ValueError: if an option is invalid.
@@ -84,7 +84,7 @@ def export_onnx(
             sizes if the size may vary.
 
     Returns:
-        A `ExportReport`: size and differences from Keras; `print` shows it.
+        An `ExportReport`: size and differences from Keras; `print` shows it.
 
     Raises:
         ImportError: if onnx, onnxruntime or tf2onnx is not installed.

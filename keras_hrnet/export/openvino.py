@@ -1,4 +1,4 @@
-"""Writes a network as an OpenVINO file for the processors of servers: the public function `export_openvino`."""
+"""Writes a network as an OpenVINO file, for the processors of servers: the public function `export_openvino`."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from keras_hrnet.extras import require_packages
 
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 METADATA = "keras_hrnet"
-# Each image takes a run of the network that keeps all its maps.
+# For each image, the network is run and all its maps are kept.
 NUM_CALIBRATION_IMAGES = 64
 
 
@@ -78,10 +78,11 @@ def export_openvino(
     Precisions:
 
     * "float32": as trained. On processors with bfloat16, OpenVINO computes in bfloat16 by default; to avoid this, pass
-      `{"INFERENCE_PRECISION_HINT": "f32"}` to `compile_model`. * "float16": weights in half precision, for half the
-      size; a CPU computes in float32. * "bfloat16": the file of "float32", verified with `{"INFERENCE_PRECISION_HINT":
-      "bf16"}`, which a processor with AVX512-BF16 or AMX computes in. * "int8": int8 weights (per channel) and
-      activations, by NNCF.
+      `{"INFERENCE_PRECISION_HINT": "f32"}` to `compile_model`.
+    * "float16": weights in half precision, which halves the size; a CPU computes in float32.
+    * "bfloat16": the same file as "float32", verified with `{"INFERENCE_PRECISION_HINT": "bf16"}`. Processors with
+      AVX512-BF16 or AMX compute in bfloat16.
+    * "int8": int8 weights (per channel) and activations, quantized by NNCF.
 
     The classes, their colors and the origin of the file are stored in its runtime information "keras_hrnet", as JSON
     (`read_metadata`). A report is written next to it as JSON: "w48.xml.json" for "w48.xml". Exporting requires `pip
@@ -154,7 +155,7 @@ class Openvino(Format):
     def write(self, network: keras.Model, options: OpenvinoOptions, path: pathlib.Path) -> None:
         import openvino
 
-        # OpenVINO reads this directly, so that no other converter is needed.
+        # OpenVINO reads a SavedModel directly, so that no other converter is needed.
         with tempfile.TemporaryDirectory(prefix=".saved-model-", dir=path.parent) as folder:
             SAVED_MODEL.write(network, options, pathlib.Path(folder))
             _save(openvino.Core().read_model(folder), path, options.precision)
@@ -215,12 +216,12 @@ OPENVINO = Openvino()
 
 
 def weights_path(path: pathlib.Path) -> pathlib.Path:
-    """Returns where the weights of an `.xml` file are."""
+    """Returns the path of the weights of an `.xml` file."""
     return path.with_suffix(".bin")
 
 
 def _read(path):
-    """Reads a whole file into memory, because a mapped file cannot be replaced."""
+    """Reads a file completely into memory, because a mapped file cannot be replaced."""
     import openvino
 
     weights = weights_path(path)
@@ -248,7 +249,7 @@ def _save(network, path, precision):
 
 
 def _quantized(network, images, options):
-    # NNCF reports its use over the internet, unless this is set before it is imported.
+    # NNCF sends usage statistics over the internet unless this is set before it is imported.
     os.environ.setdefault("NNCF_CI", "1")
     import nncf
 

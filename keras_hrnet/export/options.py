@@ -1,4 +1,4 @@
-"""The options that all exported files have, checked and adapted to a network."""
+"""The options that all exported files have, and their validation for a network."""
 
 import dataclasses
 from typing import ClassVar, Self
@@ -19,7 +19,7 @@ class ExportOptions:
         batch_size: number of images in a batch; None for any number.
         input_dtype: dtype of the images: "float32" or "uint8".
         channels: number of channels of the images; `for_model` sets it.
-        takes_pixels: whether their values are in [0, 255], and not in another unit; `for_model` sets it.
+        takes_pixels: whether the values of the images are in [0, 255] and not in another unit; `for_model` sets it.
 
     Raises:
         ValueError: if an option is invalid.
@@ -126,12 +126,12 @@ class ExportOptions:
         )
 
     def logits_model(self, model: keras.Model) -> tuple[keras.Model, int]:
-        """Returns a network up to the logits that the file returns, and their axis of classes, −1 or 1."""
+        """Returns the network up to the logits that the file returns, and the axis of their classes, −1 or 1."""
         return model, channel_axis_of(model)
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raises a ValueError if an option is not one of those that are allowed."""
+    """Raises a ValueError if the value of an option is not an allowed one."""
     if value not in allowed:
         listed = " or ".join(map(repr, allowed))
         raise ValueError(f"Received {name}={value!r}. Expected {listed}. Pass {name}={allowed[0]!r}.")

@@ -1,4 +1,4 @@
-"""The export of a network, the same for every format: write the file, run it, compare it with Keras, and keep it."""
+"""Exports a network to any format: writes the file, runs it, compares it with Keras, and keeps it if they agree."""
 
 import json
 import os
@@ -34,10 +34,10 @@ def export_network(
     """Writes a network, runs the file, compares it with Keras, and moves it to its final path with its report.
 
     Args:
-        kind: of file.
+        kind: the format of the file.
         model: a functional network, on any backend.
         path: path to write to. An existing file is replaced after the new one has been verified.
-        options: of that kind of file.
+        options: the options of that format.
         representative_data: see `read_images`.
         class_names: see `describe`.
 

@@ -17,13 +17,13 @@ LAST_LINES = 15
 
 
 def write_in_process(kind: str, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
-    """Writes a network in a TensorFlow process, whatever the backend of this process.
+    """Writes a network in a TensorFlow process, regardless of the backend of this process.
 
     Args:
-        kind: of file: a name of `keras_hrnet.export.formats.FORMATS`.
+        kind: the format of the file, a name in `keras_hrnet.export.formats.FORMATS`.
         network: a functional network; the process imports the modules of its layers.
-        options: of that kind of file, as fitted to the network.
-        path: the file or folder to write; not there yet.
+        options: the options of that format, as `ExportOptions.for_model` returns them.
+        path: the file or folder to write, which must not exist yet.
 
     Raises:
         RuntimeError: if the process fails; the message contains the last lines that it wrote.

@@ -1,9 +1,9 @@
 """Quantizes a float32 `.tflite` file to integers, with `litert-quantizer`.
 
-Measured once against TensorFlow's converter, to choose between them (HRNetW18Small after the demo's training, 256x512,
-both calibrated on the same 32 images): in int8 the error of the logits was 1.7 % of their deviation against 2.4 %, and
-a batch took 19 ms against 30; in int16x8 0.5 % both. It takes a file, so networks of every backend come here the same
-way, and a tenth of a second, so that several choices of layers can be tried.
+It was chosen over TensorFlow's converter after one comparison (HRNetW18Small after the demo's training, 256x512, both
+calibrated on the same 32 images): in int8, the error of the logits was 1.7 % of their deviation instead of 2.4 %, and a
+batch took 19 ms instead of 30 ms; in int16x8, both errors were 0.5 %. It quantizes files, so that networks of every
+backend are treated in the same way. It takes a tenth of a second, so that several choices of layers can be tried.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ CALIBRATED = ("int8", "int16x8", "mixed")
 
 # The operators that "mixed" computes in integers; attention, softmax and resizing stay in floating point.
 MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
-# The operators that may come between the image and the first convolution.
+# The operators that may be between the image and the first convolution.
 NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 
 # The smallest and largest values of tensors, by name.
@@ -32,7 +32,7 @@ Ranges = dict[str, tuple[float, float]]
 
 
 def calibrate(content: bytes, images: np.ndarray, batch_size: int) -> Ranges:
-    """Finds the smallest and the largest value of every tensor of a float file on images.
+    """Measures the smallest and the largest value of every tensor of a float file over some images.
 
     Args:
         content: a float32 `.tflite` file.
@@ -63,8 +63,8 @@ def quantize(
 ) -> bytes:
     """Quantizes a float file.
 
-    The image and the output keep their dtypes, and so do the operators next to them: normalization before the first
-    convolution (its result has the 255 levels of pixels), and the softmax or argmax after the logits.
+    The image and the output keep their dtypes, and so do the operators next to them: the normalization before the first
+    convolution, and the softmax or argmax after the logits.
 
     Args:
         content: a float32 `.tflite` file.
@@ -96,7 +96,7 @@ def quantize(
 
 
 def is_inside(path: str, layers: Collection[str]) -> bool:
-    """Returns whether the path of a layer is one of `layers` or inside one."""
+    """Returns whether the path of a layer is one of `layers` or inside one of them."""
     return any(path == layer or path.startswith(f"{layer}/") for layer in layers)
 
 
@@ -108,7 +108,7 @@ class Library(NamedTuple):
 
 
 def quantizer_library() -> Library:
-    """Imports `litert_quantizer`, or `ai_edge_quantizer`, which is its former name and gives the same files.
+    """Imports `litert_quantizer`, or `ai_edge_quantizer`, which is its former name and produces the same files.
 
     Raises:
         ImportError: if neither is installed.
@@ -143,8 +143,9 @@ def _add_precision(quantizer, operations, precision):
 def _keep_float(quantizer, operations, names):
     if not names:
         return
-    # One pattern for all layers: every pattern is searched for every operator, and Python caches only 512 compiled
-    # patterns (HRNetW18 with OCR and one layer in integers took 548 s with a pattern for each, under a profiler).
+    # All layers share one pattern, because every pattern is searched for every operator, and Python caches only 512
+    # compiled patterns (HRNetW18 with OCR and one layer in integers took 548 s with one pattern per layer, under a
+    # profiler).
     pattern = f"^({'|'.join(map(re.escape, names))});?$"
     quantizer.update_quantization_recipe(pattern, operations.ALL_SUPPORTED, algorithm_key="no_quantize")
 
@@ -173,7 +174,7 @@ def _statistics(graph, ranges):
 
 @contextlib.contextmanager
 def _quiet():
-    # The quantizer always draws a progress bar, and keeps all tensors of the file, about which LiteRT warns.
+    # The quantizer always draws a progress bar. It also keeps all tensors of the file, about which LiteRT warns.
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield

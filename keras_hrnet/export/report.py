@@ -33,8 +33,8 @@ class ExportReport:
         latency_seconds: for a `.tflite` file, the median time of a batch with LiteRT on all cores of this machine's
             CPU.
         operators: for a `.tflite` file, the number of each operator.
-        delegates: for a `.tflite` file, the parts that "xnnpack" and "gpu" run and leave out, from tables; see
-            `keras_hrnet.export.delegates`.
+        delegates: for a `.tflite` file, the operators that "xnnpack" and "gpu" run and do not run, by tables of
+            supported operators.
         num_calibration_images: number of images for calibration; None without calibration.
         float_layers: the layers that were kept in floating point, because the file would otherwise differ too much from
             Keras.

@@ -1,4 +1,4 @@
-"""The common interface to run a network, the same for every format: from images to outputs."""
+"""The interface by which networks of every format are run, from images to outputs."""
 
 import abc
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class Runner(abc.ABC):
 
     Attributes:
         dtype: dtype of its input images.
-        image_size: (height, width) that it was made for; None if it accepts any size.
+        image_size: (height, width) that it was built for; None if it accepts any size.
         batch_size: number of images in a batch; None for any number.
         channels: number of channels of the images.
     """
@@ -53,7 +53,7 @@ class KerasRunner(Runner):
 
     Args:
         model: a functional network from images to logits or labels.
-        axis: axis of the classes in its logits, −1 or 1; None if it is that of the images' channels.
+        axis: axis of the classes in its logits, −1 or 1; None means the axis of the images' channels.
         batch_size: as in `Runner`.
     """
 

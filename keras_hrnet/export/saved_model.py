@@ -53,7 +53,7 @@ def export_saved_model(
             sizes if the size may vary.
 
     Returns:
-        A `ExportReport`: size and differences from Keras; `print` shows it.
+        An `ExportReport`: size and differences from Keras; `print` shows it.
 
     Raises:
         FileNotFoundError: if the parent folder of `path` does not exist.
@@ -81,7 +81,7 @@ def export_saved_model(
 
 
 class SavedModel(Format):
-    """Folders that TensorFlow loads."""
+    """SavedModel folders, which TensorFlow loads."""
 
     name = "saved_model"
     title = "SavedModel"
@@ -90,7 +90,7 @@ class SavedModel(Format):
     def write(self, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
         import tensorflow as tf
 
-        # Constants: HRNetW18Small loads in 0.2 s, and in 0.6 s with variables.
+        # With constants, HRNetW18Small loads in 0.2 s; with variables, in 0.6 s.
         signature = answer_function(network, options, freezes=True).get_concrete_function()
         tf.saved_model.save(tf.Module(), str(path), signatures={SIGNATURE: signature})
 
@@ -109,7 +109,7 @@ class SavedModelRunner(Runner):
     """The signature "serving_default" of a SavedModel in TensorFlow.
 
     Args:
-        path: its folder.
+        path: the folder.
     """
 
     def __init__(self, path: pathlib.Path) -> None:

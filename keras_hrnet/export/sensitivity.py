@@ -16,7 +16,7 @@ MAX_ROUNDS = 4
 def quantize_within_bound(
     content: bytes, options: TFLiteOptions, ranges: Ranges | None, expected: Reference
 ) -> tuple[bytes, tuple[str, ...], dict[str, float] | None]:
-    """Quantizes a float file, and keeps the worst layers in floats until it is within the bound of its precision.
+    """Quantizes a float file, and keeps the worst layers in floats until its error is within the precision's bound.
 
     Args:
         content: a float32 `.tflite` file.
@@ -70,7 +70,7 @@ def layer_sensitivity(content: bytes, precision: str, ranges: Ranges | None, ima
 
 
 def layer_groups(content: bytes) -> list[str]:
-    """Lists the paths of a file's layers in the order in which they run, cut at the depth that gives at most 40."""
+    """Lists the paths of a file's layers in execution order, shortened to the depth at which there are at most 40."""
     paths = [operator.layer.split("/") for operator in read_graph(content).operators if operator.layer]
     groups = []
     for depth in range(max(map(len, paths), default=0), 0, -1):
@@ -81,7 +81,7 @@ def layer_groups(content: bytes) -> list[str]:
 
 
 def _worst_layers(table, float_layers, excess):
-    """Returns enough of the worst layers for the rest to be within the bound, and at least one more."""
+    """Returns enough of the worst layers for the error of the others to be within the bound; at least one is added."""
     squares = np.square(list(table.values()))
     rest = np.sqrt(np.maximum(squares[len(float_layers) :].sum() - np.cumsum(squares[len(float_layers) :]), 0))
     share = rest / max(np.sqrt(squares[len(float_layers) :].sum()), 1e-12)

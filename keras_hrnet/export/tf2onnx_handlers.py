@@ -1,4 +1,4 @@
-"""What tf2onnx 1.17 translates wrongly or not at all, and how it is kept from copying all weights again and again."""
+"""Corrects tf2onnx 1.17: operators that it translates wrongly or not at all, and repeated copies of all weights."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ import numpy as np
 
 
 def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
-    """Returns the `custom_op_handlers` for `tf2onnx.convert.from_function`.
+    """Returns the `custom_op_handlers` of tf2onnx, by the TensorFlow operator that each translates.
 
-    Each changes a `tf2onnx.graph.Graph` at one of its nodes, of this name.
+    A handler replaces one node of that operator in a `tf2onnx.graph.Graph`.
     """
     translations = {"Erfc": erfc, "FloorMod": floor_mod, "ResizeBilinear": resize, "ResizeNearestNeighbor": resize}
     return {operation: (translate, []) for operation, translate in translations.items()}
@@ -19,11 +19,11 @@ def handlers() -> dict[str, tuple[Callable[[Any, Any, str, list], None], list]]:
 
 @contextlib.contextmanager
 def without_copies() -> Iterator[None]:
-    """Keeps tf2onnx from copying the graph with all weights before and after each of its optimizers.
+    """Prevents tf2onnx from copying the graph with all weights before and after each of its optimizers.
 
-    It copies so that it can go on where an optimizer fails: here, that is an error. After each optimizer it writes the
-    weights into messages of Protocol Buffers, which are read only once the model is made. Exporting HRNetW48 took 9.9
-    GB with both, and takes 5.5 GB without.
+    It copies the graph before an optimizer so that it can continue if the optimizer fails; here, a failure is an error.
+    It writes the weights into messages of Protocol Buffers after each optimizer, although they are read only when the
+    model is finished. Exporting HRNetW48 took 9.9 GB with both kinds of copies, and takes 5.5 GB without them.
     """
     from tf2onnx.optimizer.optimizer_base import GraphOptimizerBase
 
@@ -45,7 +45,7 @@ def without_copies() -> Iterator[None]:
 
 
 def erfc(graph: Any, node: Any, name: str, args: list) -> None:
-    """Makes 1 - Erf, which the exact GELU needs; tf2onnx has no translation of Erfc."""
+    """Translates Erfc, which the exact GELU needs, to 1 - Erf; tf2onnx has no translation of it."""
     from tf2onnx.utils import map_onnx_to_numpy_type
 
     (x,), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes
@@ -56,7 +56,10 @@ def erfc(graph: Any, node: Any, name: str, args: list) -> None:
 
 
 def floor_mod(graph: Any, node: Any, name: str, args: list) -> None:
-    """Makes a remainder with the sign of the divisor; tf2onnx's own, of integers, has that of the dividend."""
+    """Translates FloorMod to a remainder with the sign of the divisor.
+
+    For integers, tf2onnx's own translation has the sign of the dividend.
+    """
     from onnx import TensorProto
     from tf2onnx.onnx_opset.math import FloorMod
 
@@ -67,7 +70,10 @@ def floor_mod(graph: Any, node: Any, name: str, args: list) -> None:
 
 
 def resize(graph: Any, node: Any, name: str, args: list) -> None:
-    """Makes a Resize to a size; tf2onnx's own has factors in float32, which miss a pixel of many odd sizes."""
+    """Translates resizing to a Resize with a target size.
+
+    tf2onnx's own translation has scale factors in float32, by which many odd sizes are missed by one pixel.
+    """
     from onnx import TensorProto
 
     is_bilinear = node.type == "ResizeBilinear"

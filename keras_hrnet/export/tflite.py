@@ -44,11 +44,13 @@ def export_tflite(
 
     Precisions (examples/export.md compares them):
 
-    * "float32": as trained. * "float16": weights in half precision, arithmetic as the delegate chooses (half precision
-    on GPUs). * "dynamic": int8 weights, and activations that are quantized at run time. Needs no images. * "int8": int8
-    weights (per channel) and activations. * "int16x8": int8 weights, int16 activations, for DSPs: closest to Keras, and
-    slow on CPUs, because no delegate supports it. * "mixed": int8 convolutions; attention, softmax and resizing in
-    float32.
+    * "float32": as trained.
+    * "float16": weights in half precision; the delegate chooses the precision of the arithmetic (half on GPUs).
+    * "dynamic": int8 weights, and activations that are quantized at run time. It needs no images.
+    * "int8": int8 weights (per channel) and activations.
+    * "int16x8": int8 weights and int16 activations, for DSPs. It is closest to Keras, but slow on CPUs, because no
+      delegate supports it.
+    * "mixed": convolutions in int8; attention, softmax and resizing in float32.
 
     An integer file that differs too much from Keras is exported again with its most sensitive layers in floating point.
     Under JAX and PyTorch, a separate TensorFlow process exports the weights, which takes a few seconds longer.
@@ -58,9 +60,9 @@ def export_tflite(
         path: file to write, ending in ".tflite". An existing file is replaced after the new one has been verified.
         image_size: (height, width) of the images in pixels.
         precision: precision of weights and arithmetic, as above.
-        output: "logits" (float32, of the height and width of the image), "logits_stride4" (before upsampling, 16 times
-            fewer), "labels" (the class of the largest logit: uint8, or int32 if there are more than 255 classes) or
-            "probabilities" (float32).
+        output: "logits" (float32, of the height and width of the image), "logits_stride4" (the logits before
+            upsampling, which are 16 times fewer), "labels" (the class of the largest logit: uint8, or int32 if there
+            are more than 255 classes) or "probabilities" (float32).
         input_dtype: dtype of the images: "float32" or "uint8".
         representative_data: images as in training, of `image_size`: an array `(num_images, height, width, 3)`, RGB in
             [0, 255], or an iterable of batches of images or of `(images, labels)`, for example a dataset of this

@@ -1,4 +1,4 @@
-"""The TensorFlow process that exports a network of another backend; see `keras_hrnet.export.process`."""
+"""The TensorFlow process that exports a network of another backend, started by `keras_hrnet.export.process`."""
 
 import importlib
 import importlib.util

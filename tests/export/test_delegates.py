@@ -40,7 +40,7 @@ KERNEL = tensor((4, 3, 3, 4), is_constant=True)
         (of_dtype("SOFTMAX", "int8", beta=1), "no SOFTMAX in int8"),
         (of_dtype("BATCH_MATMUL", "int8"), "no BATCH_MATMUL in int8"),
         (of_dtype("ADD", "int32"), "no ADD of int32"),
-        (operator("CONCATENATION", (tensor(),) * 6), "joins 2 to 5 tensors, and this one joins 6"),
+        (operator("CONCATENATION", (tensor(),) * 6), "joins 2 to 5 tensors, and this operator joins 6"),
         (of_dtype("CONV_2D", "int8"), None),
         (operator("CONV_2D", (tensor(), tensor(dtype="int8"), KERNEL)), "constant kernel"),
         (operator("SOFTMAX", beta=2), "beta 1, and this one has 2"),

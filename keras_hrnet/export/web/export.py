@@ -41,12 +41,12 @@ def export_web(
     another host. It resizes photos exactly as Pillow does, so that its labels equal those of
     `examples/on_device/segment.py`.
 
-    It contains the network as the `.tflite` file that `export_tflite` writes, verified in the same way. LiteRT.js runs
-    it on the processor (WebAssembly), or on the graphics processor (WebGPU) if the user chooses that. npm downloads its
-    packages once, in a pinned version, into the cache (`keras_hrnet/litertjs` in `$KERAS_HOME`, or in `~/.keras`), and
-    their SHA-512 is checked.
+    The folder contains the network as the `.tflite` file that `export_tflite` writes, verified in the same way.
+    LiteRT.js runs it on the processor (WebAssembly), or on the graphics processor (WebGPU) if the user chooses that.
+    npm downloads the packages of LiteRT.js once, in a pinned version, into the cache (`keras_hrnet/litertjs` in
+    `$KERAS_HOME`, or in `~/.keras`), and their SHA-512 is verified.
 
-    Several threads require a server that isolates the page, as `keras-hrnet serve` does; otherwise it uses one thread.
+    The page can use several threads only if the server isolates it, as `keras-hrnet serve` does; otherwise it uses one.
 
     Args:
         model: a functional network from RGB or gray images to logits of every pixel, in float32.
@@ -54,7 +54,7 @@ def export_web(
             verified; any other folder or file is not replaced.
         image_size: (height, width) in pixels to which photos are resized.
         precision: as in `export_tflite`; all options that are not described here are the same as there.
-        output: as there. "logits_stride4" and "labels" are quicker to copy.
+        output: as there. "logits_stride4" and "labels" are faster, because less data is copied.
         input_dtype: as there.
         representative_data: as there.
         class_names: as there.
@@ -88,7 +88,7 @@ def export_web(
 def write_web_page(
     file: str | os.PathLike, path: str | os.PathLike, *, runtime: str | os.PathLike | None = None
 ) -> pathlib.Path:
-    """Writes the page of `export_web` around a `.tflite` file that `export_tflite` wrote.
+    """Writes the page of `export_web` for a `.tflite` file that `export_tflite` wrote.
 
     Args:
         file: the `.tflite` file, for batches of one image.
@@ -134,7 +134,7 @@ def _metadata_for_page(file):
 
 
 class Web(Format):
-    """Folders of a page around a `.tflite` file.
+    """Folders with a page and the `.tflite` file that it runs.
 
     Args:
         runtime: the files of LiteRT.js; they are needed only to write a page.

@@ -1,4 +1,4 @@
-"""The requirements that a page has for its network, whose only input is photos."""
+"""The options of a page's network, whose input must be photos."""
 
 import dataclasses
 from typing import Self

@@ -1,4 +1,4 @@
-"""Writes the folder of a page around a `.tflite` file."""
+"""Writes the page for a `.tflite` file, and the files that it loads."""
 
 import functools
 import hashlib
@@ -31,7 +31,7 @@ def write_page(folder: pathlib.Path, metadata: Mapping[str, Any], runtime: Mappi
 
     Args:
         folder: the folder, which contains the `.tflite` file as `MODEL`.
-        metadata: what `keras_hrnet.read_metadata` reads from that file.
+        metadata: the metadata that `keras_hrnet.export.read_metadata` reads from that file.
         runtime: the files of LiteRT.js, as `find_runtime` returns them.
     """
     (folder / RUNTIME).mkdir()

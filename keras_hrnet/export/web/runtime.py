@@ -45,7 +45,8 @@ class Package(NamedTuple):
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
-# One for each of: neither threads nor relaxed SIMD (compat), one thread, threads, and WebGPU with JSPI.
+# The variants of the runtime: without threads and relaxed SIMD (compat), one thread, several threads, and WebGPU with
+# JSPI.
 WASM = tuple(f"litert_wasm_{kind}internal" for kind in ("compat_", "", "threaded_", "jspi_"))
 PACKAGES = (
     Package(
@@ -64,10 +65,10 @@ PACKAGES = (
         {"dist/index.js": "wasm-utils.js"},
     ),
 )
-# A worker has no import map, so that it cannot resolve the name of a package.
+# A worker has no import map, so it cannot resolve the name of a package.
 BARE_IMPORT, RELATIVE_IMPORT = b'from "@litertjs/wasm-utils"', b'from "./wasm-utils.js"'
 SOURCE_MAP = b"//# sourceMappingURL="
-NOTICE = b"// Changed by keras_hrnet: @litertjs/wasm-utils is imported from the file beside this one.\n"
+NOTICE = b"// Changed by keras_hrnet: @litertjs/wasm-utils is imported from a file in the same folder.\n"
 
 
 def find_runtime(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
@@ -102,7 +103,7 @@ def find_runtime(folder: str | os.PathLike | None = None) -> dict[str, bytes]:
 
 
 def versions() -> str:
-    """Returns the packages and versions that are pinned, in words."""
+    """Returns the pinned packages and their versions as text."""
     return " and ".join(f"{package.name} {package.version}" for package in PACKAGES)
 
 
@@ -139,7 +140,7 @@ def _in_cache(package):
 
 
 def _fetched(package):
-    """Lets npm write an archive, which runs no script of the package, and reads it."""
+    """Lets npm download an archive, without running scripts of the package, and returns its content."""
     npm = shutil.which("npm")
     if npm is None:
         raise _missing(package, "npm is not installed")
@@ -175,7 +176,7 @@ def _command():
 
 
 def _members(archive, package):
-    """Reads the files that are wanted into memory; no name in the archive becomes a path on this machine."""
+    """Reads the needed files into memory; no name in the archive becomes a path on this machine."""
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         return {target: tar.extractfile(f"package/{source}").read() for source, target in package.files.items()}
 

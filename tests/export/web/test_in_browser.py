@@ -257,7 +257,7 @@ def test_threads_are_used_where_the_server_isolates_the_page_and_one_without(ope
     cores = open_page().execute_script("return navigator.hardwareConcurrency")
     assert text_of(open_page(), "threads").endswith(f"{cores} threads" if cores > 1 else "one thread")
     page = open_page(isolated=False)
-    assert "one thread, as the server does not isolate the page" in text_of(page, "threads")
+    assert "one thread, because the server does not isolate the page" in text_of(page, "threads")
     assert page.get_log("browser") == []
 
 

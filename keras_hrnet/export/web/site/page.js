@@ -1,18 +1,18 @@
-// The page: takes photos, has the worker segment them, and shows the answers.
+// The page: receives photos, lets the worker segment them, and shows the results.
 /* global nearestPixels */
 "use strict";
 
-const MOST_PIXELS = 16e6; // Of a canvas, on a phone.
+const MOST_PIXELS = 16e6; // The largest canvas that phones support.
 const MOST_RUNS = 10;
 const root = document.documentElement;
 const get = (id) => document.getElementById(id);
 const [photoCanvas, maskCanvas, video] = ["photo", "mask", "video"].map(get);
 
-let network; // What network.json holds.
+let network; // The contents of network.json.
 let engine; // The worker: see `startEngine`.
-let shown = null; // The photo that is seen, and its answer.
+let shown = null; // The displayed photo and its result.
 let stream = null; // The camera, while it runs.
-let ticket = 0; // Of the photo asked for last: the answers to others are dropped.
+let ticket = 0; // The number of the last requested photo. Results of earlier photos are dropped.
 const runs = [];
 const hidden = new Set();
 
@@ -52,7 +52,7 @@ function fail(text) {
 
 /** Starts a worker that loads the network; `ask` gives it tasks. */
 function startEngine(kind) {
-  // A worker made of a blob is under the page's policy, so that it cannot reach another host either.
+  // A worker that is created from a blob inherits the page's policy, so that it cannot reach other hosts.
   const base = new URL(".", document.baseURI).href;
   const scripts = ["pillow.js", "worker.js"].map((name) => JSON.stringify(base + name)).join(", ");
   const source = `self.base = ${JSON.stringify(base)}; importScripts(${scripts});`;
@@ -116,7 +116,7 @@ async function useEngine(kind) {
 
 function threadsNote(threads) {
   if (threads > 1) return `on the processor, ${threads} threads`;
-  if (!self.crossOriginIsolated) return "on the processor, one thread, as the server does not isolate the page";
+  if (!self.crossOriginIsolated) return "on the processor, one thread, because the server does not isolate the page";
   return "on the processor, one thread";
 }
 
@@ -128,7 +128,7 @@ async function openPhoto(blob, name) {
   say(`Reading ${name}…`);
   let bitmap;
   try {
-    // Pillow applies no color profile either.
+    // Color profiles are ignored, as Pillow does.
     bitmap = await createImageBitmap(blob, {imageOrientation: "from-image", colorSpaceConversion: "none"});
   } catch {
     fail(`This browser cannot read ${name} as a picture. Choose a JPEG, PNG or WebP file.`);
@@ -142,10 +142,10 @@ async function runAgain() {
   if (shown) await openPhoto(shown.blob, shown.name);
 }
 
-/** Has a picture segmented, and shows it with its mask, unless another one has been asked for meanwhile. */
+/** Lets the worker segment a picture, and shows the result unless another picture was requested in the meantime. */
 async function segment(bitmap, source, own) {
   const size = {height: bitmap.height, width: bitmap.width};
-  // The photo is seen at once, and a picture of the camera together with its mask.
+  // A photo is shown immediately; a picture of the camera is shown together with its mask.
   const frame = stream ? await createImageBitmap(bitmap) : null;
   if (!stream) {
     drawPhoto(bitmap, size);
@@ -172,7 +172,7 @@ function drawPhoto(bitmap, {height, width}) {
   const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (height * width)));
   const [shownHeight, shownWidth] = [height, width].map((length) => Math.max(1, Math.floor(length * scale)));
   for (const canvas of [photoCanvas, maskCanvas]) {
-    // Setting a size clears a canvas, and a mask belongs to its photo.
+    // Setting the size clears a canvas. The mask is cleared too, because it belongs to the previous photo.
     if (canvas.height !== shownHeight) canvas.height = shownHeight;
     if (canvas.width !== shownWidth) canvas.width = shownWidth;
   }
@@ -222,7 +222,7 @@ async function savePicture() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// Answers
+// Results
 
 const rows = new Map();
 
@@ -303,17 +303,17 @@ function addMessage(text) {
 
 async function startCamera() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    fail("The camera needs a page that is served over https, or from this device.");
+    fail("Browsers allow the camera only on pages that are served over https or from this device.");
     return;
   }
   const before = ticket;
-  get("camera").disabled = true; // Until the user has answered the browser's question.
+  get("camera").disabled = true; // Until the user has answered the browser's request for permission.
   try {
     const asked = navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}, audio: false});
     const given = await asked.finally(() => (get("camera").disabled = false));
     await runCamera(given);
   } catch (error) {
-    if (ticket > before + 1) return; // It was stopped before it ran.
+    if (ticket > before + 1) return; // The camera was stopped before it started.
     stopCamera();
     fail(`The camera cannot be used: ${error.message || error.name}.`);
   }
@@ -429,7 +429,7 @@ function describe() {
     Network: metadata.source.model,
     File: `${network.file}, ${megabytes(network.bytes)}, ${metadata.precision}`,
     "SHA-256 of its weights": metadata.source.sha256,
-    "Photos become": `${height} × ${width} pixels, resized as Pillow does`,
+    "Photos are resized to": `${height} × ${width} pixels, as Pillow does`,
     Runtime: `${network.runtime}, ${megabytes(network.runtime_bytes)}`,
     "Written by": `keras_hrnet ${metadata.keras_hrnet}`,
   };
@@ -437,7 +437,7 @@ function describe() {
   get("about").prepend(...pairs.flat());
   if (!navigator.gpu) {
     get("webgpu").disabled = true;
-    get("webgpu-note").textContent = "This browser has none.";
+    get("webgpu-note").textContent = "Not supported by this browser.";
   }
   get("arithmetic").hidden = !["int8", "int16x8", "mixed", "dynamic"].includes(metadata.precision);
 }
@@ -447,7 +447,7 @@ async function start() {
   showOpacity();
   listen();
   const response = await fetch("network.json");
-  if (!response.ok) throw new Error(`the server answers ${response.status} for network.json`);
+  if (!response.ok) throw new Error(`the server returned status ${response.status} for network.json`);
   network = await response.json();
   describe();
   for (const id of ["choose", "camera"]) get(id).disabled = false;

@@ -1,17 +1,17 @@
-// Resizes photos and labels as Pillow 13 does, to the bit: the network was verified on images that Pillow resized.
+// Resizes photos and labels exactly as Pillow 13 does, because the network was verified on images that Pillow resized.
 "use strict";
 
-const PRECISION_BITS = 22; // Pillow's weights are integers, with so many bits behind the point.
+const PRECISION_BITS = 22; // Pillow's weights are fixed-point numbers with this many fractional bits.
 const HALF = 1 << (PRECISION_BITS - 1);
-const BAND = 256; // How many rows are read at once, as a large photo does not fit into a canvas on each device.
+const BAND = 256; // Rows that are read at once, because a large photo does not fit into a canvas on every device.
 
 /**
  * Reads a picture, and resizes it: `Image.resize(…, Image.Resampling.BILINEAR)`.
  *
  * @param {(top: number, rows: number) => Uint8ClampedArray} read RGBA pixels of some rows.
  * @param {{height: number, width: number}} from the size of the picture.
- * @param {{height: number, width: number}} to the size wanted.
- * @param {number} channels 3 for RGB, or 1 for gray, as `Image.convert("L")` makes it.
+ * @param {{height: number, width: number}} to the target size.
+ * @param {number} channels 3 for RGB, or 1 for grayscale, converted as `Image.convert("L")` does.
  * @returns {Uint8Array} (height, width, channels)
  */
 function resizePhoto(read, from, to, channels) {
@@ -22,7 +22,7 @@ function resizePhoto(read, from, to, channels) {
   }
   const height = (source, width) => resizeHeight(source, from.height, to.height, width * channels);
   const width = (source, rows) => resizeWidth(source, from.width, to.width, rows, channels);
-  // Pillow before 13 always resizes the width first, which may differ by one level where this does not.
+  // Pillow before 13 always resizes the width first. Its pixels may then differ by one level.
   const heightFirst = to.height < from.height && from.height - to.height > 2 * (from.width - to.width);
   return heightFirst ? width(height(pixels, from.width), to.height) : height(width(pixels, from.height), to.width);
 }
@@ -76,7 +76,7 @@ function resizeHeight(source, from, to, length) {
   return target;
 }
 
-/** For each pixel wanted: the first pixel that it is a mean of, how many there are, and their weights. */
+/** For each target pixel: the first source pixel of its weighted mean, the number of source pixels, and the weights. */
 function bilinearWeights(from, to) {
   const scale = from / to;
   const support = Math.max(scale, 1);
@@ -101,11 +101,11 @@ function bilinearWeights(from, to) {
   return {starts, counts, weights, size};
 }
 
-/** For each pixel wanted, the one that `Image.resize(…, Image.Resampling.NEAREST)` takes. */
+/** For each target pixel, the source pixel that `Image.resize(…, Image.Resampling.NEAREST)` uses. */
 function nearestPixels(from, to) {
   const step = from / to;
   const taken = new Int32Array(to);
-  // Pillow adds the steps up, and their rounding errors with them.
+  // Pillow adds up the steps, and thereby their rounding errors.
   for (let i = 0, x = step * 0.5; i < to; i++, x += step) taken[i] = Math.min(Math.trunc(x), from - 1);
   return taken;
 }

@@ -1,4 +1,4 @@
-// Runs the network beside the page, which stays responsive meanwhile. `base` is the page's folder; the page sets it.
+// Runs the network on a thread of its own, so that the page stays responsive. The page sets `base`, its own folder.
 /* global base, resizePhoto, nearestPixels, BAND */
 "use strict";
 
@@ -7,8 +7,8 @@ let litert;
 let model;
 let network;
 
-// LiteRT.js writes to the console, notices as errors: the page shows what is more than a notice. That a browser gives it
-// no neural processor is none either.
+// LiteRT.js writes to the console, even notices as errors. The page shows the other messages, except for the one that
+// the browser provides no neural processor.
 for (const level of ["log", "info", "warn", "error"]) {
   console[level] = (...words) => {
     const text = String(words[0]).includes("%c") ? String(words[0]).replaceAll("%c", "") : words.join(" ");
@@ -33,7 +33,7 @@ async function load({engine, file, metadata}) {
   network = metadata;
   const bytes = fetched(`${base}${file}`);
   bytes.catch(() => {}); // It is awaited below, where the error is thrown.
-  // The worker's own address is no file's, from which LiteRT.js would derive these.
+  // LiteRT.js would derive these addresses from that of the worker, which is not a file.
   self.Module = {
     locateFile: (name) => `${RUNTIME}${name}`,
     mainScriptUrlOrBlob: `${RUNTIME}litert_wasm_threaded_internal.js`,
@@ -46,18 +46,18 @@ async function load({engine, file, metadata}) {
     jspi: engine === "webgpu" && await supports("relaxedSimd", "jspi"),
   });
   model = await litert.loadAndCompile(await bytes, {accelerator: engine});
-  if (model.options.accelerator !== engine) throw new Error("WebGPU does not take all operators of this network.");
+  if (model.options.accelerator !== engine) throw new Error("WebGPU does not support all operators of this network.");
   const threads = engine === "wasm" && hasThreads ? litert.getGlobalLiteRt().liteRtWasm.getThreadCount() : 1;
   return [{threads, seconds: (performance.now() - start) / 1000}, []];
 }
 
 async function fetched(address) {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`The server answers ${response.status} for ${address}.`);
+  if (!response.ok) throw new Error(`The server returned status ${response.status} for ${address}.`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Gives LiteRT.js no GPU, which it would start up, or warn of, before it runs on the CPU. */
+/** Hides the GPU from LiteRT.js, which would otherwise start it, or warn about it, before it runs on the CPU. */
 function hideGpu() {
   const adapter = {limits: {}, features: new Set(), requestDevice: async () => null};
   Object.defineProperty(navigator, "gpu", {value: {requestAdapter: async () => adapter}, configurable: true});
@@ -68,7 +68,7 @@ async function supports(...features) {
   return found.every(Boolean);
 }
 
-/** Answers with the label of each pixel of the network's output, and how many pixels of the photo each class has. */
+/** Returns the label of each pixel of the network's output, and the number of the photo's pixels of each class. */
 async function segment({bitmap, keepsAnswer}) {
   const start = performance.now();
   const [, height, width, channels] = network.input.shape;
