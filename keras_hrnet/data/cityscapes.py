@@ -1,4 +1,4 @@
-"""Cityscapes as a `tf.data.Dataset` of images and train ids."""
+"""Reads Cityscapes as a `tf.data.Dataset` of images and train ids."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def cityscapes(
             the same size.
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image. Evaluation data
             is not cropped.
-        augment: whether this is training data; `None` means that "train", "trainval" and "train_extra" are.
-        annotation: "fine" or "coarse"; `None` means fine where there is any.
+        augment: whether this is training data; `None` means True for "train", "trainval" and "train_extra".
+        annotation: "fine" or "coarse"; `None` means coarse for "train_extra", and fine for all other splits.
         class_uniform: share of a training epoch, in [0, 1], whose crops are drawn around points of each class in turn,
             so that they show rare classes as often as common ones. The points are computed once, in about 75 ms of CPU
             time per image of 2048x1024, and stored in the Keras folder.
@@ -74,14 +74,15 @@ def cityscapes(
         verify: whether to read all files once, to find damaged files and unknown label ids before training.
         damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
             and its label, with one warning that counts and names them.
-        cache: where to keep decoded pixels, 8 MiB for a pair of 2048x1024: "memory", or a folder, which later runs can
-            reuse. Filling it takes as long as decoding all files once.
+        cache: the place to keep decoded pixels, 8 MiB for a pair of 2048x1024: "memory", or a folder, which later runs
+            can reuse. Filling it takes as long as decoding all files once. `None` means no cache.
         seed: integer that determines order, crops and flips.
         shard: `(index, count)`, the index of this process and the number of processes; `None` uses the running
             distribution (JAX's processes, PyTorch's process group, or the TensorFlow strategy in whose scope this is
             called).
-        deterministic: whether batches keep their order; `False` yields images as soon as they are ready, for files that
-            are read at very different speeds. The images of an epoch, and their crops, stay the same.
+        deterministic: whether batches keep their order; `False` yields images as soon as they are ready, which is
+            useful if some files take much longer to read than others. The images of an epoch, and their crops, stay the
+            same.
         num_parallel_calls: number of images that are prepared at the same time; `None` means two for each core.
         **augmentation: fields of `Augmentation`, such as `scales=(0.5, 2.0)`, `rotation=10` or `opencv_nearest=True`;
             by default, training images are augmented as in the published recipe.

@@ -1,4 +1,4 @@
-"""Any known data set as a `tf.data.Dataset` of images and train ids."""
+"""Reads any supported data set as a `tf.data.Dataset` of images and train ids."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def data_set(
     damaged: Literal["error", "skip"] = "error",
     **options: Any,
 ) -> tf.data.Dataset:
-    """Makes a `tf.data.Dataset` of a data set that a row describes, as `cityscapes` does for Cityscapes.
+    """Makes a `tf.data.Dataset` of any described data set, as `cityscapes` does for Cityscapes.
 
     Args:
-        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
+        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or a custom one.
         root: the folder that holds all files, or the one that `keras-hrnet data pack` wrote.
         split: one of `row.splits`; "trainval" is train and val together.
-        augment: whether this is training data; None means that "train" and "trainval" are.
+        augment: whether this is training data; None means True for "train" and "trainval".
         verify: whether to read all files once, to find damaged files and unknown values before training.
         damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
             and its label, with one warning that counts and names them.
@@ -64,7 +64,7 @@ def data_set(
 
 
 def reader_of(row: DataSet) -> Callable[..., tf.data.Dataset]:
-    """Returns the function that `keras_hrnet.data` has for a data set."""
+    """Returns the function of `keras_hrnet.data` that reads a data set."""
     read = functools.partial(data_set, row)
     read.__name__ = row.name
     read.__doc__ = (

@@ -1,4 +1,4 @@
-"""Folders of images and label images as a `tf.data.Dataset` of images and train ids."""
+"""Reads folders of images and label images as a `tf.data.Dataset` of images and train ids."""
 
 from __future__ import annotations
 
@@ -73,15 +73,16 @@ def folders(
             the same size.
         crop_size: `(height, width)` of training images, in pixels; `None` keeps the size of each image; the images of a
             batch must then have the same size. Evaluation data is not cropped.
-        augment: whether this is training data: shuffled, augmented at random, and in full batches. With `None`, it is
-            if `split` is "train", or if there is no split and a `crop_size` is given.
-        channels: 3 to read pictures as RGB, 1 to read them as grayscale, or the number that all of them have, such as 4
-            for PNG in RGBA, to read them as they are stored. Training augments the colors of RGB images only.
+        augment: whether this is training data: shuffled, augmented at random, and in full batches. `None` means True if
+            `split` is "train", or if `crop_size` is given without `split`.
+        channels: 3 to read images as RGB; 1 to read them as grayscale; or the number of channels that all images have,
+            such as 4 for RGBA in PNG files, to read them as stored. Training augments colors only of RGB images.
         class_uniform: share of a training epoch, in [0, 1], whose crops are drawn around points of each class in turn.
         verify: whether to read all files once, to find damaged files and unknown values before training.
         damaged: what to do with files that cannot be used: "error" stops at the first one, "skip" leaves out the image
             and its mask, with one warning that counts and names them.
-        cache: where to keep decoded pixels: "memory", or a folder, which later runs can reuse.
+        cache: the place to keep decoded pixels: "memory", or a folder, which later runs can reuse; `None` means no
+            cache.
         seed: integer that determines order and augmentation.
         shard: `(index, count)`, the index of this process and the number of processes; `None` uses the running
             distribution.
@@ -92,9 +93,9 @@ def folders(
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
-        in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its attribute
-        `classes`, a `keras_hrnet.data_sets.Classes`, has the names and colors of the classes; `fingerprint` is the
-        same for copies of the same files; for whole images in order, `image_names` lists their names.
+        or other channels in [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. Its
+        attribute `classes`, a `keras_hrnet.data_sets.Classes`, has the names and colors of the classes; `fingerprint`
+        is the same for copies of the same files; for whole images in order, `image_names` lists their names.
 
     Raises:
         TypeError: if an argument has the wrong type.

@@ -7,10 +7,10 @@ from keras_hrnet.data_sets import IGNORE_LABEL, Classes, DataSet, LabelValues
 from keras_hrnet.data_sets.classes import Color
 
 UNKNOWN_ID = 254
-"""The train id that marks a value without one."""
+"""The id that marks stored values without a train id."""
 
 MAX_CLASSES = UNKNOWN_ID
-"""Train ids are uint8, and two of their values are taken: `UNKNOWN_ID`, and 255 for ignored pixels."""
+"""Train ids are uint8, of which two values are reserved: `UNKNOWN_ID`, and 255 for ignored pixels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LabelCoding:
         return tuple(value for value in range(256) if self.train_id_of_value[value] != UNKNOWN_ID)
 
     def train_ids_of(self, occurring: Iterable[int | Color]) -> frozenset[int]:
-        """The train ids of stored values, or of the colors of color pictures."""
+        """Returns the train ids of stored values, or of the colors of color pictures."""
         values = (self.palette.index(value) if isinstance(value, tuple) else value for value in occurring)
         return frozenset(self.train_id_of_value[value] for value in values)
 
@@ -53,7 +53,7 @@ class LabelCoding:
 
 
 def coding_of_data_set(data_set: DataSet) -> LabelCoding:
-    """Describes the label images of a known data set."""
+    """Describes the label images of a supported data set."""
     if data_set.is_read_by_color:
         train_ids, palette = dict(enumerate(data_set.train_ids.values())), tuple(data_set.train_ids)
     else:
@@ -172,7 +172,7 @@ def _palette(palette, names):
     colors = tuple(tuple(_byte("palette", channel) for channel in color) for color in _listed("palette", palette))
     if len(colors) != len(names) or any(len(color) != 3 for color in colors) or len(set(colors)) != len(colors):
         raise ValueError(
-            f"Received a palette of {len(colors)} colors for {len(names)} classes. Expected another "
-            f"(red, green, blue) for each class. Correct the palette."
+            f"Received a palette of {len(colors)} colors for {len(names)} classes. Expected a "
+            f"different (red, green, blue) for each class. Correct the palette."
         )
     return colors

@@ -10,7 +10,7 @@ from keras_hrnet.data_sets.label_values import in_words
 
 
 class Fault(NamedTuple):
-    """Why nothing can be learned from label images: their content, to be read after "hold", and what to do."""
+    """The reason why a network cannot learn from label images, to be read after "hold", and what to do."""
 
     found: str
     cure: str
@@ -34,8 +34,8 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
             f" (they hold {in_words(occurring)})" if coding.palette is None else ""
         )
         cure = (
-            "Check them; for your own, set with id_map which values are classes, and with ignore_label which are "
-            "ignored."
+            "Check the label images; for your own data, pass the values of the classes as id_map, and the ignored "
+            "values as ignore_label."
         )
         return Fault(found, _cure_of_255(coding) if 255 in occurring and coding.is_assumed else cure)
     if coding.is_assumed and coding.palette is None and occurring == {0, 255} and len(names) > 1:
@@ -85,7 +85,7 @@ def warning_of_missing(occurring: frozenset | None, coding: LabelCoding, descrip
         description: name of the data set in messages.
 
     Returns:
-        The warning, or None if every class has pixels or that is not known.
+        The warning; None if every class has pixels, or if the values are not known.
     """
     missing = () if occurring is None else missing_classes(occurring, coding)
     if not missing:

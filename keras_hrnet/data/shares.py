@@ -1,4 +1,4 @@
-"""Computes how common each class is, and loss weights that follow from it."""
+"""Computes the share of each class in the labels, and loss weights from these shares."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -10,9 +10,9 @@ ENET_OFFSET = 1.02
 
 
 def class_shares(dataset: Iterable, num_classes: int) -> np.ndarray:
-    """Counts the classes in the labels of all batches of a dataset.
+    """Computes the share of each class in the labels of all batches of a dataset.
 
-    For evaluation data, this is how common the classes are; for training data, how common they are in its crops.
+    For training data, these are the shares in its crops.
 
     Args:
         dataset: batches `(image, label)`, such as those of `cityscapes` or `folders`; labels are train ids of any
@@ -48,11 +48,11 @@ def class_weights(shares: Sequence[float], method: Literal["enet", "median_frequ
 
     Args:
         shares: the result of `class_shares`.
-        method: "enet" for 1 / ln(1.02 + share), which bounds the weight of a rare class (50 times that of a very common
-            one); "median_frequency" for the median of the shares divided by the share, which does not.
+        method: "enet" for 1 / ln(1.02 + share), by which a rare class has at most 36 times the weight of a common one;
+            "median_frequency" for the median of the shares divided by the share, which has no such limit.
 
     Returns:
-        float64 `(num_classes,)`. A class that does not occur has the weight of the rarest that does.
+        float64 `(num_classes,)`. A class that does not occur has the weight of the rarest class that does.
 
     Raises:
         ValueError: if there is no such method, or the shares are negative or all 0.
@@ -67,7 +67,7 @@ def class_weights(shares: Sequence[float], method: Literal["enet", "median_frequ
     """
     shares = np.asarray(shares, np.float64)
     if shares.ndim != 1 or not np.isfinite(shares).all() or shares.min(initial=0) < 0 or not shares.any():
-        raise ValueError(f"Received shares={shares}. Expected a share of each class. Pass what class_shares returns.")
+        raise ValueError(f"Received shares={shares}. Expected a share of each class. Pass the result of class_shares.")
     occurring = shares > 0
     shares = np.where(occurring, shares, shares[occurring].min())
     if method == "enet":

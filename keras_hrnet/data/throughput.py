@@ -58,7 +58,7 @@ def throughputs(
         pipelines: datasets of batches `(image, label)` by name.
         num_images: number of images of each pipeline in a round; pipelines with fewer images start another epoch.
         rounds: number of rounds.
-        on_round: called without arguments after each.
+        on_round: function that is called without arguments after each round.
 
     Returns:
         A `Throughput` for each name. An untimed round comes first, which fills caches and starts threads.
@@ -78,10 +78,10 @@ def _rate(dataset, num_images):
     seen, clock, processor = None, None, None
     for image, _ in dataset:
         if seen is None:
-            # From the first batch to the last: what is on its way at either moment is the same.
+            # Timing starts at the first batch and ends at the last, when as many images are still being prepared.
             seen, clock, processor = 0, time.perf_counter(), time.process_time()
             continue
         seen += int(image.shape[0])
         if seen >= num_images:
-            # Within the loop, as leaving it waits for what is still being prepared.
+            # Timing ends inside the loop, because leaving the loop waits for images that are still being prepared.
             return seen / (time.perf_counter() - clock), (time.process_time() - processor) / seen

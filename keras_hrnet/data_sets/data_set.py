@@ -103,12 +103,12 @@ class DataSet:
             raise ValueError(
                 f"Received the train ids {sorted(ids)} for the {count} classes of {self.title}, and the ignored label "
                 f"{self.classes.ignore_label}. Expected 0 to {count - 1}, and {IGNORE_LABEL} for ignored pixels. "
-                "Correct the row."
+                "Correct the data set."
             )
         if self.class_weights is not None and len(self.class_weights) != count:
             raise ValueError(
                 f"Received {len(self.class_weights)} class weights for the {count} classes of {self.title}. Expected "
-                "one for each. Correct the row."
+                "one for each. Correct the data set."
             )
         if self.label_values is None:
             cure = f"Restore the file from its source: {self.source}"

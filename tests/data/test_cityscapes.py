@@ -237,7 +237,7 @@ class TestErrorsWhileReading:
         dataset = cityscapes(root, "val")
         path = find_pairs(root, "val")[2][i]
         path.write_bytes(path.read_bytes()[:-20])
-        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{path.name}.*has.*bytes.*Make the dataset again"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{path.name}.*has.*bytes.*Create the dataset again"):
             epoch(dataset)
 
     def test_a_file_that_disappeared_is_named(self, root):

@@ -15,7 +15,7 @@ from keras_hrnet.replacing import replacing
 VERSION = 1
 """Increase this number when a check refuses files that it accepted before."""
 MOST_OTHERS = 10
-"""How many other files are remembered, as a multiple of the files that were checked now."""
+"""Maximum number of other files in a record, as a multiple of the files that were checked now."""
 # A file that is written twice within the resolution of its modification time would look unchanged.
 _NANOSECONDS_TO_WAIT = 2 * 10**9
 
@@ -29,7 +29,7 @@ class CheckedFiles:
     expected label values do not count. A damaged record is discarded; if it cannot be written, nothing is remembered.
 
     Args:
-        first: the first files of the data set, which identify its place; each data set has its own record.
+        first: the first files of the data set, whose folders identify its record.
         known: the values that label images may contain.
         folder: folder of the record; None means `keras_hrnet` in the Keras folder (`KERAS_HOME`, or `~/.keras`).
     """

@@ -13,7 +13,7 @@ class Finding:
 
     Args:
         severity: "error" for what training refuses, "remark" for what may be intended.
-        kind: the kind of the finding, in a word or two.
+        kind: the kind of the finding, in a few words.
         path: the file or folder.
         message: description of the problem, to be read after the name of the file.
         cure: a sentence that says what to do.
@@ -34,8 +34,9 @@ class Row:
         split: the name of the split, or "all" for a data set that has none.
         annotation: "fine" or "coarse", or "masks" for your own data.
         found: the pairs of image and label image.
-        published: number of pairs in the published set; None if it is not a published set.
-        state: "complete", "sound" (nothing wrong, but another number than published), "absent", or the errors.
+        published: number of pairs in the published data set; None if it is not a published data set.
+        state: "complete", "sound" (no errors, but not the published number of pairs), "absent: " and the missing
+            archives, "unreadable", or the number of errors.
     """
 
     split: str

@@ -1,4 +1,4 @@
-"""Matches images and label images, from a folder of each, or from a list of each."""
+"""Matches images and label images from two folders or two sequences."""
 
 import collections
 import os
@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
     def shared_of(self, name: str) -> str | None:
         """Returns the part of a file name that the star of the pattern matches; None if the name does not match."""
-        # Without a dot, the pattern leaves the suffix open.
+        # A pattern whose end has no dot matches any suffix.
         whole = name if "." in self.end else os.path.splitext(name)[0]
         fits = len(whole) > len(self.start + self.end) and whole.startswith(self.start) and whole.endswith(self.end)
         return whole[len(self.start) : len(whole) - len(self.end)] if fits else None
@@ -189,7 +189,7 @@ def _pictures(place, argument, other):
         if len(paths) > 1:
             raise ValueError(
                 f"{paths[0]} and {paths[1].name} have the same name up to the suffix"
-                f"{_as_written(*paths[:2])}. Expected one file for each name, as "
+                f"{_as_written(*paths[:2])}. Expected one file for each name, because "
                 f"{argument} are matched by name. Rename or remove one, or pass two sequences of paths."
             )
     return {stem: paths[0] for stem, paths in found.items()}

@@ -28,7 +28,7 @@ class ImageHeader(NamedTuple):
         width: width of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit RGB".
         orientation: orientation of the stored pixels, from Exif or XMP data; 1 is upright.
-        by_pillow: whether Pillow has to decode it, because TensorFlow's faster decoders do not give the same pixels.
+        by_pillow: whether Pillow must decode it, because TensorFlow's faster decoders do not give the same pixels.
     """
 
     height: int
@@ -42,7 +42,7 @@ def check_image(path: str | os.PathLike, *, contents: bool = True) -> ImageHeade
     """Checks that a file is an undamaged picture that can be read as 8-bit RGB (see `rgb_pixels`).
 
     Args:
-        contents: whether to read and decode the whole file, as training will, or only its header.
+        contents: whether to read and decode the file, as training does; if False, only its header is read.
 
     Raises:
         UnusableFileError: if it is not a picture, is damaged, is larger than the limit, or has an unsupported pixel

@@ -24,7 +24,7 @@ from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 LOSSLESS = ("PNG", "TIFF", "BMP")
 """The formats of label images; WebP is left out because, like JPEG, it may be lossy."""
 
-# Bits a channel and color type of a PNG (specification, third edition, table 11.1), by Pillow's name of the pixels.
+# Bits per channel and color type of a PNG (specification, third edition, table 11.1), by Pillow's mode.
 _PNG_FORMATS = {
     "1": (1, GRAY),
     "L": (8, GRAY),
@@ -44,8 +44,8 @@ class LabelHeader(NamedTuple):
         height: height of the upright picture, in pixels.
         width: width of the upright picture, in pixels.
         format: its pixel format in words, such as "8-bit gray".
-        by_pillow: whether Pillow has to decode it, as in `ImageHeader`.
-        occurring: the values, or in a color picture the colors, that occur; None if only the header was read.
+        by_pillow: whether Pillow must decode it, as in `ImageHeader`.
+        occurring: the values that occur, or the colors in a color picture; None if only the header was read.
     """
 
     height: int
@@ -60,7 +60,7 @@ def check_label(path: str | os.PathLike, *, known: LabelValues, contents: bool =
 
     Args:
         known: the values that label images of the data set may contain.
-        contents: whether to compare checksums and check every pixel, or only read the header.
+        contents: whether to compare checksums and check every pixel; if False, only the header is read.
 
     Raises:
         UnusableFileError: if it is lossy, is damaged, has another pixel format, or contains an unknown value.
@@ -97,7 +97,7 @@ def _header_of_other(path, source):
 
 
 def _check_format(path, header, known):
-    # Published label images have one format; those of users may have any depth.
+    # Published label images have 8 bits; those of users may have any bit depth.
     depths = (8,) if known.original else (1, 2, 4, 8, 16)
     allowed = {
         "8-bit gray": [(bits, GRAY) for bits in depths] if known.values else [],
@@ -121,7 +121,7 @@ def _format_cure(header, known):
     if header.color_type == RGB and known.colors is None:
         return "Pass the colors of the classes (`palette`), or save class numbers as 8-bit gray."
     if header.color_type in (4, 6):
-        return "Save it without its alpha channel: `Image.open(path).convert('RGB')`, or 'L' where it is gray."
+        return "Save it without its alpha channel: `Image.open(path).convert('RGB')`, or 'L' for gray."
     return "Save the class numbers as 8-bit gray: `Image.fromarray(numbers.astype('uint8')).save(path)`."
 
 
@@ -139,14 +139,14 @@ def _checked_pixels(path, data, header, known, by_pillow):
         occurring = frozenset(np.unique(values).tolist())
     foreign = sorted(occurring - known.values)
     if foreign:
-        # Few data sets have as many classes as a photograph has gray levels.
+        # This many unknown values suggest a photograph, because few data sets have as many classes.
         cure = "It looks like a gray picture. " * (len(foreign) > 34) + known.cure
         raise _foreign(path, f"holds the values {_shortened(foreign)}", known.expected, cure)
     return values.shape, occurring
 
 
 def _checked_colors(path: str | os.PathLike, image: Image.Image, known: LabelValues) -> frozenset:
-    # Where there are more colors, Pillow returns None.
+    # Pillow returns None if there are more colors.
     colors = image.getcolors(256 + len(known.colors))
     if colors is None:
         foreign, found = True, "holds hundreds of colors, as a photograph or an image with smoothed edges does"

@@ -50,8 +50,8 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
     """Checks all files of a data set before the first epoch, on as many threads as there are cores.
 
     Args:
-        contents: whether to read whole files (`check_image`, `check_label`), or only their headers. Files that passed
-            an earlier check, and have not changed since, are not read again.
+        contents: whether to read complete files (`check_image`, `check_label`); if False, only their headers are read.
+            Files that passed an earlier check, and have not changed since, are not read again.
 
     Returns:
         A list with the headers of each pair.
@@ -60,7 +60,7 @@ def check_pairs(pairs: Sequence[Pair], *, known: LabelValues, contents: bool = T
         UnusableFileError: for the first pair, in order, with a file that cannot be used.
     """
     headers = []
-    # This ends its threads now. When the garbage collector joined them later, the process was seen to hang.
+    # This ends its threads now. The process sometimes hung when the garbage collector joined them later.
     with contextlib.closing(examine_pairs(pairs, known=known, contents=contents)) as examinations:
         for examination in examinations:
             if examination.faults:
@@ -117,7 +117,7 @@ def examine(image: Path, labels: Sequence[Path], *, known: LabelValues, contents
     except UnusableFileError as error:
         faults.append(error)
     if header is not None and known.original and header.format not in PUBLISHED_FORMATS:
-        found, expected = f"is {header.format}", "an image of 8-bit RGB, as it is published"
+        found, expected = f"is {header.format}", "an image in 8-bit RGB, as published"
         faults.append(UnusableFileError(image, "pixel format", found=found, expected=expected))
     for label in labels:
         try:

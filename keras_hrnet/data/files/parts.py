@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One of the two parts that `val_share` splits images into: the one that `split` names."""
+    """One of the two parts into which `val_share` splits images; `split` names it."""
 
     split: str
     val_share: float
@@ -46,7 +46,7 @@ def part_of(split: str | None, val_share: float | None) -> Part | None:
 
     Raises:
         TypeError: if the share is not a number.
-        ValueError: if one is missing, or out of range.
+        ValueError: if one of them is missing or out of range.
     """
     if split is None and val_share is None:
         return None

@@ -15,7 +15,7 @@ COLOR_TYPES = {0: "gray", 2: "RGB", 3: "palette", 4: "gray with alpha", 6: "RGBA
 GRAY, RGB, PALETTE = 0, 2, 3
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 TURNING = {b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"}
-"""Where an orientation may be stored: the Exif chunk, and the keywords of text chunks with Exif or XMP data."""
+"""Chunks that may store an orientation: the Exif chunk, and text chunks with these keywords for Exif or XMP data."""
 NUM_KEYWORD_BYTES = 24
 
 
@@ -37,7 +37,7 @@ def png_header(data: bytes, path: str | os.PathLike) -> PngHeader:
     """Reads the size and the pixel format of a PNG file.
 
     Args:
-        data: the file's first 26 bytes, or more.
+        data: at least the first 26 bytes of the file.
 
     Raises:
         UnusableFileError: if the data does not begin as a PNG file does.
@@ -57,7 +57,7 @@ def read_png(data: bytes, path: str | os.PathLike, contents: bool) -> tuple[PngH
     """Reads the header of a PNG file, and the orientation in its Exif or XMP data; 1 is upright.
 
     Args:
-        data: the whole file, or with `contents=False` its first 26 bytes.
+        data: the complete file, or its first 26 bytes if `contents` is False.
         contents: whether to compare the checksums of its chunks.
 
     Raises:
@@ -72,7 +72,7 @@ def read_png(data: bytes, path: str | os.PathLike, contents: bool) -> tuple[PngH
 
 
 def chunks_of(path: str | os.PathLike) -> set[bytes]:
-    """Lists the chunks of a PNG file; it skips from one to the next without reading their contents.
+    """Lists the chunks of a PNG file without reading their contents.
 
     Returns:
         The type of each chunk, or the keyword of a text chunk.
@@ -92,13 +92,13 @@ def chunks_of(path: str | os.PathLike) -> set[bytes]:
 
 
 def check_chunks(data: bytes, path: str | os.PathLike) -> set[bytes]:
-    """Checks that a PNG file is complete, and that the checksum of each chunk is right.
+    """Checks that a PNG file is complete, and that the checksum of each chunk is correct.
 
     Args:
-        data: the whole file.
+        data: the complete file.
 
     Returns:
-        What `chunks_of` returns.
+        The same as `chunks_of`.
 
     Raises:
         UnusableFileError: if it is truncated, or a checksum is wrong.

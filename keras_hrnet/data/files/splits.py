@@ -1,4 +1,4 @@
-"""Finds the files of a known data set, and names the archives of missing files."""
+"""Finds the files of a supported data set, and names the archives of missing files."""
 
 import dataclasses
 from pathlib import Path, PurePosixPath
@@ -38,7 +38,7 @@ def find_split_pairs(root: Path, data_set: DataSet, split: str) -> list[Pair]:
 
 
 def as_found(root: Path, data_set: DataSet, split: str) -> DataSet:
-    """Returns the data set with the first of its layouts whose folders exist; with the published one if none does."""
+    """Returns the data set with the first of its layouts whose folders exist, or else with its published layout."""
     for layout in data_set.layouts:
         if all(is_folder(root / folder) for folder in layout.folders_of(split)):
             return dataclasses.replace(data_set, layout=layout)
@@ -77,7 +77,7 @@ def list_split(root: Path, data_set: DataSet, split: str) -> Listing:
     """Lists the files of a published split, sorted by their paths.
 
     Raises:
-        FileNotFoundError: if its list, or an image that this names, is missing.
+        FileNotFoundError: if its list, or an image in it, is missing.
         PermissionError: if a folder cannot be read.
     """
     _, label_pattern = data_set.layout.patterns_of(split)
@@ -116,12 +116,12 @@ def require_root(root: Path, data_set: DataSet, split: str) -> None:
 
 
 def _tops(layout, split):
-    """The names of the folders in the root that hold the images and label images of a split."""
+    """Returns the names of the folders in the root that hold the images and label images of a split."""
     return list(dict.fromkeys(pattern.partition("/")[0] for pattern in layout.patterns_of(split)))
 
 
 def _images(root, data_set, split):
-    """The images of a split by what the stars of their pattern stand for."""
+    """Returns the images of a split, by the texts that match the stars of their pattern."""
     layout = data_set.layout
     images = _matching(root, layout.patterns_of(split)[0])
     if layout.lists is None:
@@ -164,7 +164,7 @@ def _pairs(root, data_set, split):
 
 
 def _matching(folder, pattern):
-    """The files that a pattern describes, by what its stars stand for: {("ulm", "ulm_000001_000019"): path}."""
+    """Returns the files that match a pattern, by the texts for its stars: {("ulm", "ulm_000001_000019"): path}."""
     head, _, rest = pattern.partition("/")
     start, star, end = head.partition("*")
     found = {}

@@ -1,4 +1,4 @@
-"""Checks a whole data set: finds missing and invalid files, and how to fix them."""
+"""Checks all files of a data set: finds missing and invalid files, and advises how to fix them."""
 
 import collections
 import os
@@ -36,16 +36,16 @@ def check(
     contents: bool = True,
     on_pair: Callable[[Pair], Any] | None = None,
 ) -> Survey:
-    """Checks every split and every file of a known data set; for Cityscapes, both annotations.
+    """Checks every split and every file of a supported data set; for Cityscapes, both annotations.
 
-    A missing split is not an error, because each split has its own archives; neither are fewer images than published or
-    images of another size, as in synthetic data sets. The survey reports all of these.
+    A missing split is not an error, because each split has its own archives. Neither are fewer images than published,
+    nor images of another size, as in synthetic data sets. The survey reports all of these.
 
     Args:
         root: the folder that contains all files; for Cityscapes `leftImg8bit`, and `gtFine` or `gtCoarse`.
-        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or one of your own.
-        contents: whether to read whole files, or only names, sizes and pixel formats.
-        on_pair: called with each `Pair` after its files have been checked.
+        row: description of the data set: one of `keras_hrnet.data_sets.DATA_SETS`, or a custom one.
+        contents: whether to read complete files; if False, only names, sizes and pixel formats are checked.
+        on_pair: function that is called with each `Pair` after its files have been checked.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.
@@ -68,7 +68,7 @@ def check(
         first = next(iter(annotations.values()))
         archives = map(first.archive_of, first.layout.folders_of("train"))
         cure = f"Unpack {' and '.join(archives)} there."
-        findings.append(Finding(ERROR, "nothing there", root, "holds no image with a label image", cure))
+        findings.append(Finding(ERROR, "no images", root, "holds no image with a label image", cure))
     rows.sort(key=lambda row: list(annotations).index(row.annotation))
     return Survey(str(root), tuple(rows), tuple(findings))
 
@@ -87,8 +87,8 @@ def check_folders(
         images: the folder or pattern of images.
         labels: the folder or pattern of label images, which are matched by name.
         coding: how the label images store the classes; None allows every value.
-        contents: whether to read whole files, or only names, sizes and pixel formats.
-        on_pair: called with each `Pair` after its files have been checked.
+        contents: whether to read complete files; if False, only names, sizes and pixel formats are checked.
+        on_pair: function that is called with each `Pair` after its files have been checked.
 
     Returns:
         A `Survey` of one row.
@@ -105,9 +105,9 @@ def check_folders(
     findings = [_finding(error, error.cure) for error in faults] + _turned(examined.turned)
     if coding is not None and match.pairs and examined.occurring is not None and not faults:
         findings += _without_pixels(Path(labels), examined.occurring, coding)
-    cure = "Rename its label image like it, or remove it."
+    cure = "Give its label image the same name, or remove the image."
     findings += [Finding(ERROR, "image without label", path, "has no label image", cure) for path in match.images_alone]
-    cure = "Rename its image like it, if there is one."
+    cure = "If it has an image, give both the same name."
     findings += [Finding(REMARK, "label without image", path, "is left out", cure) for path in match.labels_alone]
     num_errors = sum(finding.severity == ERROR for finding in findings)
     row = Row("all", "masks", len(match.pairs), None, counted(num_errors, "error") if num_errors else "sound")
@@ -119,7 +119,7 @@ def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
 
     Args:
         root: the folder that holds all files.
-        row: what is known of the data set.
+        row: description of the data set.
 
     Raises:
         FileNotFoundError: if the root has no folder of images, or none of label images.
@@ -184,10 +184,10 @@ def _listings(root, split, annotations):
                 listings[name] = list_split(root, data_set, split)
         except FileNotFoundError as error:
             cure = "Ignore this if the split is not needed."
-            findings[str(error)] = Finding(REMARK, "no list", root, f"has no split {split!r}. {error}", cure)
+            findings[str(error)] = Finding(REMARK, "missing list", root, f"has no split {split!r}. {error}", cure)
         except PermissionError as error:
             message = f"has a split {split!r} that was not checked. {error}"
-            # If both annotations fail at the same folder of images, that is one finding.
+            # If both annotations fail because of the same folder of images, this is one finding.
             findings[str(error)] = Finding(
                 ERROR, "unreadable folder", root, message, "Grant permission, then check again."
             )
@@ -195,7 +195,7 @@ def _listings(root, split, annotations):
 
 
 class Examined(NamedTuple):
-    """What checking many files found: images by size, faults, rotated images, and values or colors of the labels."""
+    """Results of many checks: number of images by size, faults, rotated images, and values or colors of the labels."""
 
     sizes: collections.Counter
     faults: list[UnusableFileError]
@@ -221,7 +221,7 @@ def _examine(labels_of, known, contents, on_pair):
 def _turned(images):
     message = "is rotated by its Exif data, and is read upright"
     return [
-        Finding(REMARK, "turned", image, message, "Make sure that its label image is upright too.") for image in images
+        Finding(REMARK, "rotated", image, message, "Make sure that its label image is upright too.") for image in images
     ]
 
 
@@ -255,14 +255,14 @@ def _missing(root, split, data_set, listing):
     findings, (images, labels) = [], data_set.layout.folders_of(split)
     cure = f"Unpack {data_set.archive_of(labels)} at {root}, or remove these images."
     for image, label in listing.images_alone:
-        findings.append(Finding(ERROR, "image without label", image, f"has no label image {label}", cure))
-    cure = f"Unpack {data_set.archive_of(images)} at {root}, if their images should be there."
+        findings.append(Finding(ERROR, "image without label", image, f"has no label image at {label}", cure))
+    cure = f"If their images are needed, unpack {data_set.archive_of(images)} at {root}."
     for label in listing.labels_alone:
         if not label.name.startswith(BROKEN_NAME):
             findings.append(Finding(REMARK, "label without image", label, "has no image, and is left out", cure))
     if len(listing.pairs) < _num_expected(root, split, data_set):
         message = f"has {len(listing.pairs)} images with a label image; {data_set.num_images[split]} are published"
-        cure = "Unpack the archives again if this is meant to be the published set."
+        cure = "If this should be the published data set, unpack its archives again."
         findings.append(Finding(REMARK, "fewer than published", root / labels, message, cure))
     return findings
 
@@ -292,4 +292,4 @@ def _other_sizes(folder, sizes):
         return []
     more = f" and {len(others) - 3} more sizes" if len(others) > 3 else ""
     message = f"has images of another size than 1024x2048 (height x width): {', '.join(others[:3])}{more}"
-    return [Finding(REMARK, "other size", folder, message, "Ignore this if the set was made this way.")]
+    return [Finding(REMARK, "other size", folder, message, "Ignore this if the size is intended.")]

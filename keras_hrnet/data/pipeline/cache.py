@@ -32,11 +32,11 @@ class DecodedCache:
         decode: a function that decodes an index inside `tf.data`: the image, uint8 `(height, width, channels)`, and the
             stored label values, uint8 `(height, width)`.
         palette: the color of stored value 0, 1, …, with which color pictures are decoded; or None.
-        place: "memory", or a folder. The folder's file is used by every later dataset of the same files.
+        place: "memory", or a folder. Later datasets of the same files reuse the file in the folder.
         channels: number of channels of the images.
 
     Raises:
-        ValueError: if there is not enough room for the pixels.
+        ValueError: if there is not enough space for the pixels.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class DecodedCache:
 
 
 def _allocate(path, num_bytes):
-    """Allocates the whole space of a file: writing to a mapped file on a disk that fills up kills the process."""
+    """Allocates the space of a file, because writing to a mapped file on a full disk would kill the process."""
     try:
         with open(path, "r+b") as file:
             if hasattr(os, "posix_fallocate"):
@@ -114,7 +114,7 @@ def _allocate(path, num_bytes):
     except OSError as error:
         if not is_out_of_room(error):
             raise
-        path.unlink()  # Otherwise its space would not be freed.
+        path.unlink()  # Frees its space before the free space is reported.
         raise _no_room(path.parent, num_bytes) from error
 
 

@@ -34,7 +34,7 @@ def class_points(
     tile_size: int = TILE_SIZE,
     folder: str | os.PathLike | None = None,
 ) -> list[np.ndarray]:
-    """Finds a point of each class in each tile of all images, or reads them from an earlier call.
+    """Finds a point of each class in each tile of all images, or reads the points that an earlier call stored.
 
     Args:
         read_train_ids: a function that decodes the label of an index inside `tf.data`: train ids, uint8

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MOST_PARALLEL_CALLS = 32
-"""Default number of images that many cores prepare at a time: a decoded pair of 2048x1024 takes 8 MiB, plus crops."""
+"""Upper limit of the default number of images that are prepared at the same time. It limits memory: a decoded pair of
+2048x1024 takes 8 MiB, in addition to its crop."""
 
 
 class Reader:
@@ -86,15 +87,15 @@ def make_dataset(
 
     Returns:
         A `tf.data.Dataset` of known length with batches `(image, label)`: uint8 `(batch, height, width, channels)`, RGB
-        in [0, 255] or others, and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. It has these
-        attributes:
+        or other channels in [0, 255], and uint8 `(batch, height, width)`, train ids with 255 for ignored pixels. It has
+        these attributes:
 
         - `classes`, and their names as `class_names`;
         - `fingerprint`, which is the same for copies of the same files;
         - `image_sizes`, the height and width of each image;
         - `labels()`, only the labels, in pairs `(index, label)`;
-        - `missing_classes`, the names of the classes that have no pixels in the labels, and `warning`, the warning of
-            `train` about them; both are None if the labels have not been read;
+        - `missing_classes`, the names of the classes that have no pixels in the labels, and `warning`, with which
+            `train` warns of them; both are None if the labels have not been read;
         - `image_names`, only for whole images in order;
         - `from_step(step)`, only for training data: the infinite sequence of batches from a step, counted over all
             epochs;

@@ -26,16 +26,20 @@ GRAY_8 = b"\x08\x00"
 def decode_image(
     contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.Tensor | bool = False, channels: int = 3
 ) -> tf.Tensor:
-    """Decodes a picture file, a string scalar: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
+    """Decodes a picture file.
 
-    Its pixels equal those of `keras_hrnet.picture_files.pixels.pixels`, and therefore of
+    The pixels equal those of `keras_hrnet.picture_files.pixels.pixels`, and therefore of
     `keras_hrnet.evaluation.read_image`, so that training and prediction see the same photo.
 
     Args:
-        name: the file, a string scalar, for errors.
+        contents: the contents of the file, a string scalar.
+        name: the path of the file, a string scalar, for errors.
         by_pillow: whether Pillow decodes it, a boolean. TensorFlow decodes upright PNG and JPEG files in 8-bit gray or
             RGB, to the same pixels.
-        channels: 3 for RGB; any other number is decoded by Pillow.
+        channels: 3 for RGB; for any other number, Pillow decodes the file.
+
+    Returns:
+        uint8 `(height, width, channels)`, RGB or other channels in [0, 255].
     """
     tf = host_tensorflow()
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
@@ -59,16 +63,17 @@ def decode_label(
     name: tf.Tensor | str = "",
     by_pillow: tf.Tensor | bool = False,
 ) -> tf.Tensor:
-    """Decodes a label image: the values that it stores, as `stored_values` reads them.
+    """Decodes the values that a label image stores, as `stored_values` reads them.
 
     Args:
-        contents: the file, a string scalar: gray, with a palette (its indices are the values), or in color.
+        contents: the contents of the file, a string scalar. It is in gray, has a palette (its indices are the values),
+            or is in color.
         palette: the color of stored value 0, 1, …, with which a color picture is decoded.
-        name: the file, a string scalar, for errors.
+        name: the path of the file, a string scalar, for errors.
         by_pillow: whether it is anything other than an upright PNG file in 8-bit gray, a boolean.
 
     Returns:
-        uint8 `(height, width)`; 254 where a color picture has a color that the palette does not have.
+        uint8 `(height, width)`; 254 for pixels of a color picture whose color is not in the palette.
     """
     tf = host_tensorflow()
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
@@ -83,7 +88,7 @@ def decode_label(
         return values.astype(np.uint8)
 
     label = tf.cond(
-        # TensorFlow's decoder does not give a palette's indices, and scales values of few bits.
+        # TensorFlow's decoder does not return the indices of a palette, and scales values of fewer than 8 bits.
         tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GRAY_8),
         lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
         lambda: decode_plain_label(contents),

@@ -10,10 +10,10 @@ DAMAGED = ("error", "skip")
 
 
 def open_files(pairs: list[Pair], *, known: LabelValues, verify: bool, damaged: str) -> Files:
-    """Checks files and makes them a source.
+    """Checks files, and returns them as a source.
 
     Args:
-        verify: whether to read all files, or only their headers.
+        verify: whether to read all files; if False, only their headers are read.
         damaged: "error", or "skip" to leave out pairs that cannot be used, with a warning that counts and names them.
 
     Raises:

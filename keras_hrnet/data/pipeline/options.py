@@ -15,8 +15,8 @@ from keras_hrnet.suggestion import suggestion
 class Options:
     """The options that turn a data set into batches; see `cityscapes` for the meaning of each.
 
-    `augmentation` is a dict of fields, and an `Augmentation` after the checks, or `None` for evaluation; `shard` is a
-    `Shard`.
+    `augmentation` is passed as a dict of fields; after the checks, it is an `Augmentation`, or `None` for evaluation
+    data. After the checks, `shard` is a `Shard`.
     """
 
     augment: bool
@@ -53,7 +53,7 @@ class Options:
         if self.class_uniform + self.coarse > 1:
             raise ValueError(
                 f"Received class_uniform={self.class_uniform} and coarse={self.coarse}. Expected shares of one epoch, "
-                f"at most 1 together. Lower one of them."
+                f"with a sum of at most 1. Lower one of them."
             )
         if self.batch_size % self.shard.count:
             whole = max(1, self.batch_size // self.shard.count) * self.shard.count
@@ -106,7 +106,7 @@ def _crop_size(crop_size):
 
 def _positive_integer(name, value):
     if not isinstance(value, Integral):
-        raise TypeError(f"Received {name} with {value!r}. Expected an integer. Pass {name} in whole numbers.")
+        raise TypeError(f"Received {name} with {value!r}. Expected an integer. Pass an integer of at least 1.")
     if value < 1:
         raise ValueError(f"Received {name} with {value}. Expected a positive integer. Pass 1 or more.")
     return int(value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 NO_FOCUS = (-1, -1)
-"""The crop may lie anywhere."""
+"""The focus of a crop at any position."""
 
 
 class Pick(NamedTuple):
@@ -35,12 +35,12 @@ class Pick(NamedTuple):
 
 
 class EpochPlan:
-    """Draws the images of an epoch: all of them, or some of them with class-uniform and coarse ones in between.
+    """Selects the images of an epoch: all fine images, or some, mixed with class-uniform crops and coarse images.
 
-    An epoch has as many places as there are fine images. Without the shares, each image has one place. With them, the
-    given share of the places goes to crops around points of each class in turn, another to coarse images, and the rest
-    to fine images of which none is drawn twice. All points of a class, and all coarse images, are shown before one of
-    them is shown again.
+    An epoch has as many places as there are fine images. By default, each fine image has one place. Otherwise, the
+    share `class_uniform` of the places shows crops around points of each class in turn, the share `coarse` shows coarse
+    images, and the rest shows fine images, none of which is drawn twice. All points of a class are shown in an epoch
+    before one of them is repeated, and all coarse images over several epochs.
 
     Args:
         num_fine: number of finely annotated images, which are numbered from 0.
@@ -85,7 +85,8 @@ class EpochPlan:
         pick = Pick(slot, tf.constant(NO_FOCUS, tf.int32), tf.random.fold_in(seed, slot))
         if self._num_uniform + self._num_coarse == 0:
             return pick
-        # The first slots are class-uniform, the next are coarse; the rest shows other fine images in each epoch.
+        # The first slots are class-uniform, and the next ones are coarse. The rest show different fine images in each
+        # epoch.
         pick = pick._replace(index=_shuffled(slot, tf.random.fold_in(seed, -1), self.num_places))
         if self._num_coarse:
             coarse = pick._replace(index=self._coarse_image(slot - self._num_uniform, epoch))

@@ -1,4 +1,4 @@
-"""Sources of the bytes of samples: here single files, and in `records` packed ones."""
+"""Sources, which read the bytes of samples: single files here, and packed samples in `records`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Source(Protocol):
     """Reads the image and label of any index, inside `tf.data`.
 
     Args:
-        names: of the label files, for messages.
-        image_names: of the images, short.
-        sizes: height and width of the images, in pixels.
-        by_pillow: for each pair, whether Pillow has to decode the image, and the label.
-        occurring: the values, or colors, that occur in the labels; None if that is not known.
-        fingerprint: changes when the files change.
-        identity: does not change when the files are moved.
+        names: names of the label files, for messages.
+        image_names: names of the images, without folder and suffix.
+        sizes: height and width of each image, in pixels.
+        by_pillow: for each pair, whether Pillow must decode the image, and whether it must decode the label.
+        occurring: the values or colors that occur in the labels; None if they are not known.
+        fingerprint: a text that changes when the files change.
+        identity: a text that does not change when the files are moved.
     """
 
     names: list[str]
@@ -47,12 +47,12 @@ class Source(Protocol):
             Bytes of the image, bytes of the label, and the names of both: four string scalars.
 
         Raises:
-            tf.errors.InvalidArgumentError: if it has changed since the source was made.
+            tf.errors.InvalidArgumentError: if it has changed since the source was created.
         """
 
 
 class Files:
-    """Image and label files, read by index.
+    """A source of image and label files.
 
     Args:
         headers: the result of `check_pairs` for them.
@@ -76,12 +76,12 @@ class Files:
 
     @property
     def identity(self) -> str:
-        """A hash of the names and lengths of all files, without folders and times: copies have the same."""
+        """A hash of the names and lengths of all files, without folders and times; it is the same for copies."""
         names = [[os.path.basename(path) for path in paths] for paths in self._paths]
         return hashlib.sha256(repr((names, self._num_bytes)).encode()).hexdigest()
 
     def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Reads a sample; a file must have the length that it had when the source was made."""
+        """Reads a sample; its files must have the length that they had when the source was created."""
         tf = host_tensorflow()
         image_path, label_path = tf.unstack(as_bytes(self._paths)[index])
         image_bytes, label_bytes = tf.unstack(tf.constant(self._num_bytes, tf.int64)[index])
@@ -90,7 +90,7 @@ class Files:
 
 
 def as_bytes(names: Sequence) -> tf.Tensor:
-    """Makes a tensor of names, nested as they are: TensorFlow accepts only UTF-8 text, but files may have any name."""
+    """Converts nested names to a tensor of bytes, because names may not be UTF-8, which TensorFlow requires of text."""
     return host_tensorflow().constant(np.vectorize(os.fsencode, otypes=[object])(np.array(names, object)))
 
 
@@ -142,7 +142,7 @@ def _read_unchanged(path, num_bytes):
             found,
             "bytes. Expected the",
             num_bytes,
-            "that it had when the dataset was made. Make the dataset again.",
+            "that it had when the dataset was created. Create the dataset again.",
         ],
     )
     with tf.control_dependencies([unchanged]):

@@ -9,7 +9,7 @@ from keras_hrnet.picture_files.listing import entries, is_folder
 
 
 def default_annotation(split: str) -> str:
-    """The annotation with which a split is read by default: fine, if there is one."""
+    """Returns the annotation with which a split is read by default: fine, if the split has it."""
     return "coarse" if split == EXTRA else "fine"
 
 
@@ -19,11 +19,11 @@ def split_folders(root: str | os.PathLike, split: str, annotation: str | None = 
     Args:
         root: the folder that was packed to; it need not exist.
         split: "train", "val", "test", "trainval" or "train_extra".
-        annotation: "fine" or "coarse"; `None` means fine where there is any.
+        annotation: "fine" or "coarse"; `None` means the default of the split.
 
     Returns:
         A dictionary from the name of each folder of Cityscapes, such as "train", to the `Path` of its records:
-        `root/train`, or `root/train_coarse` for the coarse annotation of what also has a fine one.
+        `root/train`, or `root/train_coarse` for the coarse annotation of a split that also has a fine one.
 
     Raises:
         ValueError: if there is no such split with this annotation.
@@ -42,11 +42,11 @@ def split_folders(root: str | os.PathLike, split: str, annotation: str | None = 
 
 
 def is_packed(root: str | os.PathLike) -> bool:
-    """Whether a folder, or one directly in it, holds records, finished or not; it need not exist."""
+    """Whether a folder, or a folder directly in it, holds records, finished or not; it need not exist."""
     root = Path(root)
     return any(holds_records(folder) for folder in (root, *filter(is_folder, entries(root))))
 
 
 def holds_records(folder: Path) -> bool:
-    """Whether a folder itself holds records, be they finished or not."""
+    """Whether a folder itself holds records, finished or not."""
     return any(path.name == MANIFEST_NAME or path.name.startswith(SHARD_START) for path in entries(folder))

@@ -17,13 +17,13 @@ from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START, SHARD_END = "manifest.json", "records-", ".tfrecord"
 FORMAT, VERSION = "keras_hrnet records", 2
-"""Version 1 does not state which label values occur; TensorFlow decodes all of its pictures."""
+"""Version 1 does not state which label values occur, and TensorFlow can decode all of its pictures."""
 
 
 class Sample(NamedTuple):
     """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
 
-    `image_by_pillow` and `label_by_pillow` say which of them Pillow has to decode, as in `Source`.
+    `image_by_pillow` and `label_by_pillow` state whether Pillow must decode them, as in `Source`.
     """
 
     image: str
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A sample, and where it lies in its shard: the byte its framing begins at, and bytes without the framing."""
+    """A sample and its position in a shard: the offset of its framing, and its length without framing, in bytes."""
 
     sample: Sample
     offset: int
@@ -47,7 +47,7 @@ class Record(NamedTuple):
 class Shard(NamedTuple):
     """A TFRecord file: its name, length in bytes, SHA-256 in hexadecimal digits, and the `Record` of each sample.
 
-    `occurring` are the values, or colors, that its labels hold; None if an earlier version packed it.
+    `occurring` contains the values or colors in its labels; None if an earlier version packed it.
     """
 
     name: str
@@ -58,17 +58,17 @@ class Shard(NamedTuple):
 
 
 def shard_name(number: int, count: int) -> str:
-    """Names a shard by its number, from 0, and the number of all."""
+    """Returns the name of a shard, by its number, from 0, and the number of shards."""
     return f"{SHARD_START}{number:05d}-of-{count:05d}{SHARD_END}"
 
 
 def own_manifest_of(shard: str) -> str:
-    """Names the manifest of a single shard, which is there while packing is under way."""
+    """Returns the name of the manifest of a single shard, which exists only until packing is finished."""
     return f"{shard}.json"
 
 
 def earlier_part_of(name: str) -> str:
-    """Names the half-written file that a killed process of an earlier version left behind."""
+    """Returns the name of the unfinished file that a killed process of an earlier version left behind."""
     return f"{name}.part"
 
 
@@ -117,7 +117,7 @@ def shard_fault(folder: Path, shard: Shard, *, contents: bool) -> str | None:
     Args:
         folder: folder of the shard.
         shard: description of the shard in its manifest.
-        contents: whether to compare its checksum, or only its length.
+        contents: whether to compare its checksum; if False, only its length is compared.
     """
     path = Path(folder, shard.name)
     if not path.is_file():
@@ -140,9 +140,9 @@ def _shard(name, size, sha256, samples, occurring=None):
     if occurring is not None:
         occurring = frozenset(map(_value_or_color, occurring))
     shard = _typed(Shard(name, size, sha256, tuple(_record(**fields) for fields in samples), occurring))
-    # A name with a folder in it would lead out of the folder of the records.
+    # A name that contains a folder could lead out of the folder of the records.
     if not (name.startswith(SHARD_START) and name.endswith(SHARD_END)) or {"/", "\\"} & set(name):
-        raise ValueError(f"a shard is called {name!r:.80}")
+        raise ValueError(f"a shard has the name {name!r:.80}")
     for record in shard.records:
         if record.offset + record.length > size:
             raise ValueError(f"a record of {record.length} bytes at byte {record.offset} is not in {size} bytes")
@@ -164,7 +164,7 @@ def _value_or_color(value):
 
 
 def _typed(row):
-    """Returns the row if its strings, numbers and truth values have these types; JSON may hold anything."""
+    """Returns the row if its strings, numbers and truth values have the declared types, which JSON does not ensure."""
     for name, kind in _plain_fields(type(row)):
         value = getattr(row, name)
         if type(value) is not kind or not _is_possible(value):
@@ -174,7 +174,7 @@ def _typed(row):
 
 def _is_possible(value):
     if isinstance(value, str):
-        value.encode()  # Half of a surrogate pair is no text.
+        value.encode()  # Raises a ValueError for one half of a surrogate pair.
         return "\0" not in value
     return 0 <= value < 2**63
 

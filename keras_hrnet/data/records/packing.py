@@ -57,9 +57,9 @@ def pack(
 
     Args:
         folder: folder to write to; it is created if it does not exist.
-        shard_size: maximum size of a shard, in bytes. The unit is bytes rather than samples, because it bounds what an
-            interruption loses and what a disk copies and reads at once, whatever the size of the images.
-        on_sample: called without arguments for each sample that is packed or already existed.
+        shard_size: maximum size of a shard, in bytes. Unlike a number of samples, it limits how much work an
+            interruption loses, and how much is copied or read at once, for images of any size.
+        on_sample: function that is called without arguments for each sample that is packed or already existed.
 
     Raises:
         TypeError: if the shard size is not an integer.
@@ -112,7 +112,7 @@ def _write_shard(folder, planned, known, on_sample):
             write_manifest(folder / own_manifest_of(planned.name), [shard])
     except (OSError, tf.errors.OpError) as error:
         raise OSError(
-            f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected room for "
+            f"{path} could not be written ({error}); {_free_bytes(folder):,} bytes are free there. Expected space for "
             f"{planned.num_bytes:,} bytes, and for the shards after it. Free some space, and pack again; finished "
             "shards are kept."
         ) from error
@@ -123,7 +123,7 @@ def _write_records(part, planned, known, on_sample):
     tf = host_tensorflow()
     records, occurring, offset = [], frozenset(), 0
     with (
-        # Closed here, so that its threads end now and not when Python collects it.
+        # Closing the generator ends its threads now, and not when Python collects it.
         contextlib.closing(examine_pairs(planned.pairs, known=known)) as examinations,
         tf.io.TFRecordWriter(str(part)) as writer,
     ):
@@ -155,7 +155,7 @@ def _example(pair, sample):
         "height": feature(sample.height),
         "width": feature(sample.width),
     }
-    # The order of the features is free, unless it is asked for.
+    # Without `deterministic`, the order of the features may vary.
     return train.Example(features=train.Features(feature=features)).SerializeToString(deterministic=True)
 
 

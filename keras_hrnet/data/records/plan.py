@@ -34,10 +34,10 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
 
     Returns:
         A plan that depends on the names of the files below the folder that all of them share, on their lengths, and on
-        the size of the images; not on where they lie.
+        the size of the images, but not on the location of that folder.
 
     Raises:
-        TypeError: if the shard size is no integer.
+        TypeError: if the shard size is not an integer.
         ValueError: if there are no pairs, a file cannot be used, or the shard size is not positive.
     """
     if not pairs:
@@ -79,7 +79,7 @@ def _num_bytes(sample):
 
 
 def _starts(num_bytes, shard_size):
-    """The index of the first sample of each shard."""
+    """Returns the index of the first sample of each shard."""
     starts, room = [], 0
     for index, needed in enumerate(num_bytes):
         if index == 0 or needed > room:

@@ -1,4 +1,4 @@
-"""Finds the shards that an interrupted packing has finished, and refuses a folder that contains anything else."""
+"""Finds the shards that were finished before packing was interrupted, and refuses folders with other contents."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,13 +51,13 @@ def _listed_shards(folder, plan):
 
 def _require_planned(path, shard, planned):
     if shard.name not in planned:
-        raise _other_samples(path, f"{shard.name}, where {len(planned)} shards are to come")
+        raise _other_samples(path, f"{shard.name}, although {len(planned)} shards are planned")
     there, wanted = [record.sample for record in shard.records], planned[shard.name].samples
     for its, mine in zip(there, wanted, strict=False):
         if its != mine:
-            raise _other_samples(path, f"{_described(its)} where {_described(mine)} is to come")
+            raise _other_samples(path, f"{_described(its)} instead of {_described(mine)}")
     if len(there) != len(wanted):
-        raise _other_samples(path, f"{len(there)} samples in {shard.name} where {len(wanted)} are to come")
+        raise _other_samples(path, f"{len(there)} samples in {shard.name} instead of {len(wanted)}")
 
 
 def _described(sample):
@@ -70,15 +70,14 @@ def _require_nothing_else(folder, plan, listed):
     foreign = [path for path in entries(folder) if path.name not in allowed]
     if foreign:
         raise ValueError(
-            f"{folder} holds {foreign[0].name}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}, which "
-            f"does not belong to these {sum(len(shard.samples) for shard in plan)} samples in {len(plan)} shards. "
-            "Expected an empty folder, or one where packing them was interrupted. Pack to another folder, or remove "
-            "this one."
+            f"{folder} holds {foreign[0].name}{f' and {len(foreign) - 1} more' if len(foreign) > 1 else ''}. Expected "
+            f"an empty folder, or one in which packing these {sum(len(shard.samples) for shard in plan)} samples into "
+            f"{len(plan)} shards was interrupted. Pack to another folder, or remove this one."
         )
 
 
 def _other_samples(path, difference):
     return ValueError(
         f"{path} lists other samples, or shards of another size: {difference}. Expected an empty folder, or one "
-        f"where packing the same samples was interrupted. Pack to another folder, or remove {path.parent}."
+        f"in which packing the same samples was interrupted. Pack to another folder, or remove {path.parent}."
     )

@@ -25,8 +25,8 @@ class Records:
 
     Args:
         *folders: folders of records, in the order in which their samples are numbered.
-        verify: whether to compare the checksum of each shard now, or only its length. The checksum of a sample is
-            always compared when it is read.
+        verify: whether to compare the checksum of each shard now; if False, only its length is compared. The checksum
+            of a sample is always compared when it is read.
 
     Raises:
         FileNotFoundError: if a folder, its manifest or a shard is missing.
@@ -67,14 +67,14 @@ class Records:
         return self.fingerprint
 
     def contents(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Reads a sample; its names end with that of the shard, which must still contain it undamaged."""
+        """Reads a sample, which must be undamaged; the names of its files are followed by that of its shard."""
         tf = host_tensorflow()
         shard, offset, length = tf.unstack(tf.constant(self._places, tf.int64)[index])
         path, label_name = tf.constant(self._paths)[shard], tf.constant(self.names)[index]
         record = _record_or_nothing(path, offset)
         sound = tf.debugging.Assert(
             tf.cast(tf.strings.length(record), tf.int64) == length,
-            [label_name, "cannot be read at byte", offset, f"or is damaged. Expected {MANIFEST_NAME}'s. {PACK_AGAIN}"],
+            [label_name, "cannot be read at byte", offset, f"or is damaged. Expected an intact record. {PACK_AGAIN}"],
         )
         with tf.control_dependencies([sound]):
             record = tf.identity(record)
@@ -88,10 +88,12 @@ def _shards_of(folder):
     if manifest.is_file():
         return read_manifest(manifest)
     if holds_records(folder):
-        raise FileNotFoundError(f"{folder} has no {MANIFEST_NAME}: packing did not finish. Expected one. {PACK_AGAIN}")
+        raise FileNotFoundError(
+            f"{folder} has no {MANIFEST_NAME}, because packing did not finish. Expected complete records. {PACK_AGAIN}"
+        )
     raise FileNotFoundError(
         f"{folder} {described(folder)}; {folder.parent} {described(folder.parent)}. Expected records with their "
-        f"{MANIFEST_NAME}. Pack them with `keras-hrnet data pack`, or pass the folder where they are."
+        f"{MANIFEST_NAME}. Pack them with `keras-hrnet data pack`, or pass the folder that contains them."
     )
 
 

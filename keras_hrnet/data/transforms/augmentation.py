@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # mmsegmentation, `mmseg/datasets/transforms/transforms.py`, `RandomCrop`, tries this many windows.
 FURTHER_WINDOWS = 10
-# Whole periods are cut from the source: beyond this many pixels, cutting any window and blending freely is faster.
+# In pixels, the longest period of a scale for which `image_of_steps` is faster than `image_of_any_scale`.
 LONGEST_PERIOD = 20
 
 
@@ -28,31 +28,32 @@ LONGEST_PERIOD = 20
 class Augmentation:
     """The augmentation of training images and labels; the defaults are those of HRNet's published recipe.
 
-    The order is: scale and rotation, crop, colors, blur, padding, mirroring. All amounts are drawn uniformly. The
-    colors of mmsegmentation are `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` (its contrast
-    corresponds to brightness here) with `color_probability=0.5`; NVIDIA's are 0.25 for each of `brightness`,
-    `contrast`, `saturation` and `hue`, in random order there. Images of other than three channels keep their colors.
+    The steps, in order, are scaling and rotation, cropping, color changes, blurring, padding, and mirroring. All
+    amounts are drawn from uniform distributions. The color changes of mmsegmentation are
+    `brightness_shift=32, brightness=0.5, saturation=0.5, hue=0.1` with `color_probability=0.5`; its contrast
+    corresponds to brightness here. NVIDIA's are 0.25 for each of `brightness`, `contrast`, `saturation` and `hue`, but
+    in random order. The colors of an image change only if it has three channels.
 
     Args:
         scales: the smallest and the largest scale.
-        scale_step: the scales between are drawn in steps of this, a multiple of 0.01; `None` draws any scale, which
-            takes longer, and rounds the size of the scaled image to the nearest.
+        scale_step: step between the scales that can be drawn, a multiple of 0.01; `None` draws any scale in the range,
+            which takes longer, and rounds the size of the scaled image to the nearest integers.
         flip: probability of mirroring left and right.
         rotation: maximum rotation in either direction, in degrees.
-        brightness_shift: the largest number of gray levels added or taken away, 0 to 255 (the published code's
-            `RANDOM_BRIGHTNESS_SHIFT_VALUE`, which takes whole numbers and half of the images).
+        brightness_shift: maximum number of gray levels that are added or subtracted, from 0 to 255 (the published
+            code's `RANDOM_BRIGHTNESS_SHIFT_VALUE`, which draws integers, and changes half of the images).
         brightness: maximum relative change of gray levels.
         contrast: maximum relative change of distances from the mean gray level.
         saturation: maximum relative change of the saturation (in HSV).
         hue: maximum rotation of the hue in either direction, as a share of the full circle, 0 to 0.5.
         color_probability: the probability of each of these five changes.
         blur: the probability of a Gaussian blur.
-        blur_sigma: its lower and upper deviation, in pixels.
+        blur_sigma: smallest and largest standard deviation of the blur, in pixels.
         cat_max_ratio: maximum share of the most frequent class among the labeled pixels of a crop; up to 10 further
             crops are drawn until the share is smaller, and the last one is used. 1 means no limit.
         opencv_nearest: whether to round sizes and sample labels as the published code does with OpenCV, which uses the
-            pixel under the upper left corner, while this package uses the pixel under the center. It shifts labels
-            against their images by up to a pixel, and takes longer.
+            pixel under the upper left corner, while this package uses the pixel under the center. OpenCV's way shifts
+            labels against their images by up to a pixel, and takes longer.
 
     Raises:
         TypeError: if an argument has the wrong type.
@@ -65,7 +66,7 @@ class Augmentation:
 
     Reference: HRNet-Semantic-Segmentation, `lib/datasets/base_dataset.py`, `gen_sample`; mmsegmentation,
     `PhotoMetricDistortion` and `RandomCrop`; NVIDIA's semantic-segmentation, `transforms/transforms.py`, `ColorJitter`
-    and `RandomGaussianBlur`, whose deviations are the default.
+    and `RandomGaussianBlur`, whose standard deviations are the default.
     """
 
     scales: tuple[float, float] = (0.5, 2.1)
@@ -105,7 +106,7 @@ class Augmentation:
 
     @property
     def steps(self) -> list[tuple[int, int]] | None:
-        """The scales, from the lower to the upper: numerators and denominators in lowest terms, or `None` for any."""
+        """All scales in ascending order, as numerator and denominator in lowest terms; `None` if there are no steps."""
         if self.scale_step is None:
             return None
         lower, upper, step = (_hundredths(value) for value in (*self.scales, self.scale_step))
@@ -138,22 +139,22 @@ def augmented(
     to_train_ids: Callable[[tf.Tensor], tf.Tensor] | None = None,
     mirrored_ids: Sequence[int] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Makes a training crop of an image and its label, at random.
+    """Makes a random training crop of an image and its label.
 
     Labels are resampled by nearest neighbor and never blended. Pixels of a crop outside the image are 0 in the image
-    and 255 in the label: at the bottom and on the right if the image is smaller, before mirroring, and around a rotated
-    image.
+    and 255 in the label. A smaller image is padded at the bottom and on the right, before mirroring, and a rotated
+    image all around.
 
     Args:
-        image: uint8 `(height, width, channels)`, RGB in [0, 255] or others.
+        image: uint8 `(height, width, channels)`, RGB or other channels in [0, 255].
         label: uint8 `(height, width)`, stored values.
         crop_size: height and width of the crop, integers or int32 scalars.
         seed: int64 `(2,)`; the same seed gives the same crop.
-        focus: int32 `(2,)`, row and column of a pixel of the source that the crop contains, the window being one of
-            those inside the image that do, all equally likely; (-1, -1) or `None` for any window.
-        to_train_ids: maps a label uint8 `(height, width)` of stored values to train ids, 255 for ignored pixels;
-            it sees no padding. `None` means that the stored values are train ids.
-        mirrored_ids: the train id that each class has in a mirrored image; `None` if all keep theirs.
+        focus: row and column of a source pixel that the crop must contain, int32 `(2,)`; the crop is drawn uniformly
+            from all windows inside the image that contain it. (-1, -1) or `None` draws from all windows.
+        to_train_ids: function that maps a label of stored values, uint8 `(height, width)`, to train ids, with 255 for
+            ignored pixels; it is not applied to padding. `None` means that the stored values are train ids.
+        mirrored_ids: the train id that each class has in a mirrored image; `None` if all stay the same.
 
     Returns:
         The image, uint8 `(*crop_size, channels)`, and the label, uint8 `(*crop_size,)`, train ids with 255 for ignored
@@ -205,7 +206,7 @@ def _label_cutter(label, turn, opencv_nearest, to_train_ids):
 
 
 def _window(axes, crop_size, cut_label, cat_max_ratio, *, seed, focus):
-    """Places a window, and repeats while one class is too frequent in it; returns its axes and its label."""
+    """Places a window, repeatedly if one class is too frequent in it; returns its axes and its label."""
     import tensorflow as tf
 
     def place(attempt):
@@ -255,7 +256,7 @@ def _padded(image, label, crop_size, mirrored):
     import tensorflow as tf
 
     below, beside = crop_size[0] - tf.shape(label)[0], crop_size[1] - tf.shape(label)[1]
-    # What was on the right is on the left of a mirrored crop.
+    # The right side of the image is on the left of a mirrored crop.
     left = tf.where(mirrored, beside, 0)
     paddings = [[0, below], [left, beside - left]]
     image = tf.pad(image, [*paddings, [0, 0]])

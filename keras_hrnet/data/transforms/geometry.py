@@ -1,8 +1,8 @@
-"""Cuts a window from a scaled image and its scaled label, without scaling the rest of them.
+"""Crops a window of a scaled image and its scaled label, without scaling the rest of them.
 
-An image is blended between pixels (bilinear, half-pixel centers, no antialiasing: what `cv2.INTER_LINEAR` does); a
-label is sampled by nearest neighbor (with the same centers). Both are first cropped to a window of the source and then
-scaled, so that the cost depends on the crop and not on the image; the values are the same as if scaled first.
+Images are interpolated bilinearly (half-pixel centers, no antialiasing, as `cv2.INTER_LINEAR`), and labels are sampled
+by nearest neighbor (with the same centers). Both are first cropped to a window of the source and then scaled, so that
+the cost depends on the crop and not on the image; the values are the same as if they were scaled first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def image_of_steps(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
-    """Scales an image by a fraction of small numbers and cuts a window.
+    """Scales an image by a fraction of small numbers, and crops a window.
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
@@ -30,7 +30,7 @@ def image_of_steps(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
     vertical, horizontal = _periods(rows), _periods(columns)
     window = image[vertical.start : vertical.stop, horizontal.start : horizontal.stop]
     window = _continued(_continued(window, vertical.padding, 0), horizontal.padding, 1)
-    # The kernel itself: `tf.image.resize` returns another type where the sizes are equal.
+    # The kernel is called directly, because `tf.image.resize` returns another dtype if the sizes are equal.
     resized = tf.raw_ops.ResizeBilinear(
         images=window[None], size=[vertical.resized, horizontal.resized], half_pixel_centers=True
     )
@@ -40,7 +40,7 @@ def image_of_steps(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
 
 
 def image_of_any_scale(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor:
-    """Scales an image by any fraction and cuts a window; takes about three times as long as `image_of_steps`.
+    """Scales an image by any fraction, and crops a window; it takes about three times as long as `image_of_steps`.
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
@@ -52,7 +52,7 @@ def image_of_any_scale(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor
 
     spans = [_span(axis) for axis in (rows, columns)]
     window = image[spans[0].start : spans[0].stop, spans[1].start : spans[1].stop]
-    # The outermost pixels are continued, as blending reads half a pixel beyond them.
+    # The outermost pixels are repeated, because interpolation reads up to half a pixel beyond them.
     window = tf.pad(window, [[1, 1], [1, 1], [0, 0]], "SYMMETRIC")
     box = tf.stack([spans[0].first, spans[1].first, spans[0].last, spans[1].last])
     resized = tf.raw_ops.CropAndResize(
@@ -64,13 +64,14 @@ def image_of_any_scale(image: tf.Tensor, rows: Axis, columns: Axis) -> tf.Tensor
 def nearest_label(
     label: tf.Tensor, rows: Axis, columns: Axis, *, to_train_ids: Callable[[tf.Tensor], tf.Tensor], opencv: bool = False
 ) -> tf.Tensor:
-    """Scales a label and cuts a window, each pixel being the source pixel under its center.
+    """Scales a label, and crops a window in which each pixel is the source pixel under its center.
 
     Args:
         label: uint8 `(height, width)`.
         rows: `Axis` of the rows, not mirrored.
-        to_train_ids: maps stored values to train ids; it is called once, on the smaller of window and crop.
-        opencv: whether to take the pixel under the upper left corner, as `cv2.INTER_NEAREST` does.
+        to_train_ids: function that maps stored values to train ids; it is called once, on the smaller of the source
+            window and the crop.
+        opencv: whether to use the source pixel under the upper left corner, as `cv2.INTER_NEAREST` does.
 
     Returns:
         uint8 `(rows.count, columns.count)`, train ids.
@@ -95,10 +96,10 @@ def nearest_label(
 
 
 def nearest_sources(axis: Axis) -> tf.Tensor:
-    """The source pixel under the center of each pixel of a crop: int32 `(axis.count,)`."""
+    """Returns the source pixel under the center of each pixel of a crop: int32 `(axis.count,)`."""
     import tensorflow as tf
 
-    # In integers, where no scale and no size rounds wrongly: floor((position + 1/2) · d / n).
+    # floor((position + 1/2) · d / n), in integers, which round correctly for all scales and sizes.
     positions = tf.cast(shown_positions(axis), tf.int64)
     numerator, denominator = (tf.cast(part, tf.int64) for part in (axis.numerator, axis.denominator))
     sources = tf.cast((2 * positions + 1) * denominator // (2 * numerator), tf.int32)
@@ -106,31 +107,32 @@ def nearest_sources(axis: Axis) -> tf.Tensor:
 
 
 def opencv_sources(axis: Axis) -> tf.Tensor:
-    """The source pixel that `cv2.resize` with `INTER_NEAREST` takes for each pixel of a crop: int32 `(axis.count,)`."""
+    """Returns the source pixels that `cv2.resize` with `INTER_NEAREST` uses for a crop: int32 `(axis.count,)`."""
     import tensorflow as tf
 
     positions = tf.cast(shown_positions(axis), tf.float64)
-    # OpenCV inverts the scale and multiplies, in doubles: a quotient would round otherwise.
+    # OpenCV multiplies by the inverse of the scale, in double precision; a division would round differently.
     inverse = 1 / (tf.cast(axis.frame, tf.float64) / tf.cast(axis.length, tf.float64))
     return tf.minimum(tf.cast(tf.floor(positions * inverse), tf.int32), axis.length - 1)
 
 
 def rounded(image: tf.Tensor) -> tf.Tensor:
-    """Rounds float32 gray levels to uint8, half up; levels beyond [0, 255] become these."""
+    """Rounds float32 gray levels to uint8, half up, and clips them to [0, 255]."""
     import tensorflow as tf
 
-    # One pass: half the time of `tf.cast(image + 0.5, tf.uint8)`. `tf.quantization.quantize` logs a warning of its own.
+    # This takes one pass, and half the time of `tf.cast(image + 0.5, tf.uint8)`. `tf.quantization.quantize` would log a
+    # warning.
     quantized = tf.raw_ops.QuantizeV2(input=image, min_range=0.0, max_range=255.0, T=tf.quint8)
     return tf.bitcast(quantized.output, tf.uint8)
 
 
 class _Periods(NamedTuple):
-    """Whole periods of a scale, in pixels along one axis.
+    """A window of complete periods of a scale along one axis, in pixels.
 
-    With a scale of n / d, n scaled pixels cover exactly d source pixels. A window of whole such periods can be resized
-    alone and holds the pixels that the resized image holds there, but for those at its ends that blend with a pixel
-    outside. The last period may reach `padding` pixels beyond the image. The wanted pixels begin at `offset` of the
-    `resized` ones.
+    With a scale of n / d, n scaled pixels cover exactly d source pixels, which are one period. If a window of complete
+    periods is resized separately, its pixels equal those of the resized image, except at its ends, where they are
+    interpolated with pixels outside the window. The last period may extend `padding` pixels beyond the image. The crop
+    begins at pixel `offset` of the `resized` pixels.
     """
 
     start: Any
@@ -144,7 +146,8 @@ def _periods(axis):
     import tensorflow as tf
 
     numerator, denominator = axis.numerator, axis.denominator
-    # So many scaled pixels lie between the outermost center of the source and its edge: those blend with outside.
+    # The number of scaled pixels between the center and the edge of the window's outermost source pixel. They are
+    # interpolated with a pixel outside the window.
     margin = tf.maximum(-(-(numerator - denominator) // (2 * denominator)), 0)
     first = tf.maximum(axis.start - margin, 0) // numerator
     last = -(-(axis.start + axis.count + margin) // numerator)
@@ -162,16 +165,16 @@ def _periods(axis):
 def _continued(window, padding, axis):
     import tensorflow as tf
 
-    # Blending at the edge of the image reads the first pixel of the padding, which must repeat the last one inside.
+    # Interpolation at the edge of the image reads the first pixel of the padding, which must repeat the last pixel.
     edge = window[-1:] if axis == 0 else window[:, -1:]
     return tf.cond(padding > 0, lambda: tf.concat([window, tf.repeat(edge, padding, axis=axis)], axis), lambda: window)
 
 
 class _Span(NamedTuple):
-    """The source pixels `start` to `stop` that a crop reads, and where its outermost centers lie among them.
+    """The source pixels from `start` to `stop` that a crop reads, and the positions of its outermost pixels.
 
-    `first` and `last`, in the order shown, are shares of the way from the center of the first pixel to that of the last
-    one, of the window with one pixel more on either side.
+    `first` and `last` are the centers of the first and the last pixel that the crop shows. They are fractions of the
+    distance between the centers of the window's outermost pixels, after it has been padded by a pixel on each side.
     """
 
     start: Any
@@ -199,5 +202,5 @@ def _span(axis):
 def _picked_columns(label, columns):
     import tensorflow as tf
 
-    # Rows are copied whole; picking columns pixel by pixel takes twice as long as two transpositions.
+    # Gathering rows copies complete rows. Gathering columns pixel by pixel takes twice as long as two transpositions.
     return tf.transpose(tf.gather(tf.transpose(label), columns))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def looked_up(label: tf.Tensor, table: Sequence[int]) -> tf.Tensor:
     """Replaces each value of a label by its entry in a table.
 
-    It looks up two values at a time: 2 ms for 512x1024, while `tf.gather` takes 4 ms, because both spend their time on
-    calls.
+    It looks up two values at a time, which takes 2 ms for 512x1024 values; `tf.gather` takes 4 ms, because the time
+    depends on the number of lookups.
 
     Args:
         label: uint8 of any shape.

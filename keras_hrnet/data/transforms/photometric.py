@@ -26,9 +26,9 @@ def recolored(
     """Changes the colors of an image and blurs it at random; an image that is not RGB is only blurred.
 
     Args:
-        image: uint8 `(height, width, channels)`, RGB in [0, 255] or others; its number of channels is known.
+        image: uint8 `(height, width, channels)`, RGB or other channels in [0, 255]; the number of channels is static.
         seed: int64 `(2,)`.
-        inside: bool `(height, width)`, which pixels show the image; `None` means all.
+        inside: mask of the pixels that show the image, bool `(height, width)`; `None` means all pixels.
 
     Returns:
         uint8 of the same shape.
@@ -45,25 +45,25 @@ def recolored(
 
 
 def shifted(image: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
-    """Adds gray levels to an image: float32, in [0, 255] before and after."""
+    """Adds gray levels to an image, float32 in [0, 255], and clips the result to this range."""
     return _clipped(image + levels)
 
 
 def brightened(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Multiplies the gray levels of an image: float32, in [0, 255] before and after."""
+    """Multiplies the gray levels of an image, float32 in [0, 255], and clips the result to this range."""
     return _clipped(image * factor)
 
 
 def contrasted(image: tf.Tensor, factor: tf.Tensor, inside: tf.Tensor | None = None) -> tf.Tensor:
-    """Multiplies the distances from the mean gray of an image.
+    """Multiplies the differences between an image and its mean gray level.
 
     Args:
         image: float32 `(height, width, 3)`, RGB in [0, 255].
-        factor: what to multiply by.
-        inside: bool `(height, width)`, which pixels the mean is of; `None` means all.
+        factor: factor of the differences.
+        inside: mask of the pixels from which the mean is computed, bool `(height, width)`; `None` means all pixels.
 
     Returns:
-        float32 of the same shape, in [0, 255].
+        float32 of the same shape, clipped to [0, 255].
     """
     import tensorflow as tf
 
@@ -77,26 +77,26 @@ def contrasted(image: tf.Tensor, factor: tf.Tensor, inside: tf.Tensor | None = N
 
 
 def saturated(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Multiplies the saturation (of hue, saturation and value): float32 RGB, in [0, 255] before and after."""
+    """Multiplies the saturation (in HSV) of an RGB image, float32 in [0, 255], and clips the result to this range."""
     import tensorflow as tf
 
     return _clipped(tf.image.adjust_saturation(image, factor))
 
 
 def hue_turned(image: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Turns the hue by a share of the full circle: float32 RGB, in [0, 255] before and after."""
+    """Rotates the hue of an RGB image, float32 in [0, 255], by a share of the full circle; clips to the same range."""
     import tensorflow as tf
 
     return _clipped(tf.image.adjust_hue(image, share))
 
 
 def blurred(image: tf.Tensor, sigma: tf.Tensor, *, largest_sigma: float) -> tf.Tensor:
-    """Blurs with a Gaussian; beyond the edge, the outermost pixels are continued.
+    """Blurs an image with a Gaussian kernel; the outermost pixels are repeated beyond the edge.
 
     Args:
         image: float32 `(height, width, channels)`.
-        sigma: the deviation, in pixels.
-        largest_sigma: the largest deviation ever given, in pixels, which decides how far the kernel reaches.
+        sigma: standard deviation, in pixels.
+        largest_sigma: the largest possible standard deviation, in pixels, which determines the size of the kernel.
 
     Returns:
         float32 of the same shape.
@@ -117,7 +117,7 @@ def blurred(image: tf.Tensor, sigma: tf.Tensor, *, largest_sigma: float) -> tf.T
 
 
 class _Change(NamedTuple):
-    """A change of an image by an amount, drawn from `lower` to `upper`, that happens with some probability."""
+    """A change that is applied to an image with some probability, by an amount from `lower` to `upper`."""
 
     probability: float
     lower: float

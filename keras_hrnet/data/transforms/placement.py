@@ -1,4 +1,4 @@
-"""Places a crop: the scale of an image, and a window of the scaled image."""
+"""Scales the axes of an image, and places a crop in the scaled image."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 class Axis(NamedTuple):
-    """One axis of a crop, in pixels; integers or int32 scalars.
+    """One axis of a crop; all lengths are in pixels, as integers or int32 scalars.
 
-    `numerator` scaled pixels cover `denominator` source pixels. Pixels are squares: the center of scaled pixel p lies
-    at (p + 1/2) · denominator / numerator in the source, whose pixel q reaches from q to q + 1.
+    `numerator` scaled pixels cover `denominator` source pixels. Pixels are squares: the center of scaled pixel p is at
+    (p + 1/2) · denominator / numerator in the source, whose pixel q extends from q to q + 1.
 
     Args:
-        length: of the source.
-        frame: of the scaled source.
-        numerator: of the scale.
-        denominator: of the scale.
+        length: length of the source.
+        frame: length of the scaled source.
+        numerator: numerator of the scale.
+        denominator: denominator of the scale.
         start: the first scaled pixel of the crop.
-        count: scaled pixels of the crop.
-        mirrored: whether the crop shows them from the last to the first; a bool or a bool scalar.
+        count: number of scaled pixels in the crop.
+        mirrored: whether the crop shows its pixels from the last to the first; a bool or a bool scalar.
     """
 
     length: Any
@@ -34,7 +34,7 @@ class Axis(NamedTuple):
 
 
 def stepped_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
-    """Scales height and width by an exact fraction; the size is rounded down, so that all of it shows the source.
+    """Scales height and width by an exact fraction, and rounds down, so that all scaled pixels show the source.
 
     Args:
         size: height and width, in pixels.
@@ -51,9 +51,9 @@ def stepped_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
 
 
 def rounded_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
-    """Scales height and width to the nearest whole size, each axis then by its own exact fraction.
+    """Scales height and width to the nearest integers; the scale of each axis is then the ratio of its two lengths.
 
-    That is what resizing to a size does in OpenCV and in mmsegmentation, which rounds so as well.
+    OpenCV resizes to a given size in this way, and so does mmsegmentation, which also rounds to the nearest integers.
 
     Args:
         size: height and width, in pixels.
@@ -66,7 +66,7 @@ def rounded_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
 
 
 def published_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
-    """Scales height and width as the published code does: the longer side first, the other one by its rounded length.
+    """Scales height and width as the published code does: the rounded longer side determines the scale of both sides.
 
     Args:
         size: height and width, in pixels.
@@ -82,19 +82,19 @@ def published_axes(size: tf.Tensor, scale: tf.Tensor) -> list[Axis]:
 
     longer = tf.maximum(size[0], size[1])
     long_frame = _rounded(double(longer) * scale)
-    # Products before quotients, in doubles: the published order of operations decides the halves.
+    # In double precision, and the product before the quotient, so that halves are rounded as in the published code.
     frames = [_rounded(double(size[axis]) * double(long_frame) / double(longer)) for axis in range(2)]
     return _axes_of_frames(size, frames)
 
 
 def placed(axis: Axis, crop_length: int | tf.Tensor, *, seed: tf.Tensor, focus: tf.Tensor | None = None) -> Axis:
-    """Places a crop at random, every place in the scaled image being equally likely.
+    """Places a crop at a random position in the scaled image; all positions are equally likely.
 
     Args:
-        axis: an `Axis`, whose `start` and `count` do not matter.
-        crop_length: the length asked for, in pixels; the crop is shorter where the scaled image is.
+        axis: an `Axis`, whose `start` and `count` are ignored.
+        crop_length: the requested length, in pixels; the crop is shorter if the scaled image is.
         seed: int64 `(2,)`.
-        focus: the source pixel that the crop contains, or a negative number for any.
+        focus: the source pixel that the crop must contain; a negative number or None for any crop.
 
     Returns:
         The `Axis` with its `start` and `count`.
@@ -112,7 +112,7 @@ def placed(axis: Axis, crop_length: int | tf.Tensor, *, seed: tf.Tensor, focus: 
 
 
 def shown_positions(axis: Axis) -> tf.Tensor:
-    """The scaled pixels that a crop shows, in the order in which it shows them: int32 `(axis.count,)`."""
+    """Returns the scaled pixels that a crop shows, in the order in which it shows them: int32 `(axis.count,)`."""
     import tensorflow as tf
 
     places = tf.range(axis.count)
@@ -120,7 +120,7 @@ def shown_positions(axis: Axis) -> tf.Tensor:
 
 
 def scaled_position(axis: Axis, source: int | tf.Tensor) -> tf.Tensor:
-    """The scaled pixel that the center of a source pixel lies in, an int32 scalar."""
+    """Returns the scaled pixel that contains the center of a source pixel, an int32 scalar."""
     import tensorflow as tf
 
     doubled = tf.cast(2 * source + 1, tf.int64) * tf.cast(axis.numerator, tf.int64)
@@ -129,7 +129,7 @@ def scaled_position(axis: Axis, source: int | tf.Tensor) -> tf.Tensor:
 
 
 def double(value: int | tf.Tensor) -> tf.Tensor:
-    """Turns a number into a float64 scalar."""
+    """Converts a number to a float64 scalar."""
     import tensorflow as tf
 
     return tf.cast(value, tf.float64)

@@ -1,4 +1,4 @@
-"""Cuts a window from a scaled and rotated image and its label in one go."""
+"""Scales and rotates an image and its label, and crops a window of them, in one step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Turn(NamedTuple):
-    """A rotation of the scaled image, which keeps its frame.
+    """A rotation of the scaled image within its frame.
 
     Args:
-        degrees: counterclockwise as seen, a float64 scalar.
-        row: of the point that stays in its place, in scaled pixels from the upper edge.
-        column: of that point, in scaled pixels from the left edge.
+        degrees: the angle, counterclockwise on the screen, a float64 scalar.
+        row: row of the center of rotation, in scaled pixels from the upper edge.
+        column: column of the center of rotation, in scaled pixels from the left edge.
     """
 
     degrees: Any
@@ -26,12 +26,12 @@ class Turn(NamedTuple):
 
 
 def random_turn(rows: Axis, columns: Axis, *, largest: float, seed: tf.Tensor, focus: tf.Tensor | None = None) -> Turn:
-    """Draws a rotation about the center of the image, or about the pixel in focus, which so stays inside the frame.
+    """Draws a rotation about the center of the image, or about the pixel in focus, which then stays inside the frame.
 
     Args:
-        largest: the largest angle to either side, in degrees.
+        largest: maximum angle in either direction, in degrees.
         seed: int64 `(2,)`.
-        focus: int32 `(2,)`, row and column of a source pixel, or negative numbers for none.
+        focus: row and column of a source pixel, int32 `(2,)`; negative numbers or None for the center of the image.
     """
     import tensorflow as tf
 
@@ -44,36 +44,36 @@ def random_turn(rows: Axis, columns: Axis, *, largest: float, seed: tf.Tensor, f
 
 
 def rotated_image(image: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
-    """Scales and rotates an image and cuts a window, blended between pixels (bilinear).
+    """Scales and rotates an image, and crops a window, with bilinear interpolation.
 
     Args:
         image: uint8 `(height, width, 3)`, in [0, 255].
 
     Returns:
-        uint8 `(rows.count, columns.count, 3)`; beyond the image, the nearest pixel of its edge.
+        uint8 `(rows.count, columns.count, 3)`; pixels outside the image equal the nearest pixel of its edge.
     """
     import tensorflow as tf
 
     window, matrix = _window(image, _source_matrix(rows, columns, turn), rows, columns)
-    # In float32, as the kernel cuts gray levels off in uint8.
+    # In float32, because the kernel truncates the gray levels of uint8 images.
     return rounded(_sampled(tf.cast(window, tf.float32), matrix, rows, columns, "BILINEAR"))
 
 
 def rotated_label(label: tf.Tensor, rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
-    """Scales and rotates a label and cuts a window, each pixel being the source pixel under its center.
+    """Scales and rotates a label, and crops a window in which each pixel is the source pixel under its center.
 
     Args:
         label: uint8 `(height, width)`.
 
     Returns:
-        uint8 `(rows.count, columns.count)`; beyond the image, the nearest pixel of its edge.
+        uint8 `(rows.count, columns.count)`; pixels outside the image equal the nearest pixel of its edge.
     """
     window, matrix = _window(label[:, :, None], _source_matrix(rows, columns, turn), rows, columns)
     return _sampled(window, matrix, rows, columns, "NEAREST")[:, :, 0]
 
 
 def inside_image(rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
-    """Says which pixels of a crop lie on the image.
+    """Returns a mask of the pixels of a crop that are inside the image.
 
     Returns:
         bool `(rows.count, columns.count)`.
@@ -84,21 +84,21 @@ def inside_image(rows: Axis, columns: Axis, turn: Turn) -> tf.Tensor:
     to_column, to_row = tf.unstack(_source_matrix(rows, columns, turn))
     inside = True
     for (over_x, over_y, offset), axis in ((tf.unstack(to_column), columns), (tf.unstack(to_row), rows)):
-        # Single precision is a thousandth of a pixel, and half the time.
+        # Single precision is exact to a thousandth of a pixel, and takes half the time.
         place = tf.cast(over_x * x, tf.float32) + tf.cast(over_y * y + offset, tf.float32)
         inside &= (place >= 0) & (place < tf.cast(axis.length, tf.float32))
     return inside
 
 
 def _source_matrix(rows, columns, turn):
-    """From x and y in the crop to the source, in pixels from the upper left corner: float64 `(2, 3)`."""
+    """Returns the matrix from x and y in the crop to those in the source, in pixels: float64 `(2, 3)`."""
     import tensorflow as tf
 
     radians = turn.degrees * (3.141592653589793 / 180)
     cosine, sine = tf.cos(radians), tf.sin(radians)
     x, y = double(columns.start) - turn.column, double(rows.start) - turn.row
     over_columns, over_rows = (double(axis.denominator) / double(axis.numerator) for axis in (columns, rows))
-    # A picture turned counterclockwise shows what lies clockwise of each place; y points down.
+    # Since the image is rotated counterclockwise, positions are rotated clockwise to find their source; y points down.
     matrix = tf.stack(
         [
             tf.stack([cosine, -sine, cosine * x - sine * y + turn.column]) * over_columns,
@@ -110,14 +110,14 @@ def _source_matrix(rows, columns, turn):
 
 
 def _window(image, matrix, rows, columns):
-    """Cuts what a crop reads from an image; returns it with the matrix that leads there."""
+    """Returns the part of an image that a crop reads, and the matrix from the crop to this part."""
     import tensorflow as tf
 
     right, bottom = double(columns.count), double(rows.count)
     corners = tf.stack([[0.0, 0.0, 1.0], [right, 0.0, 1.0], [0.0, bottom, 1.0], [right, bottom, 1.0]])
     places = tf.matmul(matrix, tf.cast(corners, tf.float64), transpose_b=True)
     lengths = tf.stack([columns.length, rows.length])
-    # Blending reads one pixel further; a crop beside the image reads the pixels of its edge.
+    # Interpolation reads one more pixel on each side; a crop outside the image reads the pixels of its edge.
     start = tf.cast(tf.floor(tf.reduce_min(places, axis=1)), tf.int32) - 1
     stop = tf.cast(tf.math.ceil(tf.reduce_max(places, axis=1)), tf.int32) + 1
     start = tf.clip_by_value(start, 0, lengths - 1)
@@ -129,7 +129,7 @@ def _window(image, matrix, rows, columns):
 def _sampled(window, matrix, rows, columns, interpolation):
     import tensorflow as tf
 
-    # The kernel counts from the center of the first pixel to that of the first pixel.
+    # In the kernel, the center of the first pixel has the coordinates (0, 0), both in the crop and in the source.
     offsets = tf.reduce_sum(matrix * [0.5, 0.5, 1.0], axis=1, keepdims=True) - 0.5
     transform = tf.concat([matrix[:, :2], offsets], axis=1)
     transform = tf.concat([tf.reshape(transform, [6]), tf.zeros([2], tf.float64)], axis=0)

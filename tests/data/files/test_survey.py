@@ -155,7 +155,7 @@ class TestFaults:
     def test_a_root_without_any_pair_is_an_error(self, tmp_path):
         (tmp_path / "leftImg8bit").mkdir()
         (tmp_path / "gtFine").mkdir()
-        assert found(check(tmp_path), "error") == [("nothing there", tmp_path)]
+        assert found(check(tmp_path), "error") == [("no images", tmp_path)]
 
     def test_a_root_too_deep_is_corrected(self, root):
         for function in (check, count_pairs):
@@ -220,7 +220,7 @@ class TestFolders:
         exif = Image.Exif()
         exif[0x0112] = 3
         Image.open(pair[0]).save(pair[0], exif=exif)
-        assert found(check_folders(pair[0].parent, pair[1].parent), "remark") == [("turned", pair[0])]
+        assert found(check_folders(pair[0].parent, pair[1].parent), "remark") == [("rotated", pair[0])]
 
 
 class TestReport:

@@ -159,15 +159,15 @@ class TestPackingAgain:
         assert contents(out) == before
 
     def test_the_first_difference_is_named(self, packed, pairs):
-        difference = r"'gtFine/\S+bonn_000000\S+' \(\d+ bytes, image \d+\) where 'gtFine/\S+bonn_000006\S+' "
+        difference = r"'gtFine/\S+bonn_000000\S+' \(\d+ bytes, image \d+\) instead of 'gtFine/\S+bonn_000006\S+' "
         with pytest.raises(ValueError, match=difference):
             pack(pairs[::-1], packed, shard_size=SHARD_SIZE, known=IDS)
-        with pytest.raises(ValueError, match=r"records-00000-of-00004.tfrecord, where 7 shards are to come"):
+        with pytest.raises(ValueError, match=r"records-00000-of-00004.tfrecord, although 7 shards are planned"):
             pack(pairs, packed, shard_size=1, known=IDS)
 
     def test_a_shard_that_holds_fewer_samples_than_are_to_come_is_named(self, pairs, out):
         pack(pairs[:3], out, known=IDS)
-        with pytest.raises(ValueError, match=r"3 samples in records-00000-of-00001.tfrecord where 7 are to come"):
+        with pytest.raises(ValueError, match=r"3 samples in records-00000-of-00001.tfrecord instead of 7"):
             pack(pairs, out, known=IDS)
 
     @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ class TestPackingAgain:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"mine")
         with pytest.raises(
-            ValueError, match=f"{out} holds {name.split('/')[0]}, which does not belong to these 7 samples in 4 shards"
+            ValueError, match=f"{out} holds {name.split('/')[0]}. Expected .* packing these 7 samples into 4 shards"
         ):
             pack(pairs, out, shard_size=SHARD_SIZE, known=IDS)
         assert path.read_bytes() == b"mine"

@@ -124,7 +124,9 @@ class TestBadFolders:
 
     def test_packing_that_did_not_finish_is_told_from_nothing(self, packed):
         (packed / "manifest.json").unlink()
-        with pytest.raises(FileNotFoundError, match=rf"{packed} has no manifest.json: packing did not finish.*Run"):
+        with pytest.raises(
+            FileNotFoundError, match=rf"{packed} has no manifest.json, because packing did not finish.*Run"
+        ):
             Records(packed)
 
     def test_a_missing_shard_is_named(self, packed):
