@@ -1,4 +1,4 @@
-"""Runs the command `keras-hrnet` as `python -m keras_hrnet`, for when the folder of scripts is not on the path."""
+"""Runs the command `keras-hrnet` as `python -m keras_hrnet`, for environments whose scripts are not on the path."""
 
 from keras_hrnet.cli import main
 

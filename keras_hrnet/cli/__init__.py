@@ -1,4 +1,4 @@
-"""The command `keras-hrnet`, which puts data, models, training and export together.
+"""The command `keras-hrnet`, which combines data, models, training, evaluation and export.
 
 At import time, its files import only what `--help` needs. Modules that import Keras or NumPy are imported inside
 functions, after `start`; `tests/cli/test_start.py` verifies this.
@@ -66,6 +66,6 @@ def main() -> None:
 
 
 def _is_raised_here(error):
-    """Returns whether this package raised the error, as when an export disagrees with Keras, rather than a library."""
+    """Returns whether this package raised the error, as it does if an export differs from Keras, and not a library."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].startswith("keras_hrnet.")

@@ -21,7 +21,7 @@ from keras_hrnet.replacing import replacing
 
 
 class FilesByDefault(typer.core.TyperGroup):
-    """Parses `benchmark w18.tflite` as `benchmark files w18.tflite`."""
+    """A group that parses `benchmark w18.tflite` as `benchmark files w18.tflite`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
@@ -55,7 +55,7 @@ def files(
         typer.Option(
             help=(
                 "Height and width of the images, for files that accept any size; by default, the size of the first "
-                "file."
+                "file, or 512x1024."
             )
         ),
     ] = None,
@@ -128,7 +128,7 @@ def files(
 
 
 def _size_of(path):
-    """Returns the size that a file was exported for; if it accepts any size, the size of the published measurements."""
+    """Returns the size that a file was exported for; if it has no fixed size, that of the published measurements."""
     from keras_hrnet.export.formats import find_metadata
     from keras_hrnet.export.metadata import described
 
@@ -225,7 +225,7 @@ def data(
         pathlib.Path | None, typer.Option("--json", help="Also write the measurements to this file.")
     ] = None,
 ) -> None:
-    """Compare the training pipeline with decoding alone; the difference is the cost of cropping and mapping labels.
+    """Compare the training pipeline with decoding alone. The difference is the cost of cropping and label mapping.
 
     The pipelines alternate in one process. CPU time is summed over all threads.
     """

@@ -1,6 +1,7 @@
 """Copies its input to its output without the start-up lines and INFO messages of libraries, in a separate process.
 
-If the input ends without the line `ALL_WELL`, as when the other process crashes, it shows the lines that it held back.
+If the input ends without the line `ALL_WELL`, for example because the other process crashed, the lines that were held
+back are shown.
 """
 
 import collections
@@ -16,7 +17,7 @@ CHATTER = re.compile(
     rb"|INFO: "  # INFO of LiteRT, such as that XNNPACK is used
     rb"|WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|To enable the following instructions: "  # the second line of an INFO
-    # An error where there is no driver, and hence no GPU: CUDA_ERROR_SHARED_OBJECT_INIT_FAILED.
+    # The error on machines without a GPU driver: CUDA_ERROR_SHARED_OBJECT_INIT_FAILED.
     rb"|E\d{4} .*failed call to cuInit: .*\(303\)"
     # Warnings about arguments that TensorFlow passes to its own converter.
     rb"|W\d{4} .*tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored (?:output_format|drop_control_dependency)\."
@@ -25,7 +26,8 @@ CHATTER = re.compile(
 
 def main() -> None:
     """Copies stdin to stdout until it ends."""
-    # These signals reach both processes. The other one may still save and write; this process ends when its input does.
+    # These signals reach both processes. The other process may still save and write, so this one waits for its input to
+    # end.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP.
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""`keras-hrnet convert`: turns a published weight file into a network saved by Keras."""
+"""`keras-hrnet convert`: converts a published weight file to a network saved by Keras."""
 
 import pathlib
 from typing import Annotated
@@ -23,7 +23,7 @@ def convert(
         typer.Option(help="Whether bilinear upsampling aligns the corner pixels, if the file does not state it."),
     ] = None,
     interpolation: Annotated[
-        str | None, typer.Option(help="How maps are upsampled, bilinear or nearest, if the file does not state it.")
+        str | None, typer.Option(help="Upsampling of maps, bilinear or nearest, if the file does not state it.")
     ] = None,
     classes: ClassNames = None,
     skip_head: Annotated[

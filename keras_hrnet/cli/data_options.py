@@ -1,4 +1,4 @@
-"""The options that describe a data set: a known one by its root, your own by its folders and mask values."""
+"""The options that describe a data set: the root of a known one, or the folders and mask values of your own."""
 
 import dataclasses
 import os
@@ -135,7 +135,7 @@ class DataOptions:
 
     @property
     def coding(self) -> "LabelCoding | None":
-        """How the masks store the classes; None if the options do not specify it."""
+        """The coding of classes in the masks; None if the options do not specify it."""
         from keras_hrnet.data.label_coding import coding_of, coding_of_data_set
 
         if self.data is not None:
@@ -145,11 +145,11 @@ class DataOptions:
         return coding_of(parse_classes(self.classes), **self._values())
 
     def dataset(self, split: str, **arguments: Any) -> "tf.data.Dataset":
-        """Makes the dataset of a split: "train" or "val", or another that a known data set has.
+        """Makes the dataset of a split: "train", "val", or another split of a known data set.
 
         Args:
-            split: for your own images, "val" means --val-images, or the share that --val-share selects; without either,
-                all images.
+            split: name of the split. For your own images, "val" means --val-images, or the share that --val-share
+                selects; without these options, it means all images.
             **arguments: further arguments of `keras_hrnet.data.folders`, such as `batch_size`.
         """
         import keras_hrnet.data
@@ -166,6 +166,9 @@ class DataOptions:
 
     def check_files(self, *splits: str) -> None:
         """Refuses folders of your own data that are missing or do not match, before Keras is imported.
+
+        Args:
+            *splits: names of the splits whose folders are checked.
 
         Raises:
             FileNotFoundError: if a folder is missing or has no picture, or an image has no mask.
@@ -230,7 +233,7 @@ def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:
 
 def _one_class(classes, better):
     return ValueError(
-        f"Received --classes {classes}, one class. Expected at least two: all other pixels are of a class as well. "
+        f"Received --classes {classes}, a single class. Expected at least two, because all other pixels need a class. "
         f"Pass --classes {better}, with 0 for the background in the masks."
     )
 
@@ -251,7 +254,7 @@ def parse_ignore_label(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_id_map(text: str | None) -> Mapping[int, int | str] | None:
-    """Parses pairs such as "0:background,255:leaf", also in JSON, or a file of them; None stays None."""
+    """Parses pairs such as "0:background,255:leaf", also as JSON or from a file of that name; None stays None."""
     if text is None:
         return None
     pairs = re.split(r"[,\n]", _content(text).strip().strip("{}").strip().strip(","))
@@ -263,12 +266,12 @@ def parse_id_map(text: str | None) -> Mapping[int, int | str] | None:
         )
     found = {int(value): int(name) if name.isdecimal() else name for value, name in (m.groups() for m in matches)}
     if len(found) != len(matches):
-        raise ValueError(f"Received --id-map {text!r}, which has a value twice. Expected each value once. Correct it.")
+        raise ValueError(f"Received --id-map {text!r}, which lists a value twice. Expected each once. Correct it.")
     return found
 
 
 def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
-    """Parses colors such as "#000000,#00c800" or "0,0,0;0,200,0", or a file of them; None stays None."""
+    """Parses colors such as "#000000,#00c800" or "0,0,0;0,200,0", also from a file of that name; None stays None."""
     if text is None:
         return None
     content = _content(text)
@@ -285,7 +288,7 @@ def parse_palette(text: str | None) -> list[tuple[int, ...]] | None:
 
 
 def _content(text):
-    """Returns the content of the file of that name, or the text itself if there is none."""
+    """Returns the content of the file that a text names, or the text itself if there is no such file."""
     is_file = len(text) < 255 and pathlib.Path(text).is_file()
     return pathlib.Path(text).read_text(encoding="utf-8") if is_file else text
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from keras_hrnet.evaluation import EvaluationReport
 
-# Chosen so that the whole demo takes less than five minutes on two CPU cores.
+# Chosen so that the complete demo takes less than five minutes on two CPU cores.
 IMAGE_SIZE = (256, 512)
 CROP_SIZE = (128, 256)
 BATCH_SIZE = 8
@@ -36,7 +36,7 @@ def demo(
     epochs: Annotated[int, typer.Option(help="Number of epochs.", min=1)] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the streets and of the weights.")] = 0,
 ) -> None:
-    """Draw streets, train HRNetW18Small on them, score it, and export it for the phone."""
+    """Draw synthetic streets, train HRNetW18Small on them, score it, and export it for the phone."""
     start()
     import keras
     import numpy as np
@@ -84,7 +84,7 @@ def demo(
 
 
 def write_page(folder: pathlib.Path, console: Console) -> None:
-    """Writes the page that segments photos in a browser, or prints how to install what it needs."""
+    """Writes the page that segments photos in a browser, or prints why it cannot be written and what to do."""
     from keras_hrnet.export import write_web_page
 
     try:

@@ -37,7 +37,7 @@ def export(
     output: Annotated[
         pathlib.Path,
         typer.Argument(
-            help="What to write: `.tflite`, `.onnx`, `.xml` (OpenVINO), `.keras` (optimized), or a folder "
+            help="File to write: `.tflite`, `.onnx`, `.xml` (OpenVINO) or `.keras` (optimized); or a folder "
             "(SavedModel, or --web)."
         ),
     ],
@@ -59,23 +59,23 @@ def export(
     precision: Annotated[
         str,
         typer.Option(
-            help="`.tflite` and --web: float32, float16, dynamic, int8, int16x8 or mixed; `.xml`: float32, float16, "
-            "bfloat16 or int8."
+            help="Precision: float32, float16, dynamic, int8, int16x8 or mixed for `.tflite` and --web; float32, "
+            "float16, bfloat16 or int8 for `.xml`."
         ),
     ] = "float32",
     answer: Annotated[
-        str, typer.Option(help="`.tflite` and --web: logits, logits_stride4, labels or probabilities.")
+        str, typer.Option(help="Output of `.tflite` and --web: logits, logits_stride4, labels or probabilities.")
     ] = "logits",
     input_dtype: Annotated[
-        str, typer.Option(help="`.tflite`, `.onnx`, `.xml` and --web: float32 or uint8 pixels.")
+        str, typer.Option(help="Dtype of the pixels, for all formats but SavedModel and `.keras`: float32 or uint8.")
     ] = "float32",
     batch_size: Annotated[
-        int | None, typer.Option(help="`.tflite`, `.onnx` and `.xml`: number of images in a batch.", min=1)
+        int | None, typer.Option(help="Number of images in a batch, for `.tflite`, `.onnx` and `.xml`.", min=1)
     ] = None,
     data: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="Root of a known data set, or a folder that `data pack` wrote, whose crops are used to calibrate."
+            help="Root of a known data set, or folder that `data pack` wrote, whose crops are used for calibration."
         ),
     ] = None,
     data_set: data_options.DataSetName = None,
@@ -87,7 +87,7 @@ def export(
     val_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of --images that `train --val-share` validates on; these images are not used to calibrate."
+            help="Share of --images that `train --val-share` validates on; these images are not used for calibration."
         ),
     ] = None,
     ignore_label: data_options.IgnoreLabel = None,
@@ -149,7 +149,7 @@ def export(
         )
     if precision in CALIBRATED and not given:
         raise ValueError(
-            f"Received --precision {precision} without images to calibrate on. Expected some like those that the "
+            f"Received --precision {precision} without images for calibration. Expected images like those that the "
             "network will see. Pass --photos with a folder of them, or --precision dynamic, which needs none."
         )
     require_network(model)
@@ -193,7 +193,7 @@ def export(
 
 
 def _check_ending(output):
-    """Refuses a file of another format, which would become the folder of a SavedModel of that name."""
+    """Refuses a name with the suffix of another format, which would otherwise become the folder of a SavedModel."""
     meant = suggestion(output.suffix, ENDINGS) if output.suffix not in ENDINGS else ""
     if meant or output.suffix.lower() in OTHER_ENDINGS:
         raise ValueError(
@@ -221,8 +221,8 @@ def _check_options(kind, **given):
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:
         raise ValueError(
-            f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected options that apply to it. Leave "
-            "them out, or write another kind of file."
+            f"Received {', '.join(strange)} for {kind or 'a SavedModel'}. Expected only options that apply to it. "
+            "Leave them out, or write another kind of file."
         )
 
 

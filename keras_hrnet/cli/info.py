@@ -17,7 +17,7 @@ from keras_hrnet.heads import HEADS
 from keras_hrnet.models.cost import cost
 from keras_hrnet.suggestion import suggestion
 
-# The smallest width at which no column breaks a word.
+# The smallest width, in characters, at which no column breaks a word.
 TABLE_WIDTH = 100
 INDENT = "    "
 LEGEND = (
@@ -85,7 +85,7 @@ def print_weights(dataset: str | None = None) -> None:
     """Prints the published weights, a table for each data set.
 
     Args:
-        dataset: print only those of this data set; None prints all.
+        dataset: name of the data set whose weights are printed; None prints all weights.
 
     Raises:
         ValueError: if there are no weights of that data set.
@@ -158,7 +158,7 @@ def in_lines(table: rich.table.Table, width: int) -> str:
 
 
 def resizing(row: PublishedWeights) -> str:
-    """Returns a word for how the network of a published file upsamples maps."""
+    """Returns a word for the convention by which the network of a published file upsamples maps."""
     if row.interpolation == "nearest":
         return "nearest"
     return {True: "corners", False: "half", None: "–"}[row.align_corners]

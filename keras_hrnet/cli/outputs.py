@@ -1,8 +1,8 @@
-"""Checks at the start of a command that it can write its files."""
+"""Checks at the start of a command whether it can write its files."""
 
 import pathlib
 
-# A name with one of these suffixes is that of a file; any other is that of a folder.
+# A name with one of these suffixes denotes a file; any other name denotes a folder.
 FILE_ENDINGS = (".png", ".npy", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -11,7 +11,7 @@ def require_folder_of(name: str, path: pathlib.Path | None) -> None:
 
     Args:
         name: the name of the option, such as "--json".
-        path: the file; None where the option was not given.
+        path: the file; None if the option was not given.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -21,13 +21,13 @@ def require_folder_of(name: str, path: pathlib.Path | None) -> None:
 
 
 def check_replaces_none(targets: dict[pathlib.Path, pathlib.Path]) -> dict[pathlib.Path, pathlib.Path]:
-    """Refuses targets that would replace what they are made of.
+    """Refuses targets that would replace a photo or video to segment.
 
     Args:
         targets: the file for the result of each photo or video.
 
     Returns:
-        The same.
+        `targets`.
 
     Raises:
         ValueError: if a target is one of the photos or videos.
@@ -36,7 +36,7 @@ def check_replaces_none(targets: dict[pathlib.Path, pathlib.Path]) -> dict[pathl
     for target in targets.values():
         if target.resolve() in photos:
             raise ValueError(
-                f"Received an output that would replace {str(target)!r}, which is to be segmented. Expected another "
-                "place for it. Pass another --output."
+                f"Received an output that would replace {str(target)!r}, which is to be segmented. Expected an output "
+                "at another path. Pass another --output."
             )
     return targets

@@ -19,7 +19,7 @@ from keras_hrnet.cli.video import find_video, name_video_target, segment_video
 from keras_hrnet.extras import require_packages
 
 OUTPUTS = ("overlay", "color", "labels", "label-ids", "probabilities")
-"""What `--show` accepts; `keras_hrnet.predict` has the same names, with underscores."""
+"""The values of `--show`; `keras_hrnet.predict` has the same names, with underscores."""
 
 ENGINES = ("here", "ray")
 
@@ -40,17 +40,17 @@ def predict(
         pathlib.Path | None,
         typer.Option(
             help=(
-                "A folder, or for one photo a file, .png or .npy. By default, a result is written next to its "
-                "photo, and the results of a folder into a folder next to it, with `_segmented` in the name. For a "
-                "video: .mp4, .mov, .mkv or .webm; for its labels .mkv, without loss; or a folder, with a file for "
-                "each frame and a table of times."
+                "Folder to write to, or for a single photo a .png or .npy file. By default, a result is written next "
+                "to its photo, and the results of a folder are written to a folder next to it, with `_segmented` in "
+                "the name. For a video: a .mp4, .mov, .mkv or .webm file; for its labels, an .mkv file, which is "
+                "lossless; or a folder for a file for each frame and a table of their times."
             )
         ),
     ] = None,
     show: Annotated[
         str,
         typer.Option(
-            help="What to write: overlay, color, labels (train ids), label-ids (of Cityscapes), probabilities (`.npy`)."
+            help="Output: overlay, color, labels (train ids), label-ids (of Cityscapes), or probabilities (`.npy`)."
         ),
     ] = "overlay",
     legend: Annotated[bool, typer.Option("--legend", help="Add a legend with the class names to overlays.")] = False,
@@ -67,7 +67,8 @@ def predict(
         typer.Option(
             help=(
                 "For a video: weight of earlier frames when probabilities are averaged over successive frames, from "
-                "0 to below 1. With 0.5, the result flickers less and lags behind, and takes more time and memory."
+                "0 to below 1. With 0.5, labels flicker less but follow motion with a delay, and need more time and "
+                "memory."
             )
         ),
     ] = 0.0,
@@ -81,7 +82,7 @@ def predict(
         str,
         typer.Option(
             help=(
-                "Where to segment: here, or on the workers of a Ray cluster with ray, which skips photos whose "
+                "here segments in this process; ray segments on the workers of a Ray cluster, and skips photos whose "
                 "results already exist."
             )
         ),
@@ -97,7 +98,7 @@ def predict(
     split: Annotated[str, typer.Option(help="With --submission: the name of the split.")] = "test",
     partial: Annotated[bool, typer.Option("--partial", help="With --submission: accept missing images.")] = False,
 ) -> None:
-    """Segment photos, and write pictures of their classes in the size of each photo; or segment a video."""
+    """Segment photos or a video, and write pictures of the classes in the size of the photo or video."""
     if show not in OUTPUTS:
         raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
     if legend and show != "overlay":
@@ -120,7 +121,7 @@ def predict(
     if submission is not None and is_divided:
         raise ValueError(
             "Received --submission with --shard, --resume or --engine. Expected none of them, because a submission "
-            "is a whole split. Leave them out."
+            "contains a complete split. Leave them out."
         )
     if source is not None and is_divided:
         raise ValueError("Received --shard, --resume or --engine with a video. Expected photos. Leave them out.")
@@ -156,13 +157,13 @@ def _segment_photos(job, photos, output, part, *, resume, engine, workers):
     if resume or is_on_ray:
         targets = without_written(targets)
     if not targets:
-        Console(highlight=False).print(f"No photo is left to segment, of {found} found.")
+        Console(highlight=False).print(f"Of {found} photos, none is left to segment.")
         return
     start()
     if not is_on_ray:
         report_written(targets, job.write_each(job.open(len(targets)), targets))
         return
-    job.open_network()  # A network that cannot be used is refused here, and not by each worker.
+    job.open_network()  # A network that cannot be used is refused once, before workers start.
     # Ray's processes may have another working folder.
     job = dataclasses.replace(job, network=job.network.absolute())
     targets = {photo.absolute(): target.absolute() for photo, target in targets.items()}
@@ -176,7 +177,7 @@ def name_targets(
 
     Args:
         photos: files and folders.
-        output: a file with that suffix for one photo, otherwise a folder; None writes next to the photos.
+        output: for a single photo, a file whose suffix is `ending`; otherwise a folder. None writes next to the photos.
         ending: the suffix of the files to write, with its dot.
 
     Returns:

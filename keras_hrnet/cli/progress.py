@@ -16,7 +16,7 @@ class Times(rich.progress.ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: rich.progress.Task) -> rich.text.Text:
-        """Returns such as "0:00:05, 0:00:15 left", and at the end "0:00:20"."""
+        """Returns a text such as "0:00:05, 0:00:15 left", and at the end "0:00:20"."""
         seconds = task.finished_time if task.finished else task.elapsed
         elapsed = datetime.timedelta(seconds=int(seconds or 0))
         if task.finished or task.total is None:
@@ -30,9 +30,9 @@ def progress_bar(description: str, total: int | None, unit: str) -> Iterator[Cal
     """Shows a bar with the number of items done, the time elapsed and the time left.
 
     Args:
-        description: what is being done.
-        total: number of items; None where nobody knows it, and no time left is shown then.
-        unit: the name of the items, in the plural.
+        description: description of the work, such as "Scoring".
+        total: number of items; None if it is unknown, in which case the time left is not shown.
+        unit: name of the items, in the plural.
 
     Yields:
         A function to call after each item.
@@ -43,8 +43,8 @@ def progress_bar(description: str, total: int | None, unit: str) -> Iterator[Cal
         rich.progress.TextColumn(f"{{task.completed:.0f}}{'' if total is None else f'/{total}'} {unit}"),
         Times(),
     )
-    # The speed is that of all items so far, because one item may take longer than the 30 seconds that rich averages
-    # over.
+    # The speed is averaged over all items so far, because a single item may take longer than the 30 seconds over which
+    # rich averages by default.
     with rich.progress.Progress(*columns, console=Console(), speed_estimate_period=float("inf")) as progress:
         task = progress.add_task(description, total=total)
         yield lambda: progress.advance(task)

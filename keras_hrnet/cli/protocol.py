@@ -1,4 +1,4 @@
-"""The inference options that `evaluate` and `predict` share, and loading of their network."""
+"""The inference options that `evaluate` and `predict` share, and functions that load their network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tile = Annotated[
     str | None, typer.Option(help="Predict the image in tiles of this height and width, such as 1024x2048.")
 ]
 Overlap = Annotated[int | None, typer.Option(help="Pixels by which tiles overlap; a quarter of a tile by default.")]
-Average = Annotated[str, typer.Option(help="What to average: official (exp(logits), as published) or probabilities.")]
+Average = Annotated[str, typer.Option(help="Average over: official (exp(logits), as published) or probabilities.")]
 HierarchicalScales = Annotated[
     str | None, typer.Option(help="Scales that a hierarchical network combines, such as 0.5,1,2.")
 ]
@@ -104,7 +104,7 @@ def load_network(
 def open_network(
     path: str | os.PathLike, hierarchical_scales: str | None = None, classes: str | None = None
 ) -> keras.Model | ExportedNetwork:
-    """Loads a saved network as `load_network`, or opens an exported file to score it or to predict with it.
+    """Loads a saved network like `load_network`, or opens an exported file to score it or to predict with it.
 
     Args:
         path: a `.keras`, `.tflite`, `.onnx` or `.xml` file, or the folder of a SavedModel.
@@ -129,7 +129,7 @@ def open_network(
 
 
 def tell_missing_names(network: keras.Model | ExportedNetwork, console: Console) -> None:
-    """Prints how to name the classes of a network whose classes have no names."""
+    """If the classes of a network have no names, prints how to name them."""
     from keras_hrnet.models.network import own_classes
 
     known = own_classes(network)
@@ -141,7 +141,7 @@ def tell_missing_names(network: keras.Model | ExportedNetwork, console: Console)
 
 
 def name_classes(model: keras.Model | ExportedNetwork, classes: Classes) -> None:
-    """Gives a network whose classes have no names the classes of --classes.
+    """Sets the classes of a network whose classes have no names.
 
     Raises:
         ValueError: if its classes have other names, or it has another number of classes.

@@ -1,4 +1,4 @@
-"""`keras-hrnet predict --engine ray`: photos on as many processes and machines as a Ray cluster has."""
+"""`keras-hrnet predict --engine ray`: segments photos on all processors and machines of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from keras_hrnet.cli.segmenting import Job
 from keras_hrnet.cli.shards import Targets, without_written
 
 NUM_PHOTOS = 64
-"""In a task: enough that reading and writing overlap with the network, and few enough to repeat when a worker dies."""
+"""Maximum number of photos in a task: enough for reading and writing to overlap with the network, and few enough to
+repeat if a worker dies."""
 
 
 class Worker:
-    """A process with a network of its own, which Ray starts again if it dies.
+    """A process that opens the network and segments the photos of its tasks. Ray starts it again if it dies.
 
     Args:
-        job: what to do with photos.
-        num_photos: number of photos that all workers segment together.
+        job: the network and its options.
+        num_photos: total number of photos for all workers.
     """
 
     def __init__(self, job: Job, num_photos: int) -> None:
         self.job, self.segmenter = job, job.open(num_photos)
 
     def __call__(self, rows: dict[str, Iterable[bytes]]) -> dict[str, list[Any]]:
-        """Segments the photos of a task, except those whose results a worker had written before it died."""
+        """Segments the photos of a task, and skips those whose results a worker had written before it died.
+
+        Args:
+            rows: the encoded paths of the photos, "photo", and of the files for their results, "target".
+
+        Returns:
+            The encoded paths of the photos, "photo", and the text of the error of each, "error", empty if it has none.
+        """
         targets = dict(zip(_paths(rows["photo"]), _paths(rows["target"]), strict=True))
         errors = dict.fromkeys(targets, "")
         for photo, error in self.job.write_each(self.segmenter, without_written(targets)):
@@ -37,24 +45,25 @@ class Worker:
 
 
 def write_with_ray(job: Job, targets: Targets, workers: int | None) -> Iterator[tuple[pathlib.Path, str]]:
-    """Segments photos on the workers of a Ray cluster: that of RAY_ADDRESS, or one that is started on this machine.
+    """Segments photos on the workers of a Ray cluster: the one at RAY_ADDRESS, or a new one on this machine.
 
-    If a worker dies, Ray starts another and repeats its task, without the photos whose results it had written. Results
-    are written completely or not at all, so that the same command resumes a run whose driver died.
+    If a worker dies, Ray starts another one and repeats the task, but skips photos whose results had been written.
+    Results are written completely or not at all. If the process that called this function dies, the same command
+    therefore resumes the work.
 
     Args:
-        job: what to do with photos.
-        targets: the file for the result of each photo; paths that lead to the same place on all machines.
+        job: the network and its options.
+        targets: the file for the result of each photo; all paths must be valid on all machines.
         workers: number of workers; None uses one for each GPU of the cluster, or one for each processor if it has no
             GPU.
 
     Yields:
-        Each photo once its task has ended, and the text of its error, empty if there was none.
+        Pairs, after the task of a photo has ended: the photo, and the text of its error, empty if it has none.
     """
     import keras
     import ray
 
-    # Ray reports there what it mends by itself, such as a worker that died.
+    # These logs report failures that Ray recovers from by itself, such as a worker that died.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     settings = {"env_vars": {"KERAS_BACKEND": keras.config.backend()}}
@@ -73,7 +82,8 @@ def write_with_ray(job: Job, targets: Targets, workers: int | None) -> Iterator[
             fn_constructor_args=(job, len(targets)),
             batch_size=None,
             compute=ray.data.ActorPoolStrategy(size=min(workers, num_tasks)),
-            # More workers than processors share them; otherwise Ray would wait for processors that do not exist.
+            # If there are more workers than processors, each gets a fraction of one; otherwise Ray would wait forever
+            # for processors that do not exist.
             **({"num_gpus": 1} if num_gpus else {"num_cpus": min(1, resources["CPU"] / workers)}),
         )
         for row in done.iter_rows():

@@ -1,4 +1,4 @@
-"""Segments photos and writes the result of each; in this process, or in another that is given the job."""
+"""Segments photos and writes their results, in this process or in another one that receives the job."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
     from keras_hrnet.export import ExportedNetwork
 
 Outcomes = Iterator[tuple[pathlib.Path, Exception | str | None]]
-"""Each photo, once its result has been written, and why it has none, or None."""
+"""Pairs of a photo and the reason why it has no result; None if its result has been written."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """The network that segments photos or a video, and its options: plain values, from which any process opens it.
+    """The network that segments photos or a video, and its options.
+
+    All of them are plain values, so that another process can receive them and open the network.
 
     Args:
-        network: as in `keras_hrnet.cli.protocol.open_network`.
-        hierarchical_scales: likewise.
-        classes: likewise.
+        network: path of the network, as in `keras_hrnet.cli.protocol.open_network`.
+        hierarchical_scales: as in `keras_hrnet.cli.protocol.open_network`.
+        classes: as in `keras_hrnet.cli.protocol.open_network`.
         options: the keyword arguments of a `Segmenter`.
         output: as in `keras_hrnet.predict`.
-        legend: likewise.
+        legend: as in `keras_hrnet.predict`.
         batch_size: number of photos of the same size, or of frames, in a batch.
     """
 
@@ -50,7 +52,7 @@ class Job:
 
     @property
     def painting(self) -> dict[str, Any]:
-        """The options that say what is made of the network's answer, and in which batches."""
+        """The output, the legend and the batch size, as arguments of the functions that predict."""
         return {"output": self.output, "legend": self.legend, "batch_size": self.batch_size}
 
     def open_network(self) -> keras.Model | ExportedNetwork:
@@ -70,7 +72,7 @@ class Job:
         """Opens the network to segment photos.
 
         Args:
-            num_photos: number of photos; for many, the network is optimized first.
+            num_photos: number of photos; if there are many, the network is optimized first.
 
         Raises:
             FileNotFoundError: as `open_network`.
@@ -83,14 +85,14 @@ class Job:
         return Segmenter(optimized_for(self.open_network(), num_photos), **self.options, for_many=finds_labels)
 
     def write_each(self, segmenter: Segmenter, targets: Targets) -> Outcomes:
-        """Segments photos and writes each result as soon as it exists; an unusable photo does not stop the others.
+        """Segments photos and writes each result as soon as it exists. Photos that cannot be used are skipped.
 
         Args:
-            segmenter: as `open` returns it.
+            segmenter: the segmenter that `open` returned.
             targets: the file for the result of each photo.
 
         Yields:
-            The photos in order, each with the error that left it without a result, or None.
+            The photos in order, each with the error because of which it has no result, or None.
 
         Raises:
             OSError: if the disk is full.
@@ -110,15 +112,15 @@ class Job:
 
 
 def report_written(targets: Targets, outcomes: Outcomes) -> None:
-    """Shows the progress of writing, and reports at its end where the results are and how many a second were written.
+    """Shows a progress bar while results are written, and then prints where they are and the photos per second.
 
     Args:
         targets: the file for the result of each photo.
-        outcomes: what becomes of the photos, in any order.
+        outcomes: the outcome for each photo, in any order.
 
     Raises:
-        ValueError: after all others are written, if some photos could not be read, are too small, or have a name that
-            the disk does not accept.
+        ValueError: after all other results are written, if some photos could not be segmented, for example because
+            they cannot be read or are too small.
     """
     console, errors, written, start = Console(soft_wrap=True, highlight=False), [], [], time.perf_counter()
     with contextlib.closing(outcomes), progress_bar("Segmenting", len(targets), "photos") as advance:
@@ -132,15 +134,15 @@ def report_written(targets: Targets, outcomes: Outcomes) -> None:
         console.print("Wrote", written[0])
     elif written:
         folders = sorted({str(target.parent) for target in written})
-        console.print(f"Wrote {len(written)} files in", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
-        console.print(f"{len(written) / (time.perf_counter() - start):.3g} photos a second")
+        console.print(f"Wrote {len(written)} files to", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
+        console.print(f"{len(written) / (time.perf_counter() - start):.3g} photos per second")
     if errors:
         listed = "\n".join(map(str, errors))
         raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")
 
 
 def write_result(target: pathlib.Path, result: np.ndarray) -> None:
-    """Writes a result: probabilities as `numpy.save` does, where the target ends in .npy, and all others as PNG.
+    """Writes a result: as `numpy.save` does if the target ends in .npy, and as PNG otherwise.
 
     Raises:
         OSError: if the target cannot be written.

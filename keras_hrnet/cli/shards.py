@@ -10,13 +10,13 @@ Targets = dict[pathlib.Path, pathlib.Path]
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
-    """Parses "I/N", the I-th of N shards; None means the only shard.
+    """Parses "I/N", the I-th of N shards; None means a single shard.
 
     Returns:
         The number of the shard, from 1, and the number of shards.
 
     Raises:
-        ValueError: if it is something else.
+        ValueError: if the text has another format, or I is not between 1 and N.
     """
     if text is None:
         return 1, 1
@@ -29,8 +29,8 @@ def parse_shard(text: str | None) -> tuple[int, int]:
 def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int, int]) -> Targets:
     """Returns the photos of one shard.
 
-    A checksum of its name decides which shard a photo belongs to. Shards are therefore disjoint and complete even if
-    photos are added before another shard starts, and wherever a machine mounts the folder.
+    A checksum of its name determines the shard of a photo. Shards are therefore disjoint and complete even if photos
+    are added before another shard starts, or if machines mount the folder at different paths.
 
     Args:
         targets: all photos.

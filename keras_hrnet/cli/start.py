@@ -29,16 +29,16 @@ def start() -> None:
 class Chatter:
     """Holds back the start-up lines and INFO messages that libraries write from C++, where Python cannot silence them.
 
-    Their stderr goes through a separate process (`chatter_filter`), which shows warnings and errors immediately, and
-    the rest only if this process crashes. Python's own stderr remains the terminal. The environment variable
-    TF_CPP_MIN_LOG_LEVEL=0 shows everything.
+    Their stderr passes through a separate process (`chatter_filter`), which shows warnings and errors immediately, and
+    the other lines only if this process crashes. Python's own stderr is not filtered. The environment variable
+    TF_CPP_MIN_LOG_LEVEL=0 turns the filter off.
     """
 
     def __init__(self) -> None:
         self._filter = self._stderr = None
 
     def hold_back(self) -> None:
-        """Starts to hold lines back; does nothing if it was called before, or if there is no stderr."""
+        """Starts the filter. It does nothing if it was called before, or if there is no stderr."""
         if self._filter is not None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
             return
         with contextlib.suppress(OSError):  # Without stderr, or without another process, all lines are shown.
@@ -54,10 +54,10 @@ class Chatter:
             )
 
     def stop(self, failed: bool) -> None:
-        """Stops holding lines back.
+        """Stops the filter.
 
         Args:
-            failed: whether to show what was held back.
+            failed: whether to show the lines that were held back.
         """
         if self._stderr is None:
             return

@@ -1,4 +1,4 @@
-"""Makes the network that a run starts from: new, saved, or with the backbone of weights for other classes."""
+"""Creates the network that a run starts from: new, saved, or with the backbone of weights for other classes."""
 
 import pathlib
 import re
@@ -19,17 +19,17 @@ from keras_hrnet.models.interface import resize_convention
 
 
 def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.Model, str | None]:
-    """Makes the network that a run starts from.
+    """Creates the network that a run starts from.
 
     Args:
         made: the options of the command.
         classes: classes of the data. If the weights are for other classes or another head, only their backbone is used.
 
     Returns:
-        The network, and a sentence that says which weights were not used; None if all were.
+        The network, and a sentence that states which weights are not used and why; None if all are used.
 
     Raises:
-        ValueError: if there is no such network, or the weights do not fit it.
+        ValueError: if there is no such network, or the weights do not match it.
         FileNotFoundError: if a file is missing.
     """
     count, weights = len(classes.names), made["weights"]
@@ -39,7 +39,7 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
         return _from_saved(made, classes)
     if weights in (None, "imagenet"):
         return _new(made, count, weights), None
-    # Without a head, weights for any classes are found, whose backbone can be used.
+    # Without a head, weights for any classes are found; their backbone can be used.
     chosen = choose_weights(weights, made["network"], None, count)
     if chosen.published is None:
         options = describe_checkpoint(chosen.path).options
@@ -56,7 +56,7 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
 
 
 def _difference(head, num_classes, known, own_head, classes):
-    """Says how the head of a file differs from the one to train; None if it does not."""
+    """Describes how the head of a file differs from the one to train; None if it does not."""
     if head != own_head:
         return f"the head {head!r} instead of {own_head!r}"
     if num_classes != len(classes.names):

@@ -24,7 +24,7 @@ def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, 
 
     Args:
         path: the zip to write.
-        roots: the one Cityscapes root.
+        roots: a list of one Cityscapes root.
         split: "train", "val" or "test".
         partial: whether fewer images than published are accepted.
 
@@ -47,14 +47,14 @@ def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, 
     published = CITYSCAPES.num_images[split]
     if len(images) != published and not partial:
         raise ValueError(
-            f"{roots[0]} has {len(images)} images of the split {split!r}. Expected the published {published}, as the "
-            "server accepts no fewer. Unpack leftImg8bit_trainvaltest.zip there, or pass --partial for a trial."
+            f"{roots[0]} has {len(images)} images of the split {split!r}. Expected the published {published}, because "
+            "the server accepts no fewer. Unpack leftImg8bit_trainvaltest.zip there, or pass --partial for a trial."
         )
     return images
 
 
 def write_submission(path: pathlib.Path, segmenter: Segmenter, images: list[pathlib.Path], batch_size: int) -> None:
-    """Predicts the images of a split, and writes their label ids as a zip, or no file if that fails.
+    """Predicts the images of a split, and writes their label ids as a zip file; if that fails, no file is written.
 
     Args:
         path: the zip to write.

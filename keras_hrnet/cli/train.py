@@ -62,8 +62,8 @@ def train(
         str | None,
         typer.Option(
             help=(
-                "Weights to start from: imagenet, cityscapes, or a file. If they are for other classes, only their "
-                "backbone is used."
+                "Weights to start from: imagenet, cityscapes, or a file. If they are for other classes or another "
+                "head, only their backbone is used."
             )
         ),
     ] = None,
@@ -94,7 +94,7 @@ def train(
     deterministic: Annotated[
         bool,
         typer.Option(
-            "--deterministic", help="Use deterministic operations, so that identical runs give identical weights."
+            "--deterministic", help="Use deterministic operations, so that identical runs produce identical weights."
         ),
     ] = False,
     save_minutes: Annotated[float, typer.Option(help="Minutes between saves; 0 saves after each step.")] = 10.0,
@@ -117,7 +117,7 @@ def train(
     repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
-    """Train a network with a recipe; write weights, curves and what is needed to repeat the run to its folder.
+    """Train a network with a recipe. The folder of the run gets weights, curves, and the settings to repeat it.
 
     An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
@@ -222,7 +222,7 @@ class DataSets:
         made: the options of the command.
 
     Raises:
-        ValueError: if they describe no data, two data sets, or no data to validate on.
+        ValueError: if they describe no data, two data sets, or no validation data.
     """
 
     def __init__(self, made: dict[str, Any]):
@@ -231,12 +231,12 @@ class DataSets:
         self.cache = made["cache"]
         if not self.options.has_validation:
             raise ValueError(
-                f"Received --images {self.options.images} without images to validate on. Expected some, as the best "
+                f"Received --images {self.options.images} without validation images. Expected some, because the best "
                 "network is selected by its validation mIoU. Pass --val-images and --val-masks, or --val-share 0.2."
             )
 
     def training(self, recipe: Recipe, seed: int) -> tf.data.Dataset:
-        """Makes the training data of a recipe; if it leaves crop or batch size open, the images determine them."""
+        """Makes the training data of a recipe; a crop size or batch size that it leaves open depends on the images."""
         arguments = {"seed": seed, "cache": self.cache}
         if None in (recipe.crop_size, recipe.batch_size):
             whole = self.options.dataset("train", augment=False, shard=(0, 1))
@@ -258,8 +258,8 @@ def _repeatable(path):
     notes = run["notes"] or {}
     if not all(isinstance(notes.get(name, ...), kind) for name, kind in kinds.items()):
         raise ValueError(
-            f"{path} describes a run that was started from Python. Expected a run of this command, which records how "
-            "the network and the data were made. Call `keras_hrnet.train` again, with "
+            f"{path} describes a run that was started from Python. Expected a run of this command, which records the "
+            "options of the network and the data. Call `keras_hrnet.train` again, with "
             "`recipe=read_run(path)['settings']`."
         )
     return run
@@ -270,7 +270,7 @@ def _check_same(run, training, validation):
         found = str(run[name].get("fingerprint"))
         if dataset.fingerprint != found:
             raise ValueError(
-                f"The {name} data are not the files of the run to repeat: their fingerprint is "
+                f"The {name} data differ from those of the run to repeat: their fingerprint is "
                 f"{dataset.fingerprint[:12]}…, and that of the run is {found[:12]}…. Expected the same files. "
                 "Restore them, or start a new run without --repeat."
             )

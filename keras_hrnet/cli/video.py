@@ -1,4 +1,4 @@
-"""`keras-hrnet predict` on a video or a camera: which one, where to, and frame by frame."""
+"""`keras-hrnet predict` on a video or a camera: finds the source, names the output, and writes each frame."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ VIDEO_ENDINGS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv",
     ".3gp", ".mxf",
 )  # fmt: skip
-"""The suffixes by which a video is told from a photo."""
+"""The suffixes that distinguish videos from photos."""
 
 KEPT_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""Without --output, a video keeps its suffix if it is one of these, whose sound fits; all others become .mp4."""
+"""Without --output, the result has the suffix of the video if it is one of these, to which its sound can be copied, and
+.mp4 otherwise."""
 
 NUM_WRITTEN_AHEAD = 2
-"""How many frames may wait for the encoder."""
+"""The number of frames that may wait for the encoder."""
 
 
 def find_video(paths: list[pathlib.Path], output: pathlib.Path | None) -> pathlib.Path | int | None:
     """Returns the video or the number of the camera that the command received; None if it received photos.
 
     Args:
-        paths: what the command received.
-        output: its --output.
+        paths: the paths that the command received.
+        output: the value of --output.
 
     Raises:
         FileNotFoundError: if there is no such video.
-        ValueError: if there are other paths beside it.
+        ValueError: if there are other paths in addition to the video or camera.
     """
     numbers = [path for path in paths if str(path).isdecimal() and not path.exists()]
     videos = [path for path in paths if path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir()]
@@ -54,8 +55,8 @@ def find_video(paths: list[pathlib.Path], output: pathlib.Path | None) -> pathli
     first = (numbers + videos)[0]
     if len(paths) > 1:
         raise ValueError(
-            f"Received {len(paths)} paths, one of which is a video: {str(first)!r}. Expected a video alone. Run the "
-            "command once for each."
+            f"Received {len(paths)} paths, one of which is a video or a camera: {str(first)!r}. Expected only that. "
+            "Run the command once for each video or camera."
         )
     if numbers:
         return int(str(first))
@@ -66,21 +67,25 @@ def find_video(paths: list[pathlib.Path], output: pathlib.Path | None) -> pathli
 
 
 def name_video_target(source: pathlib.Path | int, output: pathlib.Path | None, show: str) -> pathlib.Path:
-    """Decides where the result of a video is written: a file if it has a suffix, else a folder with a file a frame.
+    """Decides where the result of a video is written.
 
     Args:
         source: the video, or the number of a camera.
-        output: --output of the command.
-        show: its --show.
+        output: the value of --output: a video, or a folder for a file for each frame. None names the result after the
+            video.
+        show: the value of --show.
 
     Raises:
         FileNotFoundError: if the folder of the output is missing.
-        ValueError: if the output has another suffix, would replace the video, or is missing for a camera.
+        ValueError: if the output is a picture, cannot store the result, would replace the video, or is missing for a
+            camera.
     """
     require_folder_of("--output", output)
     if output is None:
         if isinstance(source, int):
-            raise ValueError(f"Received the camera {source} without --output. Expected a file to write. Pass one.")
+            raise ValueError(
+                f"Received the camera {source} without --output. Expected a video or a folder to write. Pass --output."
+            )
         suffix = source.suffix.lower() if source.suffix.lower() in KEPT_ENDINGS else ".mp4"
         suffix = {"labels": ".mkv", "label-ids": ".mkv", "probabilities": ""}.get(show, suffix)
         return source.with_name(f"{source.stem}_segmented{suffix}")
@@ -92,8 +97,8 @@ def name_video_target(source: pathlib.Path | int, output: pathlib.Path | None, s
         )
     if suffix in VIDEO_ENDINGS and show == "probabilities":
         raise ValueError(
-            f"Received --output {str(output)!r} for probabilities. Expected a folder, for an .npy of each frame. Pass "
-            "one."
+            f"Received --output {str(output)!r} for probabilities. Expected a folder, because an .npy file is written "
+            "for each frame. Pass a folder."
         )
     if isinstance(source, pathlib.Path):
         check_replaces_none({source: output})
@@ -104,16 +109,16 @@ def segment_video(job: Job, source: pathlib.Path | int, target: pathlib.Path, *,
     """Segments a video or a camera.
 
     Args:
-        job: the network and what to write.
+        job: the network and its options.
         source: the video, or the number of a camera.
-        target: what `name_video_target` returned.
+        target: the file or folder that `name_video_target` returned.
         sound: whether to copy the sound.
         smooth: as in `keras_hrnet.predict_video`.
 
     Raises:
         FileNotFoundError: if there is no such camera.
         OSError: if the output cannot be written, or the disk is full.
-        ValueError: if the video is damaged, or the network, the options and the output do not fit it.
+        ValueError: if the video is damaged, or the network, an option or the output does not match it.
     """
     start()
     from keras_hrnet.evaluation.video.prediction import segmenter_for
@@ -141,21 +146,23 @@ def segment_video(job: Job, source: pathlib.Path | int, target: pathlib.Path, *,
             count = write_frames(video, segmenter, writer, **job.painting, smooth=smooth)
     console = Console(soft_wrap=True, highlight=False)
     if is_folder:
-        console.print(f"Wrote {count} files in {target}, and their times in {FrameFiles.TABLE}")
+        console.print(f"Wrote {count} files to {target}, and their times to {FrameFiles.TABLE}")
         return
     console.print(f"Wrote {target}")
     if writer.size != video.size:
         before, after = ("x".join(map(str, size)) for size in (video.size, writer.size))
-        console.print(f"The video of {before} became one of {after}: its codec takes even sizes. The edge is repeated.")
+        console.print(
+            f"The size is {after} instead of {before}, because the codec needs even sizes; edges are repeated."
+        )
 
 
 def write_frames(video: Video, segmenter: Segmenter, writer: VideoWriter | FrameFiles, **painting: Any) -> int:
-    """Predicts the frames of a video and writes them, with a bar; Ctrl+C ends a camera.
+    """Predicts the frames of a video and writes them, with a progress bar. Ctrl+C stops a camera without an error.
 
     Args:
-        video: the frames.
-        segmenter: what `segmenter_for` made.
-        writer: where the frames go.
+        video: the video.
+        segmenter: the segmenter that `segmenter_for` returned.
+        writer: the writer of the frames.
         painting: options of `keras_hrnet.evaluation.video.prediction.video_predictions`.
 
     Returns:
@@ -185,11 +192,11 @@ def write_frames(video: Video, segmenter: Segmenter, writer: VideoWriter | Frame
 
 
 class FrameFiles:
-    """A file for each frame, and a table of their times.
+    """Writes a file for each frame, and a table of their times.
 
     Args:
-        folder: where they are written.
-        ending: their suffix, with its dot.
+        folder: the folder to write to.
+        ending: suffix of the files, with its dot.
         time_base: the unit of time stamps, in seconds.
     """
 

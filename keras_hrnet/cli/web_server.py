@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PAGE = ("index.html", "model.tflite")
-"""Files by which a folder of `export_web` is known, whose own names for them would import Keras."""
+"""Files that identify a folder of `export_web`. Their names are repeated here, because importing them would import
+Keras."""
 
 LOOPBACK = "127.0.0.1"
 HOSTS = (LOOPBACK, "localhost")
@@ -24,7 +25,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 
 
 def web_server(folder: str | os.PathLike, port: int = 0, *, isolated: bool = True) -> http.server.ThreadingHTTPServer:
-    """Makes a server for a page that only this machine can reach.
+    """Creates a server for a page, which only this machine can reach.
 
     Args:
         folder: a folder that `export_web` wrote.
@@ -64,7 +65,7 @@ def address_of(server: http.server.ThreadingHTTPServer) -> str:
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # On other systems, it would let two servers listen on the same port.
+    # On other systems, this option would let two servers listen on the same port.
     allow_reuse_address = os.name == "posix"
 
     def handle_error(self, request: socket.socket, client_address: Any) -> None:
@@ -91,10 +92,10 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         super().__init__(*args, **kwargs)
 
     def send_head(self) -> Any:
-        # Another site whose name has been made to resolve to this machine must not read the page.
+        # A site must not be able to read the page by letting its own name resolve to this machine.
         if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in HOSTS:
             return self.send_error(HTTPStatus.FORBIDDEN)
-        # Links could lead out of the folder.
+        # Links could point outside the folder.
         if not pathlib.Path(self.translate_path(self.path)).resolve().is_relative_to(self.directory):
             return self.send_error(HTTPStatus.NOT_FOUND)
         return super().send_head()
@@ -108,4 +109,4 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""

@@ -11,7 +11,7 @@ import sys
 import types
 
 PUT_OFF = ("keras_hrnet", "keras_hrnet.models", "keras_hrnet.checkpoints")
-"""Packages from which quick commands import only single files. Each package may import those after it."""
+"""Packages of which quick commands import only single modules. Each package may import the ones after it."""
 
 
 class _PutOff(types.ModuleType):
@@ -37,7 +37,7 @@ def put_off() -> None:
 
 
 def complete() -> None:
-    """Runs each postponed `__init__`, imported packages first, so that no package finds another half initialized."""
+    """Runs each postponed `__init__`. A package is run after those that it imports, so that none is incomplete."""
     modules = [sys.modules[name] for name in reversed(PUT_OFF) if isinstance(sys.modules[name], _PutOff)]
     for module in modules:
         module.__class__ = types.ModuleType
@@ -47,7 +47,8 @@ def complete() -> None:
 
 def main() -> None:
     """Runs the command."""
-    # Not at import, because processes that Python starts by "spawn" also import this module, and need the full package.
+    # This is not done on import, because processes that Python starts by "spawn" also import this module, and need the
+    # complete package.
     put_off()
     from keras_hrnet.cli import main as run
 

@@ -126,9 +126,9 @@ def test_what_is_no_palette_is_refused(text):
 
 
 def test_one_class_is_refused_with_what_to_call_the_rest():
-    with pytest.raises(ValueError, match=r"Expected at least two: .* Pass --classes background,road"):
+    with pytest.raises(ValueError, match=r"Expected at least two, because .* Pass --classes background,road"):
         parse_classes("road")
-    with pytest.raises(ValueError, match=r"Received --classes 1, one class"):
+    with pytest.raises(ValueError, match=r"Received --classes 1, a single class"):
         parse_classes("1")
 
 

@@ -140,7 +140,7 @@ def test_shards_are_disjoint_and_complete_and_the_photos_left_out_are_resumed(in
     assert (output / "summer" / "b.png.png").is_file()
     assert (album / "a.png").read_bytes() == whole
     assert (
-        "No photo is left to segment, of 3 found"
+        "Of 3 photos, none is left to segment."
         in invoke("predict", saved_small_network, album, *options, "--resume").output
     )
 
@@ -180,7 +180,7 @@ def test_photos_of_any_name_are_segmented(invoke, saved_small_network, album):
         shutil.copy(album / "a.png", folder / f"{name}.png")
     result = invoke("predict", saved_small_network, folder)
     assert (result.exit_code, result.exception) == (0, None)
-    assert f"Wrote {len(HOSTILE)} files in {folder}_segmented" in result.output
+    assert f"Wrote {len(HOSTILE)} files to {folder}_segmented" in result.output
     assert len(list(folder.with_name("red]_segmented").iterdir())) == len(HOSTILE)
 
 

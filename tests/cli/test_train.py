@@ -81,7 +81,7 @@ def test_a_command_trains_and_its_run_can_be_repeated(run, own, tmp_path, monkey
 
     Image.fromarray(np.zeros((40, 40), "uint8")).save(tmp_path / "val masks" / "0.png")
     changed = run("--repeat", tmp_path / "a" / "run.json", "--run-dir", tmp_path / "c")
-    assert "The val data are not the files of the run to repeat" in str(changed.exception)
+    assert "The val data differ from those of the run to repeat" in str(changed.exception)
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_a_recipe_is_shown_with_its_settings(run):
     [
         ([], "Received no data. Expected either --data"),
         (["--data", "x", "--classes", "a"], "Received --data x, --classes a. Expected either --data"),
-        (["--images", "x", "--masks", "y", "--classes", "2"], "without images to validate on.*Pass --val-images"),
+        (["--images", "x", "--masks", "y", "--classes", "2"], "without validation images.*Pass --val-images"),
         (["--data", "x", "--set", "epoch=3"], "Did you mean epochs"),
         (["--data", "x", "--recipe", "ocr"], "--recipe 'ocr'. Expected one of"),
         (["--repeat", "nowhere"], r"Expected a run\.json there"),

@@ -51,7 +51,7 @@ def test_a_folder_gets_a_file_for_each_frame_and_their_times(show, invoke, saved
     folder = drive.with_name("frames")
     result = invoke("predict", saved_small_network, drive, "--show", show, "--output", folder)
     assert result.exit_code == 0, result.output
-    assert f"Wrote 6 files in {folder}, and their times in frames.csv" in result.output.replace("\n", " ")
+    assert f"Wrote 6 files to {folder}, and their times to frames.csv" in result.output.replace("\n", " ")
     lines = (folder / "frames.csv").read_text().splitlines()
     ending = "npy" if show == "probabilities" else "png"
     assert lines[:3] == ["file,seconds", f"000000.{ending},0.000000", f"000001.{ending},0.033333"]
@@ -65,7 +65,7 @@ def test_a_folder_gets_a_file_for_each_frame_and_their_times(show, invoke, saved
 def test_an_odd_size_is_said(invoke, saved_small_network, draw_video, tmp_path):
     draw_video(tmp_path / "odd.mkv", range(0, 3 * 512, 512), size=(35, 47), codec="ffv1")
     result = invoke("predict", saved_small_network, tmp_path / "odd.mkv", "--output", tmp_path / "overlay.mp4")
-    assert "The video of 35x47 became one of 36x48: its codec takes even sizes. The edge is repeated." in result.output
+    assert "The size is 36x48 instead of 35x47, because the codec needs even sizes" in result.output
 
 
 def press_ctrl_c(monkeypatch, after):
@@ -111,14 +111,17 @@ def test_ctrl_c_ends_a_camera_and_keeps_what_it_saw(invoke, saved_small_network,
     ("arguments", "message"),
     [
         (("no.mp4",), "Received the path 'no.mp4'. Expected a video"),
-        (("drive.mp4", "drive.mp4"), "Received 2 paths, one of which is a video: 'drive.mp4'. Expected a video alone"),
+        (
+            ("drive.mp4", "drive.mp4"),
+            "Received 2 paths, one of which is a video or a camera: 'drive.mp4'. Expected only",
+        ),
         (("drive.mp4", "--output", "nowhere/a.mp4"), "Expected its folder to exist"),
         (("drive.mp4", "--output", "drive.mp4"), "would replace 'drive.mp4', which is to be segmented"),
         (("drive.mp4", "--output", "a.png"), "Expected a video, or a folder with a file for each frame"),
         (("drive.mp4", "--output", "a.avi"), "Expected a name that ends with .mp4, .m4v, .mov, .mkv, .webm, or a"),
         (("drive.mp4", "--output", "a.webm"), "whose sound has the codec aac"),
         (("drive.mp4", "--output", "a.mp4", "--show", "labels"), "Expected a name that ends with .mkv, or a folder"),
-        (("drive.mp4", "--output", "a.mp4", "--show", "probabilities"), "Expected a folder, for an .npy of each frame"),
+        (("drive.mp4", "--output", "a.mp4", "--show", "probabilities"), "Expected a folder, because an .npy file"),
         (("drive.mp4", "--smooth", "1"), "Received smooth=1.0"),
         (("drive.mp4", "--shard", "1/2"), "Received --shard, --resume or --engine with a video"),
         (("drive.mp4", "--show", "color", "--legend"), "Received --legend with --show color"),

@@ -21,7 +21,7 @@ def check(
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Read only names and headers, not whole files.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Read only names and headers of files.")] = False,
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Also write all findings to this file.")
     ] = None,

@@ -1,4 +1,4 @@
-"""`keras-hrnet data pack`: packs many small files into few large ones."""
+"""`keras-hrnet data pack`: packs many small files into a few large ones."""
 
 import pathlib
 from typing import Annotated

@@ -109,7 +109,7 @@ def without_damaged(console: Console, pairs: list[Pair], known: LabelValues) -> 
 
 
 def summary(packed: packing.Packed, seconds: float) -> str:
-    """Returns a line that says what was packed, and how long it took."""
+    """Returns a line that states the number of samples and bytes, and the time."""
     kept = f" ({packed.num_kept} existed already)" if packed.num_kept else ""
     return (
         f"{packed.num_samples} samples in {packed.num_shards} shards{kept}, {packed.num_bytes:,} bytes, {seconds:.1f} s"

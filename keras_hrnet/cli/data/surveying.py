@@ -29,7 +29,7 @@ def survey_root(options: DataOptions, quick: bool) -> Survey:
 
 
 def survey_folders(options: DataOptions, quick: bool) -> Survey:
-    """Checks a folder of images and one of masks, with a progress bar.
+    """Checks a folder of images and a folder of masks, with a progress bar.
 
     Args:
         quick: whether to read headers only.
@@ -59,10 +59,10 @@ def print_survey(survey: Survey) -> None:
 
 
 def print_group(console: Console, group: list[Finding], root: str) -> None:
-    """Prints findings of one kind: their number, the first of them, and what to do.
+    """Prints findings of one kind: their number, the first of them, and the advice.
 
     Args:
-        root: the folder that the printed paths are relative to.
+        root: the folder to which the printed paths are relative.
     """
     style = "bold red" if group[0].severity == ERROR else "bold yellow"
     console.print(f"\n{heading(group)}", style=style)
