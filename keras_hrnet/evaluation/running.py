@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_hrnet.models.inference import COMPILED_FOR_ONE_RUN, optimize_for_inference
-from keras_hrnet.models.interface import ForeignNetwork, gives_labels
+from keras_hrnet.models.interface import ForeignNetwork, returns_labels
 from keras_hrnet.models.network import InferenceNetwork, Network
 
 NUM_QUICK_RUNS = 16
@@ -33,7 +33,7 @@ def optimized_for(model: keras.Model | ForeignNetwork, num_images: int) -> keras
 
     Only float32 networks of this package are optimized, if that saves time and the results differ only by rounding.
     """
-    is_plain = type(model) is Network and not gives_labels(model)
+    is_plain = type(model) is Network and not returns_labels(model)
     if not is_plain or num_images < NUM_WORTH_OPTIMIZING[keras.config.backend()]:
         return model
     if {layer.compute_dtype for layer in model.layers} != {"float32"}:

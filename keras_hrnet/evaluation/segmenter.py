@@ -21,7 +21,6 @@ from keras_hrnet.models.interface import (
     check_pixels,
     check_size,
     data_format,
-    gives_labels,
     image_size,
     images_for,
     label_dtype,
@@ -30,6 +29,7 @@ from keras_hrnet.models.interface import (
     num_channels,
     num_classes,
     resize_convention,
+    returns_labels,
     takes_pixels,
 )
 from keras_hrnet.models.network import labels_model, own_classes
@@ -60,8 +60,8 @@ class Segmenter:
         self._takes_pixels = takes_pixels(model)
         averages = self.protocol.scales != (1.0,) or self.protocol.flip
         if averages:
-            self._check_gives_logits(f"an average: {self.protocol}")
-        finds_labels = gives_labels(model) or (for_many and isinstance(model, keras.Model))
+            self._check_returns_logits(f"an average: {self.protocol}")
+        finds_labels = returns_labels(model) or (for_many and isinstance(model, keras.Model))
         self._run = Runner(model)
         self._run_labeler = Runner(labels_model(model)) if finds_labels and not averages else None
 
@@ -117,7 +117,7 @@ class Segmenter:
         Raises:
             ValueError: as in `labels`; and if the model returns labels.
         """
-        self._check_gives_logits("probabilities")
+        self._check_returns_logits("probabilities")
         return self._by_tiles(images, self._probabilities_of_tile)
 
     def _by_tiles(self, images, answer):
@@ -197,8 +197,8 @@ class Segmenter:
         check_size(self.model, logits[..., 0], image_size(self.model, images))
         return logits
 
-    def _check_gives_logits(self, asked):
-        if gives_labels(self.model):
+    def _check_returns_logits(self, asked):
+        if returns_labels(self.model):
             raise ValueError(
                 f"Received the model {self.model.name!r}, which returns labels, for {asked}. Expected logits, which "
                 "can be averaged. Pass the model that was passed to `labels_model`."

@@ -1,4 +1,4 @@
-"""Convolution, batch normalization and ReLU, which are the parts of the other layers."""
+"""Convolution, batch normalization and activation, of which the other layers consist."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def classifier_initializer() -> keras.initializers.Initializer:
 class WithMargin:
     """Adds to Keras's convolutions a border of zeros, `margin` pixels wide, and the backend's native operation."""
 
-    def is_torchs_own(self) -> bool:
+    def uses_torch_operation(self) -> bool:
         # With a stride, Keras pads "same" more on one side than on the other, which PyTorch does not support.
         is_symmetric = self.padding == "valid" or (self.strides == (1, 1) and self.margin == 0)
         return keras.config.backend() == "torch" and self.data_format == "channels_last" and is_symmetric
@@ -147,17 +147,17 @@ class Convolution(WithMargin, keras.layers.Conv2D):
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
-        if self.is_torchs_own() and not is_without_values():
+        if self.uses_torch_operation() and not is_without_values():
             import torch
 
-            # The values stay the same, but are stored in the order in which PyTorch's kernels read them, without a copy
-            # per call.
+            # The values do not change, but are stored in the order in which PyTorch's kernels read them, so that they
+            # are not copied at every call.
             kernel = self.kernel.value
-            laid = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
-            kernel.data = laid.permute(2, 3, 1, 0)
+            reordered = kernel.data.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+            kernel.data = reordered.permute(2, 3, 1, 0)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if self.is_torchs_own():
+        if self.uses_torch_operation():
             return self.convolve_on_torch(inputs, (3, 2, 0, 1), self.groups)
         if keras.config.backend() == "tensorflow" and (self.margin or self.data_format == "channels_first"):
             return self.convolve_on_tensorflow(inputs, self.padded_convolution)

@@ -30,7 +30,7 @@ class DepthwiseConvolution(WithMargin, keras.layers.DepthwiseConv2D):
         self.margin = margin
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if self.is_torchs_own() and self.depth_multiplier == 1:
+        if self.uses_torch_operation() and self.depth_multiplier == 1:
             return self.convolve_on_torch(inputs, (2, 3, 0, 1), inputs.shape[3])
         inputs = self.widened(inputs)
         if keras.config.backend() == "tensorflow" and self.data_format == "channels_first":

@@ -48,7 +48,8 @@ class Fusion(FoldableLayer):
         total = None
         for j, x in enumerate(inputs):
             x = self.bring(i, j, x, training)
-            if j > i:  # The others have this size already. If it is known only at run time, it cannot be compared.
+            # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
+            if j > i:
                 x = self.upsample(x, size, 2 ** (j - i))
             # The first sum must be a new map, because other branches also read branch i.
             total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
@@ -66,8 +67,8 @@ class Fusion(FoldableLayer):
 class FuseLayer(ResizingLayer, Fusion):
     """Adds to each branch the features of all other branches, converted to its resolution and width.
 
-    A coarser branch is convolved 1x1 and upsampled *to the size of the branch it is added to*; a finer branch passes
-    through strided 3x3 convolutions, of which only the last changes the width and only the last has no ReLU.
+    A coarser branch is convolved 1x1 and upsampled *to the size of the branch that it is added to*. A finer branch
+    passes through strided 3x3 convolutions, of which only the last changes the width and only the last has no ReLU.
 
     Its arguments are those of `ResizingLayer`, which determine how coarser maps are upsampled.
 

@@ -10,17 +10,17 @@ import keras
 
 
 def add(total: keras.KerasTensor, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds a float map to `total`, of the same shape and dtype, which only the caller uses and may be overwritten."""
+    """Adds a float map to `total`, which has the same shape and dtype; only the caller uses it, and it may change."""
     return total.add_(x) if is_writable(total) and not x.requires_grad else total + x
 
 
 def relu(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Applies ReLU to a float tensor that only the caller uses, and that may be overwritten."""
+    """Applies ReLU to a float tensor; only the caller uses it, and it may be overwritten."""
     return x.relu_() if is_writable(x) else keras.ops.relu(x)
 
 
 def activate(x: keras.KerasTensor, activation: Callable[[keras.KerasTensor], keras.KerasTensor]) -> keras.KerasTensor:
-    """Applies an activation to a float tensor that only the caller uses, and that may be overwritten."""
+    """Applies an activation to a float tensor; only the caller uses it, and it may be overwritten."""
     return relu(x) if activation is keras.activations.relu else activation(x)
 
 

@@ -1,4 +1,4 @@
-"""Normalization of pixels, which is part of the network so that an exported file takes pixels."""
+"""Normalization of pixels. It is part of the network, so that an exported file accepts pixels."""
 
 import math
 import numbers
@@ -32,13 +32,13 @@ class Normalize(MapLayer):
     Args:
         divides: whether to divide by the standard deviation. `optimize_for_inference` sets this argument to False, and
             divides the kernel of the next convolution instead.
-        mean: the mean of each channel, in the unit of the pixels. None for ImageNet's, which are for RGB in [0, 255],
-            or for the average of these three if there is a single channel.
-        deviation: the standard deviation of each channel, likewise.
+        mean: the mean of each channel, in the unit of the pixels. None uses the means of ImageNet, which are for RGB in
+            [0, 255], or their average if there is a single channel.
+        deviation: the standard deviation of each channel, with the same unit and defaults as `mean`.
 
     Call arguments:
-        x: any dtype `(batch, height, width, channels)`: RGB in [0, 255], or values in the
-            unit of `mean` and `deviation`.
+        x: any dtype `(batch, height, width, channels)`: RGB in [0, 255], or values in the unit of `mean` and
+            `deviation`.
 
     Returns:
         float `(batch, height, width, channels)`, about -2.2 to 2.7, of the layer's compute dtype; without the division,

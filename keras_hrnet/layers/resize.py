@@ -56,15 +56,15 @@ def resize(
         size: (height, width) of the result; scalar tensors only on TensorFlow.
         interpolation: "bilinear" (two neighbors in each direction, no antialiasing) or "nearest" (index
             floor(i * source / target), as PyTorch's "nearest").
-        align_corners: where bilinear interpolation samples: at (i + 0.5) * source / target - 0.5 if False, and at
-            i * (source - 1) / (target - 1) if True.
+        align_corners: the positions at which bilinear interpolation samples: (i + 0.5) * source / target - 0.5 if
+            False, and i * (source - 1) / (target - 1) if True.
         data_format: "channels_last" or "channels_first".
 
     Returns:
         The resized maps, of the dtype of `x`.
 
-    Reference: table 1.5 of conventions: HRNet-Image-Classification, lib/models/cls_hrnet.py (nearest);
-    HRNet-Semantic-Segmentation, branch HRNet-OCR, lib/models/seg_hrnet.py (`ALIGN_CORNERS`).
+    Reference: HRNet-Image-Classification, lib/models/cls_hrnet.py (nearest); HRNet-Semantic-Segmentation, branch
+    HRNet-OCR, lib/models/seg_hrnet.py (`ALIGN_CORNERS`).
     """
     x = keras.ops.convert_to_tensor(x)
     size = tuple(size)

@@ -1,4 +1,4 @@
-"""Layers for several scales of an image: they resize the image, and blend the predictions at two scales."""
+"""Layers for predictions at several scales: they resize the image, predict attention, and blend two scales."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -56,7 +56,7 @@ class Rescale(MapLayer):
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class ScaleAttention(FoldableLayer):
-    """Predicts for each pixel how much weight this scale receives compared with the next larger scale.
+    """Predicts for each pixel the weight of this scale relative to the larger scales.
 
     Args:
         filters: channels of the two inner convolutions.

@@ -68,7 +68,7 @@ class TransformerModule(ParallelModule):
         num_heads: for each branch, the number of heads of its attention.
         window_size: height and width of a window, in pixels of each map.
         drop_paths: for each block of a branch, the fraction of the samples for which training skips its parts.
-        remat, and the inputs and outputs of a call: as in `HighResolutionModule`.
+        remat: as in `HighResolutionModule`, which also has the same inputs and outputs.
 
     Raises:
         ValueError: as `WindowAttention`.
@@ -98,7 +98,7 @@ class TransformerStage(ModuleSequence):
         window_size: height and width of a window, in pixels of each map.
         drop_paths: for each module, a list with one number for each block of a branch: the fraction of the samples for
             which training skips the parts of that block.
-        remat, and the inputs and outputs of a call: as in `HighResolutionModule`.
+        remat: as in `HighResolutionModule`, which also has the same inputs and outputs.
 
     Raises:
         ValueError: as `WindowAttention`.

@@ -31,8 +31,8 @@ class WindowAttention(MapLayer):
         float, of the same shape.
 
     Raises:
-        ValueError: if the number of channels is not a multiple of `num_heads`, or an argument is not
-            a whole number of at least 1.
+        ValueError: if the number of channels is not a multiple of `num_heads`, or an argument is not a whole number of
+            at least 1.
 
     Reference: HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/multihead_isa_pool_attention.py,
     `InterlacedPoolAttention`; Yuan et al., "HRFormer: High-Resolution Transformer for Dense Prediction", 2021.

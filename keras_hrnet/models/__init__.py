@@ -1,4 +1,4 @@
-"""The networks, built from layers, and changes of a network as a whole, such as optimization for inference."""
+"""Builds the networks from layers, and transforms networks, for example to optimize them for inference."""
 
 from keras_hrnet.families import VARIANTS, Cost, HRFormerVariant, LiteVariant, Variant
 from keras_hrnet.heads import HEADS

@@ -13,7 +13,7 @@ def to_channels_last(image: keras.KerasTensor, data_format: str) -> keras.KerasT
 
 
 def from_channels_last(x: keras.KerasTensor, data_format: str, name: str) -> keras.KerasTensor:
-    """Converts a symbolic map to the user's format; if it is transposed, the layer is called `name`."""
+    """Converts a symbolic map to the user's format; if it has to be transposed, that layer has the name `name`."""
     if data_format == "channels_last":
         return x
     return keras.layers.Permute((3, 1, 2), dtype=x.dtype, name=name)(x)

@@ -1,4 +1,4 @@
-"""The cost of a network, computed from its row."""
+"""Computes the cost of a network from its description, without building the network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def cost(
     """Counts the parameters and multiplications of a network, without building it.
 
     Args:
-        variant: the row of the network, such as `keras_hrnet.models.VARIANTS["HRNetW48"]`.
-        num_classes: number of classes, for which the network has logits.
+        variant: the network, such as `keras_hrnet.models.VARIANTS["HRNetW48"]`.
+        num_classes: number of classes, which is also the number of logits.
         head, **head_options: as in `keras_hrnet.HRNet`.
         image_size: (height, width) of the image, in pixels.
 

@@ -59,9 +59,10 @@ def transfer_weights(source: keras.layers.Layer, target: keras.layers.Layer) -> 
 
 
 def divide_by_deviation(stem: Stem, deviation: Sequence[float]) -> None:
-    """Divides the kernel of a stem's first convolution, so that the stem takes pixels not divided by their deviation.
+    """Divides the kernel of a stem's first convolution by the deviation of the pixels.
 
-    A convolution pads the border with 0, which is the same before and after the division.
+    The pixels that the stem receives must then not be divided by their deviation. The padding of the convolution is 0,
+    which the division does not change.
     """
     kernel = stem.convolutions[0].conv.kernel
     kernel.assign(_float64(kernel) / np.array(deviation)[:, None])

@@ -55,35 +55,37 @@ def HRNet(  # noqa: N802 (a constructor, named as the network)
 
     Args:
         variant: a `Variant`, `HRFormerVariant` or `LiteVariant` with the widths and depths.
-        num_classes: number of classes, for which the network has logits. Not used if `head=None`.
-        head: how each pixel is classified: "fcn" (by itself), "ocr" (by itself and the classes in the image),
-            "hierarchical" (by OCR at several scales), "isa" (by itself and all other pixels), or "iterative" (by
-            itself, from maps that are summed from coarse to fine); or "classification" (of the image), or None (a dict
-            of maps "P2" to "P5", `Pn` at stride 2 ** n). Alternatively, an object of a class in `keras_hrnet.heads`,
-            with its options, or a custom head: see `keras_hrnet.heads.Head`.
+        num_classes: number of classes, which is also the number of logits. It is not used if `head=None`.
+        head: the layers that classify each pixel: "fcn" (from its own features), "ocr" (also from the mean features of
+            the classes in the image), "hierarchical" (OCR at several scales, combined by attention), "isa" (also from
+            the features of all other pixels), or "iterative" (from maps that are summed from coarse to fine); or
+            "classification" (classifies the image), or None (returns a dict of maps "P2" to "P5", `Pn` at stride 2 **
+            n). Alternatively, an object of a class in `keras_hrnet.heads`, with its options, or a custom head: see
+            `keras_hrnet.heads.Head`.
         input_shape: (height, width, channels), with None for a height or width that is not fixed; (channels, height,
             width) if `data_format` is "channels_first". The default means RGB images of any size in either format;
             likewise, `(None, None, 4)` means images with four channels.
-        mean: the mean of each channel of the images, in the unit of their pixels. None for ImageNet's, which are for
-            RGB in [0, 255], or for the average of these three if there is one channel. Required for any other number of
-            channels.
-        deviation: the standard deviation of each channel, likewise.
+        mean: the mean of each channel of the images, in the unit of their pixels. None uses the means of ImageNet,
+            which are for RGB in [0, 255], or their average if there is a single channel. It is required for any other
+            number of channels.
+        deviation: the standard deviation of each channel, with the same unit and defaults as `mean`.
         weights: the weights to load: "imagenet", "cityscapes" or another data set; the name of a published file (see
             `published_weights`), which is downloaded once; the path of a file (see `load_checkpoint`); or None for
             random weights. Weights for ImageNet and for key points are loaded without their head if the network has a
             head for segmentation, and so are all weights if it has a custom head. If the number of channels is not the
             file's three, the first kernel is adapted: see `load_checkpoint`.
         align_corners: whether bilinear resizing aligns the centers of the corner pixels. It must match the weights.
-            None: as in the network that `weights` are known to belong to; otherwise True for HRFormer and False for
-            other networks, as most of them are published.
-        interpolation: how maps are upsampled: "bilinear" or "nearest". None: as in the network that `weights` are known
-            to belong to; otherwise nearest for "classification", as published, and bilinear for other heads.
+            None uses the convention of the network that `weights` belong to, if it is known; otherwise True for
+            HRFormer and False for other networks, as most of them are published.
+        interpolation: the interpolation by which maps are upsampled: "bilinear" or "nearest". None uses the one of the
+            network that `weights` belong to, if it is known; otherwise nearest for "classification", as published, and
+            bilinear for other heads.
         data_format: "channels_last" or "channels_first", for inputs and outputs; None for Keras's setting.
         output_stride: 1 for logits of the image's height and width; 4 for logits before they are upsampled, which
             "hierarchical" does not support.
         class_names: the names of the classes, by train id; the name of a data set, such as "cityscapes"; or a
-            `keras_hrnet.data_sets.Classes`, with colors. None: the classes of the data set that `weights` were trained
-            on, or of the data set that the network is trained on.
+            `keras_hrnet.data_sets.Classes`, with colors. None uses the classes of the data set that `weights` were
+            trained on, or of the data set that the network is trained on.
         remat: whether training recomputes the intermediate results of the modules in the backward pass, instead of
             storing them. This takes less memory and a third more arithmetic. Losses, gradients and moving statistics
             are the same.

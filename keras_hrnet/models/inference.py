@@ -26,7 +26,7 @@ NUM_JOINED = {"tensorflow": 1, "jax": 3, "torch": 3}
 # the bound is raised by the same factor as in float16.
 MAX_DIFFERENCE = {"float32": 2.5e-3, "float16": 0.05, "bfloat16": 0.4}
 
-# Without these options, XLA takes twice as long. They are those of JAX's option `jax_disable_most_optimizations`.
+# Without these options, XLA takes twice as long to compile. JAX's option `jax_disable_most_optimizations` sets them.
 COMPILED_FOR_ONE_RUN = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 _IMAGE_SIZE = (64, 96)
@@ -108,7 +108,7 @@ class _Rewriting:
 
     def __init__(self, policy):
         self.policy = policy
-        # Pairs of a layer and its replacement, by the identity of the replacement.
+        # Pairs of a layer and the layer that replaces it, by the identity of the result of `copy`.
         self.pairs = {}
         self.pyramids = {}
         # Layers that join maps, and the maps, by the identity of the joined tensor, which is kept so that the identity

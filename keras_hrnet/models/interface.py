@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class ForeignNetwork(abc.ABC):
     """A network outside Keras, such as an exported file, which can predict and be evaluated like a Keras model.
 
-    The network takes RGB in [0, 255], or the values that it was trained with, channels last, and returns logits or
-    labels of each pixel, channels last.
+    The network accepts images with channels last, RGB in [0, 255] or values in the unit that it was trained with. It
+    returns logits, channels last, or labels for each pixel.
 
     Attributes:
         name: name in reports.
@@ -31,8 +31,8 @@ class ForeignNetwork(abc.ABC):
         outputs: one symbolic batch of logits or labels.
         layers: empty, because layers cannot be inspected.
         classes: the classes, if they are known.
-        convention: as returned by `resize_convention`.
-        takes_pixels: whether the network takes pixels in [0, 255], and not values in another unit.
+        convention: the result of `resize_convention` for the network.
+        takes_pixels: whether the network accepts pixels in [0, 255], and not values in another unit.
     """
 
     name: str
@@ -69,7 +69,7 @@ def check_model(model: keras.Model | ForeignNetwork) -> None:
         )
     data_format(model)
     rank = len(outputs[0].shape)
-    if rank != (3 if gives_labels(model) else 4):
+    if rank != (3 if returns_labels(model) else 4):
         raise ValueError(
             f"Received the model {model.name!r} with an output of shape {tuple(outputs[0].shape)}. Expected logits "
             "(batch, height, width, num_classes). Build it with a segmentation head, for example head='fcn'."
@@ -113,21 +113,21 @@ def normalization_of(model: keras.Model | ForeignNetwork) -> Normalize | None:
     return next((layer for layer in layers_of(model) if isinstance(layer, Normalize)), None)
 
 
-def gives_labels(model: keras.Model) -> bool:
+def returns_labels(model: keras.Model) -> bool:
     """Returns whether a model returns labels (integers) rather than logits."""
     return "int" in keras.utils.standardize_dtype(model.outputs[0].dtype)
 
 
 def num_classes(model: keras.Model) -> int:
-    """Returns the number of logits that a model computes for a pixel, or for an image.
+    """Returns the number of logits that a model computes for each pixel, or for an image.
 
     Raises:
         ValueError: if the model does not state the number of classes.
     """
-    if gives_labels(model):
+    if returns_labels(model):
         raise ValueError(
             f"Received the model {model.name!r}, which returns labels, without class_names. Expected the names of its "
-            "classes, because labels do not tell the number of classes. Set model.classes to the names, or pass the "
+            "classes, because labels do not show the number of classes. Set model.classes to the names, or pass the "
             "model that returns logits."
         )
     shape = model.outputs[0].shape
@@ -284,7 +284,7 @@ def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def resize_convention(model: keras.Model) -> dict[str, Any] | None:
-    """Returns how a network upsamples its maps: "interpolation" and "align_corners"; None if no layer states it."""
+    """Returns the "interpolation" and "align_corners" by which a network upsamples maps; None if no layer states it."""
     if isinstance(model, ForeignNetwork):
         return model.convention
     found = convention_of_model(model)
@@ -292,4 +292,5 @@ def resize_convention(model: keras.Model) -> dict[str, Any] | None:
 
 
 def channel_axis_of(model: keras.Model) -> int:
+    """Returns the axis of the channels of a model's images: -1 or 1."""
     return -1 if data_format(model) == "channels_last" else 1

@@ -17,21 +17,22 @@ from keras_hrnet.models import interface
 
 
 class ClassAware:
-    """Adds to a functional model its classes, which are stored in its file.
+    """Adds the attribute `classes` to a functional model, and stores the classes in its file.
 
     A class of models lists it before its base class: `class Network(ClassAware, keras.Model)`.
     """
 
     @property
     def classes(self) -> Classes | None:
-        """The classes: their names, colors and ignore label; None for a network without a head or with only labels.
+        """The classes: their names, colors and ignore label.
 
-        By default, their names are "class 0", "class 1", and so on. `fit` and `keras_hrnet.train` take the classes from
-        a data set that has an attribute `classes`, as the data sets of `keras_hrnet.data` do. Assign a `Classes`, a
-        sequence of names, or the name of a data set.
+        None for a network without a head, and for a network that returns labels and whose classes were not set. For
+        other networks, the default names are "class 0", "class 1", and so on. If the classes were not set, `fit` and
+        `keras_hrnet.train` copy them from a data set with an attribute `classes`, such as the data sets of
+        `keras_hrnet.data`. To set them, assign a `Classes`, a sequence of names, or the name of a data set.
         """
         known = self.__dict__.get("known_classes")
-        if known is not None or len(self.outputs) != 1 or interface.gives_labels(self):
+        if known is not None or len(self.outputs) != 1 or interface.returns_labels(self):
             return known
         return Classes.unnamed(interface.num_classes(self))
 
@@ -39,7 +40,8 @@ class ClassAware:
     def classes(self, classes: Classes | Sequence[str] | str) -> None:
         if len(self.outputs) != 1:
             raise ValueError(
-                f"Received class names for {self.name!r}, which has no head. Leave them out, or add a head."
+                f"Received class names for {self.name!r}, which has no head. Expected a network with one output. "
+                "Leave the names out, or build the network with a head."
             )
         self.known_classes = checked_classes(self, classes)
 
@@ -99,14 +101,14 @@ def own_classes(model: keras.Model) -> Classes | None:
 
 
 def checked_classes(model: keras.Model, classes: Classes | Sequence[str] | str) -> Classes:
-    """Returns the classes that an argument specifies, and checks that their number is that of the network.
+    """Returns the classes that an argument specifies, and checks that their number matches the network.
 
     Raises:
         TypeError: as `standardize_classes`.
         ValueError: as `standardize_classes`; or if the network has another number of classes.
     """
     classes = standardize_classes(classes)
-    if not interface.gives_labels(model) and len(classes.names) != interface.num_classes(model):
+    if not interface.returns_labels(model) and len(classes.names) != interface.num_classes(model):
         raise ValueError(
             f"Received {len(classes.names)} class names for {model.name!r}, which has {interface.num_classes(model)} "
             "classes. Expected one name for each class. Pass as many names, or build the network with "
@@ -116,7 +118,7 @@ def checked_classes(model: keras.Model, classes: Classes | Sequence[str] | str) 
 
 
 class Portable:
-    """Makes the file of a compiled model independent of the backend, and halves the time of its first TensorFlow step.
+    """Makes the file of a compiled model independent of the backend, and the first step on TensorFlow twice as fast.
 
     Keras saves whether the backend that compiled the model compiles its steps as a whole (`jit_compile`). A model saved
     by TensorFlow on a CPU would therefore train on JAX one operation at a time, and a model saved by JAX would train on
@@ -206,7 +208,7 @@ def labels_model(model: keras.Model) -> keras.Model:
         ValueError: if its input is not a batch of RGB images, or its output is not a map of logits.
     """
     interface.check_model(model)
-    if interface.gives_labels(model):
+    if interface.returns_labels(model):
         return model
     # Call the model and not its graph, because a model with an auxiliary head then leaves out the parts that only
     # training needs.

@@ -37,7 +37,7 @@ class Supervised:
         return network(inputs, training=training, mask=mask)
 
     def part(self, is_in_step: bool) -> keras.Model:
-        """Returns the functional model to compute: with all trained logits in a step, else with the first."""
+        """Returns the functional model to run: with all trained logits in a step, and with only the first otherwise."""
         parts = self.__dict__.get("parts")
         if parts is None:
             supervision = self.supervision()

@@ -17,11 +17,11 @@ from keras_hrnet.models.interface import (
     check_model,
     check_pixels,
     data_format,
-    gives_labels,
     has_own_unit,
     image_size,
     min_image_size,
     num_channels,
+    returns_labels,
 )
 from keras_hrnet.training.classes import common_classes
 from keras_hrnet.training.recipe import Recipe
@@ -55,7 +55,7 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
             "images: `folders(..., val_share=0.2, split='val')` returns a fifth of your own images. Or pass the "
             "training images without augmentation, and do not rely on the score."
         )
-    if gives_labels(model):
+    if returns_labels(model):
         raise ValueError(
             f"Received the model {model.name!r}, which returns labels. Expected logits, because labels have no "
             "gradient. Pass the network from which the labels were derived."

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_hrnet.models import classes_of, optimize_for_inference
-from keras_hrnet.models.interface import check_model, data_format, gives_labels, num_channels, num_classes
+from keras_hrnet.models.interface import check_model, data_format, num_channels, num_classes, returns_labels
 from keras_hrnet.training.losses.distillation import Distillation
 
 
@@ -24,7 +24,7 @@ def check_teacher(teacher: Any, student: keras.Model) -> None:
             "keras.models.load_model."
         )
     check_model(teacher)
-    if gives_labels(teacher):
+    if returns_labels(teacher):
         raise ValueError(
             f"Received the teacher {teacher.name!r}, which returns labels. Expected logits, because the student "
             "learns the teacher's probabilities. Pass the network from which the labels were derived."
