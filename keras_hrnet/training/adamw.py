@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import torch
 
-# Parts of the names of weights that do not decay whatever their dimensions: biases, tables of relative positions.
+# Weights with these words in their names do not decay, regardless of their dimensions: biases, and tables of relative
+# positions.
 NO_DECAY = ("bias", "position")
 
 
@@ -26,11 +27,13 @@ class AdamW(WholeBatchOptimizer):
     weight_decay * w`, `m = beta_1 * m + (1 - beta_1) * g`, `v = beta_2 * v + (1 - beta_2) * g ** 2` and
     `w -= learning_rate * m / (1 - beta_1 ** t) / (sqrt(v / (1 - beta_2 ** t)) + epsilon)`.
 
-    Weights of one dimension do not decay: scales and offsets of normalization, and biases; nor do those with "bias" or
-    "position" in their name, such as tables of relative positions. `exclude_from_weight_decay` replaces these names.
+    Weights of one dimension do not decay (scales and offsets of normalization, and biases), and neither do weights with
+    "bias" or "position" in their names, such as tables of relative positions. `exclude_from_weight_decay` replaces
+    these names.
 
-    `keras.optimizers.AdamW` decays all weights, and adds `epsilon` before the correction of v, which makes it 31 times
-    larger in the first update. Gradients, accumulation, schedule and averages are those of `WholeBatchOptimizer`.
+    `keras.optimizers.AdamW` decays all weights, and adds `epsilon` before the correction of v, which makes its effect
+    31 times larger in the first update. Gradients, accumulation, schedule and averages are those of
+    `WholeBatchOptimizer`.
 
     Args:
         learning_rate: a number, or a schedule of the number of updates.
@@ -83,7 +86,7 @@ class AdamW(WholeBatchOptimizer):
     def _shared(self) -> tuple[keras.KerasTensor, ...]:
         """Returns the bias corrections of the mean and of the root of the squares; float32 scalars."""
         ops = keras.ops
-        # Not 1 - beta ** t, which loses the digits of beta_2.
+        # In float32, 1 - beta ** t would lose digits, because beta_2 is close to 1.
         update = ops.cast(self.iterations + 1, "float32")
         first, second = (-ops.expm1(update * math.log(beta or 1e-9)) for beta in (self.beta_1, self.beta_2))
         return first, ops.sqrt(second)

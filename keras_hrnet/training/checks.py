@@ -37,8 +37,8 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
     is checked.
 
     Args:
-        model: a network that gives logits.
-        train: batches `(image, label)` of known number.
+        model: a network that returns logits.
+        train: batches `(image, label)`, whose number is known.
         val: batches `(image, label)`.
 
     Returns:
@@ -52,8 +52,8 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
     if val is None:
         raise ValueError(
             "Received val=None. Expected validation data, by which the best network is selected. Hold out some "
-            "images: `folders(..., val_share=0.2, split='val')` returns a fifth of your own images. Or pass the "
-            "training images without augmentation, and do not rely on the score."
+            "images: `folders(..., val_share=0.2, split='val')` returns a fifth of your own images. Otherwise, pass "
+            "the training images without augmentation, and do not rely on the score."
         )
     if returns_labels(model):
         raise ValueError(
@@ -138,7 +138,7 @@ def batch_shape_of(model: keras.Model, dataset: Any) -> tuple[int, int, int]:
 
 
 def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> None:
-    """Refuses what several devices would train differently from one device.
+    """Refuses networks, data and settings with which several devices would train differently from one device.
 
     Args:
         model: the network.
@@ -157,8 +157,9 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
     on_tensorflow = keras.config.backend() == "tensorflow"
     if on_tensorflow and this_process().count > 1 and not in_strategy_of_workers():
         raise ValueError(
-            f"Received a TensorFlow strategy of {this_process().count} processes. Expected that of `distributed`, as "
-            "Keras's `fit` fails under others. Enter keras_hrnet.training.distributed(hosts=..., process=...) instead."
+            f"Received a TensorFlow strategy of {this_process().count} processes. Expected the one of `distributed`, "
+            "because Keras's `fit` fails under others. Enter keras_hrnet.training.distributed(hosts=..., process=...) "
+            "instead."
         )
     for name, dataset in (("train", train), ("val", val)):
         size = batch_size_of(dataset)
@@ -193,7 +194,7 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
 
 
 def _known_shape(dataset):
-    """Returns the shape of a batch of images of a `tf.data.Dataset`, with None for what varies; () for other data."""
+    """Returns the shape of a batch of images of a `tf.data.Dataset`, with None for lengths that vary; () for others."""
     spec = getattr(dataset, "element_spec", None)
     return tuple(spec[0].shape) if isinstance(spec, tuple) else ()
 

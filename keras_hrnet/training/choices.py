@@ -25,7 +25,9 @@ NUM_VALIDATIONS = 50
 
 
 def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Returns the crop of training images: their median size in multiples of 32, reduced to at most 512 * 1024 pixels.
+    """Returns the crop size of training images: their median size, reduced to at most 512 * 1024 pixels.
+
+    Height and width are multiples of 32.
 
     Args:
         image_sizes: (height, width) of each image, in pixels.
@@ -41,7 +43,10 @@ def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:
-    """Returns the batch size, a multiple of the devices: eight images per update, or all if there are fewer."""
+    """Returns the batch size: eight images per update, or all images if there are fewer.
+
+    It is a multiple of the number of devices.
+    """
     at_once = min(max(1, MOST_IMAGES // gradient_accumulation), num_images)
     return max(1, at_once // num_devices()) * num_devices()
 
@@ -49,8 +54,9 @@ def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:
 def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_classes: int) -> dict[str, Any]:
     """Returns the settings that the training data determines: those that are None, and those that it overrides.
 
-    Batch and crop are those of the data. If the data can produce the batches of any step, an epoch repeats it until the
-    epoch has 20 steps. The number of epochs follows from the number of updates, and there are 50 validations.
+    Batch size and crop size are those of the data. If the data can produce the batches of any step, it is repeated
+    until an epoch has at least 20 steps. The number of epochs follows from the number of updates. About 50 of the
+    epochs, or all if there are fewer, end with a validation.
 
     Args:
         recipe: the recipe.

@@ -24,7 +24,7 @@ def common_classes(model: keras.Model, train: Any, val: Any) -> Classes:
     They are the classes of the network, or those of the data if the network's classes have no names.
 
     Args:
-        model: a network that gives logits.
+        model: a network that returns logits.
         train: training data.
         val: validation data.
 

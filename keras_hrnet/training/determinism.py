@@ -1,4 +1,4 @@
-"""Selects operations that give the same result each time, on any number of cores."""
+"""Selects operations that return the same result each time, on any number of cores."""
 
 import os
 
@@ -8,9 +8,9 @@ import keras
 def be_deterministic() -> None:
     """Makes the backend compute with deterministic operations, in this process from now on.
 
-    On TensorFlow, that is `tf.config.experimental.enable_op_determinism`; on PyTorch
-    `torch.use_deterministic_algorithms`, which warns of an operation that has no such algorithm. JAX's operations are
-    deterministic on a CPU; on a GPU, XLA needs a flag before Python starts.
+    TensorFlow is switched by `tf.config.experimental.enable_op_determinism`, and PyTorch by
+    `torch.use_deterministic_algorithms`, which warns about operations that have no deterministic algorithm. JAX's
+    operations are deterministic on a CPU; on a GPU, they require a flag of XLA that is set before JAX starts.
 
     Raises:
         RuntimeError: on JAX with a GPU, if `XLA_FLAGS` does not contain the flag.

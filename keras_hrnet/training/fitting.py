@@ -33,7 +33,7 @@ from keras_hrnet.training.termination import noting_termination, stop
 
 # Weights outside the backbone have their own learning rate.
 HEAD_PATTERN = f"^(?!{BACKBONE_LAYERS})"
-# Height and width of the labels that losses are built with: room for a neighborhood of any usual radius.
+# Height and width of the labels with which losses are built; large enough for the neighborhoods of any usual radius.
 SIZE_TO_BUILD = 64
 RESUME_FILE = "resume.npz"
 
@@ -55,10 +55,10 @@ def train(
     stop_on_full_disk: bool = False,
     **settings: Any,
 ) -> keras.Model:
-    """Trains a network with a recipe, and gives it the weights with which it scored best.
+    """Trains a network with a recipe, and returns it with the weights of the best validation score.
 
-    Everything runs through `compile` and `fit`. A bar shows step, time left, loss and mIoU. The folder of the run
-    receives
+    The network is trained by `compile` and `fit`. A bar shows step, time left, loss and mIoU. These files are written
+    to the folder of the run:
 
     - `best.keras` and `last.keras`: the network with the best validation mIoU, and the network of the last epoch;
     - `resume.npz`: everything that is needed to resume the run, until it is complete;
@@ -66,42 +66,43 @@ def train(
     - `tensorboard/`: the same as scalars, and some validation images next to their labels and predictions;
     - `run.json`: recipe, versions, data and seed, which are needed to repeat the run, and finally its result.
 
-    Validation is on whole images, and its mIoU is exact: see `keras_hrnet.evaluation.MeanIoU`. Inside
-    `keras_hrnet.training.distributed`, several devices or processes train together.
+    The mIoU of a validation is exact: see `keras_hrnet.evaluation.MeanIoU`. Inside `keras_hrnet.training.distributed`,
+    several devices or processes train together.
 
-    A network whose classes have no names takes `train.classes`, or `val.classes`, and keeps them in its files.
+    If the classes of the network have no names, it gets the classes of `train` or `val`, which are stored in its files.
 
     An interrupted run resumes from its last save when `train` is called again with the same arguments, and ends with
-    the same weights: see `deterministic`. Ctrl-C and SIGTERM save before they end the process; a second Ctrl-C does
-    not. SIGTERM ends it with status 143. Data sets of `cityscapes` and `folders` continue with the next images. So does
-    a `PyDataset` whose batches depend only on their index, or whose `on_epoch_end` shuffles with its own generator.
-    Other data must have the same order in each epoch. Your own callbacks start over, and receive two calls of `fit` for
-    an epoch that was interrupted.
+    the same weights: see `deterministic`. After Ctrl-C or SIGTERM, the run is saved before the process ends; a second
+    Ctrl-C ends it without saving. SIGTERM ends it with status 143. Data sets of `cityscapes` and `folders` continue
+    with the next images. So does a `PyDataset` whose batches depend only on their index, or whose `on_epoch_end`
+    shuffles with its own generator. Other data must have the same order in each epoch. Your own callbacks start over,
+    and an epoch that was interrupted has a `fit` of its own.
 
     Args:
-        model: a network that gives logits, with the weights to start from.
-        train: batches `(image, label)` of known number: uint8 or float `(batch, height, width, 3)`, RGB in [0, 255], or
-            what the network is built for, and integers `(batch, height, width)`, train ids, or the network's ignore
-            label (255) where a pixel is ignored; a `tf.data.Dataset` such as `cityscapes` gives, a
-            `keras.utils.PyDataset`, or a PyTorch `DataLoader`.
+        model: a network that returns logits, with the weights to start from.
+        train: a `tf.data.Dataset` such as `cityscapes` returns, a `keras.utils.PyDataset`, or a PyTorch `DataLoader`,
+            whose number of batches is known. Its batches are pairs `(image, label)`: uint8 or float `(batch, height,
+            width, 3)`, RGB in [0, 255], or as the network was built; and integers `(batch, height, width)`, train ids,
+            with the network's ignore label (255) for ignored pixels.
         val: batches of the same kind.
-        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. If `train` has another batch size or image size,
-            it overrides the recipe's; the learning rate does not change with it. Settings that a recipe leaves open are
-            chosen from the data, printed, and written to `run.json`.
-        run_dir: folder of the run to start or to resume; None for the first `runs/<network>-<recipe>-<number>` that is
-            free, or that holds the same run unfinished.
-        loss: a name as in recipes, or a loss of logits; None for the recipe's.
+        recipe: a name in `keras_hrnet.training.RECIPES`, or a recipe. The batch size and image size of `train` override
+            those of the recipe, and do not change the learning rate. Settings that a recipe leaves open are chosen from
+            the data, printed, and written to `run.json`.
+        run_dir: folder of the run to start or to resume; None uses the first `runs/<network>-<recipe>-<number>` that
+            does not exist, or that holds the same run unfinished.
+        loss: a name as in recipes, or a loss of logits; None uses the recipe's loss.
         teacher: a trained network with the same classes, whose probabilities are learned in addition to the labels
             (`Distillation`, weighted by the recipe's `distillation` and `temperature`). It may have any size and head,
             and is not saved in any file of the run.
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
-            one end with the same weights bit for bit, on the same device and number of cores. Without them, this is
-            true on one core of a CPU; on several cores, runs mostly agree, and two runs were seen to differ from the
+            run end with bit for bit the same weights, on the same device and number of cores. Without them, this is
+            true on one core of a CPU; on several cores, most runs agree, but two runs were observed to differ from the
             tenth step on.
         callbacks: further callbacks.
-        notes: how the network and the data were made, in types that JSON supports; written to `run.json`.
-        save_minutes: time between saves; 0 saves after each step.
+        notes: description of how the network and the data were made, in types that JSON supports; it is written to
+            `run.json`.
+        save_minutes: minutes between saves; 0 saves after each step.
         stop_on_full_disk: whether to stop when the disk is full, instead of warning and continuing.
         **settings: other values for the recipe's fields, such as `epochs=50` or `learning_rate=0.02`.
 
@@ -110,10 +111,11 @@ def train(
 
     Raises:
         TypeError: if an argument is of the wrong kind, or labels are not integers.
-        ValueError: if a setting or the data does not fit the network, network and data have different classes, or the
+        ValueError: if a setting or the data does not match the network, network and data have different classes, or the
             run's folder holds another run.
         BlockingIOError: if another process trains in the run's folder.
-        OSError: if something cannot be written, and the disk is not full, or `stop_on_full_disk` is set.
+        OSError: if a file cannot be written for another reason than a full disk, or if the disk is full and
+            `stop_on_full_disk` is set.
         RuntimeError: if the loss becomes NaN or infinite.
         SystemExit: after SIGTERM.
         KeyboardInterrupt: after Ctrl-C.

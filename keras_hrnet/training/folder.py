@@ -14,22 +14,22 @@ from keras_hrnet.training.lock import locked
 from keras_hrnet.training.run import RUN_FILE, Run, read_file, write_run
 
 DEFAULT_FOLDER = "runs"
-# Settings that must be the same for a run to be resumed in a named folder. Weights are those of the last save, and
-# several devices validate larger batches than one device.
+# Entries that must be the same for a run to be resumed in a named folder, and exceptions from them. The weights are
+# those of the last save, and several devices validate larger batches than one device.
 SAME = ("settings", "loss", "teacher", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
 MAY_DIFFER = ("network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size")
 
 
 @contextlib.contextmanager
 def open_folder_together(run_dir: str | os.PathLike | None, run: Run) -> Iterator[tuple[pathlib.Path, Run]]:
-    """Calls `open_folder` in the first of the processes that train together, and shares the result with the others.
+    """Calls `open_folder` in the first of the processes that train together, and sends the result to the others.
 
     Args:
         run_dir: as in `open_folder`; the value of the first process counts.
         run: as in `open_folder`.
 
     Yields:
-        What `open_folder` does.
+        The same as `open_folder`.
 
     Raises:
         ValueError: if the processes have different runs, or the folder of the first process holds another run.
@@ -74,12 +74,12 @@ def open_folder(run_dir: str | os.PathLike | None, run: Run) -> Iterator[tuple[p
     """Finds or creates the folder of a run, and keeps other processes out of it.
 
     Args:
-        run_dir: the folder; None for the first `runs/<network>-<recipe>-<number>` that is free, or that holds the same
-            run unfinished.
-        run: what `describe_run` returns.
+        run_dir: the folder; None uses the first `runs/<network>-<recipe>-<number>` that does not exist, or that holds
+            the same run unfinished.
+        run: the result of `describe_run`.
 
     Yields:
-        The folder, and the content of its `run.json`: `run`, or what was written there when the run started.
+        The folder, and the content of its `run.json`: `run`, or the description that was written when the run started.
 
     Raises:
         ValueError: if the folder holds another run.
@@ -143,7 +143,7 @@ def _require_same(folder, known, run):
 
 def _differences(known: Run, run: Run, may_differ: Sequence[str] = MAY_DIFFER) -> list[tuple[str, Any, Any]]:
     """Lists the differences between two runs: the name and both values."""
-    # As it is after reading it from JSON.
+    # The other run was read from JSON, which turns tuples into lists.
     run = json.loads(json.dumps(run))
     left, right = ({name: value for part in SAME for name, value in _named(part, of.get(part))} for of in (known, run))
     names = [name for name in dict.fromkeys((*left, *right)) if name not in may_differ]

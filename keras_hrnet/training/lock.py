@@ -12,9 +12,9 @@ LOCK_FILE = ".lock"
 def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Keeps other processes out of a folder that exists.
 
-    The operating system holds the lock, and releases it however the process ends. The lock file remains, which does not
-    mean that the folder is locked. Forked processes do not hold the lock, because a worker may outlive a run that was
-    killed.
+    The operating system holds the lock, and releases it when the process ends, even if it crashes. The lock file
+    remains, but does not mean that the folder is locked. Forked processes do not hold the lock, because a worker may
+    outlive a run that was killed.
 
     Raises:
         BlockingIOError: if another process holds the lock.
@@ -24,7 +24,7 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
             file.seek(0)
             raise BlockingIOError(
                 f"Received run_dir={str(folder)!r}, in which process {file.read().strip() or '?'} trains. Expected a "
-                "folder that no other process trains in. Wait until it ends, or pass another folder."
+                "folder that no other process uses. Wait until that process ends, or pass another folder."
             )
         file.truncate(0)
         file.write(str(os.getpid()))

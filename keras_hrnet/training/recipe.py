@@ -32,7 +32,8 @@ WEIGHED = {"cityscapes": DATA_SETS["cityscapes"]}
 WARMUP_START = 1e-6
 
 
-# Types of fields are read when a recipe is made or parsed: no `from __future__ import annotations` here.
+# The types of the fields are read when a recipe is created or parsed. This file must therefore not contain
+# `from __future__ import annotations`.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The settings of a run. The defaults are those of the published training of HRNetW48 on Cityscapes.
@@ -41,34 +42,34 @@ class Recipe:
     counted, the training data determines the value.
 
     Args:
-        source: where the numbers come from, and which result was published with them.
+        source: source of the numbers, and the result that was published with them.
         epochs: number of epochs; None for as many as `updates` needs.
         updates: number of updates of the weights, used if `epochs` is None.
         repeats: number of passes over the training images per epoch; more than one if there are few images.
         batch_size: number of images per update of the weights, over all accumulated batches.
         gradient_accumulation: number of batches whose gradients are summed for an update, each of `batch_size /
             gradient_accumulation` images, to save memory. Batch normalization sees the small batches.
-        optimizer: "sgd" (see `SGD`: all weights decay) or "adamw" (see `AdamW`: those of one dimension do not).
+        optimizer: "sgd" (see `SGD`; all weights decay) or "adamw" (see `AdamW`; weights of one dimension do not decay).
         learning_rate: learning rate of the first update after the warm-up.
         head_rate: factor of the learning rate for all layers after the backbone.
         power: exponent with which the learning rate falls to zero: see `Poly`.
-        warmup_epochs: number of epochs, or fraction of one, in which the learning rate rises.
-        warmup_steps: instead of `warmup_epochs`, number of updates in which the learning rate rises from a millionth;
-            it decreases only after them.
+        warmup_epochs: number of epochs, or fraction of an epoch, during which the learning rate rises.
+        warmup_steps: instead of `warmup_epochs`, number of updates during which the learning rate rises from a
+            millionth of its value; it starts to decrease after them.
         momentum: momentum of `SGD`; `beta_1` of `AdamW`.
         nesterov: whether to use Nesterov's momentum.
         weight_decay: weight decay of the optimizer.
         clip_norm: maximum norm of the gradient of all weights together; None for no limit.
         loss: "cross_entropy", "ohem" (hard pixels only), "rmi" (region mutual information), "lovasz" (Lovász-Softmax),
             "dice", or the sum "cross_entropy+lovasz" or "cross_entropy+dice".
-        class_weights: "cityscapes" for the published ones of its 19 classes, "enet" or "median_frequency" for what
-            `keras_hrnet.data.class_weights` computes from the class shares of the training labels, a number for each
-            class, or None. "rmi", "lovasz" and "dice" have none.
+        class_weights: "cityscapes" for the published weights of its 19 classes, "enet" or "median_frequency" for
+            weights that `keras_hrnet.data.class_weights` computes from the class shares of the training labels, a
+            number for each class, or None. "rmi", "lovasz" and "dice" do not use them.
         ohem_threshold: with "ohem", a pixel is hard if the probability of its true class is lower than this.
         ohem_min_kept: with "ohem", the minimum number of pixels to keep in a batch. The published run had 3 images in
             each batch.
         ema: decay of the moving average of the weights per update, below 1; the average is validated and saved. None
-            for no average.
+            computes no average.
         norm_batches: number of training batches over which the statistics of batch normalization are re-estimated for
             the average before each validation; 0 keeps the statistics of the latest steps, which several devices
             require.
@@ -83,14 +84,14 @@ class Recipe:
         scales: smallest and largest factor by which training images are resized.
         scale_step: distance between the factors; None draws any factor in the range.
         flip: probability of mirroring an image.
-        brightness: largest relative change of training images; contrast, saturation and hue likewise.
-        contrast: see brightness.
-        saturation: see brightness.
-        hue: see brightness.
+        brightness: largest relative change of the brightness of training images.
+        contrast: largest relative change of their contrast.
+        saturation: largest relative change of their saturation.
+        hue: largest relative change of their hue.
         class_uniform: share of an epoch whose crops are drawn around each class in turn.
 
     Raises:
-        TypeError: if a setting is of the wrong kind.
+        TypeError: if a setting has the wrong type.
         ValueError: if a setting is out of range, or two contradict each other.
     """
 
@@ -184,11 +185,11 @@ class Recipe:
         """Returns the keyword arguments with which `cityscapes` or `folders` make the training data of the recipe.
 
         Args:
-            image_sizes: (height, width) of each training image, for a recipe that derives crop or batch size from them:
-                the `image_sizes` of the data set of whole images.
+            image_sizes: (height, width) of each training image, for a recipe that derives crop or batch size from
+                them; the attribute `image_sizes` of the data set of whole images.
 
         Raises:
-            ValueError: if the recipe needs them, and none are given.
+            ValueError: if the recipe needs image sizes, and none are given.
         """
         if None in (self.crop_size, self.batch_size) and not image_sizes:
             raise ValueError(
@@ -212,7 +213,7 @@ class Recipe:
             head_pattern: regular expression of the paths of the weights after the backbone.
 
         Raises:
-            ValueError: if the run would have no update.
+            ValueError: if the run would not have a single update.
         """
         steps = self.epochs * num_batches // self.gradient_accumulation
         if steps < 1:
@@ -240,7 +241,7 @@ class Recipe:
 
         Args:
             classes: classes of the network.
-            data_format: where the channels of the logits are.
+            data_format: "channels_last" or "channels_first", the format of the logits.
 
         Raises:
             ValueError: if the class weights are for other classes.
@@ -283,8 +284,8 @@ class Recipe:
             )
         warnings.warn(
             f"The recipe has class_weights={self.class_weights!r} for {len(classes.names)} classes without names: "
-            f"each gets the weight of the class of {data_set.title} with its number. If they are those of "
-            f"{data_set.title}, set model.classes = {data_set.name!r}. {remedy}",
+            f"class i gets the weight of class i of {data_set.title}. If they are the classes of {data_set.title}, "
+            f"set model.classes = {data_set.name!r}. {remedy}",
             stacklevel=5,
         )
         return weights

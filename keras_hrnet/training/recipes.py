@@ -1,4 +1,4 @@
-"""The published recipes, others for your own images, and functions to change their settings."""
+"""The published recipes, recipes for your own images, and functions that change their settings."""
 
 import dataclasses
 import types
@@ -142,7 +142,7 @@ def resolve_recipe(recipe: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
         settings: other values for its fields, by name.
 
     Raises:
-        TypeError: if it is neither, or a setting is of the wrong kind.
+        TypeError: if `recipe` is neither, or a setting has the wrong type.
         ValueError: if there is no such recipe or setting, or a setting is out of range.
     """
     if isinstance(recipe, str):
@@ -166,13 +166,13 @@ def resolve_recipe(recipe: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Reads the name and the value of a setting on the command line, `name=value`.
+    """Parses a setting from the command line, `name=value`, and returns its name and value.
 
     Args:
         text: such as "learning_rate=0.02", "crop_size=512x1024", "class_weights=1,2,0.5" or "ema=none".
 
     Raises:
-        ValueError: if there is no such setting, or it cannot have that value.
+        ValueError: if there is no such setting, or its value has another type.
     """
     name, equals, value = text.partition("=")
     fields = {field.name: field.type for field in dataclasses.fields(Recipe)}

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
 
 
 def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[Any, int | None]:
-    """Returns the batches of a run from a given step on, the same as in an uninterrupted run.
+    """Returns the batches of a run from a given step on, which are the same as in an uninterrupted run.
 
     Data sets of `cityscapes` and `folders` can produce the batches of any step, and continue through all epochs. A
-    `PyDataset` that shuffles in `on_epoch_end` is shuffled once for each epoch that was done. For other data, the first
-    batches of an epoch are skipped; they must be the same in each epoch, or whenever the random generators are.
+    `PyDataset` that shuffles in `on_epoch_end` is shuffled once for each complete epoch. For other data, the first
+    batches of an epoch are skipped; they must be the same in each epoch, or depend only on the state of the random
+    generators.
 
     Args:
         dataset: the training data, of known length.
-        epoch: number of epochs that are complete.
-        step: number of steps of the next one that are done.
-        repeats: number of passes over the data that make an epoch; more than one only where the data has `from_step`.
+        epoch: number of complete epochs.
+        step: number of steps of the next epoch that are done.
+        repeats: number of passes over the data per epoch; more than one requires data that has `from_step`.
 
     Returns:
         The data for `fit`, and its `steps_per_epoch`: the rest of one epoch, or None if the data has a length.
@@ -43,11 +44,10 @@ def remaining(dataset: Any, epoch: int, step: int, repeats: int = 1) -> tuple[An
 
 
 def repeat_epoch_ends(dataset: Any, epoch: int, step: int) -> None:
-    """Calls `on_epoch_end` of a `PyDataset` as often as a run did before a step: see `remaining`."""
+    """Calls `on_epoch_end` of a `PyDataset` as often as an uninterrupted run does before a step: see `remaining`."""
     if not isinstance(dataset, keras.utils.PyDataset):
         return
-    # Each `fit` calls it once more before its first epoch, except the `fit` that completes an epoch, which has a
-    # `_Rest`.
+    # Each `fit` also calls it before its first epoch, except the `fit` that completes an epoch, which has a `_Rest`.
     for _ in range(epoch + (step > 0)):
         dataset.on_epoch_end()
 

@@ -57,8 +57,8 @@ def describe_run(
         chosen: settings that the data determined.
         seed: seed of all random numbers.
         loss: the loss that replaces the recipe's, or None.
-        notes: the caller's notes on how network and data were made, in types that JSON supports, or None.
-        teacher: the network that is learned from, or None.
+        notes: the caller's description of how network and data were made, in types that JSON supports, or None.
+        teacher: the teacher, or None.
     """
     return {
         "recipe": name,
@@ -103,7 +103,7 @@ def read_run(path: str | os.PathLike) -> Run:
         "notes" and others; see `run.json` itself.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is no such file.
         ValueError: if the file is not a `run.json`.
     """
     path = pathlib.Path(path)
@@ -153,7 +153,7 @@ def result_of(folder: pathlib.Path, seconds: float) -> dict[str, Any]:
 
     Args:
         folder: folder of the run.
-        seconds: how long it took.
+        seconds: duration of the run.
     """
     path = folder / "log.csv"
     log = read_log(path) if path.is_file() else {}

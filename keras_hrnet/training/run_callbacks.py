@@ -1,4 +1,4 @@
-"""Makes the callbacks of a run: those that show its progress, and those that write its files."""
+"""Creates the callbacks of a run, which show its progress and write its files."""
 
 import itertools
 import pathlib
@@ -35,15 +35,15 @@ NUM_PICTURES = 3
 def run_callbacks(
     folder: pathlib.Path, model: keras.Model, val: Any, train: Any, saves: Saves, recipe: Recipe
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks of a run, in the order in which they depend on one another.
+    """Creates the callbacks of a run, in the order in which they depend on one another.
 
     Args:
-        folder: that of the run.
+        folder: the folder of the run.
         model: the network.
-        val: validation data, whose first images become pictures.
+        val: validation data; its first images are shown in TensorBoard.
         train: training data, which may record the files of its batches.
-        saves: those of the run.
-        recipe: that of the run.
+        saves: the callback that saves the run.
+        recipe: the recipe of the run.
     """
     averages = AveragedWeights((lambda: _images(train, recipe.norm_batches)) if recipe.norm_batches else None)
     always = [
@@ -88,7 +88,7 @@ def _images(train, num_batches):
 
 
 def _pictures(folder, model, val):
-    # In that case the network is spread over all devices, and predicts either in all processes or not at all.
+    # The network is then distributed over all devices, and can only predict if all processes take part.
     if num_devices() > 1 and keras.config.backend() != "torch":
         return []
     images, labels = _first_images(val, model)

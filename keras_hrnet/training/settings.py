@@ -8,7 +8,7 @@ from typing import Any
 
 
 def parsed(name: str, text: str, annotation: Any) -> Any:
-    """Reads the value of a setting from text.
+    """Parses the value of a setting.
 
     Args:
         name: name of the setting.

@@ -1,4 +1,4 @@
-"""Everything that the steps of a run change, as arrays in memory and as a file."""
+"""The state of a run, which its steps change, as arrays in memory and as a file."""
 
 import json
 import os
@@ -36,9 +36,9 @@ class TrainingState:
         self.metrics = metrics
 
     def take(self) -> Arrays:
-        """Returns a copy of everything."""
+        """Returns a copy of the state."""
         if keras.config.backend() == "jax":
-            # Within an epoch, JAX's trainer holds the values itself.
+            # During an epoch, JAX's trainer holds the values, and the variables are outdated.
             self.model.jax_state_sync()
         values = {name: _host_value(variable) for name, variable in self._variables().items()}
         return {**values, **generators()}
@@ -72,8 +72,8 @@ class TrainingState:
         """Restores everything except the random generators: see `set_generators`.
 
         Args:
-            arrays: what `take` returned.
-            counts: whether to restore the counts of the metrics, as in the middle of an epoch.
+            arrays: the state that `take` returned.
+            counts: whether to restore the counts of the metrics, which is needed in the middle of an epoch.
         """
         for name, variable in self._variables().items():
             if counts or not name.startswith("metrics/"):
@@ -120,7 +120,7 @@ def write_state(path: str | os.PathLike, arrays: Arrays, position: Mapping[str, 
 
     Args:
         path: the file.
-        arrays: what `TrainingState.take` returned.
+        arrays: the state that `TrainingState.take` returned.
         position: the position in the run, in types that JSON supports.
 
     Raises:
@@ -135,7 +135,7 @@ def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, or is another kind of file.
+        ValueError: if it is damaged or has another format.
     """
     try:
         with open(path, "rb") as file:
@@ -158,7 +158,7 @@ def _host_value(variable):
         # TensorFlow would sum over all processes, although only one may be reading. Each process has the same share.
         parts = tf.distribute.get_strategy().experimental_local_results(variable.value)
         return np.array(sum(part.numpy() for part in parts) * this_process().count)
-    # A copy: what `convert_to_numpy` gives may share memory with the variable.
+    # This is a copy, because the result of `convert_to_numpy` may share memory with the variable.
     value = np.array(keras.ops.convert_to_numpy(variable))
     times = _times(variable)
     if times > 1:
@@ -168,7 +168,7 @@ def _host_value(variable):
 
 
 def _times(variable):
-    """Returns how many processes hold their own value of a metric's variable: PyTorch's processes do not share them."""
+    """Returns the number of processes that count separately in a metric's variable; PyTorch's processes do."""
     is_part = variable.aggregation == "sum" and keras.config.backend() == "torch"
     return num_replicas() if is_part else 1
 
@@ -179,7 +179,7 @@ def _is_shared_out(variable):
 
 
 def generators() -> Arrays:
-    """Returns a copy of the random generators of Python, NumPy and PyTorch, for `set_generators`."""
+    """Returns copies of the states of the random generators of Python, NumPy and PyTorch, for `set_generators`."""
     name, keys, *rest = np.random.get_state()
     states = {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}
     arrays = {"generators": np.array(json.dumps(states))}

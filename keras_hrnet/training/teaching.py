@@ -1,4 +1,4 @@
-"""Training with a teacher: a trained network whose probabilities another one learns in addition to the labels."""
+"""Distillation: a network learns the probabilities of a trained network, its teacher, in addition to the labels."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from keras_hrnet.training.losses.distillation import Distillation
 
 
 def check_teacher(teacher: Any, student: keras.Model) -> None:
-    """Refuses a model that cannot teach a network.
+    """Refuses a model that cannot be the teacher of a network.
 
     Raises:
         TypeError: if it is not a Keras model.
@@ -62,7 +62,7 @@ def taught(student: keras.Model, teacher: keras.Model | None, weight: float, tem
         yield
         return
     loss = Distillation(temperature, classes_of(student).ignore_label, data_format(student))
-    # A copy, which is faster and is not trained by any step.
+    # This is a faster copy, and training steps do not change it.
     frozen = optimize_for_inference(teacher)
     frozen.trainable = False
     layouts = [data_format(model) for model in (student, frozen)]

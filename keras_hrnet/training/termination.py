@@ -13,11 +13,11 @@ NAMES = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
 def noting_termination(note: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Calls a function when SIGTERM or Ctrl-C arrives, instead of ending the process; a second Ctrl-C ends it.
 
-    Outside the main thread, where Python cannot handle signals, they end the process as usual. A signal that the
-    process ignores, as in the background of a shell, is still ignored.
+    Outside the main thread, Python cannot handle signals, so they end the process as usual. A signal that the process
+    ignores, for example because a shell runs it in the background, is still ignored.
 
     Args:
-        note: a function of the signal that returns immediately.
+        note: the function, which receives the signal and must return immediately.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,7 +40,7 @@ def noting_termination(note: Callable[[signal.Signals], None]) -> Iterator[None]
 
 
 def stop(received: signal.Signals) -> None:
-    """Ends the process as the signal would have.
+    """Ends the process as the signal would have ended it.
 
     Raises:
         SystemExit: after SIGTERM, with status 143, as shells report it.

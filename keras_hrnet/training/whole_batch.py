@@ -1,4 +1,4 @@
-"""The base class of the optimizers: accumulated and split batches act as one batch, and some weights learn faster.
+"""The base class of the optimizers: treats accumulated and split batches as one batch, and scales learning rates.
 
 Keras has no public way to update all weights after clipping. `WholeBatchOptimizer` therefore overrides private methods
 of Keras's optimizer, so setup.cfg bounds Keras's version, and a test verifies the names of those methods.
@@ -111,13 +111,13 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
     def _backend_increment_gradient_accumulators(
         self, grads: Sequence[keras.KerasTensor], acc_grads: Sequence[keras.Variable]
     ) -> None:
-        # Unlike in Keras, which on TensorFlow leaves the context of the replica here, which a condition does not allow.
+        # Unlike in Keras, which on TensorFlow leaves the replica's context here; inside a condition, this is an error.
         for gradient, accumulator in zip(grads, acc_grads, strict=True):
             accumulator.assign(accumulator + gradient)
 
     @property
     def learning_rate(self) -> keras.KerasTensor | keras.Variable:
-        # Unlike in Keras, a schedule counts updates: with accumulation, it would otherwise be that many times too fast.
+        # Unlike in Keras, a schedule counts updates. If it counted batches, accumulation would make it too fast.
         if isinstance(self._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             return self._learning_rate(self.iterations)
         return super().learning_rate
@@ -146,29 +146,31 @@ class WholeBatchOptimizer(keras.optimizers.Optimizer):
         self._update(i, ops.cast(gradient, dtype), variable, rate, *shared)
 
     def _shared(self) -> tuple[keras.KerasTensor, ...]:
-        """Returns the further arguments of the update of all weights, besides the learning rate."""
+        """Returns the arguments that the updates of all weights share, in addition to the learning rate."""
         return ()
 
     def _update(self, i: int, gradient: keras.KerasTensor, variable: keras.Variable, *numbers: Any) -> None:
-        """Updates a weight with a gradient; the numbers are the rate, with its factor, and what `_shared` returns."""
+        """Updates a weight with a gradient. The numbers are the rate, with its factor, and the result of `_shared`."""
         raise NotImplementedError
 
     def _update_on_torch(self, i: int, gradient: torch.Tensor, weight: torch.Tensor, *numbers: Any) -> None:
-        """Does the same in place, at a rate without its factor. Keras's wrappers take more than half of the time."""
+        """Does the same in place, and gets the rate without its factor.
+
+        The wrappers of Keras would take more than half of the time.
+        """
         raise NotImplementedError
 
     def _update_on_tensorflow(
         self, i: int, gradient: tf.Tensor, variable: tf.Variable, constant: Callable, *numbers: Any
     ) -> None:
-        """Does the same by one operation after the decay, with constants that all weights share."""
+        """Does the same with a single operation after the decay, and with constants that all weights share."""
         raise NotImplementedError
 
     def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
         """Does nothing: the decay is part of the update."""
 
     def _update_model_variables_moving_average(self, trainable_variables: Sequence[keras.Variable]) -> None:
-        # Unlike in Keras, the average counts updates: with accumulation, it would otherwise forget that many times too
-        # fast.
+        # Unlike in Keras, the average counts updates. If it counted batches, accumulation would make it decay too fast.
         ops = keras.ops
         batches = self.gradient_accumulation_steps or 1
         is_update = ops.equal(ops.mod(self._iterations + 1, batches), 0)

@@ -87,7 +87,7 @@ def test_a_save_that_does_not_fit_the_training_is_named(trained, tmp_path):
     _, state = trained
     arrays = state.take()
     assert read_saved(tmp_path, state, arrays, GOOD) == (0, 2, 1.0)
-    with pytest.raises(ValueError, match=r"resume\.npz' does not fit this run\. Received the state of a run"):
+    with pytest.raises(ValueError, match=r"resume\.npz' does not match this run\. Received the state of a run"):
         read_saved(tmp_path, state, {**arrays, "network/0": np.zeros((3, 5))}, GOOD)
     with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* random generators cannot be restored"):
         read_saved(tmp_path, state, {**arrays, "generators": np.array('{"python": [3, [1], null], "numpy": []}')}, GOOD)

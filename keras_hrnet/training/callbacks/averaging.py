@@ -1,4 +1,4 @@
-"""Uses averaged weights to validate a network, and its own weights to train it."""
+"""Validates a network with its averaged weights, and continues training with the original weights."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from keras_hrnet.training.callbacks.variables import assign, host_values, restor
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Gives a compiled model the optimizer's moving average of the weights, within a `with` block.
+    """Assigns the optimizer's moving average of the weights to a compiled model, within a `with` block.
 
     If the optimizer does not have `use_ema=True`, or before its first step, nothing changes. Batch normalization keeps
     its moving statistics, which belong to the weights as trained, because Keras averages only trainable weights. While
@@ -63,7 +63,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def in_model(self) -> Iterator[None]:
-        """Gives the model the averages, with the statistics of the last validation, within a `with` block."""
+        """Assigns the averages and the statistics of the last validation to the model, within a `with` block."""
         with averaged_weights(self.model), restored(self._norm_variables()):
             self._assign_statistics()
             yield

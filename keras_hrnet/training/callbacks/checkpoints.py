@@ -30,8 +30,8 @@ class Checkpoints(keras.callbacks.Callback):
         monitor: the name in the logs of a score where higher is better. NaN is never best.
         minutes: minimum time between saves of `last.keras`; the last epoch is always saved, and with 0, every epoch.
         clock: a function that returns a time in seconds.
-        averaged: a context manager that gives the model averaged weights, such as `AveragedWeights.in_model`; None for
-            `averaged_weights`.
+        averaged: a context manager that assigns averaged weights to the model, such as `AveragedWeights.in_model`; None
+            uses `averaged_weights`.
 
     Raises:
         ValueError: if `monitor` is a loss, if `folder` holds a best network that another score selected, or, after an

@@ -28,11 +28,11 @@ DOTS_PER_INCH = 120
 
 
 class Curves(keras.callbacks.Callback):
-    """Draws loss, mean IoU and learning rate over the epochs, and redraws them after each epoch.
+    """Draws loss, mean IoU and learning rate over the epochs, again after each epoch.
 
-    It draws what `Log` or `keras.callbacks.CSVLogger` has written, and therefore all epochs of a run that was resumed.
-    Place it after that callback. If an epoch was started twice, the last attempt counts. A panel without values is left
-    out.
+    It reads the file that `Log` or `keras.callbacks.CSVLogger` has written, and therefore draws all epochs of a resumed
+    run. Place it after that callback. If an epoch was started twice, the last attempt counts. Panels without values are
+    left out.
 
     Args:
         log_csv: the file of the log.

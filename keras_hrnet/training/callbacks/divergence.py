@@ -48,7 +48,7 @@ class StopAtNaN(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        # The mean since the start of the epoch: once it is NaN, it stays NaN.
+        # This is the mean loss since the start of the epoch; once it is NaN, it stays NaN.
         if not math.isfinite(logs["loss"]):
             fault = self.fault(self.epoch, batch)
             self._raise(

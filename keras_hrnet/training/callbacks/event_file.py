@@ -14,7 +14,7 @@ from keras_hrnet.backends.host_tensorflow import host_tensorflow
 if TYPE_CHECKING:
     import PIL.Image
 
-# What TensorBoard's reader expects in the first record of a file.
+# TensorBoard expects this text in the first record of a file.
 FILE_VERSION = "brain.Event:2"
 
 
@@ -22,14 +22,14 @@ class EventFile:
     """A file of numbers and pictures over epochs, for TensorBoard. Each record is written to the disk immediately.
 
     Args:
-        folder: where to create it; TensorBoard shows the files of one folder as one run.
+        folder: the folder in which to create the file; TensorBoard shows the files of one folder as one run.
     """
 
     def __init__(self, folder: str | os.PathLike):
         self.tensorflow = host_tensorflow()
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard knows its files by "tfevents"; the time in nanoseconds keeps the files of one folder apart.
+        # TensorBoard recognizes its files by "tfevents". The time in nanoseconds distinguishes the files of one folder.
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{time.time_ns()}"
         self.writer = self.tensorflow.io.TFRecordWriter(str(folder / name))
         self._write(file_version=FILE_VERSION)

@@ -1,4 +1,4 @@
-"""The logs of a run as a table, one row an epoch."""
+"""Writes and reads the logs of a run as a table with one row per epoch."""
 
 import csv
 import math
@@ -13,8 +13,8 @@ from keras_hrnet.replacing import replacing
 class Log(keras.callbacks.Callback):
     """Writes the logs of each epoch to a CSV file, which is complete at any time.
 
-    Unlike `keras.callbacks.CSVLogger`, it continues the file of a run that was interrupted: repeated epochs have one
-    row, and columns that only some epochs have, such as those of validation, are kept.
+    Unlike `keras.callbacks.CSVLogger`, it continues the file of an interrupted run: repeated epochs have a single row,
+    and columns that only some epochs have, such as those of validation, are kept.
 
     Args:
         path: the file; it contains NA where an epoch has no value.

@@ -14,8 +14,8 @@ from keras_hrnet.training.callbacks.variables import assign, restored
 class NormStatistics:
     """Estimates the moving statistics of a network's batch normalization over batches, with its current weights.
 
-    They are the means over the batches of the statistics of each batch, as in `torch.optim.swa_utils.update_bn`. The
-    estimation takes a forward pass for each batch, and changes no other variable.
+    The statistics of each batch are averaged over the batches, as in `torch.optim.swa_utils.update_bn`. The estimation
+    takes one forward pass per batch, and changes no other variable.
 
     Args:
         model: a built network.
@@ -65,7 +65,7 @@ def _flat(variables):
 
 
 def _forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
-    """Returns a function that computes a batch as in training, and compiles once where the backend does."""
+    """Returns a function that computes a batch as in training, and is compiled on TensorFlow and JAX."""
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""One bar over a whole run of `fit`."""
+"""Shows a single progress bar for all epochs of `fit`."""
 
 import datetime
 import math
@@ -18,21 +18,19 @@ VALUES = ("loss", "mean_iou", "val_loss", SCORE)
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Shows one bar over all steps of a run: epoch, step, time left, loss, mean IoU, last and best validation.
+    """Shows a progress bar for all steps of a run: epoch, step, time left, loss, mean IoU, last and best validation.
 
-    Steps that were done before the run was resumed are counted.
-
-    The time left covers the whole run with its validations. If the output is not a terminal, one line is written for
-    each epoch. Use it with `fit(verbose=0)`.
+    Steps that were done before the run was resumed are counted. The time left covers the whole run with its
+    validations. If the output is not a terminal, one line is written for each epoch. Use it with `fit(verbose=0)`.
 
     If `fit` raises an error, the bar stays until `close` is called or Python exits, because Keras does not notify its
     callbacks.
 
     Args:
         description: the label of the bar.
-        console: where to write. None means standard output.
-        num_steps: number of steps of an epoch; None determines it.
-        num_done: a function that returns how many steps of the first epoch an earlier `fit` has made.
+        console: the console to write to. None means standard output.
+        num_steps: number of steps of an epoch; None determines it from `fit`.
+        num_done: a function that returns the number of steps of the first epoch that were done by an earlier `fit`.
 
     Example:
 
@@ -148,13 +146,13 @@ class TrainingProgress(keras.callbacks.Callback):
         return f"epoch {self.epoch + 1}/{self.params['epochs']}"
 
     def _steps(self):
-        """Returns how many steps of the run are done, and how many it has, or None if that is not known yet."""
+        """Returns the number of steps that are done, and the number of steps of the run, or None if it is unknown."""
         if self.steps_of_epoch is None:
             return self.step, None
         return self.epoch * self.steps_of_epoch + self.step, self.params["epochs"] * self.steps_of_epoch
 
     def _left(self):
-        """Returns the time left, and at the end an empty text, next to the time that the run has taken."""
+        """Returns the time left; at the end, it is empty, because only the elapsed time is shown then."""
         done, total = self._steps()
         if done == total and not self.epochs_left:
             return ""

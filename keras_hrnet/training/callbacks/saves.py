@@ -23,7 +23,7 @@ class Position(NamedTuple):
     Args:
         epoch: number of complete epochs.
         step: number of steps of the next epoch that are done.
-        seconds: how long the run took so far.
+        seconds: duration of the run so far.
     """
 
     epoch: int = 0
@@ -38,18 +38,18 @@ class Saves(keras.callbacks.Callback):
     """Saves everything that is needed to resume a run, and restores it, so that the run ends with the same weights.
 
     Place it last, so that all other files of an epoch are written before the epoch is recorded as complete. An epoch
-    that is resumed midway has its own `fit`, over the rest of the data; `continues` is then set, because another `fit`
-    follows. Metrics keep their counts, so that the logs of that epoch cover all of its steps. Set `keeps_iterator`
-    before a `fit` whose data has one iterator for all epochs.
+    that is resumed in its middle has a `fit` of its own, over the rest of the data; `continues` is then set, because
+    another `fit` must follow. Metrics keep their counts, so that the logs of that epoch cover all of its steps. Set
+    `keeps_iterator` before a `fit` whose data has a single iterator for all epochs.
 
     Args:
         path: the file, `.npz`.
         state: the state of the run.
         num_steps: number of steps of an epoch.
         num_epochs: number of epochs of the run.
-        minutes: time between saves; 0 saves after each step.
+        minutes: minutes between saves; 0 saves after each step.
         validate_every: number of epochs from one validation to the next.
-        stop_on_full_disk: whether to stop when the disk is full, rather than to warn.
+        stop_on_full_disk: whether to stop when the disk is full, instead of printing a warning.
         clock: a function that returns a time in seconds.
 
     Raises:
@@ -101,7 +101,7 @@ class Saves(keras.callbacks.Callback):
             self.position = self.last = self._checked(position)
             self.state.check(arrays)
         except ValueError as error:
-            raise ValueError(f"{str(self.path)!r} does not fit this run. {error}") from error
+            raise ValueError(f"{str(self.path)!r} does not match this run. {error}") from error
         self.arrays = arrays
         return self.position
 
@@ -125,7 +125,7 @@ class Saves(keras.callbacks.Callback):
 
     @property
     def seconds(self) -> float:
-        """How long the run took, including the time before it was interrupted."""
+        """Duration of the run in seconds, including the time before it was interrupted."""
         return self.position.seconds + self.clock() - self.started
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -144,7 +144,7 @@ class Saves(keras.callbacks.Callback):
             self._set_generators()
         is_validated = (self.position.epoch + 1) % self.validate_every == 0
         if is_validated and self.minutes < math.inf and self.position.step + batch == self.num_steps - 1:
-            # Keras has no epochs without a step, so a save during validation holds the state before the last step.
+            # Keras cannot run an epoch without steps, so a save during validation holds the state before the last step.
             self.before_last_step = self.state.take()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -167,13 +167,13 @@ class Saves(keras.callbacks.Callback):
         if self.terminated_by or self._is_due():
             self._save(self.state.take(), epoch + 1, 0)
         if is_rest:
-            # Otherwise only averaged weights would be left at the end of a `fit`.
+            # At the end of `fit`, the averaged weights replace the trained ones, with which the run must continue.
             self.arrays = self.state.take()
             self.continues = self.model.stop_training = True
 
     def _set_generators(self):
-        # On PyTorch, an iterator draws from the generator when it starts. If each epoch starts an iterator, the saved
-        # state precedes that draw; otherwise it follows it.
+        # On PyTorch, an iterator draws a number from the generator when it starts. If each epoch starts an iterator,
+        # the state was saved before that draw; otherwise, it was saved after it.
         set_generators(self.arrays)
         self.arrays = None
 

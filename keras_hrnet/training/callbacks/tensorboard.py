@@ -1,4 +1,4 @@
-"""Writes what TensorBoard shows of a run: the logs as curves, and predictions as pictures."""
+"""Writes files for TensorBoard: the logs of a run as curves, and predictions as pictures."""
 
 import os
 import pathlib
@@ -45,15 +45,16 @@ class Scalars(keras.callbacks.Callback):
 
 
 class PredictionImages(keras.callbacks.Callback):
-    """Shows in TensorBoard, after each epoch, images, their labels and the network's predictions side by side.
+    """Writes images, their labels and the network's predictions side by side for TensorBoard, after each epoch.
 
     If the optimizer has `use_ema=True`, the predictions are those of the averaged weights.
 
     Args:
-        log_dir: the folder to write to, that of `Scalars`.
-        images: a few images `(height, width, channels)` as `predict` accepts them, RGB in [0, 255] or what the network
-            was built for. The backend compiles once per image size.
-        labels: as many, integers `(height, width)`, train ids, ignored ones as in `keras_hrnet.evaluation.colorize`.
+        log_dir: the folder to write to, which is also the folder of `Scalars`.
+        images: a few images `(height, width, channels)` as `predict` accepts them, RGB in [0, 255] or as the network
+            was built. The backend compiles once per image size.
+        labels: the labels of each image, integers `(height, width)`, train ids; ignored pixels as in
+            `keras_hrnet.evaluation.colorize`.
         class_names: names of the classes, by train id. Without names and palette, those of the network are used.
         palette: colors of the classes, as in `keras_hrnet.evaluation.colorize`.
 

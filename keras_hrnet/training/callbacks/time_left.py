@@ -1,13 +1,14 @@
-"""Estimates how long the rest of a run will take."""
+"""Estimates the remaining time of a run."""
 
 import time
 from collections.abc import Callable
 
 
 class TimeLeft:
-    """Estimates the rest of a run from its speed so far, separately for steps and for the work between epochs.
+    """Estimates the remaining time of a run from its speed so far, separately for steps and for work between epochs.
 
-    The first step is left out because it compiles; validation, pictures and checkpoints count with their mean time.
+    The first step is left out, because it includes compilation. For validation, pictures and checkpoints, their mean
+    time is used.
 
     Args:
         clock: a function that returns a time in seconds.
@@ -41,7 +42,7 @@ class TimeLeft:
         self.seconds_between += self.clock() - self.mark
 
     def seconds(self, num_steps: int, num_epochs: int) -> float | None:
-        """Returns the time that a number of steps and of ends of epochs will take; None if not known yet."""
+        """Returns the estimated seconds for a number of steps and of ends of epochs; None if it is not known yet."""
         if not self.num_steps:
             return None
         steps = num_steps * self.seconds_of_steps / self.num_steps

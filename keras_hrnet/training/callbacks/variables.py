@@ -1,4 +1,4 @@
-"""Values of variables: copied to the host, assigned, and restored."""
+"""Copies the values of variables to the host, assigns them, and restores them."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 def host_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
     """Returns copies of the values of variables."""
-    # What `convert_to_numpy` returns may share memory with the variable.
+    # The result of `convert_to_numpy` may share memory with the variable.
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 

@@ -40,7 +40,7 @@ class WeightedSegmentationLoss(SegmentationLoss):
         return pixel_cross_entropy(labels, logits)
 
     def pixel_weights(self, labels: keras.KerasTensor, counts: keras.KerasTensor) -> keras.KerasTensor:
-        """Gives each pixel the weight of its class, 0 where it is ignored: float32 `(batch, height, width)`."""
+        """Returns the weight of each pixel's class, or 0 if the pixel is ignored: float32 `(batch, height, width)`."""
         weights = keras.ops.cast(counts, "float32")
         if self.class_weights is None:
             return weights
@@ -80,12 +80,12 @@ class WeightedSegmentationLoss(SegmentationLoss):
 class CrossEntropy(WeightedSegmentationLoss):
     """The weighted mean of the cross-entropy over the pixels, as `torch.nn.CrossEntropyLoss` computes it.
 
-    With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over all images together; if all pixels are
-    ignored, it is 0, without a gradient. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)` divides by the
-    number of all pixels instead, including ignored ones, and has no class weights.
+    With l = -log p of the true class y of a pixel, it is Σ w[y] l / Σ w[y], over the pixels of all images together. If
+    all pixels are ignored, it is 0, without a gradient. `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)`
+    divides by the number of all pixels instead, including ignored ones, and has no class weights.
 
     Args:
-        class_weights: see `WeightedSegmentationLoss`; `keras_hrnet.data.CLASS_WEIGHTS` are the published ones of
+        class_weights: see `WeightedSegmentationLoss`; `keras_hrnet.data.CLASS_WEIGHTS` are the published weights for
             Cityscapes.
         ignore_label, data_format, name: see `SegmentationLoss`.
 
@@ -107,5 +107,5 @@ class CrossEntropy(WeightedSegmentationLoss):
     ) -> keras.KerasTensor:
         weights = self.pixel_weights(labels, counts)
         weighted = weights * self.pixel_losses(labels, logits)
-        # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+        # Each replica divides by the mean weight of all replicas; the mean of their losses is then that of the batch.
         return keras.ops.divide_no_nan(mean_over_pixels(weighted), mean_over_replicas(mean_over_pixels(weights)))

@@ -55,7 +55,7 @@ class Distillation(SegmentationLoss):
         known = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
         divergence = ops.sum(ops.exp(known) * (known - ops.log_softmax(student, axis=-1)), axis=-1)
         weights = ops.cast(counts, "float32")
-        # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+        # Each replica divides by the mean count of all replicas; the mean of their losses is then that of the batch.
         mean = ops.divide_no_nan(mean_over_pixels(weights * divergence), mean_over_replicas(mean_over_pixels(weights)))
         return self.temperature**2 * mean
 

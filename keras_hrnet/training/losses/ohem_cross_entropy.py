@@ -20,9 +20,9 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     Args:
         threshold: probability below which a pixel is hard, in (0, 1].
-        min_kept: minimum number of pixels to keep in a batch, if there are that many pixels that are not ignored. A
-            batch is what one process, or one device under a TensorFlow strategy, computes; on JAX, it is the batch of
-            all devices. The published number is for three crops of 512x1024 on each GPU.
+        min_kept: minimum number of pixels to keep in a batch, if there are that many pixels that are not ignored. Here,
+            a batch is the part that one process, or one device under a TensorFlow strategy, computes; on JAX, it is the
+            batch of all devices. The published number is for three crops of 512x1024 on each GPU.
         class_weights: see `WeightedSegmentationLoss`.
         ignore_label, data_format, name: see `SegmentationLoss`.
 
@@ -55,9 +55,9 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
 
     @property
     def auxiliary(self) -> CrossEntropy:
-        """The loss that the auxiliary logits of a model take instead: `CrossEntropy`, of the same weights."""
-        # Unlike the published code, which divides it by the number of all pixels, including ignored ones: the weighted
-        # mean, as published without mining.
+        """The loss that is used for the auxiliary logits of a model instead: `CrossEntropy`, with the same weights."""
+        # Unlike the published code, which here divides by the number of all pixels, including ignored ones. This is the
+        # weighted mean, as in the published code without mining.
         return CrossEntropy(self.class_weights, self.ignore_label, self.data_format)
 
     def of_pixels(

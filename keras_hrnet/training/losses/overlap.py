@@ -1,4 +1,4 @@
-"""Losses that measure how little predicted and true regions overlap, class by class: Lovász-Softmax and Dice."""
+"""Losses that measure the overlap of predicted and true regions for each class: Lovász-Softmax and Dice."""
 
 import keras
 
@@ -16,8 +16,8 @@ class OverlapLoss(SegmentationLoss):
         """Computes the loss of each class, float32 `(classes,)`.
 
         Args:
-            truth: float32 `(classes, pixels)`: 1 where a pixel is of the class; 0 in ignored pixels.
-            probabilities: float32 `(classes, pixels)`; 0 in ignored pixels.
+            truth: float32 `(classes, pixels)`: 1 for pixels of the class, 0 for others and for ignored pixels.
+            probabilities: float32 `(classes, pixels)`; 0 for ignored pixels.
         """
         raise NotImplementedError
 
@@ -57,7 +57,7 @@ class LovaszSoftmax(OverlapLoss):
         missed, added = ops.cumsum(truth, axis=-1), ops.cumsum(1 - truth, axis=-1)
         total = missed[:, -1:]
         left, union = total - missed, ops.maximum(total + added, 1.0)
-        # By how much one more pixel raises 1 - left / union: a difference of two such numbers would lose digits.
+        # The increase of 1 - left / union by one more pixel. The difference of two such numbers would lose digits.
         steps = ops.where(truth > 0, 1 / union, left / union / ops.maximum(union - 1, 1.0))
         return ops.sum(errors * ops.stop_gradient(steps), axis=-1)
 
@@ -69,7 +69,8 @@ class Dice(OverlapLoss):
     It is computed only for the classes in the batch. Each of them has at least one pixel, so the sums need no smoothing
     term.
 
-    Reference: Milletari, Navab and Ahmadi, "V-Net", 2016, section 3. Unlike there, the denominator sums no squares.
+    Reference: Milletari, Navab and Ahmadi, "V-Net", 2016, section 3. Unlike there, the terms of the denominator are not
+    squared.
     """
 
     def of_classes(self, truth: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,8 +1,8 @@
-"""The cross-entropy of each pixel, computed in no more memory than its gradient needs."""
+"""The cross-entropy of each pixel, computed without more memory than its gradient needs."""
 
 import keras
 
-# How many logits PyTorch turns into probabilities at a time: 16 MiB of float32.
+# The number of logits that PyTorch converts to probabilities at a time: 16 MiB of float32.
 LOGITS_AT_A_TIME = 2**22
 
 

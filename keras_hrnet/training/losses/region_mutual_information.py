@@ -1,4 +1,4 @@
-"""Region mutual information: how much predicted neighborhoods of pixels reveal about the true ones."""
+"""Region mutual information: the mutual information between predicted and true neighborhoods of pixels."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LEAST_PROBABILITY = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
 class RegionMutualInformation(SegmentationLoss):
-    """Half binary cross-entropy, half a lower bound of how little predicted neighborhoods reveal about the true ones.
+    """Half binary cross-entropy, half the negative of a lower bound of the mutual information between neighborhoods.
 
     Each class is a map of probabilities, by sigmoid. The cross-entropy of the maps is summed over the classes and the
     pixels that are not ignored, and divided by the number of these pixels plus 1. For the other half, the maps of the
@@ -34,7 +34,7 @@ class RegionMutualInformation(SegmentationLoss):
     Args:
         num_classes: number of classes of the logits.
         radius: side of the neighborhoods, in squares of 4x4 pixels.
-        ignore_label: the label of ignored pixels. In the neighborhoods of both, they have a probability of 0.
+        ignore_label: the label of ignored pixels. Their probability is 0 in the neighborhoods of both.
         data_format, name: see `SegmentationLoss`.
 
     Raises:
@@ -80,7 +80,7 @@ class RegionMutualInformation(SegmentationLoss):
     def _lower_bound(self, truth, probabilities):
         ops = keras.ops
         pooled = _pool(probabilities)
-        # PyTorch raises for a matrix of NaN. The cross-entropy of such logits is NaN, and with it the loss.
+        # PyTorch raises an error for a matrix of NaN. The loss is still NaN then, because the cross-entropy is.
         pooled = ops.where(ops.isnan(pooled), 0.0, pooled)
         log_determinant = residual_log_determinant(
             target=self._neighborhoods(_pool(truth)), given=self._neighborhoods(pooled), ridge=RIDGE
@@ -121,7 +121,7 @@ def _binary_cross_entropy(truth, counts, logits):
     ops = keras.ops
     losses = ops.sum(ops.softplus(ops.where(truth, -logits, logits)), axis=-1)
     pixels = ops.cast(ops.size(counts), "float32") * num_replicas()
-    # Divided by what all replicas count, the mean of their losses is the loss of the whole batch.
+    # Each replica divides by the mean count of all replicas; the mean of their losses is then that of the batch.
     return mean_over_pixels(counts * losses) / (mean_over_replicas(mean_over_pixels(counts)) + 1 / pixels)
 
 

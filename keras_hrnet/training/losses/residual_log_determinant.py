@@ -1,18 +1,19 @@
-"""Measures how much of a random vector another one leaves undetermined, in float32 on every backend.
+"""Measures the part of a random vector that cannot be predicted from another one, in float32 on every backend.
 
 A covariance that is summed over an image has entries of 10⁴ and, where a network predicts well, eigenvalues down to the
 ridge of 5e-4: float32 cannot represent both, and JAX has nothing more precise by default. Such a covariance is
-therefore never factorized to obtain its value. A rough factor of it whitens the points; the covariance of whitened
-points is close to the identity, which float32 factorizes well; and its factor times the rough one is the required
-factor, whatever the rough one was ("Cholesky QR", repeated).
+therefore never factorized to obtain its value. Instead, an approximate factor of it whitens the points. The covariance
+of whitened points is close to the identity, which float32 factorizes well, and its factor times the approximate factor
+is the required one, regardless of the approximation ("Cholesky QR", repeated).
 
 Reference: Fukaya et al., "Shifted Cholesky QR for Computing the QR Factorization of Ill-Conditioned Matrices", 2020.
 """
 
 import keras
 
-# What is added to the diagonals, relative to them, before the first factorization, and before that of the points
-# whitened once: more than the error of float32 sums over millions of points. Points whitened twice need nothing.
+# Numbers that are added to the diagonals, relative to them, before the first factorization, and before that of the
+# points whitened once. They are larger than the error of float32 sums over millions of points. After the second
+# whitening, nothing is added.
 ROUGH_SHIFTS = (1e-4, 1e-5)
 
 
@@ -23,9 +24,9 @@ def residual_log_determinant(target: keras.KerasTensor, given: keras.KerasTensor
     points, not means. The result can be differentiated once, with respect to `given`.
 
     Args:
-        target: float32 `(..., dimension, points)`, what is predicted; a constant.
-        given: float32 `(..., dimension, points)`, what it is predicted from.
-        ridge: positive number on the diagonals.
+        target: float32 `(..., dimension, points)`, the vectors to predict; a constant.
+        given: float32 `(..., dimension, points)`, the vectors from which they are predicted.
+        ridge: positive number that is added to the diagonals.
     """
     ops = keras.ops
     dimension = given.shape[-2]
@@ -43,7 +44,7 @@ def residual_log_determinant(target: keras.KerasTensor, given: keras.KerasTensor
 
 
 def _whiten(whitening, white, ridge):
-    """Continues with N and N X, lower triangular N and points X, until N (X Xᵀ + ridge I) Nᵀ = I."""
+    """Improves a lower triangular N, and N X for points X, until N (X Xᵀ + ridge I) Nᵀ = I."""
     ops = keras.ops
     identity = ops.eye(white.shape[-2], dtype="float32")
     for shift in (*ROUGH_SHIFTS, 0.0):
@@ -66,8 +67,8 @@ def _transpose(matrices):
 def full_precision_product(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTensor:
     """Multiplies float32 matrices, which are constants, without rounding their entries first.
 
-    GPUs and TPUs may round the factors of a float32 product to 10 or 8 bits (TensorFloat-32, bfloat16): TensorFlow and
-    JAX let them by default, PyTorch on request.
+    GPUs and TPUs may round the factors of a float32 product to 10 or 8 bits (TensorFloat-32, bfloat16). TensorFlow and
+    JAX allow this by default, PyTorch on request.
 
     Args:
         a: float32 `(..., rows, inner)`.
@@ -94,7 +95,7 @@ def _product_on_tensorflow(a, b):
 def _product_on_torch(a, b):
     import torch
 
-    # Not `keras.ops.matmul`, which gives float32 for float64.
+    # `keras.ops.matmul` would return float32 for float64.
     if a.is_cuda and torch.get_float32_matmul_precision() != "highest":
         return (a.double() @ b.double()).float()
     return a @ b

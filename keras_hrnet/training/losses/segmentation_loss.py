@@ -1,4 +1,4 @@
-"""The base class of losses of label images: checks labels and logits, and leaves out ignored pixels."""
+"""The base class of segmentation losses: checks labels and logits, and leaves out ignored pixels."""
 
 import math
 import re
@@ -14,18 +14,17 @@ from keras_hrnet.layers.data_format import standardize_data_format
 class SegmentationLoss(keras.losses.Loss):
     """A loss of a batch of label images and the logits of their pixels, computed in float32.
 
-    A subclass defines `of_pixels`, and describes only what it adds to this class. Wrong shapes and dtypes are refused
-    when the loss is first traced, before any step. Label values are not known then. A label that is not a class makes
-    the loss NaN, which `keras.callbacks.TerminateOnNaN` detects, and its pixel has no gradient, so that the weights
-    stay unchanged; `keras_hrnet.data` can check the files.
+    A subclass defines `of_pixels`, and its docstring describes only its own additions. Wrong shapes and dtypes are
+    refused when the loss is first traced, before any step. The values of labels are not known at that time. If a label
+    is not a class, the loss is NaN, which `keras.callbacks.TerminateOnNaN` detects, and its pixel has no gradient;
+    `keras_hrnet.data` can check the files.
 
     If several replicas share a batch (see `keras_hrnet.training.distributed`), each of them returns the mean of their
     losses; the gradient is that of the replica's own part of the batch.
 
     Args:
         ignore_label: the label of ignored pixels.
-        data_format: where the channels of the logits are: "channels_last", "channels_first", or None for Keras's
-            setting.
+        data_format: format of the logits: "channels_last", "channels_first", or None for Keras's setting.
         name: the name of the loss; None for the name of its class in snake case, such as "cross_entropy".
 
     Call arguments:
@@ -51,8 +50,8 @@ class SegmentationLoss(keras.losses.Loss):
         """Returns an argument as an integer.
 
         Raises:
-            TypeError: if it is not one.
-            ValueError: if it is below the least.
+            TypeError: if it is not an integer.
+            ValueError: if it is less than `least`.
         """
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise TypeError(f"`{type(self).__name__}` received {name}={value!r}. Expected an integer, {remedy}")
@@ -63,7 +62,7 @@ class SegmentationLoss(keras.losses.Loss):
     def __call__(
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: None = None
     ) -> keras.KerasTensor:
-        # Here and not in `call`, because Keras converts the labels to floats in between.
+        # This is checked here and not in `call`, because Keras converts the labels to floats before it.
         if sample_weight is not None:
             raise ValueError(
                 f"`{type(self).__name__}` received a sample_weight (`fit` makes one of `class_weight`, too). "
@@ -139,9 +138,9 @@ class SegmentationLoss(keras.losses.Loss):
 
 
 def mean_over_pixels(maps: keras.KerasTensor) -> keras.KerasTensor:
-    """Averages `(batch, height, width)`: each row, then the rows.
+    """Averages `(batch, height, width)`: first within each row, then over the rows.
 
-    On a CPU, XLA sums a few thousand numbers one after the other, with an error of 3e-6 where class weights repeat, and
-    of 2e-7 with rows first. It merges a sum of sums, but not a mean of means.
+    On a CPU, XLA sums a few thousand numbers one after the other, with an error of 3e-6 if class weights repeat. If
+    rows are averaged first, the error is 2e-7. XLA would merge a sum of sums, but does not merge a mean of means.
     """
     return keras.ops.mean(keras.ops.mean(maps, axis=-1))
