@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from keras_hrnet.cli.console import Console
-from keras_hrnet.cli.web_server import address_of, web_server
 
 
 def serve(
@@ -18,6 +17,8 @@ def serve(
     ] = True,
 ) -> None:
     """Serve a web page to browsers on this machine, until Ctrl+C."""
+    from keras_hrnet.cli.web_server import address_of, web_server  # Importing a server would delay every command.
+
     console = Console(soft_wrap=True, highlight=False)
     with web_server(folder, port, isolated=threads) as server:
         console.print(f"Serving {folder} at {address_of(server)} to this machine only. Press Ctrl+C to stop.")
