@@ -85,7 +85,7 @@ def evaluate(
             )
         report = official_scores(predictions, ground_truth, split, instances, train_ids, workers)
     else:
-        model = _given(model)
+        model = _required_model(model)
         if (data is None) == (images is None):
             raise ValueError(
                 f"Received --data {data}, --images {images} and --masks {masks}. Expected --data alone, or --images "
@@ -101,7 +101,7 @@ def evaluate(
 
         network = protocol.open_network(model, hierarchical_scales, classes)
         if images is not None:
-            protocol.tell_missing_names(network, console)
+            protocol.report_missing_names(network, console)
         described = DataOptions(
             data=data, data_set=data_set, images=images, masks=masks, val_share=val_share,
             ignore_label=ignore_label, id_map=id_map, palette=palette,
@@ -161,7 +161,7 @@ def published_scores(model: keras.Model) -> list[PublishedWeights]:
     ]
 
 
-def _given(model):
+def _required_model(model):
     if model is None:
         raise ValueError(
             "Received neither a MODEL nor --predictions. Expected one of them. Pass a `.keras` file, or a folder of "

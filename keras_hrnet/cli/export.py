@@ -15,8 +15,8 @@ from keras_hrnet.cli.protocol import (
     ClassNames,
     HierarchicalScales,
     load_network,
+    report_missing_names,
     require_network,
-    tell_missing_names,
 )
 from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
@@ -133,7 +133,7 @@ def export(
         start()
         from keras_hrnet.export import write_web_page
 
-        _tell_page(write_web_page(model, output, runtime=runtime))
+        _print_serve_command(write_web_page(model, output, runtime=runtime))
         return
     image_size = None if size is None else parse_size(size)
     given = [source for source in (data, photos, images) if source is not None]
@@ -159,7 +159,7 @@ def export(
 
     network = load_network(model, hierarchical_scales, classes)
     console = Console(soft_wrap=True, highlight=False)
-    tell_missing_names(network, console)
+    report_missing_names(network, console)
     if kind == ".keras":
         with replacing(output) as part:
             optimize_for_inference(network).save(part)
@@ -189,7 +189,7 @@ def export(
         report = export_saved_model(network, output, **shared)
     console.print(str(report))
     if web:
-        _tell_page(output)
+        _print_serve_command(output)
 
 
 def _check_ending(output):
@@ -202,7 +202,7 @@ def _check_ending(output):
         )
 
 
-def _tell_page(folder):
+def _print_serve_command(folder):
     command = shlex.join(["keras-hrnet", "serve", str(folder)])
     Console(soft_wrap=True, highlight=False).print(f"Try the page: {command}")
 

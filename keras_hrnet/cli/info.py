@@ -25,7 +25,7 @@ LEGEND = (
     "can be downloaded and checked. Scores are single-scale without flipping unless stated otherwise. Resize: "
     "nearest, or bilinear with align_corners=False (half) or True (corners). License: * is the license of the "
     "repository that the weights come with; data sets have their own terms. Checked: by SHA-256, or partly, by its "
-    "first 8 digits. †: no direct link; download it by hand. ‡: for BGR pixels. HRF-: HRFormer. –: no source states "
+    "first 8 digits. †: no direct link; download it manually. ‡: for BGR pixels. HRF-: HRFormer. –: no source states "
     "it."
 )
 

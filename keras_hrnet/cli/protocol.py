@@ -128,7 +128,7 @@ def open_network(
     return network if hierarchical_scales is None else with_scales(network, parse_numbers(hierarchical_scales))
 
 
-def tell_missing_names(network: keras.Model | ExportedNetwork, console: Console) -> None:
+def report_missing_names(network: keras.Model | ExportedNetwork, console: Console) -> None:
     """If the classes of a network have no names, prints how to name them."""
     from keras_hrnet.models.network import own_classes
 

@@ -52,7 +52,7 @@ def starting_network(made: Mapping[str, Any], classes: Classes) -> tuple[keras.M
         return _new(made, count, weights), None
     model = _new(_upsampling_as(made, chosen.align_corners), count, None)
     load_checkpoint(model, chosen.path, skip_head=True)
-    return model, _backbone_alone(weights, difference)
+    return model, _backbone_notice(weights, difference)
 
 
 def _difference(head, num_classes, known, own_head, classes):
@@ -65,7 +65,7 @@ def _difference(head, num_classes, known, own_head, classes):
     return f"the class {difference[1]!r} where the data has {difference[2]!r}" if difference else None
 
 
-def _backbone_alone(weights, difference):
+def _backbone_notice(weights, difference):
     return f"Only the backbone of --weights {weights} is used, and the head is new, because the file has {difference}."
 
 
@@ -105,4 +105,4 @@ def _from_saved(made, classes):
         )
     for variable in wanted:
         variable.assign(values[variable.path])
-    return model, difference and _backbone_alone(made["weights"], difference)
+    return model, difference and _backbone_notice(made["weights"], difference)

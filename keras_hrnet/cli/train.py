@@ -133,7 +133,7 @@ def train(
     made = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in made.items()}
     if repeat is not None:
         start()
-        run = _repeatable(repeat)
+        run = _read_repeatable(repeat)
         made, recipe, seed = run["notes"], run["settings"], run["seed"]
     else:
         _check_names(network, recipe)
@@ -250,7 +250,7 @@ class DataSets:
         return self.options.dataset("val", augment=False, batch_size=num_devices())
 
 
-def _repeatable(path):
+def _read_repeatable(path):
     from keras_hrnet.training import read_run
 
     run = read_run(path)

@@ -210,7 +210,7 @@ class EvaluationReport:
         images = "1 image" if self.num_images == 1 else f"{self.num_images} images"
         lines.append(
             f"pixel accuracy {percent(self.pixel_accuracy)} %, frequency-weighted IoU "
-            f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s an image"
+            f"{percent(self.frequency_weighted_iou)} %, {images}, {self.seconds_per_image:.3g} s per image"
         )
         if self.unlabeled_classes:
             lines.append(self.unlabeled_note)

@@ -63,7 +63,7 @@ def read_images(options: ExportOptions, data: Any = None) -> Images:
             f"precision={options.uncalibrated!r}, which needs none."
         )
     if data is None:
-        return Images(_made(options))
+        return Images(_generated(options))
     batches = list(first_images(_read([data] if hasattr(data, "shape") else data, options), options.num_images))
     if not batches:
         raise ValueError("Received representative_data without images. Expected at least one. Check the dataset.")
@@ -123,7 +123,7 @@ def _check_size(images, options):
         )
 
 
-def _made(options):
+def _generated(options):
     sizes = [
         tuple(length or other for length, other in zip(options.image_size, default, strict=True)) for default in SIZES
     ]

@@ -45,7 +45,7 @@ def check_training(model: keras.Model, train: Any, val: Any) -> Classes:
         The classes that network and data have in common: see `common_classes`.
 
     Raises:
-        TypeError: if the model is not one, the training data has no length, or labels are not integers.
+        TypeError: if `model` is not a Keras model, the training data has no length, or labels are not integers.
         ValueError: if images, labels or classes do not match the network.
     """
     check_model(model)

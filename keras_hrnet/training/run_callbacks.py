@@ -59,7 +59,7 @@ def run_callbacks(
         always.append(EarlyStop(recipe.patience, folder / "log.csv"))
     checkpoints = Checkpoints(folder, minutes=saves.minutes, averaged=averages.in_model)
     if not this_process().is_first:
-        # On JAX, either all processes give the network averaged weights, or none does.
+        # On JAX, all processes must assign averaged weights to the network together.
         return [*always, checkpoints]
     writers = [
         Log(folder / "log.csv"),

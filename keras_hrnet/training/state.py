@@ -152,7 +152,7 @@ def read_state(path: str | os.PathLike) -> tuple[Arrays, dict[str, Any]]:
 
 
 def _host_value(variable):
-    if _is_shared_out(variable):
+    if _is_part_of_sum(variable):
         import tensorflow as tf
 
         # TensorFlow would sum over all processes, although only one may be reading. Each process has the same share.
@@ -173,7 +173,7 @@ def _times(variable):
     return num_replicas() if is_part else 1
 
 
-def _is_shared_out(variable):
+def _is_part_of_sum(variable):
     """Returns whether TensorFlow's processes hold parts of a metric's variable, which TensorFlow combines."""
     return variable.aggregation == "sum" and keras.config.backend() == "tensorflow" and this_process().count > 1
 

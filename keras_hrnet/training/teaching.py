@@ -74,7 +74,7 @@ def taught(student: keras.Model, teacher: keras.Model | None, weight: float, tem
         if not training:
             return total
         logits = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
-        known = _turned(frozen(_turned(x, *layouts), training=False), *reversed(layouts))
+        known = _in_layout(frozen(_in_layout(x, *layouts), training=False), *reversed(layouts))
         pair = keras.ops.concatenate([keras.ops.cast(logits, "float32"), keras.ops.cast(known, "float32")], axis)
         return total + weight * loss(y, pair)
 
@@ -88,7 +88,7 @@ def taught(student: keras.Model, teacher: keras.Model | None, weight: float, tem
         student.train_function = None
 
 
-def _turned(x, source, target):
+def _in_layout(x, source, target):
     """Moves the channels of images or maps from the data format of one network to that of another."""
     if source == target:
         return x

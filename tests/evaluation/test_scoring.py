@@ -343,7 +343,7 @@ def test_a_report_prints_as_an_aligned_table():
         "train                    –         –",
         "────────────────────────────────────",
         "mean of 2 classes    77.50   100.000",
-        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 2 images, 0.25 s an image",
+        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 2 images, 0.25 s per image",
         "Classes without a pixel in the labels: train.",
     ]
 
@@ -487,6 +487,6 @@ def test_a_report_prints_boundary_iou_and_categories():
         "────────────────────────────────────────────────",
         "a                   100.00",
         "b                        –",
-        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 1 image, 0.5 s an image",
+        "pixel accuracy 87.50 %, frequency-weighted IoU 77.50 %, 1 image, 0.5 s per image",
         "Classes without a pixel in the labels: blue.",
     ]

@@ -89,10 +89,10 @@ def test_a_save_that_does_not_fit_the_training_is_named(trained, tmp_path):
     assert read_saved(tmp_path, state, arrays, GOOD) == (0, 2, 1.0)
     with pytest.raises(ValueError, match=r"resume\.npz' does not match this run\. Received the state of a run"):
         read_saved(tmp_path, state, {**arrays, "network/0": np.zeros((3, 5))}, GOOD)
-    with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* random generators cannot be restored"):
+    with pytest.raises(ValueError, match=r"resume\.npz' does not match .* random generators cannot be restored"):
         read_saved(tmp_path, state, {**arrays, "generators": np.array('{"python": [3, [1], null], "numpy": []}')}, GOOD)
     for position in ({**GOOD, "epoch": 3}, {**GOOD, "step": -1}, {**GOOD, "seconds": "1"}, {"epoch": 0}):
-        with pytest.raises(ValueError, match=r"resume\.npz' does not fit .* Expected one within 3 epochs of 10 steps"):
+        with pytest.raises(ValueError, match=r"resume\.npz' does not match .* within 3 epochs of 10 steps"):
             read_saved(tmp_path, state, arrays, position)
 
 

@@ -188,7 +188,7 @@ def video_predictions(
 
     # The frames of a camera must not be outdated when they are predicted, and probabilities take much memory.
     num_ahead = 1 if video.is_live or output == "probabilities" else NUM_AHEAD
-    answer = _answerer(segmenter, output, smooth)
+    answer = _prediction_function(segmenter, output, smooth)
     with (
         contextlib.closing(draw_ahead(video.frames(), num_ahead=num_ahead * batch_size)) as frames,
         contextlib.closing(
@@ -231,7 +231,7 @@ def _predicted(video, segmenter, **options):
             yield PredictedFrame(frame.index, *times, frame.image, labels, result)
 
 
-def _answerer(segmenter, output, smooth):
+def _prediction_function(segmenter, output, smooth):
     """Returns a function from a batch of frames to their labels, and to the labels or probabilities to paint."""
     if output != "probabilities" and not smooth:
 

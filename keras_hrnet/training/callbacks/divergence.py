@@ -70,10 +70,10 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def _raise(self, name, value, moment, advice=None):
         raise RuntimeError(
-            f"Received {name}={value} in {moment}. Expected a finite number. {self._way_back()}{advice or ADVICE}"
+            f"Received {name}={value} in {moment}. Expected a finite number. {self._last_good()}{advice or ADVICE}"
         )
 
-    def _way_back(self):
+    def _last_good(self):
         if self.checkpoint is None or not self.checkpoint.is_file():
             return "No checkpoint was written before. "
         return f"The last good checkpoint is {str(self.checkpoint)!r}. "

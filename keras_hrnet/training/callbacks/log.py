@@ -41,9 +41,9 @@ class Log(keras.callbacks.Callback):
 
 
 def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
-    """Reads the values that `Log` or `keras.callbacks.CSVLogger` wrote into each column, in the order of the epochs.
+    """Reads the columns of a file that `Log` or `keras.callbacks.CSVLogger` wrote, in the order of the epochs.
 
-    They are NaN where there is no value.
+    Missing values are NaN.
 
     Raises:
         FileNotFoundError: if there is no such file.

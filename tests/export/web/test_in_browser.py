@@ -317,7 +317,7 @@ def test_the_camera_runs_on_request_and_stops(open_page):
     page = open_page()
     assert page.execute_script("return stream === null")
     page.find_element("id", "camera").click()
-    wait_for(page, "pictures a second", "rate")
+    wait_for(page, "pictures per second", "rate")
     assert (mask_of(page)[..., 3] == 255).all()
     page.find_element("id", "camera").click()
     wait_for(page, "The camera is off.")

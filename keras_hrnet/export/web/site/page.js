@@ -331,7 +331,7 @@ async function runCamera(used) {
     await segment(await createImageBitmap(video), {name: "camera.png", blob: null}, own);
     await new Promise(requestAnimationFrame);
     if (stream !== used) break;
-    get("rate").textContent = `${(1000 / (performance.now() - start)).toFixed(1)} pictures a second`;
+    get("rate").textContent = `${(1000 / (performance.now() - start)).toFixed(1)} pictures per second`;
     if (!get("error").hidden) stopCamera();
   }
 }
