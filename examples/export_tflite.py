@@ -1,8 +1,8 @@
-"""Writes a trained network as a `.tflite` file that gives a label for every pixel, and runs the file.
+"""Exports a trained network to a `.tflite` file that computes the label of each pixel, and runs the file.
 
 Command:  python examples/export_tflite.py hrnet-demo/w18_small.keras w18_small.tflite --size 256 512
 Hardware: any CPU.
-Result:   the file, its agreement with Keras and its latency; the demo's network, with logits out,
+Result:   the file, its agreement with Keras and its latency. The network of the demo, with logits as its output,
           took 0.04 to 0.06 s on two CPU cores.
 """
 
@@ -16,9 +16,11 @@ import keras_hrnet
 
 def main():
     parser = argparse.ArgumentParser(description="Exports a network to TFLite.")
-    parser.add_argument("model", help="a network saved by Keras, .keras")
-    parser.add_argument("tflite", help="the file to write, .tflite")
-    parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("model", help="a network that Keras saved, `.keras`")
+    parser.add_argument("tflite", help="the `.tflite` file to write")
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"), help="size of the images"
+    )
     parser.add_argument("--output", default="labels", help="labels, logits, logits_stride4 or probabilities")
     options = parser.parse_args()
 

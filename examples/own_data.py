@@ -1,11 +1,11 @@
 """Trains a small HRNet on your own images and masks: two folders of files with the same names.
 
 Command:  python examples/own_data.py --images photos --masks masks --classes background,leaf,flower
-Hardware: any; a GPU for more than a few hundred images.
-Result:   a table of IoU by class on a fifth of the images, which it does not train on, and own_data.keras.
+Hardware: any; use a GPU for more than a few hundred images.
+Result:   own_data.keras, and a table of IoU by class, on the fifth of the images that is not used for training.
 
-An image is a PNG or JPEG. A mask is a PNG of its size: 0 for the first class, 1 for the second, and so on; 255 is
-ignored. For masks in colors, other numbers and rare classes, see examples/data.md.
+Images are PNG or JPEG files. A mask is a PNG file of the same size as its image, in which 0 is the first class, 1 is
+the second class, and so on; 255 is ignored. See examples/data.md for color masks, other numbers and rare classes.
 """
 
 import argparse
@@ -18,13 +18,17 @@ from keras_hrnet.data import class_shares, folders
 
 def main():
     parser = argparse.ArgumentParser(description="Trains HRNetW18Small on your own data.")
-    parser.add_argument("--images", required=True)
-    parser.add_argument("--masks", required=True)
-    parser.add_argument("--classes", required=True, help="names separated by commas, in the order of the numbers")
-    parser.add_argument("--crop", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--out", default="own_data.keras")
+    parser.add_argument("--images", required=True, help="folder of the images")
+    parser.add_argument("--masks", required=True, help="folder of the masks")
+    parser.add_argument(
+        "--classes", required=True, help="class names, separated by commas, in the order of the numbers"
+    )
+    parser.add_argument(
+        "--crop", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"), help="size of training crops"
+    )
+    parser.add_argument("--batch-size", type=int, default=8, help="number of images in a batch")
+    parser.add_argument("--epochs", type=int, default=50, help="number of passes over the training images")
+    parser.add_argument("--out", default="own_data.keras", help="file for the trained network")
     options = parser.parse_args()
     names = tuple(options.classes.split(","))
 

@@ -1,11 +1,13 @@
-"""Trains HRNet on Cityscapes by a published recipe.
+"""Trains HRNet on Cityscapes with a published recipe.
 
 Command:  python examples/train_cityscapes.py --data data/cityscapes --weights imagenet
-Hardware: the published run took four GPUs of 16 GB; on one, add --accumulate 4 (or 6, or 12), which adds up batches.
-Result:   published 80.9 % mIoU on the validation set for HRNetW48 from ImageNet weights (HRNet-Semantic-Segmentation,
-          README). Not repeated here: the data set may not be passed on. On synthetic streets it runs in the tests.
+Hardware: the published run used four GPUs with 16 GB each. On one GPU, add --accumulate 4 (or 6, or 12), which
+          accumulates gradients over this number of smaller batches.
+Result:   the published result is 80.9 % mIoU on the validation images for HRNetW48 from ImageNet weights
+          (HRNet-Semantic-Segmentation, README). It has not been reproduced here, because the data set may not be
+          redistributed; tests run the script on synthetic streets.
 
-It writes runs/cityscapes: best.keras, last.keras, log.csv, curves.png, tensorboard and run.json. The command
+It writes best.keras, last.keras, log.csv, curves.png, tensorboard and run.json to runs/cityscapes. The command
 `keras-hrnet train` does the same, and more; see examples/training.md.
 """
 
@@ -19,14 +21,16 @@ from keras_hrnet.training import RECIPES, resolve_recipe
 def arguments():
     parser = argparse.ArgumentParser(description="Trains HRNet on Cityscapes.")
     parser.add_argument("--data", required=True, help="folder that holds leftImg8bit and gtFine")
-    parser.add_argument("--network", default="HRNetW48", help="HRNetW18Small to HRNetW64")
-    parser.add_argument("--weights", help="imagenet, or a checkpoint to start from, .pth or .safetensors")
-    parser.add_argument("--recipe", default="cityscapes", choices=RECIPES)
-    parser.add_argument("--crop", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--accumulate", type=int, help="number of batches to add up to the batch size")
-    parser.add_argument("--out", default="runs/cityscapes")
+    parser.add_argument("--network", default="HRNetW48", help="name of the network, such as HRNetW18Small or HRNetW64")
+    parser.add_argument("--weights", help="imagenet, or a checkpoint to start from, `.pth` or `.safetensors`")
+    parser.add_argument("--recipe", default="cityscapes", choices=RECIPES, help="recipe of the training")
+    parser.add_argument(
+        "--crop", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="size of training crops instead of the recipe's"
+    )
+    parser.add_argument("--epochs", type=int, help="number of epochs instead of the recipe's")
+    parser.add_argument("--batch-size", type=int, help="batch size instead of the recipe's")
+    parser.add_argument("--accumulate", type=int, help="number of smaller batches into which each batch is split")
+    parser.add_argument("--out", default="runs/cityscapes", help="folder of the run")
     return parser.parse_args()
 
 

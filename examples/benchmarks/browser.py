@@ -1,12 +1,12 @@
-"""How long `.tflite` files take in a browser's WebAssembly, beside LiteRT on the same machine, each on one thread.
+"""Compares the times of `.tflite` files in a browser's WebAssembly and in LiteRT, each on one thread of one machine.
 
 Command:  python examples/benchmarks/browser.py w18_small.tflite w18_small_int8.tflite --rounds 15
 Hardware: a CPU with two cores; Chromium and its driver, and `pip install -e ".[browser]"`.
 Result:   see "A web page" in examples/export.md.
 
-Each file gets its page. Its runs in Chromium and by LiteRT come in turn, so that what else the machine does slows both
-alike: medians, and the median of the ratios. Both are timed from pixels to logits. "First load" is the time from
-opening the page, with an empty cache, to the network being ready.
+A page is made of each file. Runs in Chromium and in LiteRT alternate, so that other load on the machine slows both in
+the same way. The table shows medians, and the median of the ratios. Both are timed from pixels to logits. "First load"
+is the time from opening the page, with an empty cache, until the network is ready.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.export.web.server import address_of, web_server
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
-STEP = 13  # Each of so many logits is compared, as all of them would take minutes to hand over.
+STEP = 13  # Only one of this many logits is compared, because it would take minutes to transfer all of them.
 RUN = """
 const [png, step, done] = arguments;
 const blob = new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], {type: "image/png"});
@@ -39,9 +39,9 @@ STATE = "return [document.getElementById('status').textContent, document.getElem
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures .tflite files in a browser beside LiteRT, on one thread.")
+    parser = argparse.ArgumentParser(description="Compares .tflite files in a browser and in LiteRT, on one thread.")
     parser.add_argument("files", type=pathlib.Path, nargs="+", help="`.tflite` files of keras_hrnet")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="number of runs of each file")
     options = parser.parse_args()
     print("| file | MB | first load, s | browser, ms | LiteRT, ms | ratio | difference | resizing, ms |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")

@@ -1,7 +1,7 @@
-"""How long it takes to build HRNetW48, as it is and when Keras traces each layer to build it.
+"""Measures how long it takes to build HRNetW48, as it is and if Keras traces each layer to build it.
 
 Command:  KERAS_BACKEND=tensorflow python examples/benchmarks/building.py
-Hardware: any CPU; ratios count, seconds do not.
+Hardware: any CPU; compare ratios instead of seconds.
 Result:   see examples/benchmarks/README.md.
 """
 
@@ -20,9 +20,9 @@ LAYERS = [value for value in vars(layers).values() if isinstance(value, type)]
 
 @contextlib.contextmanager
 def tracing():
-    """Makes layers as if they wrote neither `build` nor `compute_output_shape`.
+    """Makes layers behave as if they defined neither `build` nor `compute_output_shape`.
 
-    Keras then runs `call` on symbolic tensors: once to build what is inside a layer, and once for its output's shape.
+    Keras then runs `call` on symbolic tensors: once to build the sublayers, and once to infer the output shape.
     """
     written = {layer: layer.build for layer in LAYERS}
     for layer in LAYERS:
@@ -57,10 +57,10 @@ def seconds_to_build(network):
 
 def main():
     parser = argparse.ArgumentParser(description="Times the building of a network.")
-    parser.add_argument("--network", default="HRNetW48")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--network", default="HRNetW48", help="network to build")
+    parser.add_argument("--runs", type=int, default=5, help="number of pairs of builds")
     options = parser.parse_args()
-    seconds_to_build("HRNetW18Small")  # What the backend does once is not counted.
+    seconds_to_build("HRNetW18Small")  # The first build also initializes the backend.
     plain, traced = [], []
     for _ in range(options.runs):
         plain.append(seconds_to_build(options.network))

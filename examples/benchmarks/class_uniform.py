@@ -1,8 +1,8 @@
-"""What class-uniform sampling changes: the share of each class in the crops, and of the crops that show it.
+"""Measures what class-uniform sampling changes: each class's share of the pixels, and of the crops that show it.
 
 Command:  python examples/benchmarks/class_uniform.py data/cityscapes --rare train 2
 Hardware: any CPU.
-Result:   a table; see examples/data.md for that of synthetic streets.
+Result:   a table; see examples/data.md for the table of synthetic streets.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from keras_hrnet.data_sets.cityscapes import CLASSES
 
 
 def shares(dataset, epochs):
-    """For each class, its share of the labeled pixels, and the share of the crops that show it."""
+    """Returns, for each class, its share of the labeled pixels, and the share of the crops that show it."""
     pixels, crops, num_crops = np.zeros(len(CLASS_NAMES)), np.zeros(len(CLASS_NAMES)), 0
     for _ in range(epochs):
         for _, labels in dataset:
@@ -30,7 +30,7 @@ def shares(dataset, epochs):
 
 
 def make_rare(root, copy, name, num_images):
-    """Links the images of a root, and writes its labels with one class ignored in all but a few of its images."""
+    """Links the images of a root, and writes its labels; in all but a few images, one class is ignored."""
     (class_id,) = (label.id for label in CLASSES if label.name == name)
     (copy / "leftImg8bit").symlink_to(root.resolve() / "leftImg8bit")
     for path in sorted((root / "gtFine/train").rglob("*_labelIds.png")):
@@ -45,12 +45,14 @@ def make_rare(root, copy, name, num_images):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Counts classes in crops.")
-    parser.add_argument("root", type=pathlib.Path, help="a Cityscapes root")
-    parser.add_argument("--rare", nargs=2, metavar=("CLASS", "IMAGES"), help="leave a class in so many images only")
+    parser = argparse.ArgumentParser(description="Measures the shares of classes in crops.")
+    parser.add_argument("root", type=pathlib.Path, help="the root of Cityscapes")
+    parser.add_argument(
+        "--rare", nargs=2, metavar=("CLASS", "IMAGES"), help="class to make rare, and number of images that keep it"
+    )
     parser.add_argument("--crop", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--share", type=float, default=0.5, help="of each epoch that is class-uniform")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--share", type=float, default=0.5, help="share of each epoch that is class-uniform")
+    parser.add_argument("--epochs", type=int, default=4, help="number of epochs to measure")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = options.root
@@ -68,7 +70,7 @@ def compare(root, options):
         )
         for share in (0.0, options.share)
     )
-    print(f"| class | % of pixels | with class_uniform={options.share} | % of crops | with it |")
+    print(f"| class | % of pixels | with class_uniform={options.share} | % of crops that show it | with it |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for row in zip(CLASS_NAMES, plain[0], uniform[0], plain[1], uniform[1], strict=True):
         print(f"| {row[0]} | {' | '.join(f'{100 * value:.2f}' for value in row[1:])} |")

@@ -1,4 +1,4 @@
-"""Whether the memory of a training pipeline stays flat over many batches.
+"""Measures whether the memory of a training pipeline stays constant over many batches.
 
 Command:  python examples/benchmarks/data_memory.py
 Hardware: any CPU with Linux.
@@ -19,9 +19,9 @@ def resident_mebibytes():
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Watches the memory of a pipeline.")
-    parser.add_argument("--batches", type=int, default=10_000)
-    parser.add_argument("--cache", help="'memory' or a folder")
+    parser = argparse.ArgumentParser(description="Measures the memory of a pipeline over time.")
+    parser.add_argument("--batches", type=int, default=10_000, help="number of batches")
+    parser.add_argument("--cache", help="cache of decoded images: 'memory' or a folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         synthesize(folder, num_train=8, num_val=0, num_test=0, size=(64, 128))

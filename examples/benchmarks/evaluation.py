@@ -1,10 +1,10 @@
-"""How long it takes to score label images: `score_predictions` and cityscapesScripts' own evaluator.
+"""Compares the times in which `score_predictions` and the evaluator of cityscapesScripts score label images.
 
 Both score the same 100 synthetic pairs of 1024×2048 pixels with instances, in alternation, and must write the same
 numbers.
 
-Command:  python examples/benchmarks/evaluation.py (needs `pip install cityscapesscripts`)
-Hardware: any CPU; ratios count, seconds do not. About 100 MB of disk, and 500 MB of memory.
+Command:  python examples/benchmarks/evaluation.py (requires `pip install cityscapesscripts`)
+Hardware: any CPU; compare ratios instead of seconds. It takes about 100 MB of disk space and 500 MB of memory.
 Time:     a minute on two CPU cores.
 Result:   see examples/benchmarks/README.md.
 """
@@ -32,7 +32,7 @@ TOLERANCE = 1e-12
 
 
 def make_pairs(folder, num_pairs):
-    """Writes truths, instances and predictions with random errors; returns the root and the predictions' folder."""
+    """Writes labels, instances, and predictions with random errors; returns the root and the folder of predictions."""
     streets = synthesize(folder / "streets", num_train=0, num_val=NUM_STREETS, num_test=0, size=SIZE).root
     drawn = sorted(streets.rglob("*_gtFine_labelIds.png"))
     root, predictions = folder / "cityscapes", folder / "predictions"
@@ -54,7 +54,7 @@ def make_pairs(folder, num_pairs):
 
 
 def with_errors(labels, rng):
-    """Returns a copy with outlines that are off by a few pixels, and with patches of all 34 label ids."""
+    """Returns a copy that is shifted by a few pixels, and has patches of all 34 label ids."""
     prediction = np.roll(labels, rng.integers(-3, 4, size=2), axis=(0, 1))
     for _ in range(60):
         top, left = rng.integers(0, SIZE[0]), rng.integers(0, SIZE[1])
@@ -64,13 +64,13 @@ def with_errors(labels, rng):
 
 def load_evaluator():
     if not hasattr(np, "in1d"):
-        # NumPy 2.4 has no `in1d` any more, which cityscapesScripts calls.
+        # NumPy 2.4 removed `in1d`, which cityscapesScripts calls.
         np.in1d = np.isin
     return importlib.import_module("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
 
 
 def official_scores(evaluator, predictions, root, export_file):
-    """Runs what cityscapesScripts' `main` does, and reads the file that it writes."""
+    """Does the same as `main` of cityscapesScripts, and reads the file that this writes."""
     args = evaluator.args
     args.quiet, args.exportFile = True, str(export_file)
     args.predictionPath, args.predictionWalk = str(predictions), None
@@ -85,7 +85,7 @@ def own_scores(predictions, root, export_file, num_workers):
 
 
 def largest_difference(measured, expected, name=""):
-    """Returns the largest difference of two numbers of equal place; refuses results of unequal form."""
+    """Returns the largest difference between corresponding numbers; exits if the results do not agree."""
     if isinstance(expected, dict) and measured.keys() == expected.keys():
         return max(largest_difference(measured[key], expected[key], f"{name}/{key}") for key in expected)
     if isinstance(expected, float) and isinstance(measured, float):
@@ -105,7 +105,7 @@ def timed(function, *arguments):
 
 
 def compare(folder, num_pairs, runs):
-    """Prints the table of seconds."""
+    """Prints a table of the times."""
     root, predictions = make_pairs(folder, num_pairs)
     evaluator = load_evaluator()
     counts = sorted({1, os.cpu_count() or 1})
@@ -117,7 +117,7 @@ def compare(folder, num_pairs, runs):
             seconds, measured = timed(own_scores, predictions, root, folder / "own.json", count)
             own[count].append(seconds)
             difference = max(difference, largest_difference(measured, expected))
-    print("| evaluator | workers | seconds a pair | official / this, median |")
+    print("| evaluator | workers | seconds per pair | official / this, median |")
     print("| --- | ---: | ---: | ---: |")
     print(f"| cityscapesScripts | 1 | {statistics.median(official) / num_pairs:.4f} | 1.00 |")
     for count, seconds in own.items():
@@ -126,15 +126,15 @@ def compare(folder, num_pairs, runs):
     kind = "Cython" if evaluator.CSUPPORT else "NumPy"
     print(
         f"{num_pairs} pairs of {SIZE[0]}×{SIZE[1]}, {runs} runs; cityscapesScripts with {kind}; "
-        f"largest difference of a number {difference:.1e}"
+        f"largest difference between two numbers: {difference:.1e}"
     )
 
 
 def main():
     parser = argparse.ArgumentParser(description="Times the scoring of label images.")
-    parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=pathlib.Path, help="where to write the images, and leave them")
+    parser.add_argument("--pairs", type=int, default=100, help="number of label images")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs of each evaluator")
+    parser.add_argument("--folder", type=pathlib.Path, help="folder for the images, which are then kept")
     options = parser.parse_args()
     if options.folder is not None:
         compare(options.folder, options.pairs, options.runs)

@@ -1,14 +1,15 @@
-"""What each network, head and precision costs as a `.tflite` file, and how far it is from Keras.
+"""Measures the cost of each network, head and precision as a `.tflite` file, and its difference from Keras.
 
 Command:  python examples/benchmarks/exports.py exports --size 128 256
           python examples/benchmarks/exports.py exports --size 128 256 --networks HRNetW18Small --heads fcn
-Hardware: a CPU with two cores and 12 GB; some hours for all of it, int16x8 most, minutes for the second line.
-Result:   see examples/export.md. The folder keeps networks, files and rows: what is there is not made again, so that
-          the table can be made in parts. Latencies are measured last, in turn, when all files are there.
+Hardware: a CPU with two cores and 12 GB. Everything takes some hours, int16x8 the longest; the second line takes
+          minutes.
+Result:   see examples/export.md. The folder keeps networks, files and rows, and existing ones are not made again, so
+          that the table can be made in several runs. Latencies are measured last, in alternation, when all files exist.
 
-The networks were trained on synthetic streets for some minutes: integers would lose more in the noise of random
-weights, and labels would be one class. Streets are drawn twice as high and wide as the files' images, which are cut out
-of them; training cuts out crops half as high and wide as those.
+The networks are first trained on synthetic streets for some minutes. With random weights, integers would lose more
+accuracy, and all labels would be the same class. Streets are drawn with twice the height and width of the images that
+the files take, which are cropped from them; training uses crops of half the height and width of those images.
 """
 
 import argparse
@@ -38,13 +39,17 @@ NUM_STREETS, NUM_STEPS, BATCH_SIZE = 64, 400, 4
 
 def main():
     parser = argparse.ArgumentParser(description="Exports networks to TFLite, and measures the files.")
-    parser.add_argument("folder", type=pathlib.Path, help="for networks, files and rows")
+    parser.add_argument("folder", type=pathlib.Path, help="folder for networks, files and rows")
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--heads", nargs="+", default=["fcn", "ocr"])
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS)
     parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--rounds", type=int, default=9, help="runs of each file for its median latency; 0: none")
-    parser.add_argument("--only", help="do this step alone, in this process: network,head or network,head,precision")
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="number of runs of each file for its median latency; 0 for none"
+    )
+    parser.add_argument(
+        "--only", help="do only this step, in this process: network,head to train or network,head,precision to export"
+    )
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     if options.only:
@@ -63,12 +68,12 @@ def main():
 
 
 def rows(folder, keys):
-    """Makes the rows that the folder has not, each in a process of its own, so that none sees another's memory."""
+    """Makes the missing rows, each in its own process, so that its peak of memory does not include another's."""
     path = folder / "rows.json"
     table = json.loads(path.read_text()) if path.exists() else {}
     for network, head, precision in keys:
         key = ",".join((network, head, precision))
-        if len(table.get(key, ())) < len(COLUMNS):  # None, or the last line of an error.
+        if len(table.get(key, ())) < len(COLUMNS):  # The row is missing, or contains only the last line of an error.
             if not (folder / f"{network}-{head}.keras").exists():
                 print(in_process(f"{network},{head}"), file=sys.stderr, flush=True)
             table[key] = in_process(key)
@@ -108,7 +113,7 @@ def train(folder, network, head, size):
 
 
 def crop_at(generator, images, labels, crop):
-    """Cuts out a place at random, mirrored every other time."""
+    """Returns a random crop, which is mirrored with a probability of one half."""
     which = generator.integers(len(images))
     y, x = (generator.integers(0, have - want + 1) for have, want in zip(labels.shape[1:], crop, strict=True))
     place = (which, slice(y, y + crop[0]), slice(x, x + crop[1]))
@@ -161,9 +166,9 @@ def export(folder, network, head, precision, size):
 
 
 def settle(model, images):
-    """Gives the normalizations of a network with random weights the statistics of images.
+    """Sets the statistics of all normalizations of a network with random weights to those of images.
 
-    Otherwise its maps would grow from block to block, for Lite-HRNet beyond the ratios of scales that XNNPACK takes.
+    Otherwise, its maps would grow from block to block, in Lite-HRNet beyond the ratios of scales that XNNPACK supports.
     """
     import keras
 
@@ -179,7 +184,7 @@ def settle(model, images):
 
 
 def conversion_seconds(model, size):
-    """Returns what the converter alone takes; the rest is folding, running Keras and the file, and comparing."""
+    """Returns the time of the converter alone, without folding, running Keras and the file, and comparing them."""
     import keras_hrnet
     from keras_hrnet.export.conversion import TFLiteOptions, convert
 
@@ -194,9 +199,10 @@ def file_of(folder, key):
 
 
 def latencies(folder, keys, rounds):
-    """Measures files in turn, so that other load slows all of them alike; each takes at most a minute.
+    """Measures files in alternation, so that other load slows all of them in the same way, for about a minute each.
 
-    Returns the median milliseconds of each file, by key.
+    Returns:
+        The median milliseconds of each file, by key.
     """
     from keras_hrnet.export.litert import TFLiteModel
 

@@ -1,7 +1,7 @@
-"""How much longer the segmentation of a folder takes than the optimized network alone, and how much memory it holds.
+"""Compares the segmentation of a folder of photos with the optimized network alone, and measures memory.
 
 Command:  python examples/benchmarks/folders.py --network HRNetW18SmallV2 --size 512 1024 --photos 100 --cores 1 2
-Hardware: a CPU with Linux; the network alone and the folder alternate in one process, so that load concerns both.
+Hardware: a CPU with Linux; the network alone and the folder alternate in one process, so that other load affects both.
 Result:   see examples/evaluation.md.
 """
 
@@ -19,12 +19,12 @@ NUM_ROUNDS = 3
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures the segmentation of a folder beside its network.")
+    parser = argparse.ArgumentParser(description="Compares the segmentation of a folder with its network alone.")
     parser.add_argument("--network", default="HRNetW18SmallV2")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--photos", type=int, default=100, help="in the folder")
-    parser.add_argument("--show", default="overlay", help="what to write")
-    parser.add_argument("--cores", type=int, nargs="+", default=(1, 2))
+    parser.add_argument("--photos", type=int, default=100, help="number of photos in the folder")
+    parser.add_argument("--show", default="overlay", help="kind of picture to write for each photo")
+    parser.add_argument("--cores", type=int, nargs="+", default=(1, 2), help="numbers of cores")
     parser.add_argument("--backends", nargs="+", default=("tensorflow", "torch", "jax"))
     parser.add_argument("--only", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -33,7 +33,7 @@ def main():
         return
     size = "x".join(map(str, options.size))
     print(f"{options.network}, {options.show} of {options.photos} photos of {size}\n")
-    print("| backend | cores | photos a second | folder / network: seconds | CPU seconds | memory in MiB |")
+    print("| backend | cores | photos per second | folder / network: seconds | CPU seconds | memory in MiB |")
     print("| --- | ---: | ---: | ---: | ---: | --- |")
     with tempfile.TemporaryDirectory() as folder:
         draw(pathlib.Path(folder), options)
@@ -49,7 +49,7 @@ def main():
 
 
 def draw(folder, options):
-    """Draws streets, and fills a folder with as many links to them as there are to be photos."""
+    """Draws streets, and fills a folder of photos with hard links to them."""
     from keras_hrnet.data import synthesize
 
     root = synthesize(folder / "streets", num_train=0, num_val=NUM_DRAWN, num_test=0, size=tuple(options.size)).root
@@ -60,7 +60,7 @@ def draw(folder, options):
 
 
 def in_process(folder, backend, cores):
-    """Measures on so many cores in a process of its own."""
+    """Measures on this number of cores, in a separate process."""
     processors = ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": str(cores)}
     command = ["taskset", "-c", processors, sys.executable, __file__, *sys.argv[1:], "--only", folder]

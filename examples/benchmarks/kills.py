@@ -1,17 +1,17 @@
-"""Kills a short training at random moments, starts it again, and compares its weights with those of an undisturbed one.
+"""Kills a short run at random moments, resumes it, and compares its weights with those of an uninterrupted run.
 
 Command:  KERAS_BACKEND=torch python examples/benchmarks/kills.py --kills 20
           KERAS_BACKEND=torch python examples/benchmarks/kills.py --cost HRNetW48
-Hardware: any; some minutes on two CPU cores. For the same bits, on one device.
-Result:   one line a run that came to its end, and exit status 1 if one of them has other weights; see
+Hardware: any; some minutes on two CPU cores. Use one device, which is required for identical bits.
+Result:   a line for each finished run, and exit status 1 if one of them has different weights; see
           examples/training.md.
 
-A kill is SIGKILL, up to a quarter of the training after the first step of a process; what comes before that step writes
-nothing. The training saves after each step, averages weights, adds up gradients, drops out, and draws crops. Compared
-are the weights that `train` returns, and all of `last.keras`: weights and optimizer.
+A process is killed by SIGKILL, after its first step and within a quarter of the duration of the run; it writes nothing
+before its first step. The run saves after each step, averages weights, accumulates gradients, and uses dropout and
+random crops. The script compares the weights that `train` returns, and the weights and the optimizer in `last.keras`.
 
-`--cost` times saves of a network with velocity and averages, and reports which share of a run they take at the default
-interval: the time of a save, over that from one to the next.
+`--cost` times the saves of a network with momentum and averaged weights, and reports the share of a run that they take
+at the default interval: the time of a save, divided by the time from one save to the next.
 """
 
 import argparse
@@ -29,7 +29,7 @@ FIRST_STEP, ENDED = "first step", "ended"
 
 
 def work(root, folder):
-    """Trains a network that is small enough to start quickly, and says what came out."""
+    """Trains a network that is small enough to start quickly, and prints a hash of the results."""
     import keras
 
     import keras_hrnet
@@ -71,7 +71,7 @@ def work(root, folder):
 
 
 def cost(name, saves=5):
-    """Prints how large a save of a network is, how long it takes, and the share of the time that this is."""
+    """Prints the size of a save of a network, its time, and the share of a run that saves take."""
     import inspect
 
     import keras_hrnet
@@ -96,8 +96,8 @@ def cost(name, saves=5):
     whole, taken = (statistics.median(times) for times in zip(*seconds, strict=True))
     share = whole / (60 * minutes + whole)
     print(
-        f"{name}: {size / 1e6:.0f} MB, {whole:.2f} s a save ({taken:.2f} s of them to copy), at most "
-        f"{max(seconds)[0]:.2f} s; {100 * share:.2f} % of the time with a save each {minutes:g} minutes"
+        f"{name}: {size / 1e6:.0f} MB, {whole:.2f} s per save ({taken:.2f} s of which to copy), at most "
+        f"{max(seconds)[0]:.2f} s; {100 * share:.2f} % of the time with a save every {minutes:g} minutes"
     )
 
 
@@ -107,12 +107,12 @@ def start(root, folder):
 
 
 def wait_for(process, beginnings):
-    """Returns the next line of a process that begins with one of these words, or an empty one at its end."""
+    """Returns the next line of a process that begins with one of these texts; an empty line if there is none."""
     return next((line.strip() for line in process.stdout if line.startswith(beginnings)), "")
 
 
 def undisturbed(root, folder):
-    """Returns what comes out without a kill, and the seconds from the first step on."""
+    """Returns the result of a run that is not killed, and its seconds after the first step."""
     with start(root, folder) as process:
         wait_for(process, FIRST_STEP)
         begun = time.monotonic()
@@ -121,9 +121,9 @@ def undisturbed(root, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Kills a training, and looks whether it ends with the same weights.")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description="Kills a run, and verifies that it ends with the same weights.")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills")
     parser.add_argument("--worker", nargs=2, type=pathlib.Path, metavar=("DATA", "RUN"), help=argparse.SUPPRESS)
     parser.add_argument("--cost", metavar="NETWORK", help="time saves of this network, such as HRNetW48")
     options = parser.parse_args()
@@ -142,8 +142,8 @@ def main():
         synthesize(root, num_train=NUM_IMAGES, num_val=2, num_test=0, size=(64, 128))
         expected, seconds = undisturbed(root, folder / "undisturbed")
         if not expected:
-            sys.exit("The undisturbed training did not come to its end.")
-        print(f"undisturbed: {expected}, {seconds:.1f} s from the first step on", flush=True)
+            sys.exit("The uninterrupted run did not finish.")
+        print(f"uninterrupted: {expected}, {seconds:.1f} s after the first step", flush=True)
         num_kills, num_in_saves, runs, results = 0, 0, 0, []
         while num_kills < options.kills or not results:
             runs += 1
@@ -157,12 +157,12 @@ def main():
                         process.kill()
                     line = line or wait_for(process, ENDED)
                 if not line and process.returncode != -9:
-                    sys.exit(f"A training ended with status {process.returncode}.")
+                    sys.exit(f"A run ended with status {process.returncode}.")
                 if not line:
                     num_kills, kills_of_run = num_kills + 1, kills_of_run + 1
                     num_in_saves += any(run.glob(".*-part*"))
             results.append(line == expected)
-            print(f"run {runs}, {kills_of_run} kills: {'the same' if results[-1] else 'OTHER'} weights", flush=True)
+            print(f"run {runs}, {kills_of_run} kills: {'the same' if results[-1] else 'DIFFERENT'} weights", flush=True)
         print(f"{num_kills} kills, {num_in_saves} of them while a file was written: {sum(results)} of {runs} the same")
     sys.exit(not all(results))
 

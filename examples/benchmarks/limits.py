@@ -1,20 +1,20 @@
-"""What stands behind numbers of `speed.py`: the time of an int8 file, the memory of a step, what JAX compiles.
+"""Explains results of `speed.py`: the time of an int8 file, the memory of a training step, and compilation by JAX.
 
 Command:  python examples/benchmarks/limits.py int8
           python examples/benchmarks/limits.py memory --reference ../reference
           python examples/benchmarks/limits.py repeated
-Hardware: a CPU with Linux and the C library of GNU.
+Hardware: a CPU with Linux and the GNU C library.
 Result:   tables in Markdown; see examples/benchmarks/README.md.
 
-`int8` counts what an exported file multiplies: as the network has it, and with channels filled up to the tiles of
-XNNPACK's kernel for AVX-512 with VNNI, by which a convolution's time goes. Beside it stands a file of one size of
-convolution that fills the tiles: the most that the kernel reaches here.
+`int8` counts the multiplications of an exported file: those of the network, and those of the complete tiles in which
+XNNPACK's kernel for AVX-512 with VNNI computes them, which determine the time of a convolution. For comparison, it
+measures a file whose convolutions all fill the tiles, which shows the highest rate of the kernel on this machine.
 
-`memory` trains HRNetW18SmallV2 on two images of 256x512, each backend in a process of its own, and says what the
-process holds after each part of it: as it is, and once the C library has given back what is free.
+`memory` trains HRNetW18SmallV2 on two images of 256x512, each backend in its own process, and reports the memory of the
+process after each part: as measured, and after the C library has returned free memory.
 
-`repeated` compiles a branch of twelve equal groups of residual blocks with its gradient by JAX: as it is written, and
-as a loop over their kernels, whose body is compiled once.
+`repeated` compiles a branch of twelve equal groups of residual blocks, with its gradient, in JAX: as written, and as a
+loop over their kernels, whose body is compiled once.
 """
 
 import argparse
@@ -36,17 +36,17 @@ from memory import resident_bytes
 BACKENDS = ("tensorflow", "jax", "torch")
 NETWORK, NUM_CLASSES = "HRNetW18SmallV2", 19
 INT8_SIZE, STEP_SIZE, STEP_BATCH = (512, 1024), (256, 512), 2
-# Its name ends in 7x16c8: pixels, filters, and channels that it takes at a time.
+# The name of the kernel ends in 7x16c8: the numbers of pixels, filters and channels that it processes at a time.
 TILE_FILTERS, TILE_CHANNELS = 16, 8
 NUM_STEPS = 10
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Shows the limits behind measured numbers.")
-    parser.add_argument("part", choices=("int8", "memory", "repeated"))
-    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--reference", help="a checkout of HRNet-Semantic-Segmentation, whose tensors are counted too")
+    parser = argparse.ArgumentParser(description="Explains results of speed.py by their limits.")
+    parser.add_argument("part", choices=("int8", "memory", "repeated"), help="result to explain")
+    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS, help="backends of `memory`")
+    parser.add_argument("--rounds", type=int, default=7, help="number of runs of `int8` and `repeated`")
+    parser.add_argument("--reference", help="a checkout of HRNet-Semantic-Segmentation, which `memory` also measures")
     parser.add_argument("--worker", choices=("ours", "published"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -80,8 +80,8 @@ def show_int8(rounds):
             begin = time.process_time()
             interpreter.invoke()
             seconds[name].append(time.process_time() - begin)
-    print(f"CPU time on one thread, medians of {rounds}, in turn\n")
-    print("| int8 file | multiplications, G | in full tiles, G | ms | in full tiles, G a second |")
+    print(f"CPU time on one thread, medians of {rounds} runs, in alternation\n")
+    print("| int8 file | multiplications, G | in full tiles, G | ms | in full tiles, G per second |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, interpreter in interpreters.items():
         count, filled = multiplications(interpreter)
@@ -91,7 +91,7 @@ def show_int8(rounds):
 
 
 def int8_file(model, size):
-    """Returns the file of a network, with ranges from noise: they count for no time."""
+    """Returns the file of a network, with ranges from noise, which do not affect its time."""
     import keras_hrnet
     from keras_hrnet.export import conversion, quantization
 
@@ -111,7 +111,7 @@ def opened(content):
 
 
 def multiplications(interpreter):
-    """Returns the multiplications of all convolutions, and those of the tiles that they are computed in."""
+    """Returns the number of multiplications in all convolutions, and in the tiles in which they are computed."""
     tensors = {tensor["index"]: tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()}
     count = filled = 0
     for operator in interpreter._get_ops_details():  # There is no public list of operators.
@@ -146,7 +146,7 @@ def show_repeated(rounds):
 
     kernels = jnp.asarray(np.random.default_rng(0).normal(0, 0.05, (12, 4, 2, 3, 3, 32, 32)), "float32")
     x = jnp.ones((1, 64, 128, 32))
-    print("| | compiling, s | a step, s |\n| --- | ---: | ---: |", flush=True)
+    print("| | compiling, s | step, s |\n| --- | ---: | ---: |", flush=True)
     for name, function in (("as written", written_out), ("as a loop", as_loop)):
         lowered = jax.jit(jax.value_and_grad(function)).lower(kernels, x)
         begin = time.perf_counter()
@@ -160,8 +160,8 @@ def show_repeated(rounds):
 
 
 def show_memory(options):
-    print(f"{NETWORK}, {STEP_BATCH} images of {STEP_SIZE[0]}x{STEP_SIZE[1]}: MB beyond the imports\n")
-    print("| | backend | after | most | held | held, once what is free is given back |")
+    print(f"{NETWORK}, {STEP_BATCH} images of {STEP_SIZE[0]}x{STEP_SIZE[1]}: MB in addition to the imports\n")
+    print("| | backend | after | most | held | held after free memory is returned |")
     print("| --- | --- | --- | ---: | ---: | ---: |", flush=True)
     notes = []
     tasks = [("ours", backend) for backend in options.backends]
@@ -203,7 +203,7 @@ def measure_step(options):
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         parts.append((after, *((value - start) / 1e6 for value in (most, held, resident_bytes("VmRSS")))))
-        pathlib.Path("/proc/self/clear_refs").write_text("5")  # The most is counted anew.
+        pathlib.Path("/proc/self/clear_refs").write_text("5")  # Resets the peak, VmHWM.
 
     network = build()
     note_part("building")
@@ -224,7 +224,7 @@ def measure_step(options):
 
     fit(network, images, labels, steps())
     if os.environ["KERAS_BACKEND"] == "torch":
-        return {"parts": parts, "note": f"tensors of a step {tensor_peaks[0] / 1e6:.0f} MB at most"}
+        return {"parts": parts, "note": f"the tensors of a step take at most {tensor_peaks[0] / 1e6:.0f} MB"}
     note = {"tensorflow": traced_operations, "jax": planned_by_xla}[os.environ["KERAS_BACKEND"]]
     return {"parts": parts, "note": note(network, images, labels)}
 
@@ -248,12 +248,12 @@ def planned_by_xla(network, images, labels):
     )
     state = tuple([variable.value for variable in variables] for variables in lists)
     compiled = jax.jit(network.train_step, donate_argnums=0).lower(state, (images, labels)).compile()
-    return f"XLA plans {compiled.memory_analysis().temp_size_in_bytes / 1e6:.0f} MB for what a step computes"
+    return f"XLA plans {compiled.memory_analysis().temp_size_in_bytes / 1e6:.0f} MB for the computation of a step"
 
 
 @contextlib.contextmanager
 def counting_tensors(peaks):
-    """Appends the most bytes that tensors held beyond those of before, by PyTorch's profiler."""
+    """Appends the peak bytes of tensors that are allocated in the context, according to PyTorch's profiler."""
     import torch
 
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:

@@ -4,10 +4,11 @@ Command:  KERAS_BACKEND=torch python examples/benchmarks/long_runs.py
           KERAS_BACKEND=jax python examples/benchmarks/long_runs.py --steps 2000 --evaluations 20 --photos 500
 Hardware: any; half an hour on one CPU core.
 Result:   a table of the memory of the process after a tenth, a half and all of each run, and exit status 1 if the
-          second half of one adds more than 50 MB; see examples/benchmarks/README.md.
+          second half of a run adds more than 50 MB; see examples/benchmarks/README.md.
 
-The network is tiny, as what is looked for is what one step, one evaluation or one photo leaves behind. The first tenth
-holds what is kept on purpose: compiled programs, caches of a bounded size, and the allocator's own reserves.
+The network is tiny, because the script looks for memory that a step, an evaluation or a photo does not release. The
+first tenth includes memory that is kept on purpose: compiled programs, caches of limited size, and the reserves of the
+allocator.
 """
 
 import argparse
@@ -31,7 +32,7 @@ SIZE = (32, 48)
 
 
 def resident() -> float:
-    """Returns the memory of this process in MB, after what is garbage has been collected."""
+    """Returns the memory of this process in MB, after garbage collection."""
     gc.collect()
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -46,7 +47,7 @@ def tiny_network() -> keras.Model:
 
 
 def draw_photos(folder: pathlib.Path, number: int, sizes: list[tuple[int, int]]) -> None:
-    """Writes photos of noise and masks of two classes; their sizes take turns."""
+    """Writes photos of noise and masks of two classes, with each of the sizes in turn."""
     generator = np.random.default_rng(0)
     for name in ("photos", "masks"):
         (folder / name).mkdir(parents=True)
@@ -57,7 +58,7 @@ def draw_photos(folder: pathlib.Path, number: int, sizes: list[tuple[int, int]])
 
 
 class Memory(keras.callbacks.Callback):
-    """Notes the memory at a tenth, half and all of the steps."""
+    """Records the memory after a tenth, half and all of the steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class Memory(keras.callbacks.Callback):
 
 
 def train(folder: pathlib.Path, steps: int) -> list[float]:
-    """Trains for many steps with all that `keras_hrnet.train` adds, and its saves and validations."""
+    """Trains for many steps by `keras_hrnet.train`, with its saves and validations."""
     draw_photos(folder, 40, [SIZE])
     own = {"images": folder / "photos", "labels": folder / "masks", "classes": ("dark", "bright"), "val_share": 0.2}
     batches = folders(**own, split="train", batch_size=2, crop_size=SIZE)
@@ -93,7 +94,7 @@ def train(folder: pathlib.Path, steps: int) -> list[float]:
 
 
 def repeat(number: int, call: object) -> list[float]:
-    """Calls a function many times, with the number of the call, and notes the memory after a tenth, half and all."""
+    """Calls a function with the numbers from 1, and returns the memory after a tenth, half and all of the calls."""
     found = []
     for i in range(1, number + 1):
         call(i)
@@ -103,7 +104,7 @@ def repeat(number: int, call: object) -> list[float]:
 
 
 def evaluate(folder: pathlib.Path, number: int) -> list[float]:
-    """Scores one network many times."""
+    """Evaluates one network many times."""
     draw_photos(folder, 10, [SIZE])
     data = folders(folder / "photos", folder / "masks", ("dark", "bright"), augment=False)
     network = tiny_network()
@@ -111,7 +112,7 @@ def evaluate(folder: pathlib.Path, number: int) -> list[float]:
 
 
 def predict(folder: pathlib.Path, number: int) -> list[float]:
-    """Segments a folder of many photos of one size, one list of a tenth after the other."""
+    """Segments many photos of one size, a tenth of them in each call."""
     draw_photos(folder, number, [SIZE])
     photos, network = sorted((folder / "photos").iterdir()), tiny_network()
     step = max(1, number // 10)
@@ -119,7 +120,7 @@ def predict(folder: pathlib.Path, number: int) -> list[float]:
 
 
 def predict_sizes(folder: pathlib.Path, number: int) -> list[float]:
-    """Segments one photo of each of many sizes."""
+    """Segments photos that all have different sizes."""
     sizes = [(32 + i % 20, 32 + i // 20) for i in range(number)]
     draw_photos(folder, number, sizes)
     photos, network = sorted((folder / "photos").iterdir()), tiny_network()
@@ -132,7 +133,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20_000, help="number of training steps")
     parser.add_argument("--evaluations", type=int, default=200, help="number of evaluations")
     parser.add_argument("--photos", type=int, default=5000, help="number of photos of one size")
-    parser.add_argument("--sizes", type=int, default=200, help="number of sizes of photos")
+    parser.add_argument("--sizes", type=int, default=200, help="number of photos of different sizes")
     given = parser.parse_args()
     runs = (
         ("training steps", train, given.steps),
@@ -151,7 +152,7 @@ def main() -> None:
         print(f"| {keras.backend.backend()} | {number} {name} | {cells} | {seconds:.0f} |", flush=True)
         if found[2] - found[1] > MOST_MEGABYTES:
             grown.append(name)
-    sys.exit(f"More than {MOST_MEGABYTES} MB were added in the second half of: {', '.join(grown)}." if grown else 0)
+    sys.exit(f"The second half added more than {MOST_MEGABYTES} MB to these runs: {', '.join(grown)}." if grown else 0)
 
 
 if __name__ == "__main__":

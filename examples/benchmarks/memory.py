@@ -1,11 +1,11 @@
-"""How much memory and time a training step takes, with and without recomputing modules in the backward pass.
+"""Measures the memory and time of a training step, with and without recomputing modules in the backward pass.
 
-With `--logits`: how much memory losses and labels take beyond the logits of full size that they are made of.
+With `--logits`, it measures the memory of losses and labels in addition to the full-size logits of which they are made.
 
 Command:  python examples/benchmarks/memory.py --network HRNetW48 --size 512 1024 --batch 1 --backend torch
           python examples/benchmarks/memory.py --logits --size 512 1024 --batch 4 --backend torch
 Hardware: a CPU with Linux, or a GPU; without `remat`, HRNetW48 at this size takes about 8 GiB.
-Result:   see examples/training.md; of `--logits`, examples/benchmarks/README.md.
+Result:   see examples/training.md, and for `--logits` examples/benchmarks/README.md.
 """
 
 import argparse
@@ -29,12 +29,12 @@ def main():
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"), default="torch")
     parser.add_argument("--policy", default="float32", help="a dtype policy, such as mixed_float16")
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--compile", action="store_true", help="TensorFlow through XLA")
-    parser.add_argument("--seconds", type=int, help="give a setting up after so many")
-    parser.add_argument("--remat", choices=("yes", "no"), help="measure this setting alone, in this process")
-    parser.add_argument("--logits", action="store_true", help="measure what is made of logits, without a network")
-    parser.add_argument("--part", choices=PARTS, help="measure this part alone, in this process")
+    parser.add_argument("--steps", type=int, default=3, help="number of steps")
+    parser.add_argument("--compile", action="store_true", help="compile steps by XLA on TensorFlow")
+    parser.add_argument("--seconds", type=int, help="time limit for each setting, in seconds")
+    parser.add_argument("--remat", choices=("yes", "no"), help="measure only this setting, in this process")
+    parser.add_argument("--logits", action="store_true", help="measure losses and labels of logits, without a network")
+    parser.add_argument("--part", choices=PARTS, help="measure only this loss or label, in this process")
     options = parser.parse_args()
     if options.part:
         print(json.dumps(measure_part(options)))
@@ -55,12 +55,12 @@ def measure_in_process(remat, backend, seconds):
     try:
         result = in_process(backend, seconds, "--remat", remat)
     except subprocess.TimeoutExpired:
-        return f"not done after {seconds} s | | "
+        return f"not finished after {seconds} s | | "
     return f"{result['mebibytes']:.0f} | {result['first']:.1f} | {result['later']:.1f}"
 
 
 def in_process(backend, seconds, *arguments):
-    """Measures one setting in a process of its own, since memory that was freed is not always given back."""
+    """Measures a setting in a separate process, because freed memory is not always returned to the system."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, __file__, *sys.argv[1:], *arguments]
     output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=seconds).stdout
@@ -101,14 +101,14 @@ def measure(options):
 def show_parts(options):
     shape = (options.batch, *options.size, NUM_CLASSES)
     print(f"{options.backend}, logits of {shape}, {4 * math.prod(shape) / 2**20:.0f} MiB")
-    print("| made of the logits | memory, sizes of the logits | ms |\n| --- | ---: | ---: |", flush=True)
+    print("| | memory in multiples of the logits' size | ms |\n| --- | ---: | ---: |", flush=True)
     for part in PARTS:
         result = in_process(options.backend, options.seconds, "--part", part)
         print(f"| {part} | {result['sizes']:.2f} | {1000 * result['seconds']:.0f} |", flush=True)
 
 
 def measure_part(options):
-    """Measures what one part takes beyond the logits, in their sizes; the gradient that a loss returns is one."""
+    """Measures the memory of a loss or label in multiples of the logits' size, including the gradient of a loss."""
     import keras
     import numpy as np
 
@@ -137,7 +137,7 @@ def measure_part(options):
         seconds.append(time.perf_counter() - begin)
         sizes.append((peak_bytes() - start) / size)
         del result
-    # What is compiled, or set up at first, does not count.
+    # The first run is left out, because it compiles and initializes.
     return {"sizes": min(sizes[1:]), "seconds": min(seconds[1:])}
 
 
@@ -186,7 +186,7 @@ RUN = {"tensorflow": by_tensorflow, "jax": by_jax, "torch": by_torch}
 
 
 def start_watching():
-    """Returns the bytes that are in use, and lets the peak be counted from here."""
+    """Returns the number of bytes in use, and, on a CPU, resets the peak."""
     statistics = accelerator_statistics()
     if statistics is not None:
         return statistics[0]
@@ -203,11 +203,11 @@ def resident_bytes(name):
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"/proc/self/status has no line {name}. Expected Linux. Measure there.")
+    raise ValueError(f"/proc/self/status has no line {name}. Expected Linux. Run the script there.")
 
 
 def accelerator_statistics():
-    """Returns (bytes in use, most bytes that were in use) of the first accelerator; None where there is none."""
+    """Returns the bytes in use and the peak of the bytes in use on the first accelerator; None if there is none."""
     import keras
 
     if keras.config.backend() == "torch":

@@ -1,9 +1,10 @@
-"""Makes fifty mistakes of users on the command line: how each is answered, and after how many seconds.
+"""Makes mistakes on the command line as users do, and measures the answers and the time until they appear.
 
 Command:  python examples/benchmarks/mistakes.py
 Hardware: any; three minutes on one CPU core.
-Result:   a table in Markdown, and exit status 1 if an answer lacks what it must say, shows a traceback, or took longer
-          than ten seconds of processor time; see examples/benchmarks/README.md.
+Result:   a table in Markdown, and exit status 1 if a command succeeds or writes a file, or if its answer lacks the
+          expected text, shows a traceback, or takes more than ten seconds of processor time; see
+          examples/benchmarks/README.md.
 """
 
 import os
@@ -23,7 +24,7 @@ NAMED = f"{OWN} --classes road,sky"
 OTHERS_ARE_WRITTEN = "predict network.keras damaged"
 
 MISTAKES = (
-    # What was typed, and what the answer must say.
+    # A command, and a text that its answer must contain.
     ("trian", "No such command 'trian'"),
     ("train --imges photos", "No such option"),
     ("train", "--data"),
@@ -92,7 +93,7 @@ MISTAKES = (
 
 
 def make_files(folder: pathlib.Path) -> None:
-    """Writes the photos, masks, networks and other files that the mistakes are made with."""
+    """Writes the photos, masks, networks and other files that the commands read."""
     import keras
     import numpy as np
     from PIL import Image
@@ -143,7 +144,7 @@ def answer_of(command: str, folder: pathlib.Path) -> tuple[int, str, float, floa
     """Runs a command in a folder.
 
     Returns:
-        The exit status, what it printed, and the seconds that it took by the clock and of the processor.
+        The exit status, the printed text, and the seconds of wall-clock and processor time.
     """
     before, start = os.times(), time.perf_counter()
     done = subprocess.run(
@@ -161,7 +162,7 @@ def answer_of(command: str, folder: pathlib.Path) -> tuple[int, str, float, floa
 
 def main() -> None:
     faults = []
-    print("| command | answer | s | s of a processor |\n| --- | --- | ---: | ---: |")
+    print("| command | answer | s | processor seconds |\n| --- | --- | ---: | ---: |")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make_files(folder)

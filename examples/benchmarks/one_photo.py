@@ -1,8 +1,9 @@
 """Times three ways to predict one photo: `predict_on_batch`, `keras_hrnet.predict` and `model.predict`.
 
-Command:  KERAS_BACKEND=torch python examples/benchmarks/one_photo.py --network HRNetW18Small --size 256 512 Hardware:
-any; ten seconds, plus what JAX takes to compile. Result:   processor seconds of each, medians of alternating runs, and
-as a multiple of the first; see examples/evaluation.md.
+Command:  KERAS_BACKEND=torch python examples/benchmarks/one_photo.py --network HRNetW18Small --size 256 512
+Hardware: any; ten seconds, and on JAX the time to compile.
+Result:   processor seconds of each way, as medians of alternating runs and as multiples of the first way; see
+          examples/evaluation.md.
 """
 
 import argparse
@@ -20,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times three ways to predict one photo.")
     parser.add_argument("--network", choices=sorted(VARIANTS), default="HRNetW18Small")
     parser.add_argument("--size", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--runs", type=int, default=9, help="number of runs of each way")
     given = parser.parse_args()
 
     model = getattr(keras_hrnet, given.network)(num_classes=19)
@@ -39,7 +40,7 @@ def main() -> None:
                 seconds[name].append(time.process_time() - start)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     first = next(iter(medians.values()))
-    print("| backend | | s of a processor | |\n| --- | --- | ---: | ---: |")
+    print("| backend | | processor seconds | ratio |\n| --- | --- | ---: | ---: |")
     for name, value in medians.items():
         print(f"| {keras.backend.backend()} | `{name}` | {value:.3f} | {value / first:.2f} |")
 

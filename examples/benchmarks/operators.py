@@ -1,25 +1,25 @@
-"""Where the time of a step goes, by kind of operator, as the profiler of each backend sees it; for `speed.py`."""
+"""Measures the time of a step by kind of operator, with the profiler of each backend; for `speed.py`."""
 
 import contextlib
 import pathlib
 import re
 import tempfile
 
-# Lines of a trace on which operators run: TensorFlow's and XLA's threads, and the streams of a GPU.
+# The lines of a trace that show operators: threads of TensorFlow and XLA, and streams of a GPU.
 RUNNING = re.compile(r"tf_Compute|tf_XLA|Stream")
 NOT_OPERATORS = re.compile(r"Threadpool|ThunkExecutor|ExecutorState|^end: ")
 
 
 @contextlib.contextmanager
 def operator_seconds(backend):
-    """Profiles what runs inside.
+    """Profiles the code in its context.
 
     Args:
         backend: "tensorflow", "jax" or "torch".
 
     Yields:
-        A dict, which in the end holds seconds by kind of operator, over all threads, the longest first. What an
-        operator hands on to other threads counts once, as the time that it waits for them.
+        A dict that, after the context, holds the seconds of each kind of operator, summed over all threads, the longest
+        first. Work that an operator passes to other threads counts once, as the time that the operator waits for them.
     """
     seconds = {}
     with torch_events() if backend == "torch" else xla_events(backend) as events:
@@ -46,7 +46,7 @@ def torch_events():
 
 @contextlib.contextmanager
 def xla_events(backend):
-    """TensorFlow and JAX write traces of one format, which JAX reads."""
+    """Collects the events of TensorFlow or JAX, which write traces in the same format; JAX reads both."""
     import jax
 
     events = []
@@ -70,7 +70,7 @@ def xla_events(backend):
 
 
 def own_seconds(events):
-    """Returns pairs of the kind of an operator and its seconds, without those of the operators inside it."""
+    """Returns pairs of an operator's kind and its seconds, without the seconds of operators inside it."""
     stack, found = [], []
     for event in sorted(events, key=lambda event: (event.start_ns, -event.duration_ns)):
         end = event.start_ns + event.duration_ns
@@ -84,5 +84,5 @@ def own_seconds(events):
 
 
 def kind_of(name):
-    """Takes the kind out of TensorFlow's "layer/name:Kind" and XLA's "kind.12"."""
+    """Extracts the kind of an operator from TensorFlow's "layer/name:Kind" or XLA's "kind.12"."""
     return re.sub(r"(\.clone|[.\d])+$", "", name.rsplit(":", 1)[-1])

@@ -1,8 +1,8 @@
-"""The published PyTorch networks, built from checkouts of their repositories; for `speed_worker.py`.
+"""Builds the published PyTorch networks from checkouts of their repositories; for `speed_worker.py`.
 
-For HRNet a checkout of HRNet/HRNet-Semantic-Segmentation (its branch HRNet-OCR); for its relatives a folder with those
-of HRNet/HRFormer in `hrformer` and HRNet/Lite-HRNet in `lite`, and `pip install einops yacs`. Stand-ins below replace
-what the files of the last two import from timm, mmcv, mmpose and their own logging.
+HRNet requires a checkout of HRNet/HRNet-Semantic-Segmentation (branch HRNet-OCR). HRFormer and Lite-HRNet require a
+folder with checkouts of HRNet/HRFormer in `hrformer` and of HRNet/Lite-HRNet in `lite`, and `pip install einops yacs`.
+This file replaces the modules that the last two import from timm, mmcv and mmpose, and for logging.
 """
 
 import importlib
@@ -27,14 +27,14 @@ def published_network(reference, name, num_classes):
 
     Args:
         reference: the folder with the published code.
-        name: that of the network in this package.
-        num_classes: of its logits.
+        name: name of the network in this package.
+        num_classes: number of classes.
 
     Returns:
-        A module from normalized images, channels first, to a list of logits of any size: those that count, and then the
-        auxiliary ones if there are any.
+        A module from normalized images, channels first, to a list of logits of any size: the main logits first, and
+        then the auxiliary logits, if there are any.
     """
-    torch.nn.SyncBatchNorm = torch.nn.BatchNorm2d  # The former does not train on a CPU.
+    torch.nn.SyncBatchNorm = torch.nn.BatchNorm2d  # `SyncBatchNorm` does not train on a CPU.
     np.int = int  # The published code is older than NumPy 1.24.
     variant = VARIANTS[name]
     families = ((HRFormerVariant, hrformer), (LiteVariant, lite_hrnet))
@@ -43,7 +43,7 @@ def published_network(reference, name, num_classes):
 
 
 class MainFirst(nn.Module):
-    """Turns what a published network returns into a list of logits, the main ones first."""
+    """Converts the result of a published network to a list of logits, the main logits first."""
 
     def __init__(self, network):
         super().__init__()
@@ -55,7 +55,7 @@ class MainFirst(nn.Module):
 
 
 def hrnet(reference, variant, num_classes):
-    """HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py."""
+    """Builds HRNet by HRNet-Semantic-Segmentation, lib/models/seg_hrnet.py."""
     sys.path.insert(0, str(reference / "lib"))
 
     def stage(modules, branches, block="BASIC", blocks=variant.blocks, widths=variant.widths):
@@ -69,7 +69,7 @@ def hrnet(reference, variant, num_classes):
         }
 
     class Extra(dict):
-        FINAL_CONV_KERNEL = 1  # Read as an attribute, the stages as items.
+        FINAL_CONV_KERNEL = 1  # Accessed as an attribute, unlike the stages.
 
     extra = Extra(STAGE1=stage(1, 1, "BOTTLENECK", variant.stage1_blocks, (variant.stage1_filters,)))
     extra.update({f"STAGE{i + 2}": stage(modules, i + 2) for i, modules in enumerate(variant.modules)})
@@ -79,7 +79,7 @@ def hrnet(reference, variant, num_classes):
 
 
 def hrformer(reference, variant, num_classes):
-    """HRFormer, seg/lib/models/nets/hrt.py: its head "OCR V2", whose logits have the size of the image."""
+    """Builds HRFormer by seg/lib/models/nets/hrt.py, with the head "OCR V2", whose logits have the image's size."""
     architecture = {"HRFormerSmall": "hrt_small", "HRFormerBase": "hrt_base"}[variant.name]
     root = reference / "hrformer" / "seg"
     for name in ("", ".models", ".models.backbones", ".models.backbones.hrt", ".models.backbones.hrt.modules"):
@@ -111,7 +111,7 @@ def hrformer(reference, variant, num_classes):
 
 
 def lite_hrnet(reference, variant, num_classes):
-    """Lite-HRNet, models/backbones/litehrnet.py, and a 1x1 convolution in the place of its last one for key points."""
+    """Builds Lite-HRNet by models/backbones/litehrnet.py, with a 1x1 convolution to logits instead of to key points."""
     package("mmcv", is_tuple_of=lambda values, kind: isinstance(values, tuple))
     package(
         "mmcv.cnn",
@@ -159,7 +159,7 @@ class LiteSegmenter(nn.Module):
 
 
 def package(name, folder=None, **attributes):
-    """Stands for a module, or for a package without running its `__init__`."""
+    """Registers an empty module, or a package whose `__init__` is not run."""
     module = sys.modules.setdefault(name, types.ModuleType(name))
     module.__path__ = [] if folder is None else [str(folder)]
     for key, value in attributes.items():
@@ -172,7 +172,7 @@ class Silent:
 
 
 class DropPath(nn.Module):
-    """timm's: training leaves out whole samples."""
+    """Replaces timm's `DropPath`: training skips the path for random samples."""
 
     def __init__(self, share=0.0):
         super().__init__()
@@ -186,7 +186,7 @@ class DropPath(nn.Module):
 
 
 class ConvModule(nn.Module):
-    """mmcv's: a convolution, a normalization if there is one, and an activation."""
+    """Replaces mmcv's `ConvModule`: a convolution, an optional normalization, and an optional activation."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class ConvModule(nn.Module):
 
 
 class SeparableConvModule(nn.Module):
-    """mmcv's: a depthwise and a 1x1 convolution."""
+    """Replaces mmcv's `DepthwiseSeparableConvModule`: a depthwise and a 1x1 convolution."""
 
     def __init__(
         self, in_channels, out_channels, kernel_size, stride, padding, norm_cfg, act_cfg, dw_act_cfg, pw_act_cfg
@@ -227,7 +227,7 @@ class SeparableConvModule(nn.Module):
 
 
 def channel_shuffle(x, groups):
-    """mmpose's."""
+    """Replaces mmpose's `channel_shuffle`."""
     batch, channels, height, width = x.shape
     x = x.view(batch, groups, channels // groups, height, width)
     return x.transpose(1, 2).contiguous().view(batch, -1, height, width)

@@ -2,10 +2,10 @@
 
 Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/v2_ocr/best.keras
 Hardware: any.
-Result:   the table in results.md, beside the exported files, in the folder `precision`.
+Result:   a table in results.md and the exported files, in the folder `precision`.
 
-Integers are calibrated with training photos, spread evenly over the split, and every file is scored on all validation
-photos. The photos must have one size, which is that of the files.
+Integers are calibrated with training photos that are spread evenly over the split, and every file is scored on all
+validation photos. All photos must have the same size, for which the files are exported.
 """
 
 import argparse
@@ -23,19 +23,21 @@ from keras_hrnet.heads import head_of
 from keras_hrnet.replacing import replacing
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "mixed")
-# As many as `export_tflite` takes.
+# The number of representative images that `export_tflite` uses.
 NUM_PHOTOS = 64
-COLUMNS = ("network", "head", "precision", "MB", "mIoU %", "to Keras", "class that loses most", "ms")
+COLUMNS = ("network", "head", "precision", "MB", "mIoU %", "difference from Keras", "class that loses most", "ms")
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Scores trained networks as files of each precision.")
+    parser = argparse.ArgumentParser(description="Scores trained networks as `.tflite` files of each precision.")
     parser.add_argument("data", type=pathlib.Path, help="the root of the data set that the networks were trained on")
     parser.add_argument("models", type=pathlib.Path, nargs="+", metavar="MODEL", help="a trained network, `.keras`")
     parser.add_argument("--data-set", default="camvid", choices=DATA_SETS)
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("precision"))
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=[*PRECISIONS, "int16x8"])
-    parser.add_argument("--rounds", type=int, default=9, help="runs of each file for its median latency; 0: none")
+    parser.add_argument(
+        "--rounds", type=int, default=9, help="number of runs of each file for its median latency; 0 for none"
+    )
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     read = getattr(keras_hrnet.data, options.data_set)
@@ -53,13 +55,13 @@ def main():
 
 
 def calibration_photos(dataset):
-    """Takes photos from all parts of a split, because its first ones may show one street."""
+    """Selects photos from all parts of a split, because the first ones may show the same street."""
     step = math.ceil(len(dataset) / NUM_PHOTOS)
     return [image for i, (image, _) in enumerate(dataset.as_numpy_iterator()) if i % step == 0]
 
 
 def rows_of(path, photos, val, folder, precisions):
-    """Exports a network in each precision, and scores the files: a row of the table for each, by the file's key."""
+    """Exports a network in each precision, and scores the files; returns the row of each file, by its key."""
     model = keras.models.load_model(path, compile=False)
     of_keras, rows = keras_hrnet.evaluate(model, val, boundary_ratio=None), {}
     for precision in precisions:

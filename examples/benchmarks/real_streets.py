@@ -1,16 +1,17 @@
-"""What networks learn of real streets from random weights: HRNet, HRFormer and Lite-HRNet beside U-Net and DeepLabV3+.
+"""Compares HRNet, HRFormer, Lite-HRNet, U-Net and DeepLabV3+, trained on real streets from random weights.
 
 Command:  python examples/benchmarks/real_streets.py data/camvid comparison
           python examples/benchmarks/real_streets.py data/camvid comparison --seeds 3 --minutes 60
-Hardware: any; where time is short, `--networks` leaves out UNet-31M, which multiplies the most.
-Result:   results.md, results.json and results.png in the folder; see README.md beside it.
+Hardware: any; to save time, leave UNet-31M out of `--networks`, because it needs the most multiplications.
+Result:   results.md, results.json and results.png in the folder; see examples/benchmarks/README.md.
 
-Every network sees the same crops in the same order for a seed, by the recipe `from_scratch`, for equally many steps;
-with `--minutes` there is a second table, of equally many minutes: the number of steps follows from what a step took. Of
-two learning rates, each network has the one that scored better on the validation photos after a short training.
+For each seed, all networks are trained with the recipe `from_scratch` on the same crops in the same order, for the same
+number of steps. With `--minutes`, a second table compares training for the same time, for which the number of steps is
+computed from the time of a step. Each network is trained with the better of two learning rates, which is the one that
+scored higher on the validation photos after a short run.
 
-Everything is kept in the folder: called again, the command resumes an interrupted training from its last save, and does
-not repeat a finished one. The tables are written again whenever a network is finished.
+The folder keeps everything. If the command is run again, it resumes an interrupted run from its last save, and does not
+repeat finished runs. The tables are updated whenever a network is finished.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from keras_hrnet.replacing import replacing
 from keras_hrnet.training import RECIPES, read_run
 
 THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
-# These options must not change within a folder: its rows would no longer be comparable.
+# These options must not change within a folder, because its rows would no longer be comparable.
 FIXED = ("data", "crop", "batch", "rates", "trial_steps")
 
 
@@ -41,26 +42,26 @@ def main():
     parser = argparse.ArgumentParser(description="Compares networks on CamVid.")
     parser.add_argument("data", type=pathlib.Path, help="the root of CamVid, as `keras_hrnet.data.camvid` reads it")
     parser.add_argument(
-        "folder", type=pathlib.Path, help="for runs, files and tables; an interrupted comparison is resumed"
+        "folder", type=pathlib.Path, help="folder for runs, files and tables; an interrupted comparison is resumed"
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NETWORK")
-    parser.add_argument("--steps", type=int, default=4500, help="steps of each training run, rounded to whole epochs")
+    parser.add_argument("--steps", type=int, default=4500, help="number of steps of each run, rounded to full epochs")
     parser.add_argument("--minutes", type=float, help="also train each network for this many minutes")
-    parser.add_argument("--seeds", type=int, default=1, help="number of training runs of each network")
+    parser.add_argument("--seeds", type=int, default=1, help="number of runs of each network")
     parser.add_argument("--crop", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rates", type=float, nargs="+", default=(1e-3, 3e-3), help="learning rates to try")
     parser.add_argument(
-        "--trial-steps", type=int, default=225, help="steps of the short training run with each learning rate"
+        "--trial-steps", type=int, default=225, help="number of steps of the short run with each learning rate"
     )
-    parser.add_argument("--rounds", type=int, default=9, help="runs of each `.tflite` file for its median latency")
+    parser.add_argument("--rounds", type=int, default=9, help="number of runs of each `.tflite` file for its median")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     Comparison(options).run()
 
 
 class Comparison:
-    """The folder of a comparison, with a row for each finished part."""
+    """The folder of a comparison, in which each finished part has a row."""
 
     def __init__(self, options):
         self.options, self.folder = options, options.folder
@@ -71,8 +72,8 @@ class Comparison:
         for name, value in fixed.items():
             if kept["options"][name] != value:
                 raise SystemExit(
-                    f"Received {name}={value} for the folder {self.folder}, whose results are of "
-                    f"{kept['options'][name]}. Expected the same value throughout a folder. Pass another folder."
+                    f"Received {name}={value} for the folder {self.folder}, whose results were measured with "
+                    f"{kept['options'][name]}. Expected the same value for all results. Pass another folder."
                 )
 
     def run(self):
@@ -99,7 +100,7 @@ class Comparison:
             row = make(*arguments)
             self.rows[key] = row
             self.save()
-            # Otherwise, memory that Keras keeps for each network would add up.
+            # Keras keeps memory for each network, which would add up.
             keras.utils.clear_session()
             gc.collect()
         return self.rows[key]
@@ -144,7 +145,7 @@ class Comparison:
         return self.folder / network / f"{kind.replace(' ', '-')}-seed-{seed}"
 
     def train(self, network, run_dir, seed, rate, steps, num_validations=20, callbacks=()):
-        """Trains for whole epochs; returns the network with its best weights, and the number of steps."""
+        """Trains for full epochs; returns the network with its best weights, and the number of steps."""
         keras.utils.set_random_seed(seed)
         crop, batch = tuple(self.options.crop), self.options.batch
         sizes = {"learning_rate": rate, "batch_size": batch, "crop_size": crop, "repeats": 1}
@@ -201,7 +202,8 @@ def _multiplications(operator):
         case "DEPTHWISE_CONV_2D":
             return math.prod(output.shape) * math.prod(shapes[1][1:3])
         case "TRANSPOSE_CONV":
-            # Its inputs are the output size, the kernel and the map; each value of the map meets each filter.
+            # The inputs are the output size, the kernel and the map. Each value of the map is multiplied by all of the
+            # kernel's values for its channel.
             return math.prod(shapes[2]) * math.prod(shapes[1][:3])
         case "BATCH_MATMUL":
             return math.prod(output.shape) * shapes[0][-2 if operator.options.adjX else -1]
@@ -226,7 +228,8 @@ def write_tables(comparison, kinds):
 def table(kind, found):
     names = ["mIoU %", *(f"IoU % of {name}" for name in THIN_CLASSES), "boundary IoU %"]
     keys = ["mean_iou", *THIN_CLASSES, "mean_boundary_iou"]
-    header = ["network", "parameters, M", "multiplications, G", *names, "steps", "rate", "s a step", "`.tflite`, ms"]
+    sizes, times = ["parameters, M", "multiplications, G"], ["steps", "learning rate", "s per step", "`.tflite`, ms"]
+    header = ["network", *sizes, *names, *times]
     lines = [f"{kind} each:\n", f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
     for network, result in found.items():
         runs = result["runs"]
@@ -251,7 +254,7 @@ def spread(values):
 
 
 def plot(results, path):
-    """Draws the score over what a network costs: parameters, multiplications and latency."""
+    """Plots the score against the cost of each network: parameters, multiplications and latency."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""How far training on two devices, and in two processes, is from training on one with the same batches, and how fast.
+"""Compares training on two devices, and in two processes, with training on one device, by weights and by speed.
 
 Command:  python examples/benchmarks/scale_out.py --differences
           python examples/benchmarks/scale_out.py --throughput --rounds 3
@@ -6,14 +6,15 @@ Command:  python examples/benchmarks/scale_out.py --differences
 Hardware: two CPU cores; a few minutes for each backend.
 Result:   tables in Markdown; see examples/training.md.
 
-`--differences` trains a narrow HRNet ten steps by `keras_hrnet.train`, with clipping, with and without the gradients of
-two batches added up, and compares weights and moving statistics. The first row of a backend is one process whose
-batches have their images in reverse order: what rounding alone makes of the same training.
+`--differences` trains a narrow HRNet for ten steps by `keras_hrnet.train`, with clipped gradients, with and without
+gradient accumulation over two batches, and compares weights and moving statistics. The first row of a backend is one
+process whose batches have their images in reverse order, which shows the differences that rounding alone causes.
 
-`--throughput` times the steps of two processes on a core each, of one on one core, and of one on both, in turn, and on
-PyTorch an all-reduce of 64 numbers, of which a step has two for each normalization.
+`--throughput` times the steps of two processes on one core each, of one process on one core, and of one process on two
+cores, in alternation. On PyTorch, it also times an all-reduce of 64 numbers, of which a step has two for each
+normalization.
 
-`--paper` computes what a step of HRNetW48 on 8 and on 64 GPUs sends, and what that takes by the speeds that are given.
+`--paper` computes how much a step of HRNetW48 sends on 8 and on 64 GPUs, and how long that takes at the given speeds.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import time
 BACKENDS = ("tensorflow", "jax", "torch")
 WAYS = {"tensorflow": ("devices", "processes"), "jax": ("devices", "processes"), "torch": ("processes",)}
 NUM_STEPS, BATCH_SIZE, CROP_SIZE = 10, 4, (128, 256)
-# Quick to compile: a block in each branch.
+# With one block in each branch, it compiles quickly.
 NARROW = {"width": 4, "stage1_blocks": 1, "stage1_filters": 8, "modules": (1, 1, 1), "blocks": 1}
 TIMED_STEPS, TIMED_CROP_SIZE = 12, (128, 256)
 FIRST_TIMED = 4
@@ -39,18 +40,22 @@ NUM_MESSAGES = 400
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Trains on two devices and in two processes, and on one.")
-    parser.add_argument("--differences", action="store_true")
-    parser.add_argument("--throughput", action="store_true")
-    parser.add_argument("--paper", action="store_true")
+    parser = argparse.ArgumentParser(
+        description="Compares training on two devices or in two processes with one device."
+    )
+    parser.add_argument("--differences", action="store_true", help="compare weights")
+    parser.add_argument("--throughput", action="store_true", help="time steps")
+    parser.add_argument("--paper", action="store_true", help="estimate the times of HRNetW48 on GPUs")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS)
-    parser.add_argument("--added", type=int, nargs="+", default=(1, 2), help="batches of an update, of --differences")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--image", type=float, default=11.0, help="ms that a GPU computes for an image of a step")
-    parser.add_argument("--link", type=float, default=200.0, help="GB/s of a GPU to the next in its machine")
-    parser.add_argument("--network", type=float, default=25.0, help="GB/s of a machine to the next")
-    parser.add_argument("--message", type=float, default=30.0, help="µs of an all-reduce of a few bytes in a machine")
-    parser.add_argument("--far-message", type=float, default=80.0, help="µs of one over all machines")
+    parser.add_argument(
+        "--added", type=int, nargs="+", default=(1, 2), help="numbers of batches in an update, for --differences"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds of --throughput")
+    parser.add_argument("--image", type=float, default=11.0, help="computing time of a GPU per image of a step, in ms")
+    parser.add_argument("--link", type=float, default=200.0, help="bandwidth between the GPUs of a machine, in GB/s")
+    parser.add_argument("--network", type=float, default=25.0, help="bandwidth between machines, in GB/s")
+    parser.add_argument("--message", type=float, default=30.0, help="time of a small all-reduce in a machine, in µs")
+    parser.add_argument("--far-message", type=float, default=80.0, help="the same over all machines, in µs")
     parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -73,7 +78,7 @@ def show_differences(folder, backends, numbers_added):
     root = folder / "differences"
     synthesize(root, num_train=NUM_STEPS * BATCH_SIZE, num_val=2, num_test=0, size=CROP_SIZE)
     print(f"HRNet of width 4, {NUM_STEPS} steps of {BATCH_SIZE} images of {CROP_SIZE[0]}x{CROP_SIZE[1]}, clipped\n")
-    print("| backend | | batches added up | weights | moving statistics, relative |")
+    print("| backend | | batches per update | weights | moving statistics, relative |")
     print("| --- | --- | ---: | ---: | ---: |", flush=True)
     for backend in backends:
         for added in numbers_added:
@@ -85,7 +90,7 @@ def show_differences(folder, backends, numbers_added):
 
 
 def trained(root, folder, backend, way, added):
-    """Returns the weights, by path, after a training."""
+    """Returns the weights after training, by path."""
     import numpy as np
 
     result = folder / f"{backend}-{way}-{added}.npz"
@@ -96,7 +101,7 @@ def trained(root, folder, backend, way, added):
 
 
 def difference(ours, theirs):
-    """Returns the largest difference of weights, and of statistics relative to the largest of their layer."""
+    """Returns the largest difference of weights, and of statistics relative to the largest statistic of their layer."""
     import numpy as np
 
     weights, moving = 0.0, 0.0
@@ -115,8 +120,8 @@ def show_throughput(folder, backends, rounds):
     root = folder / "throughput"
     synthesize(root, num_train=TIMED_STEPS * BATCH_SIZE, num_val=2, num_test=0, size=TIMED_CROP_SIZE)
     height, width = TIMED_CROP_SIZE
-    print(f"\nHRNetW18Small, {BATCH_SIZE} images of {height}x{width} a step: seconds, medians of {rounds} rounds\n")
-    print("| backend | one process, one core | one process, two cores | two processes, a core each | message, ms |")
+    print(f"\nHRNetW18Small, {BATCH_SIZE} images of {height}x{width} per step: seconds, medians of {rounds} rounds\n")
+    print("| backend | one process, one core | one process, two cores | two processes, one core each | message, ms |")
     print("| --- | ---: | ---: | ---: | ---: |", flush=True)
     settings = {"one core": ("one", [[0]]), "two cores": ("one", [[0, 1]]), "processes": ("processes", [[0], [1]])}
     for backend in backends:
@@ -135,7 +140,7 @@ def show_throughput(folder, backends, rounds):
 
 
 def run(backend, way, task, cores=(None, None)):
-    """Starts the processes of a run, and returns the measurements of the first: seconds of a step, and of a message."""
+    """Runs the processes of a run; returns the seconds of a step and of a message, as measured by the first process."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
     options = [{}]
     if way == "devices":
@@ -164,7 +169,7 @@ def two_hosts():
 
 
 def work(root, result, added, crop_size, together, cores=None, reverses=False, is_narrow=False):
-    """Trains an epoch, and prints the median seconds of a step."""
+    """Trains for an epoch, and prints the median seconds of a step and the seconds of a message."""
     if cores:
         os.sched_setaffinity(0, cores)
     import keras
@@ -211,7 +216,7 @@ def work(root, result, added, crop_size, together, cores=None, reverses=False, i
 
 
 def message_seconds():
-    """Returns the mean seconds of adding up 64 numbers over the processes; None where no function does it alone."""
+    """Returns the mean seconds of an all-reduce of 64 numbers; None on backends where it is not a separate call."""
     import keras
 
     from keras_hrnet.distributed.replicas import sum_over_replicas
@@ -226,7 +231,7 @@ def message_seconds():
 
 
 def show_paper(image, link, network, message, far_message):
-    """Prints how a step of HRNetW48 is spent, if nothing is sent while something is computed."""
+    """Prints an estimate of the parts of a step of HRNetW48, if communication and computation do not overlap."""
     import keras_hrnet
     from keras_hrnet.layers import BatchNorm
     from keras_hrnet.layers.sublayers import sublayers
@@ -240,7 +245,7 @@ def show_paper(image, link, network, message, far_message):
     for num_machines in (1, 8):
         for num_images in (3, 12):
             computing = image * num_images
-            # A ring sends nearly all bytes twice: within each machine, and, of what is added up there, between them.
+            # A ring sends nearly all bytes twice within each machine, and their sums nearly twice between machines.
             gradients = num_bytes * 2 * (7 / 8) / link + num_bytes * 2 * (1 - 1 / num_machines) / network
             # One all-reduce in the forward pass, and one in the backward pass.
             norms = 2 * num_norms * (message if num_machines == 1 else far_message)

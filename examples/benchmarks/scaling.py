@@ -1,11 +1,11 @@
-"""How the time of inference grows with pixels, width, batch and threads.
+"""Measures how the time of inference depends on pixels, width, batch and threads.
 
 Command:  python examples/benchmarks/scaling.py --reference ../reference --rounds 3 --plot scaling.png
 Hardware: a CPU with two cores and 12 GB; ten minutes with three rounds.
 Result:   see examples/benchmarks/README.md.
 
-The reference is a checkout as `speed.py` takes it. All run in turn, each in a process of its own; medians. The exponent
-is the slope of the straight line through the logarithms: 1 is time in proportion.
+The reference is a checkout, as for `speed.py`. Contenders run in alternation, each in its own process, and medians are
+shown. The exponent is the slope of a straight line through the logarithms; 1 means that time is proportional.
 """
 
 import argparse
@@ -26,10 +26,10 @@ NETWORKS = [name for name in VARIANTS if name not in ("HRNetW18Small", "HRNetW18
 def main():
     parser = argparse.ArgumentParser(description="Measures how inference scales.")
     parser.add_argument("--reference", required=True, help="a checkout of HRNet-Semantic-Segmentation")
-    parser.add_argument("--network", default="HRNetW18SmallV2", help="of all but the widths")
-    parser.add_argument("--axes", nargs="+", default=["pixels", "width", "batch", "threads"])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--plot", type=pathlib.Path, help="a picture to write")
+    parser.add_argument("--network", default="HRNetW18SmallV2", help="network for all axes except the width")
+    parser.add_argument("--axes", nargs="+", default=["pixels", "width", "batch", "threads"], help="axes to measure")
+    parser.add_argument("--rounds", type=int, default=7, help="number of runs of each contender")
+    parser.add_argument("--plot", type=pathlib.Path, help="picture file to write")
     options = parser.parse_args()
     measured = {}
     for axis in options.axes:
@@ -40,7 +40,7 @@ def main():
 
 
 def points(axis):
-    """Lists the values of an axis, each with what it changes."""
+    """Returns the values of an axis, each with the options that it changes."""
     if axis == "pixels":
         sizes = [(256 * 2**i, 512 * 2**i) for i in range(4)]
         return [(height * width, {"size": (height, width)}) for height, width in sizes]
@@ -52,7 +52,7 @@ def points(axis):
 
 
 def seconds(options, network=None, **changes):
-    """Returns a dict from contender to its median seconds at a point."""
+    """Returns the median seconds of each contender for one value of an axis."""
     point = {"size": (512, 1024), "batch": 1, "dtype": "float32", "threads": os.cpu_count(), **changes}
     point = argparse.Namespace(**point, network=network or options.network, reference=options.reference, gpu=False)
     with contextlib.ExitStack() as stack:

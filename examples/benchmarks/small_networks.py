@@ -1,13 +1,13 @@
-"""The small networks as `.tflite` files: what each costs, and how long it takes in float32 and in int8.
+"""Compares the small networks as `.tflite` files: their cost, and their time in float32 and in int8.
 
 Command:  python examples/benchmarks/small_networks.py files
           python examples/benchmarks/small_networks.py files --size 256 512 --rounds 5
 Hardware: a CPU with two cores and 8 GB; 20 minutes.
-Result:   see examples/heads.md. The folder keeps the files: what is there is not made again.
+Result:   a table; see examples/heads.md. The folder keeps the files, and existing files are not made again.
 
-Weights are random: they decide neither the size of a file nor its time. So integers are not held to a bound here, and
-no layer is kept in floats; what integers cost a trained network is in examples/export.md. Files run in turn, so that
-other work slows all alike; medians.
+Weights are random, because they affect neither the size of a file nor its time. The accuracy of integers is therefore
+not verified here, and no layer is kept in floating point; examples/export.md shows how much accuracy trained networks
+lose. Files run in alternation, so that other load slows all of them in the same way, and medians are shown.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.models import cost
 
-# By network: its head, and the best published score. Only HRNet's and PaddleSeg's are of Cityscapes' validation images.
+# Head and best published score of each network. The scores in mIoU are for the validation images of Cityscapes.
 NETWORKS = {
     "HRNetW18Small": ("fcn", "70.3 mIoU"),
     "HRNetW18SmallV2": ("fcn", "76.2 mIoU"),
@@ -41,17 +41,17 @@ COLUMNS = (
     "MB, float32 and int8",
     "float32, ms",
     "int8, ms",
-    "pieces in XNNPACK",
-    "of the operators",
+    "parts in XNNPACK",
+    "share of operators in XNNPACK",
 )
 
 
 def main():
     parser = argparse.ArgumentParser(description="Compares the small networks as files.")
-    parser.add_argument("folder", type=pathlib.Path, help="for the files")
+    parser.add_argument("folder", type=pathlib.Path, help="folder for the files")
     parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS, metavar="NETWORK")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 1024), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--rounds", type=int, default=9, help="runs of each file for its median latency")
+    parser.add_argument("--rounds", type=int, default=9, help="number of runs of each file for its median latency")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     for network in options.networks:
@@ -61,7 +61,7 @@ def main():
 
 
 def make_files(folder, network, size):
-    """Writes a network in float32 and in int8, unless its files are there."""
+    """Writes a network in float32 and in int8, unless both files exist."""
     if all(file_of(folder, (network, precision)).exists() for precision in PRECISIONS):
         return
     head, _ = NETWORKS[network]

@@ -1,16 +1,16 @@
-"""How fast the networks are on each backend and as exported files, beside the published PyTorch code.
+"""Compares the speed of the networks, on each backend and as exported files, with the published PyTorch code.
 
-Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../reference   (its branch HRNet-OCR)
+Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../reference   (branch HRNet-OCR)
           python examples/benchmarks/speed.py inference training --reference ../reference --files
           python examples/benchmarks/speed.py inference training --reference ../reference --gpu --network HRNetW48
               --size 512 1024 --batch 12 --dtype mixed_bfloat16
           python examples/benchmarks/speed.py inference training --reference ../relatives --network HRFormerSmall
-Hardware: a CPU with two cores and 12 GB; for the last line a GPU of 100 GB, or a smaller batch.
+Hardware: a CPU with two cores and 12 GB. The line with --gpu requires a GPU with 100 GB, or a smaller batch.
 Result:   see examples/benchmarks/README.md.
 
-Each contender has a process of its own; they run in turn, one step each, so that what else the machine does slows all
-alike; on a GPU, ten steps each. Medians; "of published" is the median over the rounds of the ratio to the published
-code with channels_last memory, on a GPU also compiled by `torch.compile`.
+Each contender has its own process. They run in alternation, one step each (on a GPU, ten steps each), so that other
+load slows all of them in the same way, and medians are shown. "Of published" is the median, over the rounds, of the
+ratio to the published code with channels_last memory, which is compiled by `torch.compile` on a GPU.
 """
 
 import argparse
@@ -33,22 +33,34 @@ FILES = ("SavedModel", "ONNX Runtime", "OpenVINO", "LiteRT float32", "LiteRT int
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures the networks beside the published code.")
+    parser = argparse.ArgumentParser(description="Compares the speed of the networks with the published code.")
     parser.add_argument("tasks", nargs="+", choices=("inference", "training"))
-    parser.add_argument("--reference", required=True, help="the published code: see published.py")
+    parser.add_argument("--reference", required=True, help="folder of the published code; see published.py")
     parser.add_argument("--network", default="HRNetW18SmallV2")
-    parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="512x1024; training: 256x512")
-    parser.add_argument("--batch", type=int, help="1; training: 2")
-    parser.add_argument("--dtype", default="float32", help="a dtype policy; the published code then runs under AMP")
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        help="size of the images; by default 512x1024, or 256x512 for training",
+    )
+    parser.add_argument("--batch", type=int, help="number of images in a batch; by default 1, or 2 for training")
+    parser.add_argument(
+        "--dtype", default="float32", help="a dtype policy; if not float32, the published code runs with AMP"
+    )
     parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--cpu-seconds", action="store_true", help="not of the clock: for a machine with other work")
-    parser.add_argument("--files", action="store_true", help="measure exported files too")
-    parser.add_argument("--gpu", action="store_true", help="JAX and PyTorch on a GPU, with torch.compile")
-    parser.add_argument("--profile", action="store_true", help="say where the time of a step goes")
-    parser.add_argument("--plot", type=pathlib.Path, help="a picture to write, one a task: NAME-inference.png")
-    parser.add_argument("--out", type=pathlib.Path, help="a JSON file that the results are added to")
+    parser.add_argument("--rounds", type=int, default=9, help="number of rounds")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="number of threads")
+    parser.add_argument(
+        "--cpu-seconds", action="store_true", help="measure processor time, for machines that do other work"
+    )
+    parser.add_argument("--files", action="store_true", help="also measure exported files")
+    parser.add_argument("--gpu", action="store_true", help="measure JAX and PyTorch on a GPU, with torch.compile")
+    parser.add_argument("--profile", action="store_true", help="show the operators that take the time of a step")
+    parser.add_argument(
+        "--plot", type=pathlib.Path, help="picture file to write; its name is extended by the task: NAME-inference.png"
+    )
+    parser.add_argument("--out", type=pathlib.Path, help="JSON file to which results are added")
     options = parser.parse_args()
     for task in options.tasks:
         with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +78,7 @@ def main():
 
 
 def contenders(task, options):
-    """Lists (contender, backend)."""
+    """Returns pairs of contender and backend."""
     found = [("published", "torch"), YARDSTICK]
     if options.gpu:
         found.append(GPU_YARDSTICK)
@@ -82,14 +94,14 @@ def contenders(task, options):
 
 
 def measure(task, options, folder):
-    """Returns a dict from (contender, backend) to its seconds and bytes."""
+    """Returns the seconds and bytes of each contender and backend, and the operations per second of the peak."""
     if task == "inference" and options.files:
         export(options, folder)
     names = contenders(task, options)
     measured = {}
     with contextlib.ExitStack() as stack:
         processes = {}
-        # Those that compile for minutes begin first, while the others take their first steps one after the other.
+        # Contenders that compile for minutes start first, while the others take their first steps one after the other.
         for name in sorted(names, key=compiles_for_gpu, reverse=True) if options.gpu else names:
             processes[name] = stack.enter_context(start(name, task, options, folder))
             if not (options.gpu and compiles_for_gpu(name)):
@@ -164,11 +176,11 @@ def ask(process, command=None):
     for line in process.stdout:
         if line.startswith("{"):
             return json.loads(line)
-    raise RuntimeError(f"{process.args[-1]} ended with status {process.wait()}. Run it by hand to see why.")
+    raise RuntimeError(f"{process.args[-1]} ended with status {process.wait()}. Set QUIET=0 to see its messages.")
 
 
 def export(options, folder):
-    """Writes the network in every format; integers of random weights are not held to a bound, as their speed counts."""
+    """Writes the network in every format; the accuracy of integers is not verified, because only speed is measured."""
     code = (
         "import sys, pathlib, keras_hrnet, numpy as np\n"
         "from keras_hrnet.export import conversion, quantization\n"
@@ -198,12 +210,12 @@ def show(task, options, measured, peak):
 
     size, batch = size_and_batch(task, options)
     multiplications = batch * cost(VARIANTS[options.network], image_size=tuple(size)).multiplications
-    # The backward pass multiplies twice: for the maps, and for the kernels.
+    # The backward pass has twice as many multiplications: for the gradients of the maps, and of the kernels.
     operations = 2 * multiplications * (3 if task == "training" else 1)
     side, dtype = matrix(options)
     print(f"\n{task}, {options.network}, {batch} x {size[0]}x{size[1]}, {options.dtype}, {options.threads} threads")
-    print(f"A product of matrices of {side} x {side} in {dtype}: {peak / 1e9:.0f} GFLOP/s; share of peak: of that\n")
-    titles = ("first, s", "step, ms", "images a second", "of published", "memory, GB", "share of peak")
+    print(f"A product of matrices of {side} x {side} in {dtype}: {peak / 1e9:.0f} GFLOP/s, the peak\n")
+    titles = ("first, s", "step, ms", "images per second", "of published", "memory, GB", "share of peak")
     print(f"| | backend | {' | '.join(titles)} |\n| --- | --- |{' ---: |' * len(titles)}")
     for (contender, backend), told in measured.items():
         seconds = statistics.median(told["seconds"])
@@ -230,7 +242,7 @@ def show_operators(measured):
 
 
 def plot(measured, task, options):
-    """Draws a bar for each contender, as long as its median step, over a line from its fastest to its slowest one."""
+    """Plots a bar for the median step of each contender, and a line from its fastest to its slowest step."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -247,7 +259,7 @@ def plot(measured, task, options):
     panel.axvline(1000 * statistics.median(yardstick["seconds"]), color="0.4", linestyle=":")
     panel.invert_yaxis()
     size, batch = size_and_batch(task, options)
-    panel.set(xlabel="ms a step", title=f"{task}, {options.network}, {batch} x {size[0]}x{size[1]}, {options.dtype}")
+    panel.set(xlabel="ms per step", title=f"{task}, {options.network}, {batch} x {size[0]}x{size[1]}, {options.dtype}")
     path = options.plot.with_name(f"{options.plot.stem}-{task}{options.plot.suffix}")
     figure.savefig(path, dpi=120)
     print(f"\nThe picture is in {path}.")
@@ -258,12 +270,12 @@ def median_ratio(told, yardstick):
 
 
 def matrix(options):
-    """Returns the side and the dtype of the matrices that say what the hardware can do."""
+    """Returns the side and the dtype of the matrices whose product shows the peak of the hardware."""
     return (8192, "bfloat16") if options.gpu else (2048, "float32")
 
 
 def matrix_peak(options):
-    """Measures the operations a second of a large product of matrices, two for each multiplication."""
+    """Measures the operations per second of a large matrix product; a multiplication and its addition count as two."""
     import torch
     from torch.utils.benchmark import Timer
 

@@ -1,9 +1,9 @@
-"""One network in a process of its own, for `speed.py`: it answers each line that it reads with a line of JSON.
+"""Runs one network in a separate process, for `speed.py`: it answers each line of its input with a line of JSON.
 
-Started with JSON of: contender, network, task ("inference" or "training"), size, batch, dtype, threads,
-gpu (whether it runs on one), cpu_seconds (whether the seconds are the processor's and not the clock's), steps (how many
-are timed at a time), reference (the folder of the published code) and files (the folder of exported files). The lines
-are "step", "memory" and "profile".
+Its argument is JSON with these entries: contender, network, task ("inference" or "training"), size, batch, dtype,
+threads, gpu (whether to run on a GPU), cpu_seconds (whether to measure processor time instead of wall-clock time),
+steps (number of steps that are timed together), reference (the folder of the published code) and files (the folder of
+exported files). The lines are "step", "memory" and "profile".
 """
 
 import itertools
@@ -35,7 +35,7 @@ def main(options):
     clock = time.process_time if options["cpu_seconds"] else time.perf_counter
 
     def steps():
-        """Yields before each step, and says how long it took."""
+        """Yields before each step, and prints the time of the step."""
         begin = clock()
         yield
         answer({"first": clock() - begin})
@@ -51,7 +51,7 @@ def main(options):
                 answer(seconds)
                 continue
             if options["gpu"]:
-                yield  # After a pause its memory is taken anew, and its clock rises.
+                yield  # After a pause, this step allocates memory again, and the GPU raises its clock rate.
             begin = clock()
             for _ in range(options["steps"]):
                 yield
@@ -68,7 +68,7 @@ def answer(values):
 
 
 def peak_bytes():
-    """Returns the most memory that the process had; on Linux without that of its parent, which counts before `exec`."""
+    """Returns the peak memory of the process; on Linux without its parent's memory, which counts before `exec`."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
         return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
@@ -76,7 +76,7 @@ def peak_bytes():
 
 
 def gpu_peak_bytes():
-    """Returns the most that tensors held on the GPU, without what the allocator kept beside them."""
+    """Returns the peak memory of tensors on the GPU, without further memory that the allocator reserves."""
     if KERAS_BACKEND == "jax":
         import jax
 
@@ -87,7 +87,7 @@ def gpu_peak_bytes():
 
 
 def leave_gpu_memory():
-    """Gives the memory that PyTorch keeps to the other processes."""
+    """Releases the memory that PyTorch reserves, for the other processes."""
     if KERAS_BACKEND == "torch":
         import torch
 
@@ -95,7 +95,7 @@ def leave_gpu_memory():
 
 
 def published(options, channels_last, compiled=False):
-    """The published network and loss, in PyTorch; on a GPU under AMP where the dtype is half."""
+    """Returns the steps of the published network and loss in PyTorch, with AMP unless the dtype is float32."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -103,10 +103,10 @@ def published(options, channels_last, compiled=False):
     half = torch.autocast(device, torch.bfloat16, enabled=options["dtype"] != "float32")
 
     def prepare():
-        import published  # noqa: F401 (it counts as an import)
+        import published  # noqa: F401 (measured as a part of the imports)
 
         torch.set_num_threads(options["threads"])
-        torch.backends.cudnn.benchmark = True  # As its configurations ask for.
+        torch.backends.cudnn.benchmark = True  # As in the published configurations.
 
     def build():
         from published import published_network
@@ -158,9 +158,10 @@ def published(options, channels_last, compiled=False):
 
 
 def ours(options, optimized=False):
-    """This package on the backend of KERAS_BACKEND, as its users run it: `predict_on_batch` and `fit`.
+    """Returns the steps of this package on the backend of KERAS_BACKEND, by `predict_on_batch` and `fit`.
 
-    On a GPU, inference is from pixels there to labels on the host, as logits would take longer to copy than to compute.
+    On a GPU, inference is measured from pixels on the GPU to labels on the host, because copying logits would take
+    longer than computing them.
     """
 
     def prepare():
@@ -169,7 +170,7 @@ def ours(options, optimized=False):
         import keras_hrnet  # noqa: F401
 
         if options["task"] == "training" and not options["gpu"]:
-            import tensorflow  # noqa: F401 (for the data: it counts as an import, not as a part of the training)
+            import tensorflow  # noqa: F401 (for the data; measured as a part of the imports)
         if KERAS_BACKEND == "torch":
             import torch
 
@@ -211,7 +212,7 @@ def ours(options, optimized=False):
         else:
             import tensorflow as tf
 
-            # As this package's pipeline hands on batches; a generator would slow every allocation of the process.
+            # As in the pipeline of this package. A generator would slow down every allocation of the process.
             batches = tf.data.Dataset.from_tensors((images, labels)).repeat()
         network.fit(batches, steps_per_epoch=10**6, shuffle=False, verbose=0, callbacks=[Paused()])
 
@@ -244,7 +245,7 @@ def infer_labels(network, images, steps):
 
 
 def exported(options, file):
-    """An exported file, in what runs it."""
+    """Returns the steps of an exported file in its runtime."""
     path = pathlib.Path(options["files"], f"{options['network']}{file}")
 
     def build():

@@ -1,13 +1,13 @@
-"""How long it takes until a network answers: importing the package, building the network, and its first call.
+"""Measures the time until a network answers: importing the package, building the network, and its first call.
 
 Command:  git clone https://github.com/HRNet/HRNet-Semantic-Segmentation ../reference
           python examples/benchmarks/startup.py --network HRNetW48 --reference ../reference
-Hardware: any CPU; ratios count, seconds do not.
+Hardware: any CPU; compare ratios instead of seconds.
 Result:   see examples/benchmarks/README.md.
 
-Each start has a process of its own; the contenders start in turn, and medians are shown. "import" is what importing
-this package takes once Keras, and with it the backend, is there. "first" and "second" are calls on one image. With
-"cache" JAX keeps what XLA compiled in a folder, which a start that is not counted has filled.
+Each start has its own process. The contenders start in alternation, and medians are shown. "import" is the time of
+importing this package after Keras and its backend. "first" and "second" are calls on one image. With "cache", JAX keeps
+compiled programs in a folder, which an additional first start has filled.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 import numpy as np
 
 KINDS = ("Keras", "optimized")
-# All that XLA compiles is worth a file: by default, only what takes it a second.
+# Keeps all programs; by default, JAX keeps only programs that take at least a second to compile.
 CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 
 
@@ -34,7 +34,7 @@ def main():
     parser.add_argument("--backends", nargs="+", default=("tensorflow", "torch", "jax"))
     parser.add_argument("--contenders", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--reference", default="", help="a checkout of HRNet-Semantic-Segmentation")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="number of starts of each contender")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -45,7 +45,7 @@ def main():
 
 
 def measure_in_turn(options, folder):
-    """Returns a dict from (contender, backend, whether its compiled code is kept) to lists of seconds."""
+    """Returns lists of times by contender, backend, and whether compiled programs are kept."""
     names = [("published", "torch", False)] if options.reference else []
     for backend in options.backends:
         names += [(contender, backend, False) for contender in options.contenders]
@@ -85,7 +85,7 @@ def measure(contender, network, size, reference):
     options |= {"network": network, "reference": reference}
     prepare, build, infer = speed_worker.CONTENDERS[contender](options)
     if contender != "published":
-        import keras  # noqa: F401 (what this package needs anyway)
+        import keras  # noqa: F401 (imported before the measurement)
     begin = time.perf_counter()
     prepare()
     imported = time.perf_counter()

@@ -1,9 +1,9 @@
-"""The networks that `real_streets.py` compares, a line each: HRNet, its relatives, U-Net and DeepLabV3+.
+"""Defines the networks that `real_streets.py` compares: HRNet, HRFormer, Lite-HRNet, U-Net and DeepLabV3+.
 
-Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of that size. U-Net is
-that of the paper with padded convolutions and batch normalization, DeepLabV3+ is KerasHub's over ResNet-50. Both halve
-the image a fixed number of times: it is padded with the mean color to sizes that can be halved so often, and the
-logits are cut.
+Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of the same size. U-Net
+is as in the paper, but with padded convolutions and batch normalization. DeepLabV3+ is KerasHub's, with ResNet-50. Both
+halve the image a fixed number of times. The image is therefore padded with the mean color to a size that can be halved
+this many times, and the logits are cropped.
 """
 
 import keras
@@ -14,12 +14,12 @@ from keras_hrnet.layers import Normalize
 
 
 def hrnet(name, **options):
-    """Returns the function that makes a network of this package, for a number of classes."""
+    """Returns a function that builds a network of this package for a number of classes."""
     return lambda num_classes: getattr(keras_hrnet, name)(num_classes, **options)
 
 
 def unet(filters):
-    """Returns the function that makes a U-Net whose finest maps have this many channels; 64 as published.
+    """Returns a function that builds a U-Net whose finest maps have this number of channels; the published is 64.
 
     Reference: Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", 2015, figure 1.
     """
@@ -47,7 +47,7 @@ def double_convolution(x, filters):
 
 
 def deeplab_v3_plus(num_classes):
-    """Makes KerasHub's DeepLabV3+ over ResNet-50, with the sizes of its preset for PASCAL VOC."""
+    """Builds KerasHub's DeepLabV3+ with ResNet-50, in the sizes of its preset for PASCAL VOC."""
     import keras_hub
 
     encoder = keras_hub.models.ResNetBackbone(
@@ -69,7 +69,7 @@ def deeplab_v3_plus(num_classes):
 
 
 def padded_network(name, body, num_classes, multiple):
-    """Makes a network of the layers that `body` connects, for images of any size."""
+    """Builds a network for images of any size from the layers that `body` connects."""
     image = keras.Input((None, None, 3), name="image")
     x = Pad(multiple)(Normalize(data_format="channels_last", name="normalize")(image))
     return keras.Model(image, Cut(dtype="float32")([body(x, num_classes), image]), name=name)
@@ -77,7 +77,7 @@ def padded_network(name, body, num_classes, multiple):
 
 @keras.saving.register_keras_serializable(package="street_networks")
 class Pad(keras.layers.Layer):
-    """Pads maps with zeros below and on the right, to a height and width that are multiples of a number."""
+    """Pads maps with zeros at the bottom and on the right, to a height and width that are multiples of a number."""
 
     def __init__(self, multiple, **kwargs):
         super().__init__(**kwargs)
@@ -97,7 +97,7 @@ class Pad(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="street_networks")
 class Cut(keras.layers.Layer):
-    """Cuts maps to the height and width of others, from the upper left corner on."""
+    """Crops maps to the height and width of other maps, at the upper left corner."""
 
     def call(self, inputs):
         x, reference = inputs
@@ -122,4 +122,4 @@ NETWORKS = {
     "UNet-31M": unet(64),
     "DeepLabV3Plus": deeplab_v3_plus,
 }
-"""From the name of each network to the function that makes it, for a number of classes."""
+"""The functions that build the networks for a number of classes, by name."""

@@ -1,7 +1,7 @@
-"""How much memory and time a large image takes whole and in tiles, and how far from its seams a tile differs.
+"""Measures the memory and time of a large image, whole and in tiles, and the differences near the seams of tiles.
 
 Command:  python examples/benchmarks/tiles.py --network HRNetW18Small --size 4096 8192 --tile 1024 2048 --backend torch
-Hardware: a CPU with Linux; HRNetW18Small takes up to 23 GiB for the whole of 4096x8192.
+Hardware: a CPU with Linux; HRNetW18Small takes up to 23 GiB for a whole image of 4096x8192.
 Result:   see examples/evaluation.md.
 """
 
@@ -15,12 +15,12 @@ import time
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures whole images beside tiles.")
+    parser = argparse.ArgumentParser(description="Compares whole images with tiles.")
     parser.add_argument("--network", default="HRNetW18Small")
     parser.add_argument("--size", type=int, nargs=2, default=(4096, 8192), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--tile", type=int, nargs=2, default=(1024, 2048), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"), default="torch")
-    parser.add_argument("--only", choices=("whole", "tiles", "seams"), help="measure this alone, in this process")
+    parser.add_argument("--only", choices=("whole", "tiles", "seams"), help="measure only this, in this process")
     options = parser.parse_args()
     if options.only:
         measured = seams(options) if options.only == "seams" else inference(options, options.only)
@@ -28,7 +28,7 @@ def main():
         return
     size, tile = ("x".join(map(str, pair)) for pair in (options.size, options.tile))
     print(f"{options.network}, {options.backend}, labels of {size}\n")
-    print("| | peak memory beyond the network's, GiB | seconds |\n| --- | ---: | ---: |")
+    print("| | peak memory in addition to the network's, GiB | seconds |\n| --- | ---: | ---: |")
     for name, what in (("tiles", f"tiles of {tile}"), ("whole", "the whole image")):
         result = in_process(name, options.backend)
         cells = f"{result['gibibytes']:.2f} | {result['seconds']:.0f}" if result else "not enough memory | "
@@ -39,7 +39,7 @@ def main():
 
 
 def in_process(name, backend):
-    """Measures in a process of its own, since the peak of memory never falls; None if the process does not survive."""
+    """Measures in a separate process, because the peak of memory never falls; returns None if the process fails."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
     finished = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
@@ -60,7 +60,7 @@ def inference(options, name):
 
 
 def seams(options):
-    """Compares two tiles that do not overlap with the whole, by the distance of a pixel from the seam."""
+    """Compares two tiles that do not overlap with the whole image, by the distance of pixels from the seam."""
     import keras
     import numpy as np
 
@@ -79,7 +79,7 @@ def seams(options):
 
 
 def memory(field):
-    """Reads a number of this process from the kernel: VmRSS, what it has now, or VmHWM, the most it had; GiB."""
+    """Returns the memory of this process in GiB: VmRSS for the current memory, or VmHWM for the peak."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(field)).split()[1]) / 2**20
 

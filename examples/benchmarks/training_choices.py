@@ -1,12 +1,12 @@
-"""What choices in a training change: plain head, OCR, OHEM, class-uniform sampling, class weights, averaged weights.
+"""Compares choices in training: plain head, OCR, OHEM, class-uniform sampling, class weights, averaged weights.
 
 Command:  python examples/benchmarks/training_choices.py streets --seeds 3
-Hardware: any; each of the fifteen trainings takes some two minutes of one CPU core on PyTorch.
-Result:   a table of mIoU and of the IoU of rare classes, mean and range over the seeds; see README.md beside it.
+Hardware: any; each of the fifteen runs takes about two minutes of one CPU core on PyTorch.
+Result:   a table of mIoU and of the IoU of rare classes, with mean and range over the seeds; see examples/training.md.
 
-`streets` is drawn first where it is not there: `keras-hrnet demo`'s 160 streets of 256x512, and 40 to score on. All
-trainings have equally many steps, the same batches for the same seed (but for the class-uniform ones), and the demo's
-optimizer. Results are kept in a file, so that an interrupted run goes on.
+If `streets` does not exist, 160 streets of 256x512 are drawn for training, as by `keras-hrnet demo`, and 40 for
+validation. All runs have the same number of steps, the optimizer of the demo and, with the same seed, the same batches,
+except for class-uniform sampling. Results are kept in a file, so that an interrupted comparison is resumed.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from keras_hrnet.data import CLASS_NAMES, cityscapes, class_shares, class_weight
 from keras_hrnet.training import CrossEntropy, OhemCrossEntropy
 
 BATCH_SIZE, CROP_SIZE, NUM_RARE = 8, (64, 128), 5
-# As many pixels of a batch as published: 131072 of three images of 512x1024.
+# The same share of the pixels of a batch as published: 131072 in three images of 512x1024.
 MIN_KEPT = BATCH_SIZE * CROP_SIZE[0] * CROP_SIZE[1] // 12
 CHOICES = ("plain", "OCR", "OHEM", "class-uniform", "class weights")
 AVERAGED = "averaged weights"
@@ -29,7 +29,7 @@ EMA_MOMENTUM = 0.95
 
 
 class Last(keras.callbacks.Callback):
-    """Keeps the weights of the last step: at its end, `fit` gives the model the averaged ones."""
+    """Keeps the weights of the last step, because `fit` finally replaces them by the averaged weights."""
 
     def on_epoch_end(self, epoch, logs=None):
         self.weights = self.model.get_weights()
@@ -95,10 +95,12 @@ def table(found, seeds, root):
 
 def main():
     parser = argparse.ArgumentParser(description="Compares choices in training.")
-    parser.add_argument("root", type=pathlib.Path, help="a Cityscapes root; drawn where it is not there")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("training_choices.json"))
+    parser.add_argument("root", type=pathlib.Path, help="the root of Cityscapes; drawn if it does not exist")
+    parser.add_argument("--seeds", type=int, default=3, help="number of runs of each choice")
+    parser.add_argument("--epochs", type=int, default=8, help="number of epochs of each run")
+    parser.add_argument(
+        "--results", type=pathlib.Path, default=pathlib.Path("training_choices.json"), help="JSON file of the results"
+    )
     options = parser.parse_args()
     if not options.root.exists():
         synthesize(options.root, num_train=160, num_val=40, num_test=0, size=(256, 512))

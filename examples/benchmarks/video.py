@@ -1,7 +1,7 @@
-"""How many frames a second the segmentation of a video reaches beside the network alone, and how much memory it holds.
+"""Compares the segmentation of a video with the network alone, in frames per second, and measures memory.
 
 Command:  python examples/benchmarks/video.py --network HRNetW18Small --size 256 512 --seconds 60
-Hardware: a CPU with Linux; the network alone and the video alternate in one process, so that load concerns both.
+Hardware: a CPU with Linux; the network alone and the video alternate in one process, so that other load affects both.
 Result:   see examples/video.md.
 """
 
@@ -17,12 +17,12 @@ RATE = 30
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures the segmentation of a video beside its network.")
+    parser = argparse.ArgumentParser(description="Compares the segmentation of a video with its network alone.")
     parser.add_argument("--network", default="HRNetW18Small")
     parser.add_argument("--size", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--seconds", type=float, default=60, help="length of the video")
-    parser.add_argument("--smooth", type=float, default=0.0)
-    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the videos")
+    parser.add_argument("--smooth", type=float, default=0.0, help="smoothing over time, as in `keras-hrnet predict`")
+    parser.add_argument("--keep", type=pathlib.Path, help="folder in which the videos are kept")
     options = parser.parse_args()
 
     import keras
@@ -43,15 +43,14 @@ def main():
     print(
         f"{options.network}, {options.size[0]}x{options.size[1]}, {keras.config.backend()}, smooth={options.smooth}\n"
     )
-    print(
-        "| frames a second | network alone | video / network: seconds | CPU seconds | memory in MiB after each third |"
-    )
+    titles = ("frames per second", "network alone", "video / network: seconds", "CPU seconds", "MiB after each third")
+    print(f"| {' | '.join(titles)} |")
     print("| ---: | ---: | ---: | ---: | --- |")
     print("| {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} |".format(*results))
 
 
 def draw(path, size, count, folder):
-    """Draws a drive along a few synthetic streets as a video, which is as long as one of the rounds."""
+    """Writes a video that pans over a few synthetic streets, with `count` frames."""
     import av
     import numpy as np
 
@@ -73,11 +72,11 @@ def draw(path, size, count, folder):
 
 
 def measure(network, source, target, image, smooth):
-    """Segments the video in rounds, in turn with the network alone.
+    """Segments the video several times, in alternation with the network alone.
 
     Returns:
-        Frames a second of the video and of the network, the median ratios of their seconds and CPU seconds, and the
-        memory after each round.
+        Frames per second of the video and of the network alone, the median ratios of their seconds and CPU seconds, and
+        the memory after each round.
     """
     import statistics
 

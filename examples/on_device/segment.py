@@ -1,10 +1,10 @@
-"""Segments photos with a `.tflite` file of keras_hrnet: all that a Raspberry Pi or an Android shell needs.
+"""Segments photos with a `.tflite` file of keras_hrnet, for example on a Raspberry Pi or in an Android shell.
 
 Command:  pip install ai-edge-litert numpy pillow && python segment.py w18.tflite street.jpg
-Hardware: anything that LiteRT runs on; it takes all cores.
-Result:   street_segmented.png, the classes' colors over the photo, and the time of each run.
+Hardware: any on which LiteRT runs; by default, it uses all cores.
+Result:   street_segmented.png, an overlay of the photo with the colors of the classes, and the time of each run.
 
-Neither Keras nor keras_hrnet is needed: the file carries its size, its classes and their colors.
+Neither Keras nor keras_hrnet is required, because the file contains its image size, its classes and their colors.
 """
 
 import argparse
@@ -25,7 +25,7 @@ except ImportError:  # LiteRT before 2.3
 
 
 def read_metadata(path):
-    """Reads what keras_hrnet wrote into the file: class names, colors, the signature."""
+    """Reads the metadata that keras_hrnet stored in the file, such as the names and colors of the classes."""
     model = schema.Model.GetRootAs(pathlib.Path(path).read_bytes())
     for i in range(model.MetadataLength()):
         if model.Metadata(i).Name() == b"keras_hrnet":
@@ -34,7 +34,7 @@ def read_metadata(path):
 
 
 class Segmenter:
-    """A `.tflite` file, from a photo to labels of its own size."""
+    """Computes the labels of photos, in their own size, with a `.tflite` file."""
 
     def __init__(self, path, num_threads, accelerator):
         if CompiledModel is not None:
@@ -49,13 +49,15 @@ class Segmenter:
             self.output = self.model.get_output_tensor_details(key)[names["outputs"][0]]
             self.buffers = self.model.create_input_buffers(0), self.model.create_output_buffers(0)
         elif accelerator != "cpu":
-            raise SystemExit(f"This LiteRT runs on the CPU alone. Update it for --accelerator {accelerator}.")
+            raise SystemExit(
+                f"This version of LiteRT supports only the CPU. Update it for --accelerator {accelerator}."
+            )
         else:
             self.interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
             self.interpreter.allocate_tensors()
             (self.input,), (self.output,) = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         if self.input["shape"][-1] not in (1, 3):
-            raise SystemExit(f"{path} takes {self.input['shape'][-1]} channels. Expected 3 (RGB) or 1 (gray).")
+            raise SystemExit(f"{path} requires {self.input['shape'][-1]} channels. Expected 3 (RGB) or 1 (gray).")
 
     def run(self, pixels):
         if CompiledModel is None:
@@ -83,10 +85,12 @@ class Segmenter:
 def main():
     parser = argparse.ArgumentParser(description="Segments photos with a .tflite file.")
     parser.add_argument("model", type=pathlib.Path, help="the `.tflite` file")
-    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos; the result is written beside each")
+    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos; the result is written next to each")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="number of CPU threads")
-    parser.add_argument("--accelerator", choices=("cpu", "gpu", "npu"), default="cpu", help="where to run the network")
-    parser.add_argument("--alpha", type=float, default=0.5, help="opacity of the colors, 0 to 1")
+    parser.add_argument(
+        "--accelerator", choices=("cpu", "gpu", "npu"), default="cpu", help="device that runs the network"
+    )
+    parser.add_argument("--alpha", type=float, default=0.5, help="opacity of the colors, from 0 to 1")
     options = parser.parse_args()
     metadata = read_metadata(options.model)
     colors = np.array(metadata["colors"], np.uint8)

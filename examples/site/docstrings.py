@@ -1,4 +1,4 @@
-"""Shows the reference what reading the code does not: functions that are made at run time, and examples as code."""
+"""Adds functions that are created at run time to the reference, and converts docstrings to Markdown."""
 
 import importlib
 import inspect
@@ -7,12 +7,12 @@ import re
 import griffe
 import reference
 
-# Modules that make functions at run time, each with the names of these.
+# Modules that create functions at run time, each with the attribute that holds the names of these functions.
 MADE = {"models.hrnet": "VARIANTS", "data": "DATA_SETS"}
 
 
 class Docstrings(griffe.Extension):
-    """Adds the networks and the data sets to what Griffe has read, and writes docstrings as Markdown has them."""
+    """Adds the networks and the data sets to the objects that Griffe has read, and converts docstrings to Markdown."""
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: object) -> None:
         for path, names in MADE.items():
@@ -28,17 +28,17 @@ class Docstrings(griffe.Extension):
 
 
 def described(function, name, parent):
-    """Returns a function as Griffe describes one, by its signature and docstring at run time."""
+    """Returns Griffe's description of a function, from its signature and docstring at run time."""
     code = f"def {name}{inspect.signature(function)}:\n    {as_markdown(inspect.getdoc(function))!r}\n"
     made = griffe.visit(parent.path, filepath=parent.filepath, code=code, docstring_parser=griffe.Parser.google)
     return made[name]
 
 
 def as_markdown(text, is_class=False):
-    """Puts doctests into blocks of code, and what layers are called with into lists."""
+    """Converts names of the package to links, doctests to code blocks, and call arguments of layers to lists."""
     text = re.sub(r"`(keras_hrnet\.[\w.]+)`", _linked, text)
     text = re.sub(r"^>>> .*(?:\n(?!\s*$).*)*", r"```pycon\n\g<0>\n```", text, flags=re.MULTILINE)
-    if is_class:  # Griffe knows "Returns" of functions only, and "Call arguments" not at all.
+    if is_class:  # Griffe supports "Returns" only for functions, and does not support "Call arguments".
         text = re.sub(r"^(Call arguments|Returns):\n((?:    .*\n?)+)", _section, text, flags=re.MULTILINE)
     return text
 

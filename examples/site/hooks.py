@@ -1,6 +1,6 @@
-"""Gathers the pages of the site: README, the guides, what contributors read, and the reference, made from the code.
+"""Collects the pages of the site: README, guides, pages for contributors, and the reference, generated from the code.
 
-Pages keep their paths in the repository, so that links between them hold here and there.
+Pages keep their paths in the repository, so that links between them work in the repository and on the site.
 """
 
 import pathlib
@@ -14,12 +14,12 @@ import reference
 from mkdocs.structure.files import File, InclusionLevel
 
 SUFFIXES = {".md", ".py", ".png", ".svg", ".ipynb"}
-# By folder of the repository, the one of the site: many servers hide folders whose names begin with a dot.
+# Folders of the site, by folder of the repository. Many servers hide folders whose names begin with a dot.
 FOLDERS = {".github/": "contribute/", "examples/": "guides/"}
 
 
 def on_config(config):
-    """Adds the reference to the navigation, before what contributors read."""
+    """Adds the reference to the navigation, before the pages for contributors."""
     sections = {}
     for page in reference.pages():
         _, module, name = page.split("/")
@@ -29,7 +29,7 @@ def on_config(config):
 
 
 def on_files(files, config):
-    """Adds the pages, and the files that they link to."""
+    """Adds the pages, and the files to which they link."""
     root = reference.ROOT
     for path in (root / "README.md", *sorted(root.glob(".github/*")), *sorted(root.glob("examples/**/*"))):
         source = path.relative_to(root).as_posix()
@@ -49,19 +49,19 @@ def _file(config, source, **content):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Links names of the package, where a guide has them as code, to their page of the reference."""
+    """Links names of the package that are marked as code to their page of the reference."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def linked(match):
         home = reference.homes().get(match[1])
         return f"[{match[0]}]({posixpath.relpath(home.page, folder)})" if home else match[0]
 
-    # Not in blocks of code, in headings, or in links.
+    # Code blocks, headings and links stay unchanged.
     parts = re.split(r"(^```.*?^```|^#.*?$)", markdown, flags=re.DOTALL | re.MULTILINE)
     names = r"(?<!\[)`(keras_hrnet\.[\w.]+)(?:\([^`]*\))?`"
     return "".join(part if part[:1] in ("`", "#") else re.sub(names, linked, part) for part in parts)
 
 
 def on_post_page(output, page, config):
-    """Says which language a page has, for fonts, screen readers and hyphenation."""
+    """Sets the language of Korean pages, for fonts, screen readers and hyphenation."""
     return output.replace('lang="en"', 'lang="ko"', 1) if page.file.src_uri.endswith(".ko.md") else output

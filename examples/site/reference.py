@@ -19,7 +19,7 @@ PACKAGE = "keras_hrnet"
 
 @dataclasses.dataclass(frozen=True)
 class PublicName:
-    """A name that users import, where its code is, and the first line of its docstring."""
+    """A name that users import, the path of its definition, and the first line of its docstring."""
 
     module: str
     name: str
@@ -37,7 +37,7 @@ class PublicName:
 
 @functools.cache
 def public_names():
-    """Returns the public names by module, the package first, and those of the data sets that are made on request."""
+    """Returns the public names by module, the package first, including the data sets, which are created on request."""
     folders = sorted(path.parent.name for path in (ROOT / PACKAGE).glob("*/__init__.py"))
     modules = [importlib.import_module(name) for name in (PACKAGE, *(f"{PACKAGE}.{folder}" for folder in folders))]
     return {module.__name__: _names_of(module) for module in modules if hasattr(module, "__all__")}
@@ -59,7 +59,7 @@ def _public_name(module, name, value):
 
 @functools.cache
 def homes():
-    """Returns the public name whose page describes it, by the path of each public name."""
+    """Returns, by the path of each public name, the public name whose page describes it."""
     first, found = {}, {}
     for names in public_names().values():
         for name in names:
@@ -68,7 +68,7 @@ def homes():
 
 
 def pages():
-    """Returns the pages of the reference as Markdown, by their path: one for each module, then those of its names."""
+    """Returns the pages of the reference as Markdown, by their path: a page for each module, and for each name."""
     written = {}
     for module, names in public_names().items():
         text = inspect.getdoc(importlib.import_module(module))

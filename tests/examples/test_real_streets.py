@@ -94,5 +94,5 @@ def test_networks_are_compared_and_not_trained_twice(benchmark_script, camvid_ro
     script.main()
     assert (folder / "results.md").read_text().splitlines()[4].split("|")[:8] == text.splitlines()[4].split("|")[:8]
     monkeypatch.setattr(sys, "argv", ["real_streets.py", str(camvid_root), str(folder), "--batch", "4"])
-    with pytest.raises(SystemExit, match="whose results are of"):
+    with pytest.raises(SystemExit, match="whose results were measured with"):
         script.main()
