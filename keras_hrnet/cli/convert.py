@@ -68,7 +68,7 @@ def convert(
 
 def _check_output(output, overwrite):
     if output.suffix != ".keras":
-        raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Pass one.")
+        raise ValueError(f"Received the output {str(output)!r}. Expected a name that ends in .keras. Pass such a name.")
     require_folder_of("the output", output)
     if output.exists() and not overwrite:
         raise FileExistsError(f"{str(output)!r} already exists. Expected a new name. Pass a new name, or --overwrite.")

@@ -100,7 +100,7 @@ class DataOptions:
             given = ", ".join(f"{_option(name)} {value}" for name, value in vars(self).items() if value is not None)
             raise ValueError(
                 f"Received {given or 'no data'}. Expected either --data, the root of a known data set, or --images and "
-                "--masks with the options that describe them. Pass either."
+                "--masks with the options that describe them. Pass one or the other."
             )
         if self.data_set is not None and (self.data_set not in DATA_SETS or self.data is None):
             raise ValueError(

@@ -89,7 +89,7 @@ def evaluate(
         if (data is None) == (images is None):
             raise ValueError(
                 f"Received --data {data}, --images {images} and --masks {masks}. Expected --data alone, or --images "
-                "and --masks. Pass either."
+                "and --masks. Pass one or the other."
             )
         options = protocol.read_options(scales, flip, tile, overlap, average)
         protocol.require_network(model)

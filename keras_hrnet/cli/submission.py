@@ -37,7 +37,7 @@ def check_submission(path: pathlib.Path, roots: list[pathlib.Path], split: str, 
             number of images differs from the published one.
     """
     if path.suffix != ".zip":
-        raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Pass one.")
+        raise ValueError(f"Received --submission {str(path)!r}. Expected a name that ends in .zip. Pass such a name.")
     require_folder_of("--submission", path)
     if len(roots) != 1:
         raise ValueError(

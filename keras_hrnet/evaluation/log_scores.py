@@ -47,7 +47,7 @@ def log_resize(x: keras.KerasTensor, size: tuple[int, int], align_corners: bool)
         (first, log_first), (second, log_second) = _neighbors(source, target, align_corners)
         shape = (1, target, 1, 1) if axis == 1 else (1, 1, target, 1)
         weights = (keras.ops.convert_to_tensor(log.reshape(shape)) for log in (log_first, log_second))
-        # Not `keras.ops.add`: on TensorFlow, it treats weights with as many rows as there are classes as a bias.
+        # On TensorFlow, `keras.ops.add` would treat weights with as many rows as there are classes as a bias.
         x = keras.ops.logaddexp(
             *(keras.ops.take(x, pixels, axis=axis) + w for pixels, w in zip((first, second), weights, strict=True))
         )

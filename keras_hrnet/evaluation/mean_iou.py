@@ -133,7 +133,7 @@ class MeanIoU(keras.metrics.Metric):
         union = keras.ops.sum(confusion, axis=0) + keras.ops.sum(confusion, axis=1) - intersection
         num_present = keras.ops.sum(keras.ops.cast(union > 0, "float32"))
         iou = intersection / keras.ops.maximum(union, 1.0)
-        # 0 / 0 is the NaN of "nothing counted", and of labels beyond the classes.
+        # If nothing was counted, or a label was not a class, the result is 0 / 0, which is NaN.
         is_known = keras.ops.cast(counts[-1] == 0, "float32")
         return keras.ops.cast(keras.ops.sum(iou) * is_known / (num_present * is_known), self.dtype)
 

@@ -57,7 +57,7 @@ def colorize(labels: np.ndarray, palette: Palette = None) -> np.ndarray:
             f"Received the label {colorless.flat[0]} with a palette of {num_colors} colors. Expected labels 0 to "
             f"{num_colors - 1}, or {classes.ignore_label} for ignored. Pass a palette with a color for each class."
         )
-    # Long enough for the ignored labels, one of which may be negative and index from the end.
+    # The table is long enough for the ignored labels. If one of them is negative, it indexes from the end.
     colors = np.zeros((max(num_colors, IGNORE_LABEL + 1) + abs(classes.ignore_label) + 1, 3), np.uint8)
     colors[:num_colors] = classes.colors
     colors[[IGNORE_LABEL, classes.ignore_label]] = 0

@@ -165,7 +165,7 @@ def predictions(
         result = paint(pixels, found)
         return photo, result if write is None else write(photo, result)
 
-    # Probabilities take as much memory as there are classes.
+    # The memory for probabilities is proportional to the number of classes.
     num_ahead = 2 if output == "probabilities" else None
     return map_ahead(finish, _answers(segmenter, photos, answer, batch_size), num_ahead=num_ahead)
 

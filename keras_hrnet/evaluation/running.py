@@ -83,7 +83,7 @@ class Runner:
         dtype = images.dtype.name
         if dtype not in self._programs:
             signature = tf.TensorSpec((None, *self.model.inputs[0].shape[1:]), dtype)
-            # Without AutoGraph, as in Keras, because layers do not need it.
+            # AutoGraph is turned off, as in Keras, because layers do not need it.
             step = tf.autograph.experimental.do_not_convert(lambda x: self.model.predict_step((x,)))
             self._programs[dtype] = tf.function(step, input_signature=[signature])
         return self._programs[dtype](tf.convert_to_tensor(images)).numpy()

@@ -55,7 +55,7 @@ class Segmenter:
         check_model(model)
         self.protocol = Protocol(**options, hierarchical_scales=_hierarchical_scales(model))
         self.model = model
-        # Half-pixel centers if the network does not state how it upsamples.
+        # If the network does not state how it upsamples, half-pixel centers are used.
         self.align_corners = (resize_convention(model) or {"align_corners": False})["align_corners"]
         self._takes_pixels = takes_pixels(model)
         averages = self.protocol.scales != (1.0,) or self.protocol.flip

@@ -56,7 +56,7 @@ def text_table(header: Sequence[str], *sections: Sequence[Sequence[str]], width:
     """
     rows = [header, *itertools.chain(*sections)]
     width = max(width, *(len(row[0]) for row in rows))
-    # At least as wide as "100.00" and a space.
+    # Each column has room for "100.00" and a space.
     widths = [max(7, *(len(row[i]) for row in rows if i < len(row))) for i in range(1, len(header))]
 
     def line(row):

@@ -74,7 +74,7 @@ def reference(model: keras.Model, options: ExportOptions, batches: list[Batch]) 
         ValueError: if an output is not finite, or the images do not fit.
     """
     logits, axis = options.logits_model(model)
-    # A separate model, because on TensorFlow the user's may have been traced for images of any size.
+    # This is a separate model, because on TensorFlow, the user's model may have been traced for images of any size.
     network = keras.Model(logits.inputs[0], logits.outputs[0])
     run = KerasRunner(network, axis, batch_size=network.inputs[0].shape[0] or 1)
     answers = [run(batch.images) for batch in batches]

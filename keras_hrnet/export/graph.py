@@ -53,7 +53,7 @@ class Operator:
         """The path of its Keras layer, for example "HRNetW18/stage2/module_0/fuse"; "" at the input and the output."""
         path = layer_path(self.outputs[0].name)
         if not path and self.name in WEIGHTED:
-            # Outputs of the file are named by the file; weights keep their names.
+            # The outputs of the file are not named after layers, but weights are.
             return layer_path(self.inputs[1].name)
         return path
 

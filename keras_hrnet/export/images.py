@@ -127,7 +127,7 @@ def _generated(options):
     sizes = [
         tuple(length or other for length, other in zip(options.image_size, default, strict=True)) for default in SIZES
     ]
-    # Two images of the first size, one of the second.
+    # Two images have the first size, and one has the second.
     return [
         Batch(_noise_and_gradients(size, options.channels, seed=i)[i:]) for i, size in enumerate(dict.fromkeys(sizes))
     ]

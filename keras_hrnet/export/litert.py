@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.export.runner import Runner
 
-# Few runs and a limit in seconds, because a large network needs seconds for each run.
+# Runs are few and limited in time, because a large network needs seconds for each run.
 LATENCY_RUNS = 5
 LATENCY_SECONDS = 3.0
 

@@ -178,7 +178,7 @@ class Openvino(Format):
             return None
         try:
             text = network.get_rt_info(METADATA).astype(str)
-        except RuntimeError as error:  # It is not text.
+        except RuntimeError as error:  # The information is not text.
             raise damaged(path, error) from error
         return parse(text.encode(), path)
 

@@ -52,7 +52,7 @@ def export_network(
     expected = reference(model, options, verification)
     metadata = describe(model, options, class_names)
     network = optimize_for_inference(model)
-    # Next to the path, because a file can be moved atomically only within its file system.
+    # The folder is next to the path, because a file can be moved atomically only within its file system.
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         written = pathlib.Path(folder) / path.name
         if keras.config.backend() == "tensorflow":

@@ -114,7 +114,7 @@ class SavedModelRunner(Runner):
 
     def __init__(self, path: pathlib.Path) -> None:
         self.tensorflow = host_tensorflow()
-        self.loaded = self.tensorflow.saved_model.load(str(path))  # Its variables exist only as long as it does.
+        self.loaded = self.tensorflow.saved_model.load(str(path))  # It keeps the variables alive.
         self.signature = self.loaded.signatures[SIGNATURE]
         ((self.input_name, spec),) = self.signature.structured_input_signature[1].items()
         self.dtype = spec.dtype.name

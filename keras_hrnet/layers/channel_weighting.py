@@ -98,7 +98,7 @@ class CrossResolutionWeighting(FoldableLayer):
         size = spatial_size(inputs[-1], self.data_format)
         means = [*(adaptive_mean(x, size, self.data_format) for x in inputs[:-1]), inputs[-1]]
         x = call_in_order(self.convolutions, keras.ops.concatenate(means, axis=self.channel_axis), training)
-        # Slices instead of `split`: TFLite's delegates do not support a split into parts of different sizes.
+        # Slices are used because TFLite's delegates do not support a `split` into parts of different sizes.
         weights = [self.channels_of(x, sum(self.widths[:i]), width) for i, width in enumerate(self.widths)]
         return [
             x * resize(weight, spatial_size(x, self.data_format), "nearest", data_format=self.data_format)

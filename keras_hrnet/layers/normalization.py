@@ -43,8 +43,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         if self.is_fusable(inputs, mask):
             if keras.config.backend() == "torch":
                 return self.call_on_torch(inputs, is_training)
-            # In inference, TensorFlow would fuse it into the preceding convolution, which takes oneDNN ten times as
-            # long.
+            # In inference, TensorFlow would fuse the operation into the preceding convolution, and oneDNN would then
+            # take ten times as long.
             if keras.config.backend() == "tensorflow" and is_training:
                 return self.train_on_tensorflow(inputs)
         return super().call(inputs, training=training, mask=mask)
@@ -63,7 +63,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=self.gamma.value, offset=self.beta.value, mean=none, variance=none, epsilon=self.epsilon
         )
-        # The operation returns the variance of the population, n / (n - 1) times that of the batch.
+        # The operation returns the unbiased variance, n / (n - 1) times that of the batch.
         if x.shape.is_fully_defined():
             # A graph of HRNetW18SmallV2 has a sixth fewer operations than with the code below.
             count = x.shape.num_elements() // x.shape[-1]

@@ -93,7 +93,7 @@ def check_loss(loss: keras.losses.Loss) -> None:
 
 def fingerprint_of(dataset: Any) -> str | None:
     """Returns the fingerprint of its files that a data set of `cityscapes` or `folders` records; None for others."""
-    # A `tf.data.Dataset` has a method of that name.
+    # A plain `tf.data.Dataset` has a method with the same name.
     fingerprint = getattr(dataset, "fingerprint", None)
     return fingerprint if isinstance(fingerprint, str) else None
 

@@ -30,7 +30,7 @@ def check(
     if (images is None) != (masks is None) or (root is None) == (images is None):
         raise ValueError(
             f"Received ROOT {root}, --images {images} and --masks {masks}. Expected ROOT alone, or --images and "
-            "--masks. Pass either."
+            "--masks. Pass one or the other."
         )
     require_folder_of("--json", json_file)
     options = DataOptions(

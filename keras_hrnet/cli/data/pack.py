@@ -55,7 +55,7 @@ def pack(
     if (images is None) != (masks is None) or len(places) != 2 - own or (own and (split or annotation)):
         raise ValueError(
             f"Received the paths {', '.join(map(str, places))}, --images {images} and --masks {masks}. Expected ROOT "
-            "and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass either."
+            "and OUT, or OUT with --images and --masks, and without --split and --annotation. Pass one or the other."
         )
     console = Console(highlight=False)
     options = {"shard_size": shard_size * 2**20, "skip_damaged": skip_damaged}

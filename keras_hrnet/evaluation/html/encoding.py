@@ -86,7 +86,7 @@ def _nearest(labels):
 
 def _palette_uri(index, palette, **options):
     picture = PIL.Image.fromarray(index.astype(np.uint8))
-    # From gray to indices into a palette, pixels unchanged.
+    # This turns gray values into indices of a palette, without changing them.
     picture.putpalette(palette.astype(np.uint8).tobytes())
     return _uri(picture, "png", optimize=True, **options)
 

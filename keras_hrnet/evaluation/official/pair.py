@@ -12,8 +12,8 @@ from keras_hrnet.evaluation.official.values import check_values, mapping
 NUM_IDS = 1 + max(label.id for label in LABELS)
 """Label ids are 0 to 33; the license plate, −1, does not occur in label images."""
 
-# cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `args.avgClassSize`. Its caravan and trailer are left
-# out, because no score includes them.
+# cityscapesScripts, evaluation/evalPixelLevelSemanticLabeling.py, `args.avgClassSize`. Its values for caravan and
+# trailer are left out, because no score includes these classes.
 AVERAGE_INSTANCE_PIXELS = {
     "person": 3462.4756337644,
     "rider": 3930.4788056518,
