@@ -17,7 +17,7 @@ def mistaken_for(start: bytes) -> tuple[str, str] | None:
         start: the first `NUM_START_BYTES` bytes of a file, or all of them.
 
     Returns:
-        A description, to be read after "is", and advice, as a sentence; None if it is none of these.
+        A description, to be read after "is", and advice, as a sentence; None if the file is none of these.
     """
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(_LFS_POINTER):
@@ -45,4 +45,4 @@ def check_not_mistaken(path: str | os.PathLike) -> None:
         mistaken = mistaken_for(file.read(NUM_START_BYTES))
     if mistaken:
         what, cure = mistaken
-        raise ValueError(f"{str(path)!r} is {what}. Expected the file that its name promises. {cure}")
+        raise ValueError(f"{str(path)!r} is {what}. Expected a file of the kind that its name states. {cure}")

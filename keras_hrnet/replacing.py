@@ -138,6 +138,6 @@ def remove_parts(folder: str | os.PathLike, *, min_age: float = 0) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _clean_once(folder: pathlib.Path) -> None:
-    # Once, because listing a folder for each of its files takes long where there are many.
+    # Once for each folder, because listing a folder for each of its files takes long if there are many.
     with contextlib.suppress(PermissionError):
         remove_parts(folder, min_age=DAY)

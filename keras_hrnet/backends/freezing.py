@@ -26,7 +26,7 @@ def freeze(model: keras.Model) -> Callable:
         return tf.constant(value)
 
     def run(inputs):
-        # TensorFlow's `convert_variables_to_constants_v2`, copies the graph and its weights several times.
+        # TensorFlow's `convert_variables_to_constants_v2` would copy the graph and its weights several times.
         with keras.StatelessScope(state_mapping=[(variable, constant(variable)) for variable in model.variables]):
             return model(inputs, training=False)
 

@@ -15,7 +15,7 @@ MAX_CLASSES = UNKNOWN_ID
 
 @dataclasses.dataclass(frozen=True)
 class LabelCoding:
-    """How the label images of a data set store its classes.
+    """The way in which the label images of a data set store its classes.
 
     Args:
         classes: the classes.
@@ -47,7 +47,7 @@ class LabelCoding:
 
     @property
     def label_values(self) -> LabelValues:
-        """The values that your own label images may contain, for `check_label`."""
+        """The values that the user's label images may contain, for `check_label`."""
         cure = "Change these pixels to one of them, or declare their values with classes, id_map or ignore_label."
         return LabelValues(values=self.known_values, colors=self.palette, cure=cure)
 

@@ -1,4 +1,4 @@
-"""What the label images of a data set may hold."""
+"""Describes the values that the label images of a data set may hold."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from keras_hrnet.data_sets.classes import Color
 
 @dataclasses.dataclass(frozen=True)
 class LabelValues:
-    """What the label images of a data set may hold.
+    """The values that the label images of a data set may hold.
 
     Args:
         values: allowed values of pixels in gray images, and of indices in palette images, in [0, 255].

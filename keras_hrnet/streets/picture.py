@@ -72,7 +72,7 @@ def draw_street(size: tuple[int, int], seed: str, number: int) -> Picture:
 
 
 def paint_street(size: tuple[int, int], seed: str, number: int) -> Painting:
-    """Does the first half of `draw_street`, in Python; during the second, `Painting.photograph`, other threads run."""
+    """Does the first half of `draw_street`; the second half, `Painting.photograph`, lets other Python threads run."""
     random = python_random.Random(seed)
     generator = np.random.default_rng(random.getrandbits(64))
     camera, light = _choose_camera(random, size), choose_light(random)

@@ -153,8 +153,8 @@ def _place(path):
         return Place(path)
     if path.name.count("*") > 1 or "*" in str(path.parent):
         raise ValueError(
-            f"Received the pattern {path}. Expected one star, in the file name, for what the names of an image and "
-            "its mask share. Write it like photos/*_L.png; subfolders are searched too."
+            f"Received the pattern {path}. Expected one star, in the file name, for the text that the names of an "
+            "image and its mask share. Write it like photos/*_L.png; subfolders are searched too."
         )
     start, _, end = path.name.partition("*")
     return Place(path.parent, start, end)

@@ -25,7 +25,7 @@ from keras_hrnet.picture_files.reading import read_file
 from keras_hrnet.replacing import remove_parts, replacing
 
 FRAMING_BYTES = 16
-"""A TFRecord has its length and a checksum before it, and a checksum after it: 8, 4 and 4 bytes."""
+"""A TFRecord is preceded by its length and a checksum, and followed by a checksum: 8, 4 and 4 bytes."""
 
 
 class Packed(NamedTuple):

@@ -14,7 +14,7 @@ SAMPLE_OVERHEAD_BYTES = 1024
 
 
 class PlannedShard(NamedTuple):
-    """A planned shard: its name, its files, and what is already known about them."""
+    """A planned shard: its name, its files, and their descriptions."""
 
     name: str
     pairs: tuple[Pair, ...]
