@@ -45,4 +45,4 @@ def check_not_mistaken(path: str | os.PathLike) -> None:
         mistaken = mistaken_for(file.read(NUM_START_BYTES))
     if mistaken:
         what, cure = mistaken
-        raise ValueError(f"{str(path)!r} is {what}. Expected a file of the kind that its name states. {cure}")
+        raise ValueError(f"{str(path)!r} is {what}. Expected the file that its name indicates. {cure}")
