@@ -143,4 +143,4 @@ def test_a_known_data_set_is_checked_by_its_row(tmp_path):
 def test_either_a_root_or_two_folders_are_asked_for(arguments):
     result = run(*arguments)
     assert isinstance(result.exception, ValueError)
-    assert "Expected ROOT alone, or --images and --masks. Pass either." in str(result.exception)
+    assert "Expected ROOT alone, or --images and --masks. Pass one or the other." in str(result.exception)
