@@ -102,7 +102,7 @@ def export(
     hierarchical_scales: HierarchicalScales = None,
     classes: ClassNames = None,
 ) -> None:
-    """Export a network, run the exported file, and compare it with Keras. A file that disagrees is not kept."""
+    """Export a network, run the exported file, and compare it with Keras. Files that differ too much are not kept."""
     if output.resolve() == model.resolve():
         raise ValueError(
             f"Received {str(output)!r} as the network and as the file to write. Expected a different name, because "

@@ -43,7 +43,7 @@ def predict(
                 "Folder to write to, or for a single photo a .png or .npy file. By default, a result is written next "
                 "to its photo, and the results of a folder are written to a folder next to it, with `_segmented` in "
                 "the name. For a video: a .mp4, .mov, .mkv or .webm file; for its labels, an .mkv file, which is "
-                "lossless; or a folder for a file for each frame and a table of their times."
+                "lossless; or a folder, which receives a file for each frame and a table of their times."
             )
         ),
     ] = None,
@@ -67,8 +67,8 @@ def predict(
         typer.Option(
             help=(
                 "For a video: weight of earlier frames when probabilities are averaged over successive frames, from "
-                "0 to below 1. With 0.5, labels flicker less but follow motion with a delay, and need more time and "
-                "memory."
+                "0 to below 1. With 0.5, labels flicker less but follow motion with a delay, and the prediction takes "
+                "more time and memory."
             )
         ),
     ] = 0.0,
@@ -82,8 +82,8 @@ def predict(
         str,
         typer.Option(
             help=(
-                "here segments in this process; ray segments on the workers of a Ray cluster, and skips photos whose "
-                "results already exist."
+                "Where to segment: 'here', in this process, or 'ray', on the workers of a Ray cluster, which skip "
+                "photos whose results already exist."
             )
         ),
     ] = "here",

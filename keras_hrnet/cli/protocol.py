@@ -24,7 +24,9 @@ Tile = Annotated[
     str | None, typer.Option(help="Predict the image in tiles of this height and width, such as 1024x2048.")
 ]
 Overlap = Annotated[int | None, typer.Option(help="Pixels by which tiles overlap; a quarter of a tile by default.")]
-Average = Annotated[str, typer.Option(help="Average over: official (exp(logits), as published) or probabilities.")]
+Average = Annotated[
+    str, typer.Option(help="Method of averaging: official (exp(logits), as published) or probabilities.")
+]
 HierarchicalScales = Annotated[
     str | None, typer.Option(help="Scales that a hierarchical network combines, such as 0.5,1,2.")
 ]

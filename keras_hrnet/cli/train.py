@@ -117,7 +117,7 @@ def train(
     repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
-    """Train a network with a recipe. The folder of the run gets weights, curves, and the settings to repeat it.
+    """Train a network with a recipe. Weights, curves and the settings to repeat the run are written to its folder.
 
     An interrupted run resumes from its last save when the same command is run again. Ctrl-C and SIGTERM save first.
     """
