@@ -1,4 +1,4 @@
-"""Writes files so that they are complete or absent."""
+"""Writes files and folders so that they are complete or absent."""
 
 import contextlib
 import errno
@@ -9,7 +9,9 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from keras_hrnet.exchanging import exchange
 
 DAY = 24 * 60 * 60
 LONGEST_STEM = 48
@@ -27,8 +29,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     The contents are written to disk before the file is renamed, so `path` is always a complete file: the new one or the
     previous one. The temporary file has an unpredictable name, and is removed after every failure. Only a killed
-    process leaves it behind; it is then removed by `remove_parts`, or a day later by the next process that writes to
-    the folder.
+    process leaves it behind; the next process that writes to the folder removes it (see `remove_parts`).
 
     Args:
         path: the file to write; its folder is created if it is missing.
@@ -41,23 +42,45 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             message names the file, and states the number of free bytes if the disk is full.
     """
     path = pathlib.Path(path)
-    try:
-        part = _new_part(path)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
+    with _part(path, path.suffix, lambda part: part.touch(exist_ok=False)) as part:
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        _move(part, path)
-    except Exception as error:
-        if not is_out_of_room(error):
-            raise
-        raise out_of_room(path, error) from error
-    finally:
-        part.unlink(missing_ok=True)
+        put_in_place(part, path)
+
+
+@contextlib.contextmanager
+def unfinished_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Creates a folder next to `path` for what will become `path`, and removes it at the end.
+
+    Move its finished contents out of it with `put_in_place`.
+
+    Args:
+        path: the file or folder to write; its folder is created if it is missing.
+
+    Yields:
+        The path of an empty folder.
+
+    Raises:
+        OSError: as `replacing`.
+    """
+    with _part(pathlib.Path(path), "", lambda part: part.mkdir()) as part:
+        yield part
+
+
+def put_in_place(new: pathlib.Path, path: pathlib.Path) -> None:
+    """Moves a new file or folder to its final path. An earlier folder takes the place of the new one.
+
+    Raises:
+        OSError: as `replacing`; `path` is then unchanged.
+    """
+    try:
+        if path.is_dir() and new.is_dir():
+            exchange(new, path)
+        else:
+            os.replace(new, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def is_out_of_room(error: Exception) -> bool:
@@ -80,26 +103,15 @@ def out_of_room(path: str | os.PathLike, error: Exception) -> OSError:
         folder = pathlib.Path(path).absolute().parent
         free = f"; {shutil.disk_usage(folder).free:,} bytes are free in {str(folder)!r}"
     return _os_error(
-        OSError,
+        _OutOfRoomError,
         code,
         f"{str(path)!r} cannot be written ({os.strerror(code)}{free}). Expected enough space. Free some space, or "
         "write to another disk; an earlier file of this name is unchanged.",
     )
 
 
-def _new_part(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _clean_once(path.parent.absolute())
-    part = path.with_name(f".{path.stem[:LONGEST_STEM]}-part-{secrets.token_hex(4)}{path.suffix}")
-    part.touch(exist_ok=False)  # Exclusive creation does not follow links.
-    return part
-
-
-def _move(part, path):
-    try:
-        os.replace(part, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+class _OutOfRoomError(OSError):
+    """The error of `out_of_room`, so that it is not reported twice."""
 
 
 def _unwritable(path, error):
@@ -120,24 +132,114 @@ def _os_error(kind, code, message):
     return error
 
 
-def remove_parts(folder: str | os.PathLike, *, min_age: float = 0) -> None:
-    """Removes unfinished files that killed processes left in a folder.
+@contextlib.contextmanager
+def _part(path: pathlib.Path, suffix: str, create: Callable[[pathlib.Path], None]) -> Iterator[pathlib.Path]:
+    """Creates an unfinished file or folder, locked as long as it exists, and removes what is left of it at the end."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clean_once(path.parent.absolute())
+        part, lock = _create_locked(path, suffix, create)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield part
+    except _OutOfRoomError:
+        raise
+    except Exception as error:
+        if not is_out_of_room(error):
+            raise
+        raise out_of_room(path, error) from error
+    finally:
+        _remove(part)
+        if lock is not None:
+            os.close(lock)
+
+
+def _create_locked(path, suffix, create):
+    while True:
+        part = path.with_name(f".{path.stem[:LONGEST_STEM]}-part-{secrets.token_hex(4)}{suffix}")
+        create(part)  # Exclusively: links are not followed.
+        # Another process may just be removing it, because it was not locked yet.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            lock = _lock(part)
+            if os.path.lexists(part):
+                return part, lock
+            if lock is not None:
+                os.close(lock)
+
+
+def _lock(part):
+    """Locks an unfinished file or folder until the descriptor is closed, or the process ends for any reason.
+
+    Returns:
+        The descriptor; None where the system or the disk has no locks.
+
+    Raises:
+        BlockingIOError: if another process holds the lock.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    # Disks on a network lock only what is open for writing, which a folder cannot be.
+    descriptor = os.open(part, (os.O_RDONLY if part.is_dir() else os.O_RDWR) | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        # Not `lockf`, whose lock ends when any descriptor of the file is closed.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return descriptor
+
+
+def remove_parts(folder: str | os.PathLike, *, min_age: float = DAY) -> None:
+    """Removes unfinished files and folders that killed processes left in a folder.
+
+    The processes that still write are told from those that were killed by their locks, or where there are no locks, by
+    the age of what they write.
 
     Args:
-        folder: an existing folder. With a `min_age` of 0, no other process may be writing to it.
-        min_age: age in seconds; files that were written to more recently are kept.
+        folder: an existing folder.
+        min_age: seconds since the last change of what has no lock, for it to be removed. With 0, no other process may
+            be writing to the folder.
     """
     for name in os.listdir(folder):
-        if _PART_NAME.fullmatch(name):
-            part = pathlib.Path(folder, name)
-            # Another process may have removed the file, or it may belong to another user.
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                if time.time() - part.lstat().st_mtime >= min_age:
-                    part.unlink()
+        if not _PART_NAME.fullmatch(name):
+            continue
+        part = pathlib.Path(folder, name)
+        # It may be in use, be gone by now, or belong to another user.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError, PermissionError):
+            lock = _lock_of_any(part)
+            try:
+                if lock is not None or time.time() - part.lstat().st_mtime >= min_age:
+                    _remove(part)
+            finally:
+                if lock is not None:
+                    os.close(lock)
+
+
+def _lock_of_any(part):
+    try:
+        return _lock(part)
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # A link, which this package has not made.
+            return None
+        raise
+
+
+def _remove(part):
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 @functools.lru_cache(maxsize=256)
 def _clean_once(folder: pathlib.Path) -> None:
     # Once for each folder, because listing a folder for each of its files takes long if there are many.
     with contextlib.suppress(PermissionError):
-        remove_parts(folder, min_age=DAY)
+        remove_parts(folder)

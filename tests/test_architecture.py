@@ -76,6 +76,7 @@ ARROWS = {
         "replacing",
         "version",
     },
+    "exchanging": set(),
     "extras": set(),
     "families": {"architecture", "layers"},
     "heads": {"architecture", "families", "layers", "suggestion"},
@@ -95,7 +96,7 @@ ARROWS = {
     },
     "picture_files": {"mistaken", "printable"},
     "printable": set(),
-    "replacing": set(),
+    "replacing": {"exchanging"},
     "streets": {"data_sets", "replacing"},
     "suggestion": set(),
     "training": {

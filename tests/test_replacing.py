@@ -11,7 +11,7 @@ import time
 import pytest
 
 import keras_hrnet.replacing
-from keras_hrnet.replacing import DAY, remove_parts, replacing
+from keras_hrnet.replacing import DAY, put_in_place, remove_parts, replacing, unfinished_folder
 
 pytestmark = pytest.mark.once
 
@@ -39,11 +39,23 @@ def names(folder):
 
 @pytest.fixture
 def parts(tmp_path):
-    """A file that was left two days ago, and one of an hour ago."""
+    """A folder that was left two days ago, and a file of an hour ago."""
+    (tmp_path / OLD_PART).mkdir()
+    (tmp_path / OLD_PART / "a.txt").write_text("half")
+    (tmp_path / NEW_PART).write_text("half")
     for name, age in ((OLD_PART, 2 * DAY), (NEW_PART, DAY / 24)):
-        (tmp_path / name).write_text("half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     return tmp_path
+
+
+@pytest.fixture
+def _without_locks(monkeypatch):
+    """Stands for a disk that has none."""
+
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
 
 
 def test_what_was_written_takes_the_place_of_the_file(tmp_path):
@@ -164,18 +176,76 @@ def test_the_longest_names_can_be_written(tmp_path, name):
     assert names(tmp_path) == [name]
 
 
-def test_what_a_killed_process_left_can_be_removed(tmp_path):
+def test_the_next_write_removes_what_a_killed_process_left_and_nothing_that_is_in_use(tmp_path):
+    (tmp_path / ".b-part-0123abcd").mkdir()
+    (tmp_path / ".b-part-0123abcd" / "b.txt").touch()
     command = [sys.executable, "-c", CODE, str(tmp_path / "a.txt")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "written\n"
+        with replacing(tmp_path / "c.txt"):
+            pass
+        part, other = sorted(tmp_path.iterdir())
+        assert (part.read_text(), other.name) == ("half", "c.txt")
         process.send_signal(signal.SIGKILL)
-    (part,) = tmp_path.iterdir()
-    assert part.read_text() == "half"
-    with replacing(tmp_path / "a.txt"):
-        pass
-    assert names(tmp_path) == [part.name, "a.txt"]
     remove_parts(tmp_path)
+    assert names(tmp_path) == ["c.txt"]
+
+
+def test_a_file_in_use_is_kept_within_a_process_too(tmp_path):
+    with replacing(tmp_path / "a.txt") as file, unfinished_folder(tmp_path / "b") as folder:
+        remove_parts(tmp_path, min_age=0)
+        assert file.exists() and folder.exists()
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_part_that_is_removed_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    lock, removed = keras_hrnet.replacing._lock, []
+
+    def late(part):
+        if not removed:
+            removed.append(part)
+            part.unlink()
+        return lock(part)
+
+    monkeypatch.setattr(keras_hrnet.replacing, "_lock", late)
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_text("whole")
+    assert removed[0] != part
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by renames"])
+def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, at_once):
+    if not at_once:
+        monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
+    for text in ("first", "second"):
+        with unfinished_folder(tmp_path / "a") as folder:
+            (folder / "new").mkdir()
+            (folder / "new" / f"{text}.txt").write_text(text)
+            put_in_place(folder / "new", tmp_path / "a")
+        assert names(tmp_path / "a") == [f"{text}.txt"]
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_folder_that_cannot_take_the_place_of_another_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
+    replace = os.replace
+
+    def fail(source, target):
+        if target == tmp_path / "a" and not source.name.endswith("-aside"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "before.txt").touch()
+    monkeypatch.setattr(os, "replace", fail)
+    with (
+        pytest.raises(OSError, match=r"a' cannot be written \(No space left"),
+        unfinished_folder(tmp_path / "a") as folder,
+    ):
+        (folder / "new").mkdir()
+        put_in_place(folder / "new", tmp_path / "a")
+    assert (names(tmp_path), names(tmp_path / "a")) == (["a"], ["before.txt"])
 
 
 def test_only_parts_are_removed(tmp_path):
@@ -186,7 +256,8 @@ def test_only_parts_are_removed(tmp_path):
     assert names(tmp_path) == others
 
 
-def test_a_day_later_the_next_write_to_the_folder_removes_what_was_left(parts):
+@pytest.mark.usefixtures("_without_locks")
+def test_without_locks_the_next_write_to_the_folder_removes_what_was_left_a_day_ago(parts):
     with replacing(parts / "b.txt"):
         assert OLD_PART not in names(parts)
     assert names(parts) == [NEW_PART, "b.txt"]

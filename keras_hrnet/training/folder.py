@@ -91,7 +91,7 @@ def open_folder(run_dir: str | os.PathLike | None, run: Run) -> Iterator[tuple[p
         if (folder / RUN_FILE).exists():
             known = read_file(folder / RUN_FILE)
             _require_same(folder, known, run)
-            remove_parts(folder)
+            remove_parts(folder, min_age=0)
         else:
             known = run
             write_run(folder, run)

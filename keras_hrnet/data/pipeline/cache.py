@@ -93,8 +93,8 @@ class DecodedCache:
         key = hashlib.sha256(f"2 {source.fingerprint} {self._sizes} {palette}{channels}".encode()).hexdigest()[:16]
         path = folder / f"decoded_{key}.bin"
         if not (path.is_file() and path.stat().st_size == num_bytes):
-            _require_disk(folder, num_bytes)
-            with replacing(path) as part:
+            with replacing(path) as part:  # This removes what a killed process left, which may be as large.
+                _require_disk(folder, num_bytes)
                 _allocate(part, num_bytes)
                 pixels = np.memmap(part, np.uint8, mode="r+", shape=(num_bytes,))
                 self._fill(decode, pixels)

@@ -70,6 +70,8 @@ def pack(
     plan = plan_shards(pairs, shard_size=shard_size, known=known)
     kept = undamaged_shards(folder, plan)
     missing = [planned for planned in plan if planned.name not in kept]
+    if folder.is_dir():
+        remove_parts(folder)  # They may take up the room that is needed.
     _require_room(folder, missing)
     folder.mkdir(parents=True, exist_ok=True)
     on_sample = on_sample or (lambda: None)
@@ -175,4 +177,3 @@ def _close(folder, shards):
         own = own_manifest_of(shard.name)
         for name in (own, earlier_part_of(own), earlier_part_of(shard.name)):
             Path(folder, name).unlink(missing_ok=True)
-    remove_parts(folder)
