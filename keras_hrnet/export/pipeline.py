@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.process import check_importable, write_in_process
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.models import optimize_for_inference
+from keras_hrnet.replacing import put_in_place, unfinished_folder
 
 # Fields of the options and of the comparison that the report repeats.
 OPTIONS = ("image_size", "batch_size", "input_dtype", "precision", "output", "channels", "values")
@@ -52,9 +52,8 @@ def export_network(
     expected = reference(model, options, verification)
     metadata = describe(model, options, class_names)
     network = optimize_for_inference(model)
-    # The folder is next to the path, because a file can be moved atomically only within its file system.
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        written = pathlib.Path(folder) / path.name
+    with unfinished_folder(path) as folder:
+        written = folder / path.name
         if keras.config.backend() == "tensorflow":
             kind.write(network, options, written)
         else:
@@ -75,7 +74,7 @@ def export_network(
             **{**refined, **kind.measure(written, runner)},
         )
         written.with_name(f"{path.name}.json").write_text(json.dumps(report.to_dict(), indent=2) + "\n")
-        for new in sorted(written.parent.iterdir()):
+        for new in sorted(folder.iterdir()):
             put_in_place(new, path.with_name(new.name))
     return report
 
@@ -113,18 +112,3 @@ def checked_path(kind: Format, path: str | os.PathLike) -> pathlib.Path:
                 "to replace. Pass another name, or remove it."
             )
     return path
-
-
-def put_in_place(new: pathlib.Path, path: pathlib.Path) -> None:
-    """Moves a new file or folder to its final path, and removes the previous one after that has succeeded."""
-    if not path.is_dir():
-        os.replace(new, path)
-        return
-    # A folder that is not empty cannot be replaced atomically: it is moved away first, and back if that fails.
-    old = new.with_name("replaced")
-    os.replace(path, old)
-    try:
-        os.replace(new, path)
-    except OSError:
-        os.replace(old, path)
-        raise

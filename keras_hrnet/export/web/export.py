@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,13 +11,14 @@ import numpy as np
 from keras_hrnet.export.comparison import Reference
 from keras_hrnet.export.format import Format
 from keras_hrnet.export.litert import TFLiteModel
-from keras_hrnet.export.pipeline import checked_path, export_network, put_in_place
+from keras_hrnet.export.pipeline import checked_path, export_network
 from keras_hrnet.export.quantization import QUANTIZED, quantizer_library
 from keras_hrnet.export.report import ExportReport
 from keras_hrnet.export.tflite import TFLITE
 from keras_hrnet.export.web.options import CHANNELS, WebOptions
 from keras_hrnet.export.web.pages import CONTENTS, MODEL, write_page
 from keras_hrnet.export.web.runtime import find_runtime
+from keras_hrnet.replacing import put_in_place, unfinished_folder
 
 
 def export_web(
@@ -105,8 +105,8 @@ def write_web_page(
     file, path = pathlib.Path(file), checked_path(WEB, path)
     metadata = _metadata_for_page(file)
     files = find_runtime(runtime)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        written = pathlib.Path(folder) / path.name
+    with unfinished_folder(path) as folder:
+        written = folder / path.name
         written.mkdir()
         (written / MODEL).write_bytes(file.read_bytes())
         write_page(written, metadata, files)
