@@ -119,7 +119,7 @@ class VideoWriter:
         if is_picture:
             context.color_primaries = context.color_trc = context.colorspace = BT_709
             context.color_range = self._av.video.reformatter.ColorRange.MPEG.value
-        self._stream, self._durations, self._last = stream, {}, None
+        self._stream, self._durations, self._last, self._failure = stream, {}, None, None
         try:
             if sound:
                 self._sound = Sound(video.name, video.start, self._container, target)
@@ -183,9 +183,12 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _explained_errors(self):
+        if self._failure is not None:
+            raise self._failure  # FFmpeg crashes where a frame follows a header that could not be written.
         try:
             yield
         except self._av.FFmpegError as error:
+            self._failure = error
             if is_out_of_room(error):
                 raise
             raise ValueError(

@@ -176,6 +176,29 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(draw_video, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
+def test_frames_after_a_failure_do_not_reach_ffmpeg_which_would_crash(draw_video, tmp_path):
+    draw_video(tmp_path / "a.mp4", range(0, 40 * 512, 512))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with (
+            pytest.raises(OSError, match=r"b\.mp4' cannot be written \(File too large"),
+            Video(tmp_path / "a.mp4") as video,
+            writing_video(tmp_path / "b.mp4", video) as writer,
+        ):
+            failures = 0
+            for frame in video.frames():
+                try:
+                    writer.write(frame, writer.prepare(frame, frame.image))
+                except OSError as error:
+                    failures, failure = failures + 1, error
+            assert failures > 1
+            raise failure
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
 def test_a_damaged_video_leaves_nothing(draw_video, tmp_path):
     draw_video(tmp_path / "a.mkv", range(0, 60 * 512, 512))
     data = (tmp_path / "a.mkv").read_bytes()
