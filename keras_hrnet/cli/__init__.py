@@ -6,6 +6,7 @@ functions, after `start`; `tests/cli/test_start.py` verifies this.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
@@ -15,6 +16,7 @@ import typer
 from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, serve, train
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.start import CHATTER, Chatter
+from keras_hrnet.replacing import is_out_of_room, out_of_room
 from keras_hrnet.version import __version__
 
 app = typer.Typer(
@@ -54,7 +56,7 @@ def main() -> None:
         chatter.stop(failed=isinstance(error, ImportError) or not can_be_corrected)
         if not can_be_corrected:
             raise
-        Console(stderr=True).print(rich.text.Text("Error:", "bold red"), str(error), soft_wrap=True)
+        Console(stderr=True).print(rich.text.Text("Error:", "bold red"), _worded(error), soft_wrap=True)
         sys.exit(1)
     except BaseException as error:
         chatter.stop(failed=not isinstance(error, SystemExit | KeyboardInterrupt))
@@ -63,6 +65,21 @@ def main() -> None:
         chatter.stop(failed=False)
     finally:
         CHATTER.reset(held_back)
+
+
+def _worded(error):
+    """Returns the message of an error; that of the system, which only numbers the error, is replaced."""
+    if not isinstance(error, OSError) or not str(error).startswith("[Errno "):
+        return str(error)
+    if error.filename is None:
+        return f"A file cannot be read or written ({error.strerror}). Check the disk, and run the command again."
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    if is_out_of_room(error):
+        return str(out_of_room(name, error))
+    return (
+        f"{name!r} cannot be accessed ({error.strerror}). Expected a path that exists and that this user may use. "
+        "Choose another path, or correct its permissions."
+    )
 
 
 def _is_raised_here(error):

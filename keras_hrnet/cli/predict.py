@@ -10,7 +10,7 @@ import typer
 
 from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
-from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of
+from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of, require_writable
 from keras_hrnet.cli.ray_engine import write_with_ray
 from keras_hrnet.cli.segmenting import Job, report_written
 from keras_hrnet.cli.shards import in_shard, parse_shard, without_written
@@ -153,6 +153,7 @@ def _segment_photos(job, photos, output, part, *, resume, engine, workers):
     if is_on_ray:
         require_packages(["ray"], "--engine ray", extra="ray")
     targets = name_targets(photos, output, ".npy" if job.output == "probabilities" else ".png")
+    require_writable({target.parent for target in targets.values()})
     found, targets = len(targets), in_shard(targets, [path for path in photos if path.is_dir()], part)
     if resume or is_on_ray:
         targets = without_written(targets)

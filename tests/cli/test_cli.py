@@ -1,3 +1,5 @@
+import errno
+import os
 import pathlib
 import re
 
@@ -37,6 +39,27 @@ def test_an_error_is_a_line_without_a_traceback(monkeypatch, capsys):
     error = capsys.readouterr().err
     assert error.startswith("Error: Received the size 'wide'.")
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "expected"),
+    [
+        (errno.EACCES, "a.png", "Error: 'a.png' cannot be accessed (Permission denied). Expected a path that exists"),
+        (errno.ENOSPC, "a.png", "Error: 'a.png' cannot be written (No space left on device; "),
+        (errno.EIO, None, "Error: A file cannot be read or written (Input/output error). Check the disk"),
+    ],
+    ids=["a path", "a full disk", "no path"],
+)
+def test_an_error_of_the_system_says_what_to_do(code, name, expected, monkeypatch, capsys):
+    def fail(**options):
+        raise OSError(code, os.strerror(code), name)
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    error = capsys.readouterr().err
+    assert error.startswith(expected)
+    assert "Errno" not in error
 
 
 @pytest.mark.parametrize("module", ["keras_hrnet.export.comparison", "torch"])

@@ -195,6 +195,17 @@ def test_a_photo_whose_result_has_too_long_a_name_stops_no_other_and_is_named(in
 
 
 @pytest.mark.once
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_first_photo(
+    invoke, saved_small_network, album, monkeypatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: mode == os.R_OK)
+    for options, folder in (((), album.parent), (("--output", album), album), (("--output", album / "new"), album)):
+        error = invoke("predict", saved_small_network, album, *options).exception
+        assert isinstance(error, PermissionError)
+        assert str(error).startswith(f"The folder '{folder}' cannot be written to. Expected one that this user may")
+
+
+@pytest.mark.once
 def test_a_full_disk_ends_the_prediction_and_is_named(invoke, saved_small_network, album, monkeypatch):
     def fail(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
