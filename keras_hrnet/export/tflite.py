@@ -81,7 +81,7 @@ def export_tflite(
 
     Raises:
         FileNotFoundError: if the folder of `path` does not exist.
-        ImportError: if the precision requires `ai-edge-quantizer` (`pip install keras-hrnet[export]`) and it is
+        ImportError: if the precision requires `litert-quantizer` (`pip install keras-hrnet[export]`) and it is
             missing.
         TypeError: if `model` is not a functional model from one tensor to one.
         ValueError: if an option is invalid, the model does not match it, images have another size or other values, or
