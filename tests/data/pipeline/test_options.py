@@ -43,7 +43,7 @@ def test_a_batch_is_shared_among_the_processes():
         ({"crop_size": (512, 0)}, ValueError, "crop_size with 0. Expected a positive integer"),
         ({"class_uniform": 1.5}, ValueError, "class_uniform=1.5. Expected a share of an epoch, from 0 to 1"),
         ({"coarse": "0.5"}, TypeError, "coarse='0.5'. Expected a number from 0 to 1"),
-        ({"class_uniform": 0.6, "coarse": 0.5}, ValueError, "at most 1 together"),
+        ({"class_uniform": 0.6, "coarse": 0.5}, ValueError, "a sum of at most 1"),
         ({"seed": 0.5}, TypeError, "seed=0.5. Expected an integer"),
         ({"cache": 3}, TypeError, "cache=3. Expected 'memory', a folder, or None"),
         ({"num_parallel_calls": 0}, ValueError, "num_parallel_calls with 0"),
