@@ -22,9 +22,9 @@ import time
 import numpy as np
 from PIL import Image
 
+from keras_hrnet.cli.web_server import address_of, web_server
 from keras_hrnet.export import write_web_page
 from keras_hrnet.export.litert import TFLiteModel
-from keras_hrnet.export.web.server import address_of, web_server
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 STEP = 13  # Only one of this many logits is compared, because it would take minutes to transfer all of them.

@@ -72,7 +72,7 @@ def measure(options, folder):
     import numpy as np
 
     import keras_hrnet
-    from keras_hrnet.cli.predict import write_result
+    from keras_hrnet.cli.segmenting import write_result
     from keras_hrnet.evaluation.photos import find_photos, read_image
     from keras_hrnet.evaluation.prediction import predictions
     from keras_hrnet.evaluation.segmenter import Segmenter

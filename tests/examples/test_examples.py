@@ -1,5 +1,7 @@
 """Each example is run as a script, on little data."""
 
+import ast
+import importlib
 import pathlib
 import re
 import runpy
@@ -63,6 +65,15 @@ def test_a_network_is_exported(run, tmp_path, capsys):
     keras_hrnet.HRNetW18Small().save(tmp_path / "model.keras")
     run("export_tflite.py", tmp_path / "model.keras", tmp_path / "model.tflite", "--size", 64, 128)
     assert "gives labels of (1, 64, 128), uint8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
+def test_what_a_script_imports_from_the_package_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keras_hrnet"):
+            for name in node.names:
+                if not hasattr(importlib.import_module(node.module), name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
