@@ -190,7 +190,7 @@ def train(
                 len(train) * recipe.repeats,
                 recipe.epochs,
                 minutes=save_minutes if is_first else math.inf,
-                validate_every=recipe.validate_every,
+                validated_epochs=recipe.validated_epochs,
                 stop_on_full_disk=stop_on_full_disk,
             )
             with taught(model, teacher, recipe.distillation, recipe.temperature):
@@ -257,7 +257,7 @@ def _fit(
                 model.fit(
                     data,
                     validation_data=val,
-                    validation_freq=recipe.validate_every,
+                    validation_freq=recipe.validated_epochs,
                     initial_epoch=saves.position.epoch,
                     epochs=recipe.epochs,
                     steps_per_epoch=steps,

@@ -79,7 +79,7 @@ class Recipe:
         temperature: with a teacher, divisor of the logits of both networks: see `Distillation`.
         patience: number of consecutive validations without improvement after which the run stops; None never stops
             early.
-        validate_every: number of epochs from one validation to the next.
+        validate_every: number of epochs from one validation to the next. The last epoch is always validated.
         crop_size: (height, width) of training images, in pixels.
         scales: smallest and largest factor by which training images are resized.
         scale_step: distance between the factors; None draws any factor in the range.
@@ -180,6 +180,11 @@ class Recipe:
     def images_at_once(self) -> int | None:
         """Number of images in a batch, over all processes; None if the data determines it."""
         return self.batch_size and self.batch_size // self.gradient_accumulation
+
+    @property
+    def validated_epochs(self) -> list[int]:
+        """Numbers of the epochs, from 1, after which the network is validated. `epochs` must be set."""
+        return sorted({*range(self.validate_every, self.epochs + 1, self.validate_every), self.epochs})
 
     def data_arguments(self, image_sizes: Sequence[tuple[int, int]] = ()) -> dict[str, object]:
         """Returns the keyword arguments with which `cityscapes` or `folders` make the training data of the recipe.

@@ -107,6 +107,14 @@ def test_hrformer_trains_with_adamw_whose_rate_falls_after_its_warm_up():
     assert (schedule["num_steps"], schedule["warmup_steps"], schedule["warmup_start"]) == (216 * 371, 1500, 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "every", "expected"), [(5, 2, [2, 4, 5]), (4, 2, [2, 4]), (2, 1, [1, 2]), (3, 3, [3])]
+)
+def test_every_nth_epoch_and_the_last_are_validated(epochs, every, expected):
+    recipe = dataclasses.replace(RECIPES["cityscapes"], epochs=epochs, validate_every=every)
+    assert recipe.validated_epochs == expected
+
+
 def test_settings_change_a_recipe():
     recipe = resolve_recipe("cityscapes", {"loss": "ohem", "ohem_min_kept": 7, "class_weights": [1, 2], "epochs": 3})
     loss = recipe.loss_function(Classes(("a", "b"), ignore_label=9), "channels_first")

@@ -125,6 +125,11 @@ def undisturbed(tmp_path_factory, without_pictures):
     return outcome(train(folder, save_minutes=10), folder)
 
 
+def test_every_second_epoch_is_validated_and_the_last_one(undisturbed):
+    rows = undisturbed[3]
+    assert [row["val_mean_iou"] != "NA" for row in rows] == [False, True, True]
+
+
 def test_kills_change_nothing_for_adamw_either(tmp_path):
     options = {"optimizer": "adamw", "clip_norm": 1.0}
     undisturbed = outcome(train(tmp_path / "undisturbed", save_minutes=10, **options), tmp_path / "undisturbed")

@@ -5,7 +5,7 @@ import os
 import pathlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import keras
@@ -48,7 +48,7 @@ class Saves(keras.callbacks.Callback):
         num_steps: number of steps of an epoch.
         num_epochs: number of epochs of the run.
         minutes: minutes between saves; 0 saves after each step.
-        validate_every: number of epochs from one validation to the next.
+        validated_epochs: numbers of the epochs, from 1, after which the network is validated; None validates each.
         stop_on_full_disk: whether to stop when the disk is full, instead of printing a warning.
         clock: a function that returns a time in seconds.
 
@@ -67,7 +67,7 @@ class Saves(keras.callbacks.Callback):
         num_epochs: int,
         *,
         minutes: float = 10.0,
-        validate_every: int = 1,
+        validated_epochs: Collection[int] | None = None,
         stop_on_full_disk: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ):
@@ -77,7 +77,7 @@ class Saves(keras.callbacks.Callback):
         self.num_steps = num_steps
         self.num_epochs = num_epochs
         self.minutes = minutes
-        self.validate_every = validate_every
+        self.validated_epochs = validated_epochs
         self.stop_on_full_disk = stop_on_full_disk
         self.clock = clock
         self.position = Position()
@@ -142,7 +142,7 @@ class Saves(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         if self.arrays is not None:
             self._set_generators()
-        is_validated = (self.position.epoch + 1) % self.validate_every == 0
+        is_validated = self.validated_epochs is None or self.position.epoch + 1 in self.validated_epochs
         if is_validated and self.minutes < math.inf and self.position.step + batch == self.num_steps - 1:
             # Keras cannot run an epoch without steps, so a save during validation holds the state before the last step.
             self.before_last_step = self.state.take()
