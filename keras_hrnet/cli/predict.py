@@ -77,7 +77,9 @@ def predict(
         str | None,
         typer.Option(help="Segment only a part of the photos, such as 1/4 for the first of four processes."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Skip photos whose results already exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip photos that already have a result, unless the photo is newer.")
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(

@@ -1,4 +1,4 @@
-"""Selects the photos that a process segments: its shard, without the photos whose results already exist."""
+"""Selects the photos that a process segments: its shard, without the photos that already have a result."""
 
 import pathlib
 import re
@@ -42,8 +42,15 @@ def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int
 
 
 def without_written(targets: Targets) -> Targets:
-    """Returns the photos whose results do not exist yet; a result that exists is complete."""
-    return {photo: target for photo, target in targets.items() if not target.exists()}
+    """Returns the photos that have no result yet, or were replaced since; a result that exists is complete."""
+    return {photo: target for photo, target in targets.items() if not _is_current(photo, target)}
+
+
+def _is_current(photo, target):
+    try:
+        return target.stat().st_mtime_ns >= photo.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
 
 
 def _checksum(photo, folders):

@@ -17,6 +17,7 @@ DEFAULT_FOLDER = "runs"
 # Entries that must be the same for a run to be resumed in a named folder, and exceptions from them. The weights are
 # those of the last save, and several devices validate larger batches than one device.
 SAME = ("settings", "loss", "teacher", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
+FINGERPRINTS = {"train.fingerprint": "training data", "val.fingerprint": "validation data"}
 MAY_DIFFER = ("network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size")
 
 
@@ -134,6 +135,12 @@ def _require_same(folder, known, run):
     differences = _differences(known, run)
     if differences:
         name, theirs, ours = differences[0]
+        if name in FINGERPRINTS:
+            raise ValueError(
+                f"Received run_dir={str(folder)!r}, which already holds a run with other {FINGERPRINTS[name]}: files "
+                "were added, removed, renamed or replaced. Expected the same files, to resume the run. Restore them, "
+                "or pass an empty folder for a new run."
+            )
         raise ValueError(
             f"Received run_dir={str(folder)!r}, which already holds a run with {name}={theirs!r}, for a run with "
             f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the folder of the same run, to "

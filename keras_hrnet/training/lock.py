@@ -27,8 +27,8 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
                 "folder that no other process uses. Wait until that process ends, or pass another folder."
             )
         file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with contextlib.suppress(OSError):  # It is only for the message above, and the disk may be full.
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
 
 

@@ -135,9 +135,12 @@ def test_shards_are_disjoint_and_complete_and_the_photos_left_out_are_resumed(in
     whole, target = (album / "a.png").read_bytes(), output / "a.png.png"
     target.write_bytes(b"written before")
     (output / "summer" / "b.png.png").unlink()
+    (output / "a.jpg.png").write_bytes(b"of an earlier photo")
+    os.utime(output / "a.jpg.png", (0, 0))
     assert "Wrote" in invoke("predict", saved_small_network, album, *options, "--resume").output
     assert target.read_bytes() == b"written before"
     assert (output / "summer" / "b.png.png").is_file()
+    assert read(output / "a.jpg.png").shape[:2] == read(album / "a.jpg").shape[:2]
     assert (album / "a.png").read_bytes() == whole
     assert (
         "Of 3 photos, none is left to segment."

@@ -81,6 +81,16 @@ def test_a_folder_with_another_run_is_refused(change, message, tmp_path):
         opened(tmp_path, description(**change))
 
 
+@pytest.mark.parametrize(("part", "name"), [("train", "training data"), ("val", "validation data")])
+def test_a_folder_with_a_run_on_other_files_is_refused(part, name, tmp_path):
+    opened(tmp_path, description())
+    changed = description(**{part: {**description()[part], "fingerprint": "another"}})
+    with pytest.raises(
+        ValueError, match=rf"holds a run with other {name}: files were .* Restore them, or pass an empty"
+    ):
+        opened(tmp_path, changed)
+
+
 def test_a_run_that_says_nothing_of_ignored_pixels_is_opened_again(tmp_path):
     # Version 0.1.0 had no other label than 255.
     before = description(started="first")

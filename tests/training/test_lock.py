@@ -47,6 +47,15 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
         assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
 
+def test_a_full_disk_does_not_matter_to_the_lock(tmp_path):
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n" + CODE
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "locked\n"
+        with pytest.raises(BlockingIOError, match=r"in which process \? trains"), locked(tmp_path):
+            pass
+        first.kill()
+
+
 def test_a_worker_that_outlives_a_killed_process_holds_no_lock(tmp_path):
     code = CODE.replace('print("locked"', 'import os; child = os.fork(); child and print("locked", child')
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as first:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # TensorBoard expects this text in the first record of a file.
 FILE_VERSION = "brain.Event:2"
+BEGINNING = "events.out.tfevents."
 
 
 class EventFile:
@@ -30,7 +31,7 @@ class EventFile:
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard recognizes its files by "tfevents". The time in nanoseconds distinguishes the files of one folder.
-        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{time.time_ns()}"
+        name = f"{BEGINNING}{_time_after(folder)}.{socket.gethostname()}.{time.time_ns()}"
         self.writer = self.tensorflow.io.TFRecordWriter(str(folder / name))
         self._write(file_version=FILE_VERSION)
 
@@ -59,3 +60,12 @@ class EventFile:
         event = self.tensorflow.compat.v1.Event(wall_time=time.time(), **content)
         self.writer.write(event.SerializeToString())
         self.writer.flush()
+
+
+def _time_after(folder):
+    """Returns the time in seconds, or a later one than in the names of all files of a folder.
+
+    TensorBoard reads the files in the order of their names, even if the clock was set back.
+    """
+    times = (path.name.removeprefix(BEGINNING).partition(".")[0] for path in folder.glob(f"{BEGINNING}*"))
+    return max([int(time.time()), *(int(text) + 1 for text in times if text.isdecimal())])

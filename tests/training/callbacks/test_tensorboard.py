@@ -10,6 +10,7 @@ from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data_sets import Classes
 from keras_hrnet.evaluation import comparison, predict
 from keras_hrnet.training.callbacks import PredictionImages, Scalars
+from keras_hrnet.training.callbacks.event_file import EventFile
 
 pytestmark = pytest.mark.once
 
@@ -48,6 +49,16 @@ def test_the_logs_are_two_runs_with_the_names_that_keras_gives_them(tmp_path):
     ]
     assert read["validation"] == [(0, "epoch_loss", 3.0), (1, "epoch_loss", 2.5)]
     scalars.on_train_end()
+
+
+def test_files_are_in_the_order_in_which_they_were_written_even_if_the_clock_was_set_back(tmp_path, monkeypatch):
+    names = []
+    for now in (1000.5, 1000.7, 10.0):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        EventFile(tmp_path).close()
+        names += [path.name for path in tmp_path.iterdir() if path.name not in names]
+    assert names == sorted(names)
+    assert len(names) == 3
 
 
 def test_the_pictures_show_what_the_network_predicts(network, images, labels, tmp_path):
