@@ -169,8 +169,8 @@ def images_for(model: keras.Model, images: np.ndarray) -> np.ndarray:
     if any(expected not in (None, size) for expected, size in zip(built_for[1:], images.shape[1:], strict=True)):
         raise ValueError(
             f"Received images of shape {images.shape} for the model {model.name!r}. Expected shape {built_for}, which "
-            f"the model was built for. Resize the images, build it with input_shape=(None, None, {channels}), or pass "
-            "a tile of that size."
+            "the model was built or exported for. Pass a tile of that size, resize the images, or use a network for "
+            f"any size: input_shape=(None, None, {channels}), or a file that was exported without a size."
         )
     return images
 

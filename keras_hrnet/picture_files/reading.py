@@ -12,7 +12,7 @@ SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM", b"GIF8", b
 
 
 class UnusableFileError(ValueError):
-    """A picture or video that cannot be used, with its fault and advice on how to repair it.
+    """A picture or video that cannot be used, with its fault and advice.
 
     Args:
         kind: the fault in one or two words, by which faults are counted.

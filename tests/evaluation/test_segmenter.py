@@ -200,7 +200,7 @@ def test_a_network_of_one_size_takes_tiles_of_that_size():
     model = keras.Model(image, keras.layers.Activation("linear")(image))
     images = photos(1, 70, 100)
     np.testing.assert_array_equal(Segmenter(model, tile=(32, 48)).labels(images), images.argmax(-1))
-    with pytest.raises(ValueError, match=r"shape \(1, 70, 100, 3\) .* or pass a tile of that size"):
+    with pytest.raises(ValueError, match=r"shape \(1, 70, 100, 3\) .* Pass a tile of that size"):
         Segmenter(model).labels(images)
 
 
