@@ -148,5 +148,7 @@ def test_a_head_that_returns_something_else_is_refused():
     class Silent(Pointwise):
         loss_weights = ()
 
-    with pytest.raises(ValueError, match=r"The head Silent returned maps of shapes .* Expected 1 of 3 channels"):
+    with pytest.raises(
+        ValueError, match=r"The head Silent returned maps of shapes .* Expected the logits and .* with 3 channels"
+    ):
         keras_hrnet.HRNet(VARIANT, 3, head=Silent(), data_format="channels_last")

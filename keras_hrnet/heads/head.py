@@ -118,8 +118,8 @@ class Head:
             shapes = [tuple(x.shape) for x in logits]
             raise ValueError(
                 f"The head {type(self).__name__} returned maps of shapes {shapes} from `logits`. Expected "
-                f"{1 + len(self.loss_weights)} maps with {num_classes} channels: the logits, and auxiliary logits for "
-                f"each of loss_weights={self.loss_weights}. Correct `logits` or `loss_weights`."
+                f"the logits and one auxiliary map for each of loss_weights={self.loss_weights}, with {num_classes} "
+                "channels. Correct `logits` or `loss_weights`."
             )
         names = ["logits", "auxiliary_logits", *(f"auxiliary_logits_{i}" for i in range(2, len(logits)))]
         tensors = {

@@ -34,7 +34,7 @@ def test_what_the_backend_has_not_is_refused():
     if BACKEND == "torch":
         expected = r"devices=99 on PyTorch. Expected hosts"
     else:
-        expected = rf"devices=99. Expected at most \d, as {BACKEND} sees .*pu:0. Pass \d"
+        expected = rf"devices=99. Expected at most \d: {BACKEND} sees .*pu:0. Pass \d"
     with pytest.raises(ValueError, match=f"(?i){expected}"), distributed(99):
         pass
 
