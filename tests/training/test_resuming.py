@@ -231,7 +231,7 @@ def test_a_complete_run_is_not_trained_again(undisturbed, tmp_path, capsys):
 @pytest.mark.once
 def test_a_folder_that_is_deleted_is_written_anew(undisturbed, tmp_path):
     folder = tmp_path / "run"
-    with pytest.raises(KilledError):
+    with pytest.raises(KilledError), pytest.warns(UserWarning, match=r"resume\.npz' was deleted during the run"):
         train(folder, At(lambda: shutil.rmtree(folder), 6), At(kill, 8))
     assert [path.name for path in folder.iterdir()] == ["resume.npz"]
     # The network of the best epoch is lost with the folder; that of the last one ends as it would have.

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import time
+import warnings
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
@@ -192,6 +193,12 @@ class Saves(keras.callbacks.Callback):
             raise RuntimeError(
                 f"Received weights that are NaN or infinite after {position}. Expected finite numbers. "
                 f"{self._last_save()} {ADVICE}"
+            )
+        if self.last is not None and not self.path.is_file():
+            warnings.warn(
+                f"{str(self.path)!r} was deleted during the run, and is written again. If the whole folder was "
+                "deleted, its files cover only the rest of the run, and the best network of earlier epochs is lost.",
+                stacklevel=2,
             )
         with reporting_full_disk(f"saving {position} to {str(self.path)!r}", self.stop_on_full_disk):
             write_state(self.path, arrays, position._asdict())
