@@ -12,6 +12,7 @@ from keras_hrnet.checkpoints.published import check_exists
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.outputs import require_writable
 from keras_hrnet.cli.protocol import load_network, require_network
 from keras_hrnet.cli.start import start
 from keras_hrnet.families import VARIANTS
@@ -141,6 +142,8 @@ def train(
     if data_sets is not None:
         if run_dir is not None and run_dir.is_file():
             raise NotADirectoryError(f"Received --run-dir {str(run_dir)!r}, a file. Expected a folder. Pass another.")
+        folders = (run_dir, None if cache in (None, "memory") else pathlib.Path(cache))
+        require_writable(folder for folder in folders if folder is not None)
         data_sets.options.check_files("train", "val")
         if teacher is not None:
             require_network(teacher)

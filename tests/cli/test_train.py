@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 
 import keras
 import numpy as np
@@ -49,6 +50,16 @@ def own(tmp_path):
             Image.fromarray(pixels).save(tmp_path / f"{split} images" / f"{i}.png")
             Image.fromarray((pixels[..., 0] > 200).astype("uint8")).save(tmp_path / f"{split} masks" / f"{i}.png")
     return [*options, "--classes", "dark, bright"]
+
+
+@pytest.mark.parametrize("option", ["--run-dir", "--cache"])
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_files_are_read(
+    run, own, tmp_path, monkeypatch, option
+):
+    monkeypatch.setattr("os.access", lambda path, mode: mode == os.R_OK)
+    error = run(*own, "--network", "Tiny", option, tmp_path / "new" / "folder").exception
+    assert isinstance(error, PermissionError)
+    assert str(error).startswith(f"The folder '{tmp_path}' cannot be written to.")
 
 
 @pytest.mark.slow

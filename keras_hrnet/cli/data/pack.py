@@ -8,6 +8,7 @@ import typer
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.outputs import require_writable
 from keras_hrnet.cli.start import start
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
 
@@ -70,6 +71,7 @@ def pack(
         id_map=id_map,
         palette=palette,
     )
+    require_writable([places[-1]])
     start()
     from keras_hrnet.cli.data.packing import pack_cityscapes, pack_known, pack_own
 
