@@ -33,11 +33,13 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
     if not folder.is_dir():
         raise FileNotFoundError(f"Received the folder {str(folder)!r}. Expected an existing folder. Check the name.")
     endings = PICTURE_ENDINGS if channels in (1, 3) else (*PICTURE_ENDINGS, ".npy")
-    photos = sorted(folder / name for name in names_below(folder) if name.lower().endswith(endings))
+    names = sorted(names_below(folder))
+    photos = sorted(folder / name for name in names if name.lower().endswith(endings))
     if not photos:
+        other = f" but other files, such as {names[0]!r}" if names else ""
         raise FileNotFoundError(
-            f"Received the folder {str(folder)!r}, which contains no photo. Expected files that end in "
-            f"{', '.join(endings)}. Check the name, or convert them."
+            f"Received the folder {str(folder)!r}, which contains no photo{other}. Expected files that end in "
+            f"{', '.join(endings)}. Check the name, convert the photos, or pass a video by its own path."
         )
     return photos
 

@@ -308,7 +308,10 @@ def test_damaged_files_are_skipped_on_request_and_named(damaged_folder):
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="contains no photo"):
+    with pytest.raises(FileNotFoundError, match=r"contains no photo\. Expected files that end in .png"):
+        predict(strongest_color(), tmp_path)
+    (tmp_path / "IMG_1.HEIC").touch()
+    with pytest.raises(FileNotFoundError, match=r"contains no photo but other files, such as 'IMG_1.HEIC'\."):
         predict(strongest_color(), tmp_path)
 
 
