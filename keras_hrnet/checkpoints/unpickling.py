@@ -6,6 +6,7 @@ their values lie, to be compared with the file; numbers, texts, lists, tuples an
 as a name.
 """
 
+import os
 import pickletools
 from typing import Any, BinaryIO, NamedTuple
 
@@ -94,7 +95,7 @@ def unpickle(file: BinaryIO, kinds: dict[str, str] | None = None) -> Any:
     """
     machine = _Machine({} if kinds is None else kinds)
     try:
-        for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
+        for count, (operation, argument, _) in enumerate(pickletools.genops(_Bounded(file))):
             if count == MOST_OPERATIONS:
                 raise ValueError(f"its pickle has more than {MOST_OPERATIONS:,} operations.")
             if operation.name == "STOP":
@@ -106,6 +107,19 @@ def unpickle(file: BinaryIO, kinds: dict[str, str] | None = None) -> Any:
         # A pickle that takes from an empty stack, or tells a list to be a dict.
         raise ValueError(f"its pickle is damaged ({type(error).__name__}: {error}).") from error
     raise ValueError("its pickle has no end.")
+
+
+class _Bounded:
+    """Reads at most the rest of a file: Python allocates the length that an operation declares before it reads."""
+
+    def __init__(self, file):
+        self.file, self.readline, self.tell = file, file.readline, file.tell
+        start = file.tell()
+        self.size = file.seek(0, os.SEEK_END)
+        file.seek(start)
+
+    def read(self, size):
+        return self.file.read(min(size, self.size - self.file.tell()))
 
 
 class _Machine:

@@ -264,6 +264,13 @@ def test_an_empty_file_is_refused(tmp_path):
         read_checkpoint(tmp_path / "empty.pth")
 
 
+def test_a_length_beyond_the_end_of_a_file_is_refused_before_memory_is_allocated(tmp_path):
+    path = tmp_path / "long.pth"
+    path.write_bytes(pickle.PROTO + b"\2" + pickle.BINUNICODE8 + (2**62).to_bytes(8, "little") + b"text")
+    with pytest.raises(ValueError, match=r"'.*long.pth'.*its pickle is damaged .*only 4 remain"):
+        read_checkpoint(path)
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(b"")
