@@ -196,7 +196,7 @@ def test_two_train_as_one_and_go_on_where_one_stopped(way, root, alone, tmp_path
         assert begun[0].endswith("['SIGTERM']")
 
 
-@pytest.mark.once  # The other direction, above, and SIGTERM to one process are tried on each backend.
+@pytest.mark.heavy  # The other direction, above, and SIGTERM to one process are tried on each backend.
 def test_one_goes_on_where_two_were_stopped(root, alone, tmp_path):
     way = WAYS[-1]
     ends = start(way, root, tmp_path, {"whole": {"kill": "sigterm"}})
