@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 import typer
@@ -71,6 +72,20 @@ print("all of them are light")
     result = run(code, json.dumps(calls))
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith("all of them are light\n")
+
+
+@pytest.mark.parametrize("command", [["data", "synthesize", "new"], ["data", "check", "--quick", "none"]], ids=" ".join)
+def test_a_command_that_imports_libraries_holds_their_lines_back(command, invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    held_back = []
+    reset = cli.start.CHATTER.set(types.SimpleNamespace(hold_back=lambda: held_back.append(command)))
+    try:
+        invoke(
+            *command, *(("--train", 1, "--val", 0, "--test", 0, "--size", "32x64") if "synthesize" in command else ())
+        )
+    finally:
+        cli.start.CHATTER.reset(reset)
+    assert held_back
 
 
 @pytest.mark.slow

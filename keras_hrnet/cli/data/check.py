@@ -9,6 +9,7 @@ import typer
 from keras_hrnet.cli import data_options
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.outputs import require_folder_of
+from keras_hrnet.cli.start import start
 from keras_hrnet.replacing import replacing
 
 
@@ -41,6 +42,7 @@ def check(
             f"Received --ignore-label {ignore_label} without --classes. Expected both, because without --classes "
             "every mask value is allowed. Pass --classes."
         )
+    start()
     from keras_hrnet.cli.data.surveying import print_survey, survey_folders, survey_root
 
     survey = survey_root(options, quick) if root is not None else survey_folders(options, quick)

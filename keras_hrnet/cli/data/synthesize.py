@@ -8,6 +8,7 @@ import typer
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.progress import progress_bar
+from keras_hrnet.cli.start import start
 
 
 def synthesize(
@@ -20,6 +21,7 @@ def synthesize(
 ) -> None:
     """Write a data set of synthetic streets in the layout and file formats of Cityscapes."""
     image_size = parse_size(size)
+    start()
     from keras_hrnet.data import synthesize as synthesize_streets
 
     with progress_bar("Drawing streets", train + val + test, "images") as advance:
