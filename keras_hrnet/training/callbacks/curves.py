@@ -72,7 +72,7 @@ def draw_curves(log: Mapping[str, Sequence[float]]) -> Figure:
     FigureCanvasAgg(figure)
     panels = [panel for panel in PANELS if any(_has_values(log, name) for name in panel[1])]
     # Epochs are shown from 1, as in Keras's output.
-    epochs = [epoch + 1 for epoch in log.get("epoch", ())]
+    epochs = [round(epoch) + 1 for epoch in log.get("epoch", ())]
     for row, (title, curves) in enumerate(panels, start=1):
         axes = figure.add_subplot(len(panels), 1, row)
         for color, (name, label) in zip(COLORS, curves.items(), strict=False):

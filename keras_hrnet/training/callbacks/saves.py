@@ -88,6 +88,7 @@ class Saves(keras.callbacks.Callback):
         self.continues = True
         self.keeps_iterator = False
         self.terminated_by = None
+        self.last_words = None
 
     def read(self) -> Position | None:
         """Reads the last save, if there is one, for the next `fit`.
@@ -122,7 +123,7 @@ class Saves(keras.callbacks.Callback):
         """Requests a save and the end of the process after the current step."""
         self.terminated_by = received
         if received == signal.SIGINT:
-            self._say("Saving after this step. Press Ctrl-C again to stop without saving.")
+            self.say("Saving after this step. Press Ctrl-C again to stop without saving.")
 
     @property
     def seconds(self) -> float:
@@ -206,10 +207,11 @@ class Saves(keras.callbacks.Callback):
         self.saved = self.clock()
         if self.terminated_by:
             name = NAMES[self.terminated_by]
-            self._say(f"Stopped by {name}. {self._last_save()} The same command resumes from there.")
+            self.last_words = f"Stopped by {name}. {self._last_save()} The same command resumes from there."
             stop(self.terminated_by)
 
-    def _say(self, text):
+    def say(self, text: str) -> None:
+        """Prints a message for the person at the terminal."""
         rich.console.Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)
 
     def _last_save(self):

@@ -52,7 +52,7 @@ def test_an_epoch_without_validation_is_nan(tmp_path):
 
 def test_each_panel_shows_the_values_of_its_epochs():
     log = {
-        "epoch": [0, 1, 2],
+        "epoch": [0.0, 1.0, 2.0],  # As the log is read.
         "loss": [3.0, 2.0, 1.0],
         "val_loss": [math.nan, 2.5, math.nan],
         "mean_iou": [0.1, 0.2, 0.3],
