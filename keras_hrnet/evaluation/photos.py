@@ -18,7 +18,8 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
     """Lists the photos in a folder and its subfolders.
 
     Args:
-        folder: the folder; hidden files and folders in it are left out.
+        folder: the folder; hidden files and folders in it are left out, and so are results of earlier predictions:
+            a file `NAME_segmented.png` beside the photo NAME.
         channels: number of channels; if it is neither 1 nor 3, arrays that `numpy.save` wrote are listed too.
 
     Returns:
@@ -35,6 +36,8 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
     endings = PICTURE_ENDINGS if channels in (1, 3) else (*PICTURE_ENDINGS, ".npy")
     names = sorted(names_below(folder))
     photos = sorted(folder / name for name in names if name.lower().endswith(endings))
+    bare = {photo.with_suffix("") for photo in photos}
+    photos = [photo for photo in photos if not _is_result(photo, bare)]
     if not photos:
         other = f" but other files, such as {names[0]!r}" if names else ""
         raise FileNotFoundError(
@@ -42,6 +45,12 @@ def find_photos(folder: str | os.PathLike, channels: int = 3) -> list[pathlib.Pa
             f"{', '.join(endings)}. Check the name, convert the photos, or pass a video by its own path."
         )
     return photos
+
+
+def _is_result(photo, bare):
+    """Returns whether a file is named after a photo beside it, given the photos without their suffixes."""
+    name = photo.stem.removesuffix("_segmented")
+    return photo.suffix == ".png" and name not in ("", photo.stem) and photo.with_name(name) in bare
 
 
 def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:

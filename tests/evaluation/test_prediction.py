@@ -11,6 +11,7 @@ import keras_hrnet
 from keras_hrnet.data_sets import Classes, palette
 from keras_hrnet.data_sets.cityscapes import ID_OF_TRAIN_ID
 from keras_hrnet.evaluation import colorize, labels_model, overlay, predict, read_image
+from keras_hrnet.evaluation.photos import find_photos
 from keras_hrnet.evaluation.prediction import predictions
 from keras_hrnet.evaluation.segmenter import Segmenter
 
@@ -305,6 +306,13 @@ def test_damaged_files_are_skipped_on_request_and_named(damaged_folder):
         results = predict(strongest_color(), [second, first], damaged="skip")
     assert results[0] is None
     assert results[1].tolist() == LABELS
+
+
+def test_results_of_earlier_predictions_are_no_photos(tmp_path):
+    for name in ("a.jpg", "a_segmented.png", "b_segmented.png", "c.png", "c_segmented.jpg", "_segmented.png"):
+        (tmp_path / name).touch()
+    names = [path.name for path in find_photos(tmp_path)]
+    assert names == ["_segmented.png", "a.jpg", "b_segmented.png", "c.png", "c_segmented.jpg"]
 
 
 def test_a_folder_without_photos_is_refused(tmp_path):
