@@ -20,12 +20,21 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA_SET = "cityscapes"
 
+PANEL = "Data"
+"""The heading of these options in the help of a command."""
+
 Root = Annotated[
-    pathlib.Path | None, typer.Option("--data", help="Root of a known data set, or the folder that `data pack` wrote.")
+    pathlib.Path | None,
+    typer.Option(
+        "--data", help="Root of a known data set, or the folder that `data pack` wrote.", rich_help_panel=PANEL
+    ),
 ]
 DataSetName = Annotated[
     str | None,
-    typer.Option(help=f"Name of the known data set; {DEFAULT_DATA_SET} by default. One of {', '.join(DATA_SETS)}."),
+    typer.Option(
+        help=f"Name of the known data set; {DEFAULT_DATA_SET} by default. One of {', '.join(DATA_SETS)}.",
+        rich_help_panel=PANEL,
+    ),
 ]
 Images = Annotated[
     pathlib.Path | None,
@@ -33,41 +42,53 @@ Images = Annotated[
         help=(
             "Your own images instead of --data: a folder, a pattern such as 'photos/*.jpg', or a folder that `data "
             "pack` wrote."
-        )
+        ),
+        rich_help_panel=PANEL,
     ),
 ]
 Masks = Annotated[
     pathlib.Path | None,
-    typer.Option(help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'."),
+    typer.Option(
+        help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'.",
+        rich_help_panel=PANEL,
+    ),
 ]
-ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own validation images.")]
-ValMasks = Annotated[pathlib.Path | None, typer.Option(help="Masks of --val-images.")]
+ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own validation images.", rich_help_panel=PANEL)]
+ValMasks = Annotated[pathlib.Path | None, typer.Option(help="Masks of --val-images.", rich_help_panel=PANEL)]
 ValShare = Annotated[
     float | None,
     typer.Option(
-        help="Share of --images to validate on instead of --val-images, such as 0.2. The images are selected by name."
+        help="Share of --images to validate on instead of --val-images, such as 0.2. The images are selected by name.",
+        rich_help_panel=PANEL,
     ),
 ]
 ClassNames = Annotated[
     str | None,
     typer.Option(
         "--classes",
-        help=(
-            "Class names separated by commas, the number of classes, or the name of a data set: "
-            f"{', '.join(DATA_SETS)}."
-        ),
+        help="Class names separated by commas, the number of classes, or the name of a known data set, such as camvid.",
+        rich_help_panel=PANEL,
     ),
 ]
 IgnoreLabel = Annotated[
     str | None,
-    typer.Option(help="Mask values to ignore, separated by commas; 255 by default. 'none' ignores no value."),
+    typer.Option(
+        help="Mask values to ignore, separated by commas; 255 by default. 'none' ignores no value.",
+        rich_help_panel=PANEL,
+    ),
 ]
 IdMap = Annotated[
-    str | None, typer.Option(help="Class of each mask value, such as 0:background,255:leaf, or a file that lists them.")
+    str | None,
+    typer.Option(
+        help="Class of each mask value, such as 0:sky,255:leaf, or a file that lists them.", rich_help_panel=PANEL
+    ),
 ]
 Palette = Annotated[
     str | None,
-    typer.Option(help="Color of each class, for color masks, such as #000000,#00c800, or a file that lists them."),
+    typer.Option(
+        help="Color of each class, for color masks, such as #000000,#00c800, or a file that lists them.",
+        rich_help_panel=PANEL,
+    ),
 ]
 
 

@@ -116,7 +116,9 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
         A `rich.table.Table`.
     """
     classes = sorted({row.num_classes for row in rows if row.num_classes})
-    title = f"{dataset}, {' or '.join(map(str, classes))} classes"
+    title = (
+        f"{dataset}, {' or '.join(map(str, classes))} classes" if classes else f"{dataset}, backbones without classes"
+    )
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("name", "network", "head", "score", "resize", "license", "checked"):
         whole = column in ("name", "network", "head")

@@ -52,40 +52,62 @@ def train(
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
     cache: Annotated[
-        str | None, typer.Option(help="Where to cache decoded training images: 'memory' or a folder.")
+        str | None,
+        typer.Option(
+            help="Where to cache decoded training images: 'memory' or a folder.", rich_help_panel=data_options.PANEL
+        ),
     ] = None,
     network: Annotated[
-        str, typer.Option(help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file.")
+        str,
+        typer.Option(
+            help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file.", rich_help_panel="Network"
+        ),
     ] = "HRNetW48",
-    head: Annotated[str, typer.Option(help=f"Head of the network: one of {HEAD_NAMES}.")] = "fcn",
-    ocr_channels: Annotated[str, typer.Option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
+    head: Annotated[
+        str, typer.Option(help=f"Head of the network: one of {HEAD_NAMES}.", rich_help_panel="Network")
+    ] = "fcn",
+    ocr_channels: Annotated[
+        str, typer.Option(help="Two widths of the heads ocr and hierarchical.", rich_help_panel="Network")
+    ] = "512,256",
     weights: Annotated[
         str | None,
         typer.Option(
             help=(
                 "Weights to start from: imagenet, cityscapes, or a file. If they are for other classes or another "
                 "head, only their backbone is used."
-            )
+            ),
+            rich_help_panel="Network",
         ),
     ] = None,
     teacher: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Teacher for distillation: a trained network with the same classes, `.keras`."),
+        typer.Option(
+            help="Teacher for distillation: a trained network with the same classes, `.keras`.",
+            rich_help_panel="Network",
+        ),
     ] = None,
     align_corners: Annotated[
         bool | None,
-        typer.Option(help="Whether bilinear upsampling aligns the corner pixels; by default, as the weights require."),
+        typer.Option(
+            help="Whether bilinear upsampling aligns the corner pixels; by default, as the weights require.",
+            rich_help_panel="Network",
+        ),
     ] = None,
     remat: Annotated[
-        bool, typer.Option("--remat", help="Save memory by recomputing maps in the backward pass.")
+        bool,
+        typer.Option(
+            "--remat", help="Save memory by recomputing maps in the backward pass.", rich_help_panel="Network"
+        ),
     ] = False,
-    dtype: Annotated[str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.", rich_help_panel="Network")
+    ] = "float32",
     recipe: Annotated[
         str, typer.Option(help=f"Training recipe, which --show prints: one of {', '.join(RECIPE_NAMES)}.")
     ] = "cityscapes",
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a setting of the recipe, such as learning_rate=0.02. Can be repeated."),
+        typer.Option("--set", help="Change a setting of the recipe, such as epochs=100. Can be repeated."),
     ] = None,
     run_dir: Annotated[
         pathlib.Path | None,
@@ -103,7 +125,11 @@ def train(
         bool, typer.Option("--stop-on-full-disk", help="Stop when the disk is full, instead of printing a warning.")
     ] = False,
     devices: Annotated[
-        int, typer.Option(help="Number of devices of this machine to split each batch across; 0 for all.")
+        int,
+        typer.Option(
+            help="Number of devices of this machine to split each batch across; 0 for all.",
+            rich_help_panel="Several devices",
+        ),
     ] = 1,
     hosts: Annotated[
         str | None,
@@ -111,10 +137,13 @@ def train(
             help=(
                 "Processes to split each batch across, instead of --devices: the host:port of each, separated by "
                 "commas."
-            )
+            ),
+            rich_help_panel="Several devices",
         ),
     ] = None,
-    process: Annotated[int | None, typer.Option(help="Index of this process in --hosts, from 0.")] = None,
+    process: Annotated[
+        int | None, typer.Option(help="Index of this process in --hosts, from 0.", rich_help_panel="Several devices")
+    ] = None,
     repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
