@@ -11,6 +11,7 @@ from typing import Any
 from keras_hrnet.distributed.processes import gather_texts, this_process
 from keras_hrnet.replacing import remove_parts
 from keras_hrnet.training.lock import locked
+from keras_hrnet.training.recipe import LEFT_TO_DATA
 from keras_hrnet.training.run import RUN_FILE, Run, read_file, write_run
 
 DEFAULT_FOLDER = "runs"
@@ -134,13 +135,15 @@ def _is_unfinished(folder, run):
 def _require_same(folder, known, run):
     differences = _differences(known, run)
     if differences:
-        name, theirs, ours = differences[0]
+        # Settings that a recipe derives from others, such as the epochs from the updates, say less than those others.
+        name, theirs, ours = min(differences, key=lambda each: each[0].removeprefix("settings.") in LEFT_TO_DATA)
         if name in FINGERPRINTS:
             raise ValueError(
                 f"Received run_dir={str(folder)!r}, which already holds a run with other {FINGERPRINTS[name]}: files "
                 "were added, removed, renamed or replaced. Expected the same files, to resume the run. Restore them, "
                 "or pass an empty folder for a new run."
             )
+        name = name.removeprefix("settings.")
         raise ValueError(
             f"Received run_dir={str(folder)!r}, which already holds a run with {name}={theirs!r}, for a run with "
             f"{name}={ours!r}. Expected an empty folder, so that nothing is lost, or the folder of the same run, to "

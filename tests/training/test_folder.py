@@ -12,10 +12,13 @@ from keras_hrnet.training.run import write_run
 pytestmark = pytest.mark.once
 
 
+def settings(**changes):
+    return dataclasses.asdict(Recipe(**{"source": "x", "epochs": 3, "crop_size": (4, 8), **changes}))
+
+
 def description(**changes):
-    settings = dataclasses.asdict(Recipe(source="x", epochs=3, crop_size=(4, 8)))
     run = {
-        "recipe": "own", "settings": settings, "loss": None, "seed": 0,
+        "recipe": "own", "settings": settings(), "loss": None, "seed": 0,
         "network": {"name": "Tiny", "num_weights": 9, "first_weights": "ab"}, "train": {"batches": 5},
         "val": {"batches": 2}, "backend": "torch", "notes": None, "versions": {}, "started": "now", "ignore_label": 255,
     }  # fmt: skip
@@ -66,14 +69,15 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
     ("change", "message"),
     [
         ({"seed": 1}, "seed=0, for a run with seed=1"),
-        ({"settings": {"source": "x", "epochs": 4}}, "settings.epochs=3, for a run with settings.epochs=4"),
+        ({"settings": settings(epochs=4)}, "epochs=3, for a run with epochs=4"),
+        ({"settings": settings(epochs=4, learning_rate=0.5)}, "learning_rate=0.01, for a run with learning_rate=0.5"),
         ({"network": {"num_weights": 8}}, "network.num_weights=9"),
         ({"train": {"batches": 6}}, "train.batches=5"),
         ({"loss": {"class_name": "CrossEntropy"}}, "loss=None, for a run with loss=None|loss.class_name"),
         ({"backend": "jax"}, "backend='torch', for a run with backend='jax'"),
         ({"ignore_label": 254}, "ignore_label=255, for a run with ignore_label=254"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_folder_with_another_run_is_refused(change, message, tmp_path):
     opened(tmp_path, description())
@@ -102,12 +106,11 @@ def test_a_run_that_says_nothing_of_ignored_pixels_is_opened_again(tmp_path):
 
 
 def test_a_run_of_before_there_was_a_setting_is_opened_again(tmp_path):
-    settings = dataclasses.asdict(Recipe(source="x"))
-    before = {name: value for name, value in settings.items() if name != "optimizer"}
+    before = {name: value for name, value in settings().items() if name != "optimizer"}
     (tmp_path / "run.json").write_text(json.dumps(description(started="first", settings=before)))
-    assert opened(tmp_path, description(settings=settings))[1]["started"] == "first"
-    with pytest.raises(ValueError, match=r"settings\.optimizer='sgd', for a run with settings\.optimizer='adamw'"):
-        opened(tmp_path, description(settings={**settings, "optimizer": "adamw"}))
+    assert opened(tmp_path, description())[1]["started"] == "first"
+    with pytest.raises(ValueError, match=r"optimizer='sgd', for a run with optimizer='adamw'"):
+        opened(tmp_path, description(settings=settings(optimizer="adamw")))
 
 
 def test_a_file_is_no_folder(tmp_path):

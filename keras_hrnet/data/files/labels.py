@@ -90,7 +90,8 @@ def _header_of_other(path, source):
                 "pixel format",
                 found=f"is a {image.format}, whose lossy compression blends the values of neighboring pixels",
                 expected="a label image as PNG",
-                cure="Write it again as PNG from its source, because converting this file would keep its wrong values.",
+                cure="Write it again as PNG from its source, because converting this file would keep its wrong values. "
+                "If it is a photo, the folders of images and masks are swapped.",
             )
         bit_depth, color_type = _PNG_FORMATS.get(image.mode, (8, image.mode))
         return PngHeader(image.height, image.width, bit_depth, color_type), orientation_of(image)
