@@ -35,6 +35,15 @@ benchmark_app = typer.Typer(
     no_args_is_help=True,
 )
 
+EXPLAINED = {
+    "first": "first: the first run.",
+    "p90": "p90: 90 % of the runs took less.",
+    "MiB": "MiB: peak memory, without that of the program.",
+    "GPU %": "CPU %, GPU %: operators that the delegates for CPU and GPU run.",
+    "agree %": "agree %: pixels with the same label as from the first file.",
+}
+"""What the columns of the table mean, where their name does not say so."""
+
 ALONE = "decoding alone"
 SIZE = (512, 1024)
 
@@ -181,7 +190,8 @@ def _files_table(measured):
         box=rich.box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("file", overflow="fold", min_width=12)
+    longest = max(len(row.path.name) for row in measured)
+    table.add_column("file", overflow="fold", min_width=min(longest, 20))
     columns = ["MB", "first", "median", "p90", "MiB"]
     columns += ["CPU %", "GPU %"] if any(row.delegates for row in measured) else []
     columns += [] if measured[0].agreement is None else ["agree %"]
@@ -202,6 +212,8 @@ def _files_table(measured):
         cells += [] if row.agreement is None else [f"{100 * row.agreement:.3f}"]
         cells += [] if row.mean_iou is None else [f"{100 * row.mean_iou:.2f}"]
         table.add_row(row.path.name, *cells)
+    table.caption = " ".join(text for column, text in EXPLAINED.items() if column in columns)
+    table.caption_justify = "left"
     return table
 
 
