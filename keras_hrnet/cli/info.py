@@ -132,7 +132,7 @@ def weights_table(dataset: str, rows: Sequence[PublishedWeights]) -> rich.table.
             row.score or "–",
             resizing(row),
             (row.license or "–").replace("repository: ", "* ").removesuffix("-Clause"),
-            "partly" if row.verification.startswith("8") else row.verification,
+            {"SHA-256": "SHA-256", "nothing": "no"}.get(row.verification, "partly"),
         )
     return table
 

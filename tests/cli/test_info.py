@@ -31,11 +31,11 @@ def test_a_row_is_a_line_of_100_columns(run):
 @pytest.mark.parametrize(
     ("name", "rest"),
     [
-        ("official_w48_ocr_cityscapes", "W48 ocr 81.6 mIoU, val corners * CC0-1.0 nothing"),
-        ("official_small_v1_cityscapes", "† W18Small fcn 70.3 mIoU, val half * MIT nothing"),
+        ("official_w48_ocr_cityscapes", "W48 ocr 81.6 mIoU, val corners * CC0-1.0 no"),
+        ("official_small_v1_cityscapes", "† W18Small fcn 70.3 mIoU, val half * MIT no"),
         ("timm_hub_w44_ms", "W44 classification 78.89 % top-1 nearest MIT SHA-256"),
         ("mmlab_w48", "W48 – – nearest – partly"),
-        ("official_w48_ocr_lip", "W48 ocr 56.48 mIoU, val, flipped – * CC0-1.0 nothing"),
+        ("official_w48_ocr_lip", "W48 ocr 56.48 mIoU, val, flipped – * CC0-1.0 no"),
         ("mmseg_fcn_hr48_context_59_80k", "W48 fcn 59 51.12 mIoU, val half Apache-2.0 partly"),
     ],
 )
@@ -96,6 +96,6 @@ def test_weights_break_no_word_in_a_window_of_eighty_columns(invoke, monkeypatch
     first = lines.index("official_w48_ocr_trainval          W48         ocr")
     assert lines[first + 1 : first + 3] == [
         "    82.3 mIoU, test, 6 scales, flipped; resize corners; license * CC0-1.0;",
-        "    checked nothing",
+        "    checked no",
     ]
     assert max(map(len, lines)) <= 80
