@@ -273,6 +273,7 @@ def test_a_dtype_policy_reaches_every_layer_but_those_of_logits(head, policy, su
             assert inner.dtype_policy.name == ("float32" if in_float32 else policy), inner.path
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("head", [*MOSTLY_SLOW_HEADS[:-2], None])
 def test_logits_stay_float32_where_half_precision_computes(head):
     for x in arrays_of(build(head, dtype="mixed_float16")(images(64, 64))).values():
@@ -314,6 +315,7 @@ def test_every_weight_of_every_head_moves_in_one_training_step(head):
         assert shifts_nothing or np.any(keras.ops.convert_to_numpy(weight) != old), weight.path
 
 
+@pytest.mark.compiles
 @pytest.mark.slow
 def test_mixed_precision_trains():
     model = keras_hrnet.HRNet(TINY, 5, dtype="mixed_float16")
