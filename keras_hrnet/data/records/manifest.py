@@ -19,6 +19,9 @@ MANIFEST_NAME, SHARD_START, SHARD_END = "manifest.json", "records-", ".tfrecord"
 FORMAT, VERSION = "keras_hrnet records", 2
 """Version 1 does not state which label values occur, and TensorFlow can decode all of its pictures."""
 
+FRAMING_BYTES = 16
+"""A TFRecord is preceded by its length and a checksum, and followed by a checksum: 8, 4 and 4 bytes."""
+
 
 class Sample(NamedTuple):
     """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
@@ -86,6 +89,8 @@ def read_manifest(path: Path) -> list[Shard]:
             shards = [_shard(**fields) for fields in content["shards"]]
             if not any(shard.records for shard in shards):
                 raise ValueError("it names no sample")
+            for shard in shards:
+                _check_places(shard)
             return shards
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
@@ -143,10 +148,18 @@ def _shard(name, size, sha256, samples, occurring=None):
     # A name that contains a folder could lead out of the folder of the records.
     if not (name.startswith(SHARD_START) and name.endswith(SHARD_END)) or {"/", "\\"} & set(name):
         raise ValueError(f"a shard has the name {name!r:.80}")
-    for record in shard.records:
-        if record.offset + record.length > size:
-            raise ValueError(f"a record of {record.length} bytes at byte {record.offset} is not in {size} bytes")
     return shard
+
+
+def _check_places(shard):
+    """Checks that the records of a shard follow one another, and fill it."""
+    end = 0
+    for record in shard.records:
+        if record.offset != end:
+            raise ValueError(f"a record of {shard.name!r:.80} begins at byte {record.offset} instead of {end}")
+        end += record.length + FRAMING_BYTES
+    if end != shard.size:
+        raise ValueError(f"the records of {shard.name!r:.80} take {end} bytes instead of {shard.size}")
 
 
 def _record(offset, length, **sample):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.pairs import Pair, examine_pairs
 from keras_hrnet.data.records.manifest import (
+    FRAMING_BYTES,
     MANIFEST_NAME,
     Record,
     Shard,
@@ -23,9 +24,6 @@ from keras_hrnet.data.records.resumption import undamaged_shards
 from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.picture_files.reading import read_file
 from keras_hrnet.replacing import remove_parts, replacing
-
-FRAMING_BYTES = 16
-"""A TFRecord is preceded by its length and a checksum, and followed by a checksum: 8, 4 and 4 bytes."""
 
 
 class Packed(NamedTuple):

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.once, pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks")]
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs `os.fork` to kill copies of this process"),
+]
 
 
 @pytest.mark.slow

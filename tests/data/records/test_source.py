@@ -169,6 +169,14 @@ class TestBadFolders:
         with pytest.raises(ValueError, match=rf"is not a manifest of records \(TypeError: {field} is {value!r}\)"):
             Records(packed)
 
+    @pytest.mark.parametrize(("field", "message"), [("offset", "begins at byte"), ("length", "(take|begins at byte)")])
+    def test_records_that_do_not_follow_one_another_are_refused(self, packed, field, message):
+        shards = json.loads((packed / "manifest.json").read_text())["shards"]
+        shards[1]["samples"][1][field] -= 1
+        change_manifest(packed, shards=shards)
+        with pytest.raises(ValueError, match=rf"manifest.json is not a manifest .*'{shards[1]['name']}' {message}"):
+            Records(packed)
+
     @pytest.mark.parametrize("keep", [0, 2])
     def test_a_manifest_without_a_sample_is_refused(self, packed, keep):
         shards = json.loads((packed / "manifest.json").read_text())["shards"][:keep]
