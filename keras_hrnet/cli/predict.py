@@ -85,7 +85,7 @@ def predict(
         typer.Option(
             help=(
                 "Where to segment: 'here', in this process, or 'ray', on the workers of a Ray cluster, which skip "
-                "photos whose results already exist."
+                "photos as --resume does."
             )
         ),
     ] = "here",

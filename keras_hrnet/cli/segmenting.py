@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_hrnet.cli import protocol
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.cli.shards import Targets
+from keras_hrnet.cli.shards import Targets, keep_current
 from keras_hrnet.replacing import is_out_of_room, replacing
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Job:
         def write(photo, result):
             try:
                 write_result(targets[photo], result)
+                keep_current(photo, targets[photo])
             except OSError as error:
                 if is_out_of_room(error):
                     raise

@@ -1,5 +1,6 @@
 """Selects the photos that a process segments: its shard, without the photos that already have a result."""
 
+import os
 import pathlib
 import re
 import zlib
@@ -44,6 +45,13 @@ def in_shard(targets: Targets, folders: Sequence[pathlib.Path], shard: tuple[int
 def without_written(targets: Targets) -> Targets:
     """Returns the photos that have no result yet, or were replaced since; a result that exists is complete."""
     return {photo: target for photo, target in targets.items() if not _is_current(photo, target)}
+
+
+def keep_current(photo: pathlib.Path, target: pathlib.Path) -> None:
+    """Makes a new result as recent as its photo, whose time may lie in the future, as that of a wrong camera clock."""
+    time = photo.stat().st_mtime_ns
+    if target.stat().st_mtime_ns < time:
+        os.utime(target, ns=(time, time))
 
 
 def _is_current(photo, target):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import time
 import zipfile
 
 import keras
@@ -137,6 +138,8 @@ def test_shards_are_disjoint_and_complete_and_the_photos_left_out_are_resumed(in
     (output / "summer" / "b.png.png").unlink()
     (output / "a.jpg.png").write_bytes(b"of an earlier photo")
     os.utime(output / "a.jpg.png", (0, 0))
+    in_a_year = time.time() + 365 * 24 * 60 * 60  # As of a camera whose clock is wrong.
+    os.utime(album / "a.jpg", (in_a_year, in_a_year))
     assert "Wrote" in invoke("predict", saved_small_network, album, *options, "--resume").output
     assert target.read_bytes() == b"written before"
     assert (output / "summer" / "b.png.png").is_file()
