@@ -270,8 +270,8 @@ def _fit(
                 for callback in own:
                     if isinstance(callback, TrainingProgress):
                         callback.close()
-                if saves.last_words:
-                    saves.say(saves.last_words)  # Earlier, it would stand on the line of the bar.
+                if saves.stop_message:
+                    saves.report(saves.stop_message)  # While the bar was open, the message would share its last line.
 
 
 def _check_same_position(position, path):

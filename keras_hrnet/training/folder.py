@@ -16,10 +16,12 @@ from keras_hrnet.training.run import RUN_FILE, Run, read_file, write_run
 
 DEFAULT_FOLDER = "runs"
 # Entries that must be the same for a run to be resumed in a named folder, and exceptions from them. The weights are
-# those of the last save, and several devices validate larger batches than one device.
+# those of the last save, several devices validate larger batches than one device, and the source is a text to read.
 SAME = ("settings", "loss", "teacher", "seed", "network", "train", "val", "backend", "notes", "ignore_label")
 FINGERPRINTS = {"train.fingerprint": "training data", "val.fingerprint": "validation data"}
-MAY_DIFFER = ("network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size")
+MAY_DIFFER = (
+    "network.name", "teacher.name", "network.first_weights", "val.batches", "val.batch_size", "settings.source"
+)  # fmt: skip
 
 
 @contextlib.contextmanager

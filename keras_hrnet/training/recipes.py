@@ -12,30 +12,34 @@ from keras_hrnet.training.settings import parsed
 RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
     {
         "cityscapes": Recipe(
-            source="HRNet-Semantic-Segmentation, branch HRNet-OCR, experiments/cityscapes/seg_hrnet_w48_train_512x1024_"
-            "sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml; power: lib/utils/utils.py; scales: lib/datasets/base_dataset.py; "
-            "class weights: lib/datasets/cityscapes.py. HRNetW48 from ImageNet weights: 80.9 % mIoU (README).",
+            source="HRNet-Semantic-Segmentation, branch HRNet-OCR, experiments/cityscapes/seg_hrnet_w48_train_"
+            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml. The power comes from lib/utils/utils.py, the scales from "
+            "lib/datasets/base_dataset.py, and the class weights from lib/datasets/cityscapes.py. Published result "
+            "from ImageNet weights: HRNetW48, 80.9 % mIoU (README).",
         ),
         "cityscapes_ohem": Recipe(
-            source="The same, seg_hrnet_w48_train_ohem_512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml, where each of "
-            "four processes keeps the pixels of its own 3 images.",
+            source="HRNet-Semantic-Segmentation, branch HRNet-OCR, experiments/cityscapes/seg_hrnet_w48_train_ohem_"
+            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml. There, each of four processes selects pixels from its "
+            "own 3 images.",
             loss="ohem",
         ),
         "cityscapes_small": Recipe(
             source="HRNet-Semantic-Segmentation, branch pytorch-v1.1, experiments/cityscapes/seg_hrnet_w18_small_v2_"
-            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml, and v1 likewise: the numbers of W48. From ImageNet "
-            "weights: HRNetW18Small 70.3 %, HRNetW18SmallV2 76.2 % mIoU (README).",
+            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml, and the file for v1. The settings are those of W48. "
+            "Published results from ImageNet weights: HRNetW18Small, 70.3 % mIoU; HRNetW18SmallV2, 76.2 % mIoU "
+            "(README).",
         ),
         "cityscapes_ocr": Recipe(
             source="HRNet-Semantic-Segmentation, branch HRNet-OCR, experiments/cityscapes/seg_hrnet_ocr_w48_train_"
-            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml; the weight of the auxiliary loss, 0.4, is in the network. "
-            "HRNetW48 with align_corners=True from ImageNet weights: 81.6 % mIoU (README).",
+            "512x1024_sgd_lr1e-2_wd5e-4_bs_12_epoch484.yaml. The network stores the weight of the auxiliary loss, "
+            "0.4. Published result from ImageNet weights: HRNetW48 with align_corners=True, 81.6 % mIoU (README).",
         ),
         "hierarchical": Recipe(
-            source="NVIDIA semantic-segmentation, scripts/train_cityscapes.yml; weight decay, scales, colour changes "
-            "of 0.25 and class-uniform half: its train.py. Its power counts epochs, ours updates; the 0.05 of the "
-            "scales and the 0.4 of the auxiliary loss are in the network. From weights of Mapillary Vistas, which "
-            "cannot be had here, and two scales: 84.7 % mIoU with fine labels alone (README).",
+            source="NVIDIA semantic-segmentation, scripts/train_cityscapes.yml. The weight decay, the scales, the "
+            "color changes of 0.25 and the class-uniform half come from its train.py. Its learning rate falls once "
+            "per epoch, and here with each update. The network stores the weights of the losses: 0.05 for each scale "
+            "and 0.4 for the auxiliary loss. Published result with fine labels, two scales, and weights trained on "
+            "Mapillary Vistas: 84.7 % mIoU (README).",
             epochs=175,
             batch_size=8,
             learning_rate=5e-3,
@@ -53,11 +57,12 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             class_uniform=0.5,
         ),
         "hrformer": Recipe(
-            source="HRNet/HRFormer, seg/scripts/cityscapes/hrt/run_hrt_small_ocr_v2_ohem.sh and seg/configs/cityscapes/"
-            "H_48_D_4.json: 80,000 updates of 8 images, here 216 epochs. Each of its processes keeps 100,000 pixels of "
-            "its own images. The weight of the auxiliary loss, 0.4, and stochastic depth are in the network. Not here: "
-            "a change of aspect by 0.9 to 1.1. Its brightness shifts by 10 of 255, ours scales. From ImageNet weights: "
-            "HRFormerSmall 80.0 %, HRFormerBase 81.4 % mIoU (README).",
+            source="HRNet/HRFormer, seg/scripts/cityscapes/hrt/run_hrt_small_ocr_v2_ohem.sh and seg/configs/"
+            "cityscapes/H_48_D_4.json: 80,000 updates of 8 images, which are 216 epochs. There, each process selects "
+            "100,000 pixels from its own images, the aspect ratio is changed by a factor of 0.9 to 1.1, and brightness "
+            "is shifted by up to 10 of 255; here, the aspect ratio is kept, and brightness is scaled. The network "
+            "stores the weight of the auxiliary loss, 0.4, and stochastic depth. Published results from ImageNet weights: "
+            "HRFormerSmall, 80.0 % mIoU; HRFormerBase, 81.4 % mIoU (README).",
             epochs=216,
             batch_size=8,
             optimizer="adamw",
@@ -72,10 +77,10 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
         ),
         "lite_hrnet": Recipe(
             source="PaddleSeg, configs/mobileseg/mobileseg_litehrnet18_cityscapes_1024x512_80k.yml: 80,000 updates of "
-            "four times 4 images, here 430 epochs; each of its processes keeps 130,000 pixels of its own images. It "
-            "changes colours of half of the images by up to 0.5, and trains three outputs of another head, MobileSeg, "
-            "from ImageNet weights of its own: Lite-HRNet-18 70.75 % mIoU (README). No published code trains the "
-            "iterative head for segmentation.",
+            "four times 4 images, which are 430 epochs. There, each process selects 130,000 pixels from its own "
+            "images, the colors of half of the images are changed by up to 0.5, and the head is another one, "
+            "MobileSeg, with three outputs. Published result of that head from PaddleSeg's ImageNet weights: "
+            "Lite-HRNet-18, 70.75 % mIoU (README). No published code trains the iterative head for segmentation.",
             epochs=430,
             batch_size=16,
             learning_rate=5e-3,
@@ -91,10 +96,11 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             saturation=0.5,
         ),
         "fine_tuning": Recipe(
-            source="For a few hundred images and one GPU, from the weights of another data set. Learning rate, the ten "
-            "times faster head and the weight decay: HRNet-Semantic-Segmentation, experiments/pascal_ctx/seg_hrnet_ocr_"
-            "w48_cls59_520x520_sgd_lr1e-3_wd1e-4_bs_16_epoch200.yaml. Ours, without a published result: 100 epochs, "
-            "batches of 8 in two halves, the warm-up, the average of the weights and any number of classes.",
+            source="For a few hundred images and one GPU, starting from weights for another data set. The learning "
+            "rate, the ten times higher rate of the head and the weight decay come from HRNet-Semantic-Segmentation, "
+            "experiments/pascal_ctx/seg_hrnet_ocr_w48_cls59_520x520_sgd_lr1e-3_wd1e-4_bs_16_epoch200.yaml. The number "
+            "of updates, the batches of 8 in two halves, the warm-up and the averaged weights are choices of this "
+            "package, without a published result.",
             epochs=None,
             updates=2500,
             repeats=None,
@@ -110,8 +116,9 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             crop_size=None,
         ),
         "from_scratch": Recipe(
-            source="For your own images and random weights. Ours, without a published result: AdamW; continuous scales "
-            "and colour changes of 0.25 as in NVIDIA semantic-segmentation, train.py; class weights of ENet.",
+            source="For your own images, starting from random weights. The continuous scales and the color changes of "
+            "0.25 come from NVIDIA semantic-segmentation, train.py, and the class weights from ENet. AdamW and the "
+            "other settings are choices of this package, without a published result.",
             epochs=None,
             updates=10000,
             repeats=None,

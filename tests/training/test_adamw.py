@@ -101,7 +101,7 @@ def test_it_is_rebuilt_from_its_configuration():
 @pytest.mark.parametrize("way", ["graph", "xla", "distributed"])
 def test_weights_move_as_under_torch_however_tensorflow_runs(way):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("the others have one way")
+        pytest.skip("only TensorFlow runs a step in several ways")
     import tensorflow as tf
 
     strategy = tf.distribute.MirroredStrategy(["CPU:0"]) if way == "distributed" else tf.distribute.get_strategy()

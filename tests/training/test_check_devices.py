@@ -59,7 +59,7 @@ class TestCheckDevices:
 
     def test_a_strategy_of_several_processes_that_fit_fails_under_is_refused(self, monkeypatch):
         if BACKEND != "tensorflow":
-            pytest.skip("the others have no strategies")
+            pytest.skip("only TensorFlow has distribution strategies")
         monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
         with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected the one of `distributed`"):
             checks.check_devices(network(BatchNorm), None, None, RECIPE)

@@ -113,6 +113,11 @@ def test_a_run_of_before_there_was_a_setting_is_opened_again(tmp_path):
         opened(tmp_path, description(settings=settings(optimizer="adamw")))
 
 
+def test_a_reworded_source_is_no_other_run(tmp_path):
+    opened(tmp_path, description(started="first"))
+    assert opened(tmp_path, description(settings=settings(source="y")))[1]["started"] == "first"
+
+
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match=r"a file. Expected a folder"):

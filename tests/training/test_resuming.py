@@ -380,7 +380,7 @@ def test_data_that_is_only_gone_through_goes_on_too(kind, tmp_path):
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(2)
     if kind == "DataLoader":
         if keras.config.backend() != "torch":
-            pytest.skip("a `DataLoader` is PyTorch's")
+            pytest.skip("`DataLoader` belongs to PyTorch")
         import torch
 
         tensors = torch.utils.data.TensorDataset(torch.from_numpy(images), torch.from_numpy(labels))

@@ -159,7 +159,7 @@ def test_an_embedding_moves_by_the_sum_of_its_gradients():
 @pytest.mark.parametrize("way", ["graph", "xla", "distributed"])
 def test_a_weight_moves_as_under_torch_however_tensorflow_runs(way):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("the others have one way")
+        pytest.skip("only TensorFlow runs a step in several ways")
     import tensorflow as tf
 
     settings = {"momentum": 0.9, "weight_decay": 0.3, "nesterov": True}
@@ -183,7 +183,7 @@ def test_a_weight_moves_as_under_torch_however_tensorflow_runs(way):
 @pytest.mark.parametrize(("momentum", "name"), [(0.9, "ResourceApplyMomentum"), (0.0, "ResourceApplyGradientDescent")])
 def test_tensorflow_updates_a_weight_by_one_operation(momentum, name):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("an operation of TensorFlow's")
+        pytest.skip("tests an operation of TensorFlow")
     import tensorflow as tf
 
     variables, optimizer = [keras.Variable(start()) for _ in range(2)], SGD(0.1, momentum, weight_decay=0.3)

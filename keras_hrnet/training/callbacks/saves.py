@@ -88,7 +88,7 @@ class Saves(keras.callbacks.Callback):
         self.continues = True
         self.keeps_iterator = False
         self.terminated_by = None
-        self.last_words = None
+        self.stop_message = None
 
     def read(self) -> Position | None:
         """Reads the last save, if there is one, for the next `fit`.
@@ -123,7 +123,7 @@ class Saves(keras.callbacks.Callback):
         """Requests a save and the end of the process after the current step."""
         self.terminated_by = received
         if received == signal.SIGINT:
-            self.say("Saving after this step. Press Ctrl-C again to stop without saving.")
+            self.report("Saving after this step. Press Ctrl-C again to stop without saving.")
 
     @property
     def seconds(self) -> float:
@@ -207,10 +207,10 @@ class Saves(keras.callbacks.Callback):
         self.saved = self.clock()
         if self.terminated_by:
             name = NAMES[self.terminated_by]
-            self.last_words = f"Stopped by {name}. {self._last_save()} The same command resumes from there."
+            self.stop_message = f"Stopped by {name}. {self._last_save()} The same command resumes from there."
             stop(self.terminated_by)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Prints a message for the person at the terminal."""
         rich.console.Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)
 

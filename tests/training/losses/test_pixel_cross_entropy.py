@@ -57,7 +57,7 @@ def test_the_losses_of_confident_pixels_lose_nothing(pixels):
 
 def test_pytorch_keeps_no_second_copy_of_the_logits(pixels, monkeypatch):
     if keras.config.backend() != "torch":
-        pytest.skip("what the others keep is up to their compilers")
+        pytest.skip("on TensorFlow and JAX, the compiler decides what is kept")
     import torch
 
     monkeypatch.setattr(module, "LOGITS_AT_A_TIME", 1)

@@ -61,7 +61,7 @@ def test_a_product_of_two_columns_by_hand():
 
 def test_a_backend_that_rounds_factors_multiplies_in_float64(monkeypatch):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("JAX is asked for its highest precision; a PyTorch that rounds has a GPU")
+        pytest.skip("JAX uses its highest precision, and PyTorch rounds factors only on GPUs")
     import tensorflow as tf
 
     a = np.random.default_rng(0).random((2, 100)).astype("float32")

@@ -123,7 +123,7 @@ def test_a_saved_model_keeps_it(make_loss, batch, tmp_path):
 
 def test_sizes_may_be_unknown_in_a_graph(make_loss, batch):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("only TensorFlow traces sizes that it does not know")
+        pytest.skip("only TensorFlow traces unknown sizes")
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, None, None), "uint8"), tf.TensorSpec((None, None, None, 5), "float32")]
