@@ -36,13 +36,13 @@ benchmark_app = typer.Typer(
 )
 
 EXPLAINED = {
-    "first": "first: the first run.",
-    "p90": "p90: 90 % of the runs took less.",
-    "MiB": "MiB: peak memory, without that of the program.",
-    "GPU %": "CPU %, GPU %: operators that the delegates for CPU and GPU run.",
-    "agree %": "agree %: pixels with the same label as from the first file.",
+    "first": "first: time of the first run.",
+    "p90": "p90: 90 % of the runs took at most this time.",
+    "MiB": "MiB: peak memory, in addition to that of an idle process.",
+    "GPU %": "CPU %, GPU %: share of the operators that the delegate for the CPU or GPU runs.",
+    "agree %": "agree %: share of the pixels that get the same label as from the first file.",
 }
-"""What the columns of the table mean, where their name does not say so."""
+"""The meaning of the columns whose names do not explain them."""
 
 ALONE = "decoding alone"
 SIZE = (512, 1024)

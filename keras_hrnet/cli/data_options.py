@@ -1,6 +1,7 @@
 """The options that describe a data set: the root of a known one, or the folders and mask values of your own."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -20,75 +21,56 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA_SET = "cityscapes"
 
-PANEL = "Data"
-"""The heading of these options in the help of a command."""
+data_option = functools.partial(typer.Option, rich_help_panel="Data")
+"""Declares an option that the help of a command lists under “Data”."""
 
 Root = Annotated[
     pathlib.Path | None,
-    typer.Option(
-        "--data", help="Root of a known data set, or the folder that `data pack` wrote.", rich_help_panel=PANEL
-    ),
+    data_option("--data", help="Root of a known data set, or the folder that `data pack` wrote."),
 ]
 DataSetName = Annotated[
     str | None,
-    typer.Option(
-        help=f"Name of the known data set; {DEFAULT_DATA_SET} by default. One of {', '.join(DATA_SETS)}.",
-        rich_help_panel=PANEL,
-    ),
+    data_option(help=f"Name of the known data set; {DEFAULT_DATA_SET} by default. One of {', '.join(DATA_SETS)}."),
 ]
 Images = Annotated[
     pathlib.Path | None,
-    typer.Option(
+    data_option(
         help=(
             "Your own images instead of --data: a folder, a pattern such as 'photos/*.jpg', or a folder that `data "
             "pack` wrote."
-        ),
-        rich_help_panel=PANEL,
+        )
     ),
 ]
 Masks = Annotated[
     pathlib.Path | None,
-    typer.Option(
-        help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'.",
-        rich_help_panel=PANEL,
-    ),
+    data_option(help="Masks of --images, matched by name: a folder, or a pattern such as 'photos/*_L.png'."),
 ]
-ValImages = Annotated[pathlib.Path | None, typer.Option(help="Your own validation images.", rich_help_panel=PANEL)]
-ValMasks = Annotated[pathlib.Path | None, typer.Option(help="Masks of --val-images.", rich_help_panel=PANEL)]
+ValImages = Annotated[pathlib.Path | None, data_option(help="Your own validation images.")]
+ValMasks = Annotated[pathlib.Path | None, data_option(help="Masks of --val-images.")]
 ValShare = Annotated[
     float | None,
-    typer.Option(
-        help="Share of --images to validate on instead of --val-images, such as 0.2. The images are selected by name.",
-        rich_help_panel=PANEL,
+    data_option(
+        help="Share of --images to validate on instead of --val-images, such as 0.2. The images are selected by name."
     ),
 ]
 ClassNames = Annotated[
     str | None,
-    typer.Option(
+    data_option(
         "--classes",
         help="Class names separated by commas, the number of classes, or the name of a known data set, such as camvid.",
-        rich_help_panel=PANEL,
     ),
 ]
 IgnoreLabel = Annotated[
     str | None,
-    typer.Option(
-        help="Mask values to ignore, separated by commas; 255 by default. 'none' ignores no value.",
-        rich_help_panel=PANEL,
-    ),
+    data_option(help="Mask values to ignore, separated by commas; 255 by default. 'none' ignores no value."),
 ]
 IdMap = Annotated[
     str | None,
-    typer.Option(
-        help="Class of each mask value, such as 0:sky,255:leaf, or a file that lists them.", rich_help_panel=PANEL
-    ),
+    data_option(help="Class of each mask value, such as 0:sky,255:leaf, or a file that lists them."),
 ]
 Palette = Annotated[
     str | None,
-    typer.Option(
-        help="Color of each class, for color masks, such as #000000,#00c800, or a file that lists them.",
-        rich_help_panel=PANEL,
-    ),
+    data_option(help="Color of each class, for color masks, such as #000000,#00c800, or a file that lists them."),
 ]
 
 

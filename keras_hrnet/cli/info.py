@@ -24,9 +24,9 @@ LEGEND = (
     'Pass weights="NAME" to a constructor, or weights="cityscapes" for the first file of that network and head that '
     "can be downloaded and checked. Scores are single-scale without flipping unless stated otherwise. Resize: "
     "nearest, or bilinear with align_corners=False (half) or True (corners). License: * is the license of the "
-    "repository that the weights come with; data sets have their own terms. Checked: by SHA-256, or partly, by its "
-    "first 8 digits. †: no direct link; download it manually. ‡: for BGR pixels. HRF-: HRFormer. –: no source states "
-    "it."
+    "repository that the weights come with; data sets have their own terms. Checked: by SHA-256; partly, by its "
+    "first 8 digits; or no. †: no direct link; download it manually. ‡: for BGR pixels. HRF-: HRFormer. –: no source "
+    "states it."
 )
 
 

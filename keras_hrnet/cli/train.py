@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,8 @@ RECIPE_NAMES = (
     "fine_tuning",
     "from_scratch",
 )
+_network_option = functools.partial(typer.Option, rich_help_panel="Network")
+_device_option = functools.partial(typer.Option, rich_help_panel="Several devices")
 HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
 
 
@@ -53,55 +56,40 @@ def train(
     palette: data_options.Palette = None,
     cache: Annotated[
         str | None,
-        typer.Option(
-            help="Where to cache decoded training images: 'memory' or a folder.", rich_help_panel=data_options.PANEL
-        ),
+        data_options.data_option(help="Where to cache decoded training images: 'memory' or a folder."),
     ] = None,
     network: Annotated[
         str,
-        typer.Option(
-            help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file.", rich_help_panel="Network"
-        ),
+        _network_option(help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file."),
     ] = "HRNetW48",
-    head: Annotated[
-        str, typer.Option(help=f"Head of the network: one of {HEAD_NAMES}.", rich_help_panel="Network")
-    ] = "fcn",
-    ocr_channels: Annotated[
-        str, typer.Option(help="Two widths of the heads ocr and hierarchical.", rich_help_panel="Network")
-    ] = "512,256",
+    head: Annotated[str, _network_option(help=f"Head of the network: one of {HEAD_NAMES}.")] = "fcn",
+    ocr_channels: Annotated[str, _network_option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
     weights: Annotated[
         str | None,
-        typer.Option(
+        _network_option(
             help=(
                 "Weights to start from: imagenet, cityscapes, or a file. If they are for other classes or another "
                 "head, only their backbone is used."
             ),
-            rich_help_panel="Network",
         ),
     ] = None,
     teacher: Annotated[
         pathlib.Path | None,
-        typer.Option(
+        _network_option(
             help="Teacher for distillation: a trained network with the same classes, `.keras`.",
-            rich_help_panel="Network",
         ),
     ] = None,
     align_corners: Annotated[
         bool | None,
-        typer.Option(
+        _network_option(
             help="Whether bilinear upsampling aligns the corner pixels; by default, as the weights require.",
-            rich_help_panel="Network",
         ),
     ] = None,
     remat: Annotated[
         bool,
-        typer.Option(
-            "--remat", help="Save memory by recomputing maps in the backward pass.", rich_help_panel="Network"
-        ),
+        _network_option("--remat", help="Save memory by recomputing maps in the backward pass."),
     ] = False,
-    dtype: Annotated[
-        str, typer.Option(help="Precision: float32, mixed_bfloat16 or mixed_float16.", rich_help_panel="Network")
-    ] = "float32",
+    dtype: Annotated[str, _network_option(help="Precision: float32, mixed_bfloat16 or mixed_float16.")] = "float32",
     recipe: Annotated[
         str, typer.Option(help=f"Training recipe, which --show prints: one of {', '.join(RECIPE_NAMES)}.")
     ] = "cityscapes",
@@ -126,24 +114,20 @@ def train(
     ] = False,
     devices: Annotated[
         int,
-        typer.Option(
+        _device_option(
             help="Number of devices of this machine to split each batch across; 0 for all.",
-            rich_help_panel="Several devices",
         ),
     ] = 1,
     hosts: Annotated[
         str | None,
-        typer.Option(
+        _device_option(
             help=(
                 "Processes to split each batch across, instead of --devices: the host:port of each, separated by "
                 "commas."
             ),
-            rich_help_panel="Several devices",
         ),
     ] = None,
-    process: Annotated[
-        int | None, typer.Option(help="Index of this process in --hosts, from 0.", rich_help_panel="Several devices")
-    ] = None,
+    process: Annotated[int | None, _device_option(help="Index of this process in --hosts, from 0.")] = None,
     repeat: Annotated[pathlib.Path | None, typer.Option(help="Repeat the run that this run.json describes.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with its settings, and exit.")] = False,
 ) -> None:
