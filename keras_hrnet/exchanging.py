@@ -16,11 +16,11 @@ _EXCHANGE = 2
 def exchange(first: pathlib.Path, second: pathlib.Path) -> None:
     """Exchanges two existing folders of one disk.
 
-    On Linux and macOS, no moment exists at which one of the paths has no folder, if the file system supports that.
-    Elsewhere, three renames take its place.
+    On Linux and macOS, if the file system supports it, both paths have a folder at every moment. Elsewhere, three
+    renames are made instead; if the process is killed between them, `second` is missing.
 
     Raises:
-        OSError: if that is not possible; both are then unchanged.
+        OSError: if they cannot be exchanged; both are then unchanged.
     """
     try:
         _exchange_at_once(os.fsencode(first), os.fsencode(second))

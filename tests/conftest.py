@@ -85,7 +85,9 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_setup(item):
     """Skips tests that export on JAX and PyTorch: some without this marker show that each format is written there."""
     if item.get_closest_marker("converts") and backend() != "tensorflow":
-        pytest.skip("each export would start a TensorFlow process, which takes seconds; other tests export here")
+        pytest.skip(
+            "each export would start a TensorFlow process, which takes seconds; other tests export on this backend"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -61,8 +61,8 @@ RECIPES: Mapping[str, Recipe] = types.MappingProxyType(
             "cityscapes/H_48_D_4.json: 80,000 updates of 8 images, which are 216 epochs. There, each process selects "
             "100,000 pixels from its own images, the aspect ratio is changed by a factor of 0.9 to 1.1, and brightness "
             "is shifted by up to 10 of 255; here, the aspect ratio is kept, and brightness is scaled. The network "
-            "stores the weight of the auxiliary loss, 0.4, and stochastic depth. Published results from ImageNet weights: "
-            "HRFormerSmall, 80.0 % mIoU; HRFormerBase, 81.4 % mIoU (README).",
+            "stores the weight of the auxiliary loss, 0.4, and stochastic depth. Published results from ImageNet "
+            "weights: HRFormerSmall, 80.0 % mIoU; HRFormerBase, 81.4 % mIoU (README).",
             epochs=216,
             batch_size=8,
             optimizer="adamw",

@@ -19,12 +19,14 @@ print(found, uses_onednn(), tf.executing_eagerly())
 """
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere TensorFlow may be built without oneDNN")
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="on other processors, TensorFlow may be built without oneDNN"
+)
 @pytest.mark.slow
 @pytest.mark.parametrize(("setting", "expected"), [("0", False), ("1", True)])
 def test_a_convolution_tells_whether_tensorflow_uses_onednn(setting, expected):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("a decision of TensorFlow's")
+        pytest.skip("only TensorFlow decides whether to use oneDNN")
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting}
     result = subprocess.run(
         [sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True, timeout=300
@@ -34,7 +36,7 @@ def test_a_convolution_tells_whether_tensorflow_uses_onednn(setting, expected):
 
 def test_a_frozen_network_is_traced_as_it_is(caplog):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("networks are frozen on TensorFlow")
+        pytest.skip("networks are frozen only on TensorFlow")
     import tensorflow as tf
 
     run = freeze(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))

@@ -41,7 +41,7 @@ def test_what_the_backend_has_not_is_refused():
 
 def test_processes_of_tensorflow_must_meet_before_it_computes():
     if BACKEND != "tensorflow":
-        pytest.skip("the others may compute before")
+        pytest.skip("JAX and PyTorch may compute before their processes meet")
     keras.ops.ones(1)
     message = r"hosts=\['a:1', 'b:1'\] after TensorFlow had computed something .*inside `distributed`"
     with pytest.raises(RuntimeError, match=message), distributed(None, ["a:1", "b:1"], 0):

@@ -34,7 +34,7 @@ def test_each_size_and_batch_gives_what_the_network_gives(network, monkeypatch):
         np.testing.assert_allclose(run(images), expected(network, images), rtol=1e-5, atol=1e-3)
 
 
-@pytest.mark.skipif(ON == "torch", reason="PyTorch compiles nothing")
+@pytest.mark.skipif(ON == "torch", reason="PyTorch does not compile networks here")
 def test_many_sizes_are_compiled_as_few_times_as_the_backend_can(network, monkeypatch):
     compiled = []
     call = network.call

@@ -1,7 +1,7 @@
 """Tries readers on many damaged files: `python -m tests.fuzz --inputs 10000`, from the root of the repository.
 
-Each reader runs in a process of its own, so that a crash, or a hang outside of Python, is an answer like any other. The
-table is printed at the end; the files that were not answered clearly are kept in a folder, with what happened.
+Each reader runs in a separate process, so that crashes and hangs are counted like any other outcome. A table is printed
+at the end. Files that caused faults are kept in a folder, each with a text that describes the fault.
 """
 
 import argparse
@@ -22,11 +22,13 @@ GRACE_SECONDS = 5
 
 
 def main():
-    """Tries the readers that are asked for; the status is 1 if one of them has a fault."""
+    """Tries the selected readers; the exit status is 1 if one of them has a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--inputs", type=int, default=1000, help="how many damaged files each reader gets")
+    parser.add_argument("--inputs", type=int, default=1000, help="number of damaged files for each reader")
     parser.add_argument("--readers", nargs="+", default=list(READERS), choices=READERS, metavar="NAME")
-    parser.add_argument("--keep", type=pathlib.Path, default=pathlib.Path("fuzz"), help="where to keep unclear files")
+    parser.add_argument(
+        "--keep", type=pathlib.Path, default=pathlib.Path("fuzz"), help="folder for the files that cause faults"
+    )
     parser.add_argument("--first", type=int, help=argparse.SUPPRESS)  # What this command gives its own processes.
     arguments = parser.parse_args()
     if arguments.first is not None:

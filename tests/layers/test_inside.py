@@ -26,7 +26,9 @@ def plain_calls(monkeypatch):
     return install
 
 
-@pytest.mark.skipif(keras.config.backend() != "torch", reason="the others call layers inside layers plainly")
+@pytest.mark.skipif(
+    keras.config.backend() != "torch", reason="only on PyTorch are inner layers called without Keras's wrapper"
+)
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("remat", [False, True])
 def test_training_and_inference_are_those_of_plain_calls(policy, remat, plain_calls):
@@ -58,7 +60,7 @@ def test_a_call_inside_is_a_plain_one_but_on_pytorch(monkeypatch):
 
 def test_pytorch_calls_few_layers_through_keras(monkeypatch):
     if keras.config.backend() != "torch":
-        pytest.skip("the others call layers only while they trace")
+        pytest.skip("TensorFlow and JAX call layers only while they trace")
     model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
     images = np.zeros((1, 32, 48, 3), "float32")
     called, call = [], keras.layers.Layer.__call__
@@ -76,7 +78,7 @@ def test_pytorch_calls_few_layers_through_keras(monkeypatch):
 
 def test_gradients_write_into_no_views():
     if keras.config.backend() != "torch":
-        pytest.skip("the others compile their gradients")
+        pytest.skip("TensorFlow and JAX compile their gradients")
     model = keras_hrnet.HRNet(VARIANT, 3, data_format="channels_last")
     logits = model(np.zeros((1, 32, 48, 3), "float32"), training=True)
     found, waiting = set(), [logits.grad_fn]

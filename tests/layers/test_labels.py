@@ -28,7 +28,7 @@ def test_the_first_of_equal_logits_counts():
 
 def test_nothing_else_of_the_size_of_the_logits_is_made(logits):
     if keras.config.backend() == "torch":
-        pytest.skip("PyTorch has an operation for it")
+        pytest.skip("PyTorch has an operation that does not need such memory")
     if keras.config.backend() == "jax":
         import jax
 

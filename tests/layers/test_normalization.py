@@ -93,7 +93,7 @@ def test_two_replicas_with_the_same_maps_are_one(options, monkeypatch):
 
 def test_pytorchs_own_operations_over_processes_are_those_of_all_backends(monkeypatch):
     if keras.config.backend() != "torch":
-        pytest.skip("the others have one way")
+        pytest.skip("only PyTorch has operations of its own for several processes")
     import torch
 
     monkeypatch.setattr(normalization, "num_replicas", lambda: 2)

@@ -80,7 +80,7 @@ def test_three_training_steps_move_weights_and_statistics_as_without(networks):
 
 def test_a_step_out_of_a_graph_moves_weights_and_statistics_as_without(networks):
     if keras.config.backend() == "jax":
-        pytest.skip("JAX trains compiled only")
+        pytest.skip("JAX trains only in compiled steps")
     (_, ours), (_, theirs) = (train(network, run_eagerly=True) for network in networks)
     assert_equal_weights(ours, theirs)
 

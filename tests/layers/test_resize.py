@@ -112,7 +112,7 @@ def test_aligned_corners_under_nearest_are_refused():
         Resize("nearest", align_corners=True)
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="what TensorFlow's own operation does under XLA")
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tests TensorFlow's own operation under XLA")
 def test_a_gradient_in_half_precision_compiles_under_xla():
     import tensorflow as tf
 

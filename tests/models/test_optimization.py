@@ -316,7 +316,7 @@ class Spy(keras.layers.Layer):
 
 def test_jax_compiles_both_networks_as_a_whole_to_compare_them():
     if keras.config.backend() != "jax":
-        pytest.skip("the others compile no operation by itself")
+        pytest.skip("only JAX compiles single operations")
     import jax
 
     image = keras.Input((8, 8, 3))

@@ -1,13 +1,13 @@
 """Kills every command that writes, and fills its disk: `python -m tests.writers --kills 20 --disks 8`.
 
-Run it from the root of the repository. Each command is killed by SIGKILL at a random moment, two times of three at a
-change of one of its files or shortly after it. What is left is judged, and the command is run once more, which must
-write the same files as an undisturbed run. Then the disk of each command fills up at several moments.
+Run it from the root of the repository. Each command is killed by SIGKILL at random moments, two thirds of which are at
+a change of one of its files or shortly after it. The files that remain are checked. The command is then run once more,
+and must write the same files as an undisturbed run. After that, each command runs on disks that fill up.
 
-Of a kill, the table says how often all files with a final name were whole, and how often one of them was half written
-or an earlier one was lost; how often the run after it gave another result, and how often unfinished files were left
-after that. Of a full disk, it says how often the command finished with the room that it had, and how often its error
-was clear: one line, with the file and what to do. The status is 1 if there is a fault.
+For kills, the first table counts how often all files with a final name were whole, how often one was half written, how
+often an earlier one was lost, how often the next run produced another result, and how often it left unfinished files.
+For full disks, the second table counts how often the command finished because there was enough space, and how often its
+error was clear: one line with the name of the file and what to do. The exit status is 1 if there is a fault.
 """
 
 import argparse
@@ -25,11 +25,13 @@ FAULTS = {"half", "lost", "other result", "litter", "unclear"}
 
 
 def main():
-    """Tries the writers that are asked for."""
+    """Tries the selected writers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20, help="how often each writer is killed")
-    parser.add_argument("--disks", type=int, default=8, help="how many sizes of a disk each writer gets")
-    parser.add_argument("--limit", action="store_true", help="limit the size of a file; needs no superuser")
+    parser.add_argument("--kills", type=int, default=20, help="number of kills for each writer")
+    parser.add_argument("--disks", type=int, default=8, help="number of disk sizes for each writer")
+    parser.add_argument(
+        "--limit", action="store_true", help="limit the size of files instead of the disk, which does not require root"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--writers", nargs="+", default=list(WRITERS), choices=WRITERS, metavar="NAME")
     arguments = parser.parse_args()
@@ -60,7 +62,7 @@ def main():
 
 
 def _import_all():
-    """Imports what the commands import, once for all of them; nothing is computed, so that no thread is left behind."""
+    """Imports what the commands need, once for all of them; nothing is computed, so that no thread is running."""
     import av
     import tensorflow as tf
 

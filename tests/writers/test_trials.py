@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.once,
-    pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has descriptors of processes"),
+    pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs process descriptors, which only Linux has"),
 ]
 
 # In a process of its own, which has no threads when it is forked, and which does not import the package.

@@ -154,7 +154,7 @@ def test_a_camera_has_frames_until_it_is_closed(monkeypatch):
     assert times == pytest.approx([i / 30 for i in range(5)])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the name of a camera is that of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="the camera has the name that Linux gives it")
 def test_a_camera_that_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match=r"Received the camera 99, which cannot be opened \(No such file"):
         Video(99)

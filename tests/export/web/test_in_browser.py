@@ -186,7 +186,8 @@ def test_pixels_and_logits_are_those_of_the_native_runner(open_page, pages, name
             (100, 40),
             (64, 64),
             marks=pytest.mark.skipif(
-                int(PIL.__version__.split(".")[0]) < 13, reason="Pillow before 13 resizes the width first here"
+                int(PIL.__version__.split(".")[0]) < 13,
+                reason="before version 13, Pillow resizes the width first in this case",
             ),
         ),
     ],
