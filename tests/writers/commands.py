@@ -1,4 +1,4 @@
-"""The commands that write files, on data that are small enough to run each of them in a second or two."""
+"""The commands that write files, on data so small that each of them takes a second or two."""
 
 import dataclasses
 import json
@@ -13,13 +13,13 @@ class Writer:
     """A command that writes: one entry of `WRITERS`.
 
     Args:
-        command: its arguments; `{made}` is the folder that `make` filled, `{out}` the folder whose files are watched,
-            and `{beside}` a folder that is emptied before each trial.
-        earlier: the arguments of a command that writes other contents to the same files, or none: then it is tried
-            without earlier files.
-        again: what to add to the arguments when the command is run after it was killed.
-        is_resumed: whether files of a killed process may differ from those at the end, since the next run resumes.
-        warns: whether a full disk is a warning, and not an error.
+        command: the arguments of the command; `{made}` is the folder that `make` filled, `{out}` the folder whose files
+            are watched, and `{beside}` a folder that is emptied before each trial.
+        earlier: the arguments of a command that writes other contents to the same files. With None, the command is
+            tried only without earlier files.
+        again: arguments to add when the command is run after a kill.
+        is_resumed: whether the files after a kill may differ from the final ones, because the next run resumes.
+        warns: whether the command warns of a full disk and continues.
     """
 
     command: str
@@ -82,7 +82,7 @@ WRITERS = {
 
 
 def make(folder: pathlib.Path) -> None:
-    """Makes what the commands read: streets, photos, a video, networks, a published file, and the runtime of a page."""
+    """Makes the inputs of the commands: streets, photos, a video, networks, a published file, and a page's runtime."""
     from keras_hrnet.data import synthesize
 
     synthesize(folder / "streets", num_train=6, num_val=3, num_test=1, size=(64, 128))

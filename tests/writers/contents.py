@@ -1,4 +1,4 @@
-"""What files say, so that two of them can be compared, and whether they are whole."""
+"""Reads files in a form in which two of them can be compared, and finds out whether they are complete."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ CHANGING = {
 """Names in JSON whose values differ from run to run."""
 
 LOGS = ("tfevents", ".lock", "fingerprint.pb")
-"""Parts of the names of files that grow while a run lasts, and of TensorFlow's file that differs each time."""
+"""Parts of the names of files that grow during a run, and of a file of TensorFlow that differs each time."""
 
 
 def tree(folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -25,7 +25,7 @@ def tree(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a relative path is that of an unfinished file, or lies in an unfinished folder."""
+    """Returns whether a relative path belongs to an unfinished file, or leads into an unfinished folder."""
     return any(part.startswith(".") for part in pathlib.PurePath(name).parts)
 
 
@@ -33,7 +33,7 @@ def contents(folder: pathlib.Path) -> dict[str, object]:
     """Reads all files below a folder that have their final names, in a form in which two runs are equal.
 
     Raises:
-        Exception: if a file is not whole, as far as its kind allows to tell.
+        Exception: if a file is incomplete, as far as its format reveals that.
     """
     return {name: content(path) for name, path in tree(folder).items() if not is_hidden(name)}
 
@@ -42,7 +42,7 @@ def content(path: pathlib.Path) -> object:
     """Reads a file in a form in which two runs are equal.
 
     Raises:
-        Exception: if the file is not whole, as far as its kind allows to tell.
+        Exception: if the file is incomplete, as far as its format reveals that.
     """
     data = path.read_bytes()
     if path.suffix in (".keras", ".npz", ".zip"):

@@ -1,8 +1,8 @@
-"""Runs the command in a process that is forked from this one, which has imported everything, so that it starts at once.
+"""Runs the command in a copy of this process, which has imported everything, so that it starts immediately.
 
-The process reports each change of a file below a folder before it happens, as Python's audit hooks see it: files that
-are opened for writing, renamed or removed, and folders that are made. `Running.kill_at` therefore hits the moments
-between two changes, and `Running.kill_after` any moment, such as the middle of a write.
+The copy reports each change of a file below a folder before it happens, by Python's audit hooks: files that are opened
+for writing, renamed or removed, and folders that are made. `Running.kill_at` therefore kills between two changes, and
+`Running.kill_after` at any moment, such as in the middle of a write.
 """
 
 import contextlib
@@ -23,13 +23,13 @@ MOST_SECONDS = 300
 
 @dataclasses.dataclass
 class Ended:
-    """How a process ended.
+    """The end of a process.
 
     Args:
         status: its exit status, or the negative number of the signal that ended it.
-        seconds: how long it ran.
+        seconds: duration of the process, in seconds.
         changes: the seconds from its start to each change below the folder.
-        text: what it wrote to the standard output and to the standard error.
+        text: its standard output and standard error.
     """
 
     status: int
@@ -39,13 +39,13 @@ class Ended:
 
 
 class Running:
-    """A function in a process of its own, with the standard output and error in a file.
+    """A function that runs in a separate process, whose standard output and error go to a file.
 
     Args:
-        function: what the process calls.
+        function: the function.
         watched: the folder whose changes are reported.
-        log: the file for what the process writes.
-        hold_at: the number of the change, from 1, before which the process stands still until it is killed.
+        log: the file for the output of the process.
+        hold_at: the number of the change, from 1, before which the process waits to be killed.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ def run_command(arguments: Sequence[str]) -> None:
 
 
 def _work(function, watched, log, pipe, hold_at):
-    """Calls a function and ends the process, which is a copy of one in the middle of something else."""
+    """Calls a function and then ends the process, which must not continue the work of the original process."""
     status = 1
     try:
         os.setsid()
@@ -135,13 +135,13 @@ def _work(function, watched, log, pipe, hold_at):
         status = 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except BaseException:  # noqa: BLE001 (the copy must not go on in the code of its parent)
+    except BaseException:  # noqa: BLE001 (the copy must not continue in the code of its parent)
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(status)  # What the parent has registered for its own exit must not happen here.
+        os._exit(status)  # Without the exit functions that the parent has registered.
 
 
 def _report_changes(below, pipe, hold_at):

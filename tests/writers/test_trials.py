@@ -1,4 +1,4 @@
-"""The trials of writers tell a fault from what is right; and a real command is killed."""
+"""The trials of writers recognize faults, and a real command is killed."""
 
 import json
 import os
@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs process descriptors, which only Linux has"),
 ]
 
-# In a process of its own, which has no threads when it is forked, and which does not import the package.
+# It runs in a separate process, which has no threads when it is forked, and does not import the package.
 CODE = """
 import json, pathlib, random, sys, tempfile, time
 from tests.writers import trials

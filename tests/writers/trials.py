@@ -1,4 +1,4 @@
-"""Kills the writers and fills their disks, and judges what is left."""
+"""Kills the writers, fills their disks, and checks the files that remain."""
 
 import collections
 import contextlib
@@ -15,7 +15,7 @@ from tests.writers.contents import content, contents, is_hidden, tree
 from tests.writers.process import Ended, Running, run_command
 
 MOST_DELAY = 0.05
-"""Seconds from a change of a file to the kill, at most."""
+"""Maximum number of seconds between a change of a file and the kill."""
 
 KILLS = ("whole", "half", "lost", "other result", "litter")
 DISKS = ("finished", "clear", "unclear", "half", "lost", "other result", "litter")
@@ -23,18 +23,18 @@ DISKS = ("finished", "clear", "unclear", "half", "lost", "other result", "litter
 ROOM = "size=2g"
 
 LEAST_LIMIT = 4096
-"""In bytes; what the command prints goes to a file too."""
+"""In bytes; the output of the command is a file too, to which the limit applies."""
 
 
 class Trials:
-    """The trials of a writer, in folders of their own.
+    """The trials of one writer.
 
     Args:
-        name: of the writer.
+        name: the name of the writer.
         writer: the writer.
         made: the folder that `tests.writers.commands.make` filled.
         folder: an empty folder to work in. All trials write to the same paths, because some files name others.
-        say: a function that gets a line for each fault.
+        say: a function that is called with a line of text for each fault.
     """
 
     def __init__(self, name, writer: Writer, made: pathlib.Path, folder: pathlib.Path, say):
@@ -52,7 +52,7 @@ class Trials:
         self.sizes = {name: path.stat().st_size for name, path in tree(self.out).items()}
 
     def kills(self, count: int, generator: random.Random) -> collections.Counter:
-        """Kills the writer a number of times, and runs it once more after each."""
+        """Kills the writer several times, and runs it once more after each kill."""
         found = collections.Counter()
         while found["tried"] < count:
             has_earlier = bool(self.earlier) and generator.random() < 0.5
@@ -73,7 +73,7 @@ class Trials:
         return found
 
     def full_disks(self, shares, mounts: bool) -> collections.Counter:
-        """Lets the disk fill up when the writer has written a share of what it needs.
+        """Runs the writer on disks that have only a share of the space that it needs.
 
         Args:
             shares: numbers from 0 to 1.
@@ -115,7 +115,7 @@ class Trials:
         return "clear" if is_clear else "unclear", faults
 
     def _faults(self, has_earlier):
-        """Faults of the files with final names, whatever stopped the writer."""
+        """Finds faults of the files with final names, after a kill or a full disk."""
         earlier, faults = self.earlier if has_earlier else {}, []
         present = {name: path for name, path in tree(self.out).items() if not is_hidden(name)}
         for name, path in present.items():
@@ -148,7 +148,7 @@ class Trials:
         return f"{', '.join(different)} differ" if different else ""
 
     def _kill(self, generator):
-        """Kills at a change of a file, a moment after one, or at any time from shortly before the first one."""
+        """Kills at a change of a file, shortly after one, or at any time from shortly before the first change."""
         command, changes = self._function(self.writer.command), self.undisturbed.changes
         kind = generator.choice(("change", "after", "clock") if changes else ("clock",))
         number = generator.randint(1, max(1, len(changes)))
