@@ -114,8 +114,8 @@ def normalization(
         if values is None:
             raise ValueError(
                 f"`{receiver}` received images of {channels} channels without {name}. Expected the {name} of each "
-                "channel, in the unit of the pixels: only RGB and grayscale images have a default. Pass mean and "
-                f"deviation of your training images, one number for each channel.{remedy}"
+                "channel, in the unit of the pixels: only RGB and grayscale images have a default. Pass the "
+                f"mean and deviation of your training images, one number for each channel.{remedy}"
             )
         values = tuple(values) if isinstance(values, Iterable) else ()
         if len(values) != channels or not all(_is_allowed(name, value) for value in values):

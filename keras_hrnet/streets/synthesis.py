@@ -139,12 +139,14 @@ def _at_least(value, smallest, name):
 
 def _check_size(size):
     if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"Received size={size!r}. Expected two integers, (height, width). Pass such as (256, 512).")
+        raise ValueError(
+            f"Received size={size!r}. Expected two integers, (height, width). Pass (256, 512), for example."
+        )
     size = tuple(_integer(pixels, "size") for pixels in size)
     nearest = tuple(np.clip(size, SMALLEST_SIZE, LARGEST_SIZE).tolist())
     if size != nearest:
         raise ValueError(
-            f"Received size={size}. Expected (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Pass such as "
+            f"Received size={size}. Expected (height, width) from {SMALLEST_SIZE} to {LARGEST_SIZE}. Pass "
             f"the nearest supported size, {nearest}."
         )
     return size

@@ -157,9 +157,9 @@ def check_devices(model: keras.Model, train: Any, val: Any, recipe: Recipe) -> N
     on_tensorflow = keras.config.backend() == "tensorflow"
     if on_tensorflow and this_process().count > 1 and not in_strategy_of_workers():
         raise ValueError(
-            f"Received a TensorFlow strategy of {this_process().count} processes. Expected the one of `distributed`, "
-            "because Keras's `fit` fails under others. Enter keras_hrnet.training.distributed(hosts=..., process=...) "
-            "instead."
+            f"Received a TensorFlow strategy of {this_process().count} processes. Expected the strategy of "
+            "`distributed`, because Keras's `fit` fails under others. Enter "
+            "keras_hrnet.training.distributed(hosts=..., process=...) instead."
         )
     for name, dataset in (("train", train), ("val", val)):
         size = batch_size_of(dataset)

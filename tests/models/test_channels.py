@@ -96,7 +96,7 @@ def test_an_optimized_network_gives_the_same(channels):
 @pytest.mark.parametrize(
     ("channels", "options", "message"),
     [
-        (4, {}, r"`Tiny` received images of 4 channels without mean.*Pass mean and deviation"),
+        (4, {}, r"`Tiny` received images of 4 channels without mean.*Pass the mean and deviation"),
         (4, {"mean": (1, 2, 3, 4)}, r"4 channels without deviation"),
         (3, {"mean": (1, 2, 3, 4)}, r"mean=\(1, 2, 3, 4\) for images of 3 channels. Expected a sequence of 3 finite"),
         (3, {"deviation": (1, 0, 3)}, r"deviation=\(1, 0, 3\).*Expected a sequence of 3 numbers above 0"),

@@ -61,7 +61,7 @@ class TestCheckDevices:
         if BACKEND != "tensorflow":
             pytest.skip("only TensorFlow has distribution strategies")
         monkeypatch.setattr(checks, "this_process", lambda: processes.Process(1, 2))
-        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected the one of `distributed`"):
+        with pytest.raises(ValueError, match=r"strategy of 2 processes\. Expected the strategy of `distributed`"):
             checks.check_devices(network(BatchNorm), None, None, RECIPE)
 
     def test_frozen_and_whole_normalization_is_not(self):
