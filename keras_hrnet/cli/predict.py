@@ -155,7 +155,7 @@ def _segment_photos(job, photos, output, part, *, resume, engine, workers):
     if is_on_ray:
         require_packages(["ray"], "--engine ray", extra="ray")
     targets = name_targets(photos, output, ".npy" if job.output == "probabilities" else ".png")
-    require_writable({target.parent for target in targets.values()})
+    require_writable(dict.fromkeys(target.parent for target in targets.values()))
     found, targets = len(targets), in_shard(targets, [path for path in photos if path.is_dir()], part)
     if resume or is_on_ray:
         targets = without_written(targets)

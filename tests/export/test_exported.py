@@ -79,7 +79,7 @@ def test_labels_are_not_averaged(exported, data):
 def test_photos_of_another_size_need_tiles(exported, network):
     file, photo = exported("logits.tflite"), images(1, (20, 30))[0]
     with pytest.raises(
-        ValueError, match=r"images of shape \(1, 20, 30, 3\) for the model 'logits.tflite'.*pass a tile"
+        ValueError, match=r"images of shape \(1, 20, 30, 3\) for the model 'logits.tflite'.*Pass a tile"
     ):
         keras_hrnet.predict(file, photo)
     tiled = {"tile": SIZE, "overlap": 8}
