@@ -15,6 +15,7 @@ from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.normalization import BatchNorm
+from keras_hrnet.layers.weight_names import short_weight_names
 from keras_hrnet.layers.without_values import is_without_values
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class HeNormalFanOut(keras.initializers.Initializer):
         height, width, channels, filters = shape
         filters = channels if self.depthwise else filters
         deviation = np.float32(math.sqrt(2 / (height * width * filters)))
-        values = np.random.default_rng(self.seed).standard_normal(shape, dtype="float32") * deviation
+        values = np.random.default_rng(self.seed).standard_normal(shape, dtype="float32")
+        values *= deviation
         return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
 
     def get_config(self) -> dict[str, Any]:
@@ -70,6 +72,10 @@ def classifier_initializer() -> keras.initializers.Initializer:
 
 class WithMargin:
     """Adds to Keras's convolutions a border of zeros, `margin` pixels wide, and the backend's native operation."""
+
+    def build(self, input_shape: Shape) -> None:
+        with short_weight_names():
+            super().build(input_shape)
 
     def uses_torch_operation(self) -> bool:
         # With a stride, Keras pads "same" more on one side than on the other, which PyTorch does not support.

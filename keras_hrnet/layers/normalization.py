@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_hrnet.distributed.replicas import num_replicas, sum_over_replicas
+from keras_hrnet.layers.data_format import Shape
+from keras_hrnet.layers.weight_names import short_weight_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,10 @@ class BatchNorm(keras.layers.BatchNormalization):
     Returns:
         float, of the same shape.
     """
+
+    def build(self, input_shape: Shape) -> None:
+        with short_weight_names():
+            super().build(input_shape)
 
     def call(
         self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
