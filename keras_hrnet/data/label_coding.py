@@ -45,6 +45,11 @@ class LabelCoding:
         values = (self.palette.index(value) if isinstance(value, tuple) else value for value in occurring)
         return frozenset(self.train_id_of_value[value] for value in values)
 
+    def name_of(self, value: int | Color) -> str:
+        """Returns the name of the class that a known value, or a color, stands for, or "ignored"."""
+        (train_id,) = self.train_ids_of([value])
+        return "ignored" if train_id == IGNORE_LABEL else self.classes.names[train_id]
+
     @property
     def label_values(self) -> LabelValues:
         """The values that the user's label images may contain, for `check_label`."""

@@ -9,7 +9,7 @@ import rich.text
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.progress import progress_bar
-from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, cells, counted, heading
+from keras_hrnet.data.files.findings import ERROR, NUM_SHOWN, Finding, Survey, counted, heading
 from keras_hrnet.data.files.folders import match_folders
 from keras_hrnet.data.files.survey import check as check_root
 from keras_hrnet.data.files.survey import check_folders, count_pairs
@@ -43,13 +43,14 @@ def print_survey(survey: Survey) -> None:
     """Prints a table of the files, and the findings of each kind with a fix."""
     console = Console(highlight=False)
     table = rich.table.Table(title=survey.root, title_justify="left")
-    for name in ("annotation", "split", "found", "published", "state"):
+    heads, *rows = survey.table()
+    for name in heads:
         table.add_column(name, justify="right" if name in ("found", "published") else "left")
-    for row in survey.rows:
-        style = STATE_STYLES.get(row.state.partition(":")[0], "red")
-        *numbers, state = cells(row)
-        table.add_row(*numbers, rich.text.Text(state, style))
+    for *numbers, state in rows:
+        table.add_row(*numbers, rich.text.Text(state, STATE_STYLES.get(state.partition(":")[0], "red")))
     console.print(table)
+    if survey.meanings:
+        console.print(rich.text.Text(f"Values in the masks: {survey.values()}"))
     for group in survey.groups():
         print_group(console, group, survey.root)
     num_errors = sum(finding.severity == ERROR for finding in survey.findings)

@@ -165,8 +165,9 @@ def _pictures(place, argument, other):
     folder, is_shared = place.folder, place.folder.absolute() == other.folder.absolute()
     if not is_folder(folder):
         raise FileNotFoundError(
-            f"Received {argument}={str(folder)!r}, which {described(folder)}; {folder.parent} "
-            f"{described(folder.parent)}. Expected a folder. Check the path."
+            f"Received {argument}={str(folder)!r}, which {described(folder)}; "
+            f"{'the current folder' if folder.parent == Path() else folder.parent} {described(folder.parent)}. "
+            "Expected a folder. Check the path."
         )
     found = collections.defaultdict(list)
     for path in sorted(names_below(folder, None if is_shared else other.folder.absolute())):

@@ -111,7 +111,8 @@ def check_folders(
     findings += [Finding(REMARK, "label without image", path, "is left out", cure) for path in match.labels_alone]
     num_errors = sum(finding.severity == ERROR for finding in findings)
     row = Row("all", "masks", len(match.pairs), None, counted(num_errors, "error") if num_errors else "sound")
-    return Survey(f"{images} with {labels}", (row,), tuple(findings))
+    meanings = () if faults or examined.occurring is None else _meanings(examined.occurring, coding)
+    return Survey(f"{images} with {labels}", (row,), tuple(findings), meanings)
 
 
 def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
@@ -235,6 +236,17 @@ def _without_pixels(labels, occurring, coding):
         Finding(REMARK, "class without a pixel", labels, f"have no pixel of the class {name!r}", cure)
         for name in missing_classes(occurring, coding)
     ]
+
+
+def _meanings(occurring, coding):
+    """Returns the stored values, or colors, that occur, each with the name of its class."""
+    return tuple(
+        (
+            "#" + "".join(f"{part:02x}" for part in value) if isinstance(value, tuple) else str(value),
+            "" if coding is None else coding.name_of(value),
+        )
+        for value in sorted(occurring, key=lambda value: (isinstance(value, tuple), value))
+    )
 
 
 def _finding(error, cure):

@@ -117,7 +117,7 @@ class TestValuesOfOnesOwn:
     @pytest.mark.parametrize(
         ("array", "mode", "found", "cure"),
         [
-            (np.zeros((4, 4, 3), np.uint8), None, "8-bit RGB", "`palette`"),
+            (np.zeros((4, 4, 3), np.uint8), None, "8-bit RGB", "--palette '#000000,#ff0000'"),
             (np.zeros((4, 4, 4), np.uint8), None, "8-bit RGBA", "alpha channel"),
             (np.zeros((4, 4, 2), np.uint8), None, "8-bit gray with alpha", "alpha channel"),
         ],
