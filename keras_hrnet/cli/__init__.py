@@ -16,6 +16,7 @@ import typer
 from keras_hrnet.cli import benchmark, convert, data, demo, evaluate, export, info, predict, serve, train
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.start import CHATTER, Chatter
+from keras_hrnet.cli.train_command import TrainCommand
 from keras_hrnet.replacing import is_out_of_room, out_of_room
 from keras_hrnet.version import __version__
 
@@ -33,7 +34,7 @@ app.command()(export.export)
 app.command()(info.info)
 app.command()(predict.predict)
 app.command()(serve.serve)
-app.command()(train.train)
+app.command(cls=TrainCommand)(train.train)
 app.add_typer(benchmark.benchmark_app, name="benchmark")
 app.add_typer(data.data_app, name="data")
 

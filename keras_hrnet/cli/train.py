@@ -169,6 +169,7 @@ def train(
     from keras_hrnet.evaluation import evaluate
     from keras_hrnet.models import classes_of
     from keras_hrnet.training import distributed, fitting, parse_setting, resolve_recipe
+    from keras_hrnet.training.choices import note_on_padding
 
     console = Console()
     settings = dict(map(parse_setting, setting or ()))
@@ -180,6 +181,9 @@ def train(
     with distributed(**together):
         keras.utils.set_random_seed(seed)
         training, validation = data_sets.training(chosen, seed), data_sets.validation()
+        note = chosen.crop_size and note_on_padding(chosen.crop_size, training.image_sizes)
+        if note:
+            console.print(note, soft_wrap=True, highlight=False)
         model, said = starting_network(made, validation.classes)
         if said:
             console.print(said, highlight=False)

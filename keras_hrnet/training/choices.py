@@ -22,6 +22,8 @@ COUNTED = ("enet", "median_frequency")
 # After shorter epochs, writing the logs would take longer than the steps.
 LEAST_STEPS = 20
 NUM_VALIDATIONS = 50
+# Share of padding in crops above which the user is told.
+MOST_PADDING = 0.25
 
 
 def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -40,6 +42,24 @@ def crop_for(image_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     size = [statistics.median(sizes) for sizes in zip(*image_sizes, strict=True)]
     factor = min(1.0, math.sqrt(MOST_PIXELS / math.prod(size)))
     return tuple(max(1, int(factor * length) // STRIDE) * STRIDE for length in size)
+
+
+def note_on_padding(crop_size: tuple[int, int], image_sizes: Sequence[tuple[int, int]]) -> str | None:
+    """Returns a note for the user if the training images are much smaller than their crops; otherwise None.
+
+    Args:
+        crop_size: (height, width) of the crops, in pixels.
+        image_sizes: (height, width) of each image, in pixels.
+    """
+    filled = [math.prod(map(min, crop_size, size)) / math.prod(crop_size) for size in image_sizes]
+    padding = 1 - sum(filled) / len(filled)
+    if padding <= MOST_PADDING:
+        return None
+    size, better = ("x".join(map(str, pair)) for pair in (crop_size, crop_for(image_sizes)))
+    return (
+        f"Note: on average, {padding:.0%} of a crop of {size} is padding, because the training images are smaller. "
+        f"Padding takes time, and nothing is learned from it. --set crop_size={better} would avoid most of it."
+    )
 
 
 def batch_for(num_images: int, gradient_accumulation: int = 1) -> int:

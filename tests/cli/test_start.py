@@ -1,5 +1,6 @@
 """The command starts without Keras, and keeps the chatter of libraries from the terminal."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import typer
 import keras_hrnet
 from keras_hrnet import cli
 from keras_hrnet.cli.train import RECIPE_NAMES
+from keras_hrnet.cli.train_command import SETTINGS_BY_OPTION
 from keras_hrnet.training import RECIPES
 
 pytestmark = pytest.mark.once
@@ -192,3 +194,5 @@ def test_an_export_says_nothing_but_its_report(saved_small_network, tmp_path):
 
 def test_the_help_of_train_lists_the_recipes():
     assert tuple(RECIPES) == RECIPE_NAMES
+    fields = {field.name for field in dataclasses.fields(RECIPES["cityscapes"])}
+    assert set(SETTINGS_BY_OPTION.values()) <= fields

@@ -52,6 +52,11 @@ def own(tmp_path):
     return [*options, "--classes", "dark, bright"]
 
 
+@pytest.mark.parametrize("words", [("--epochs", 3), ("--epochs=3",)])
+def test_a_setting_that_is_passed_as_an_option_is_shown_as_it_is_meant(run, words):
+    assert "Pass --set epochs=3; `keras-hrnet train --show`" in str(run(*words).exception)
+
+
 @pytest.mark.parametrize("option", ["--run-dir", "--cache"])
 def test_a_folder_that_may_not_be_written_to_is_refused_before_the_files_are_read(
     run, own, tmp_path, monkeypatch, option

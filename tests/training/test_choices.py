@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_hrnet.training import RECIPES
-from keras_hrnet.training.choices import batch_for, choose, crop_for
+from keras_hrnet.training.choices import batch_for, choose, crop_for, note_on_padding
 
 pytestmark = pytest.mark.once
 
@@ -93,3 +93,11 @@ def test_data_that_does_not_know_its_steps_is_not_repeated():
     recipe = dataclasses.replace(RECIPES["cityscapes"], repeats=2)
     with pytest.raises(ValueError, match=r"repeats=2 for training data of type Data\."):
         choose(recipe, Data(3), (12, 64, 96), 19)
+
+
+def test_a_training_mostly_of_padding_is_noted():
+    assert note_on_padding((32, 32), [(40, 40), (20, 40)]) is None
+    assert note_on_padding((64, 64), [(32, 64), (40, 40)]) == (
+        "Note: on average, 55% of a crop of 64x64 is padding, because the training images are smaller. Padding takes "
+        "time, and nothing is learned from it. --set crop_size=32x32 would avoid most of it."
+    )
