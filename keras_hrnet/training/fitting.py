@@ -25,7 +25,7 @@ from keras_hrnet.training.folder import open_folder_together
 from keras_hrnet.training.recipe import Recipe
 from keras_hrnet.training.recipes import RECIPES, resolve_recipe
 from keras_hrnet.training.remaining import remaining, repeat_epoch_ends
-from keras_hrnet.training.run import describe_run, result_of, write_run
+from keras_hrnet.training.run import describe_run, identity_of, result_of, write_run
 from keras_hrnet.training.run_callbacks import run_callbacks
 from keras_hrnet.training.state import TrainingState
 from keras_hrnet.training.teaching import check_teacher, taught
@@ -192,6 +192,7 @@ def train(
                 minutes=save_minutes if is_first else math.inf,
                 validated_epochs=recipe.validated_epochs,
                 stop_on_full_disk=stop_on_full_disk,
+                run_id=identity_of(run),
             )
             with taught(model, teacher, recipe.distillation, recipe.temperature):
                 _fit(model, train, val, recipe, folder, saves, callbacks)

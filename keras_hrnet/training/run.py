@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -86,6 +87,19 @@ def describe_run(
     }
 
 
+def identity_of(run: Run) -> str:
+    """Returns a hash that is the same for runs that the same command starts, 64 hexadecimal digits.
+
+    Args:
+        run: the content of `run.json`.
+    """
+    # Settings that were not given may be new in a later version, which resumes the same run.
+    given = {name: value for name, value in run["settings"].items() if name in run.get("given", ())}
+    first_weights, fingerprint = run["network"].get("first_weights"), run["train"].get("fingerprint")
+    parts = (run["recipe"], given, run["seed"], first_weights, fingerprint)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 def write_run(folder: str | os.PathLike, run: Run) -> None:
     """Writes `run.json` completely or not at all."""
     with replacing(pathlib.Path(folder) / RUN_FILE) as part:
@@ -138,13 +152,14 @@ def _check_kinds(run):
     """Refuses JSON that does not have the structure of a run, because a file of unknown origin may contain anything."""
     kinds = {
         "recipe": str, "settings": dict, "seed": int, "network": dict, "train": dict, "val": dict,
-        "notes": dict | None, "result": dict,
+        "notes": dict | None, "given": list, "result": dict,
     }  # fmt: skip
+    # A run has no result before its end, and runs of the first version do not name the given settings.
+    absent = {"given": [], "result": {}}
     if not isinstance(run, dict):
         raise TypeError(f"it holds a {type(run).__name__}")
     for name, kind in kinds.items():
-        # Before the end of a run, there is no result.
-        if not isinstance(run.get(name, {} if name == "result" else ...), kind):
+        if not isinstance(run.get(name, absent.get(name, ...)), kind):
             raise TypeError(f"{name!r} is missing" if name not in run else f"{name!r} is {run[name]!r:.80}")
 
 

@@ -96,6 +96,15 @@ def test_a_save_that_does_not_fit_the_training_is_named(trained, tmp_path):
             read_saved(tmp_path, state, arrays, position)
 
 
+def test_the_save_of_another_run_of_the_same_network_is_refused(trained, tmp_path):
+    _, state = trained
+    write_state(tmp_path / "resume.npz", state.take(), {**GOOD, "run": "one"})
+    saves = [Saves(tmp_path / "resume.npz", state, 10, 3, run_id=name) for name in ("one", "other")]
+    assert saves[0].read() == (0, 2, 1.0)
+    with pytest.raises(ValueError, match=r"save of a run with other settings, data or initial weights. Expected"):
+        saves[1].read()
+
+
 def test_weights_that_are_nan_are_found(trained):
     _, state = trained
     arrays = state.take()

@@ -51,6 +51,7 @@ class Saves(keras.callbacks.Callback):
         minutes: minutes between saves; 0 saves after each step.
         validated_epochs: numbers of the epochs, from 1, after which the network is validated; None validates each.
         stop_on_full_disk: whether to stop when the disk is full, instead of printing a warning.
+        run_id: text that differs between runs; a save with another one is refused. None accepts any save.
         clock: a function that returns a time in seconds.
 
     Raises:
@@ -70,6 +71,7 @@ class Saves(keras.callbacks.Callback):
         minutes: float = 10.0,
         validated_epochs: Collection[int] | None = None,
         stop_on_full_disk: bool = False,
+        run_id: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
         super().__init__()
@@ -80,6 +82,7 @@ class Saves(keras.callbacks.Callback):
         self.minutes = minutes
         self.validated_epochs = validated_epochs
         self.stop_on_full_disk = stop_on_full_disk
+        self.run_id = run_id
         self.clock = clock
         self.position = Position()
         self.last = None
@@ -94,7 +97,7 @@ class Saves(keras.callbacks.Callback):
         """Reads the last save, if there is one, for the next `fit`.
 
         Raises:
-            ValueError: if it is damaged, or belongs to another network.
+            ValueError: if it is damaged, or belongs to another run or network.
         """
         if not self.path.is_file():
             return None
@@ -108,6 +111,13 @@ class Saves(keras.callbacks.Callback):
         return self.position
 
     def _checked(self, position):
+        # Saves of earlier versions do not name their run.
+        theirs = position.get("run")
+        if None not in (theirs, self.run_id) and theirs != self.run_id:
+            raise ValueError(
+                "Received the save of a run with other settings, data or initial weights. Expected that of the run of "
+                "this folder. Restore it from a copy of this folder, or delete it to start over."
+            )
         seconds = position.get("seconds")
         counts = [position.get("epoch"), position.get("step")]
         are_numbers = all(type(count) is int for count in counts) and type(seconds) in (int, float)
@@ -202,7 +212,7 @@ class Saves(keras.callbacks.Callback):
                 stacklevel=2,
             )
         with reporting_full_disk(f"saving {position} to {str(self.path)!r}", self.stop_on_full_disk):
-            write_state(self.path, arrays, position._asdict())
+            write_state(self.path, arrays, {**position._asdict(), "run": self.run_id})
             self.last = position
         self.saved = self.clock()
         if self.terminated_by:
