@@ -64,8 +64,13 @@ def test_logits_equal_the_published_codes(name, golden_case, published_file):
         assert_equal_to_the_published(auxiliary, arrays[f"auxiliary_{size}"])
 
 
+# TensorFlow traces, and JAX compiles, each set of scales for itself.
+SETS = [3] if keras.config.backend() == "torch" else [1, pytest.param(3, marks=pytest.mark.heavy)]
+
+
 @pytest.mark.slow
-def test_hierarchical_logits_equal_the_published_codes_at_every_set_of_scales(golden_case, published_file):
+@pytest.mark.parametrize("num_sets", SETS)
+def test_hierarchical_logits_equal_the_published_codes_at_every_set_of_scales(num_sets, golden_case, published_file):
     weights, arrays = golden_case("hmsa_w48")
     model = keras_hrnet.HRNetW48(head="hierarchical")
     keras_hrnet.load_checkpoint(model, published_file(weights, "hierarchical.pth.tar", "module."))
@@ -74,6 +79,6 @@ def test_hierarchical_logits_equal_the_published_codes_at_every_set_of_scales(go
         ((0.5, 1.0), "two_scale"),
         ((0.5, 1.0, 2.0), "nscale_0.5_1.0_2.0"),
         ((1.0,), "nscale_1.0"),
-    )[: 3 if keras.config.backend() == "torch" else 1]:  # Another set is traced, or compiled, for itself.
+    )[:num_sets]:
         logits = keras_hrnet.with_scales(model, scales)(image)
         assert_equal_to_the_published(logits, arrays[f"{name}_64x128"])
