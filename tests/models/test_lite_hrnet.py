@@ -170,6 +170,24 @@ def test_mixed_precision_gives_logits_in_float32():
     assert np.all(np.isfinite(array(logits)))
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains_near_float32(policy):
+    half, image = build(dtype=policy), images(1, 32, 48)
+    half.set_weights(tiny().get_weights())
+    expected, actual = array(tiny()(image)), array(half(image))
+    assert np.abs(actual - expected).max() < 0.1 * np.abs(expected).max()
+    losses, _, _ = in_training(dtype=policy)
+    assert np.isfinite(losses).all()
+
+
+@pytest.mark.compiles
+def test_tiles_give_labels_of_the_whole_image():
+    labels = keras_hrnet.predict(tiny(), images(1, 96, 160)[0], tile=(64, 96), overlap=32)
+    assert labels.shape == (96, 160)
+    assert labels.max() < 5
+
+
 @pytest.mark.parametrize("variant", [TINY, pytest.param(NAIVE, marks=SLOW_TO_COMPILE)], ids=lambda row: row.name)
 def test_a_saved_network_answers_the_same(variant, tmp_path):
     model, image = tiny(variant), images(1, 33, 50)
