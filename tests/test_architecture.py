@@ -94,7 +94,7 @@ ARROWS = {
         "mistaken",
         "suggestion",
     },
-    "picture_files": {"mistaken", "printable"},
+    "picture_files": {"extras", "mistaken", "printable"},
     "printable": set(),
     "replacing": {"exchanging"},
     "streets": {"data_sets", "replacing"},

@@ -224,7 +224,8 @@ def data(
     batch_size: Annotated[int, typer.Option(help="Batch size.", min=1)] = 4,
     crop_size: Annotated[str, typer.Option(help="Height and width of the crops, in pixels.")] = "512x1024",
     records: Annotated[
-        pathlib.Path | None, typer.Option(help="Also measure the same images from the folder that `data pack` wrote.")
+        list[pathlib.Path] | None,
+        typer.Option(help="Also measure the same images from a folder that `data pack` wrote. Can be repeated."),
     ] = None,
     cache: Annotated[
         list[str] | None, typer.Option(help="Also measure a cache: 'memory' or a folder. Can be repeated.")
@@ -250,8 +251,9 @@ def data(
 
     pipelines = {ALONE: decoding_alone(open_split(root, split, verify=False))}
     pipelines["training"] = cityscapes(root, split, augment=True, **arguments)
-    if records:
-        pipelines["training, records"] = cityscapes(records, split, augment=True, **arguments)
+    for packed in records or ():
+        pipelines[f"{ALONE}, {packed}"] = decoding_alone(open_split(packed, split, verify=False))
+        pipelines[f"training, {packed}"] = cityscapes(packed, split, augment=True, **arguments)
     for place in cache or ():
         pipelines[f"training, cache {place}"] = cityscapes(root, split, augment=True, cache=place, **arguments)
     with progress_bar("Measuring", rounds, "rounds") as advance:

@@ -150,20 +150,57 @@ def stored_values(
         UnusableFileError: if the file is not a picture, is damaged, is larger than the limit, or is a color picture and
             there is no palette.
     """
+    return values_of(stored_pixels(source, path), path, palette, unknown)
+
+
+def stored_pixels(source: str | os.PathLike | bytes, path: str | os.PathLike) -> np.ndarray:
+    """Reads what a label image stores, upright.
+
+    Args:
+        source: the path, or the complete contents of the file.
+        path: the path of the file, for errors.
+
+    Returns:
+        `(height, width)`, gray values or palette indices, uint8 or, for 16-bit files, uint16; or the colors of a color
+        picture, uint8 `(height, width, 3)`.
+
+    Raises:
+        UnusableFileError: if the file is not a picture, is damaged, or is larger than the limit.
+    """
     with opened(source, path) as image:
         bits = png_bits(source) if image.format == "PNG" else 8
         image = load_upright(image)
         if image.mode in ("1", "L", "P") or image.mode.startswith("I"):
             return _values_of_gray(image, bits)
-        if palette is None:
-            raise UnusableFileError(
-                path,
-                "pixel format",
-                found=f"is a color picture ({image.mode})",
-                expected="class values in gray",
-                cure="Pass the colors of the classes (`palette`).",
-            )
-        return values_of_colors(np.asarray(image.convert("RGB")).astype(np.uint32), palette, unknown)
+        return np.asarray(image.convert("RGB"))
+
+
+def values_of(
+    pixels: np.ndarray,
+    path: str | os.PathLike,
+    palette: Sequence[tuple[int, int, int]] | None = None,
+    unknown: int = 254,
+) -> np.ndarray:
+    """Returns the values of a label image, by the colors of a palette if it is a color picture.
+
+    Args:
+        pixels: the result of `stored_pixels`.
+        path, palette, unknown: as in `stored_values`.
+
+    Raises:
+        UnusableFileError: if it is a color picture and there is no palette.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    if palette is None:
+        raise UnusableFileError(
+            path,
+            "pixel format",
+            found="is a color picture",
+            expected="class values in gray",
+            cure="Pass the colors of the classes (`palette`).",
+        )
+    return values_of_colors(pixels.astype(np.uint32), palette, unknown)
 
 
 def png_bits(source: str | os.PathLike | bytes) -> int:

@@ -17,14 +17,27 @@ def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, mon
     monkeypatch.setenv("COLUMNS", "120")
     root, records = tmp_path / "streets", tmp_path / "records"
     synthesize(root, num_train=2, num_val=0, num_test=0, size=(64, 128))
-    pack(find_pairs(root, "train"), records / "train", known=CITYSCAPES.label_values)
-    options = ["--records", records, "--cache", "memory", "--crop-size", "32x64", "--batch-size", "2"]
+    pixels, pairs, known = tmp_path / "pixels", find_pairs(root, "train"), CITYSCAPES.label_values
+    pack(pairs, records / "train", known=known)
+    pack(pairs, pixels / "train", known=known, as_pixels=True)
+    options = [
+        "--records",
+        records,
+        "--records",
+        pixels,
+        "--cache",
+        "memory",
+        "--crop-size",
+        "32x64",
+        "--batch-size",
+        "2",
+    ]
     options += ["--images", "2", "--rounds", "1", "--json", tmp_path / "rates.json"]
     result = typer.testing.CliRunner().invoke(cli.app, ["benchmark", "data", str(root), *map(str, options)])
     assert result.exit_code == 0, result.output
     rates = json.loads((tmp_path / "rates.json").read_text())
-    assert list(rates) == ["decoding alone", "training", "training, records", "training, cache memory"]
-    for name, rate in rates.items():
-        assert rate["images_per_second"] > 0
-        assert f"{name} " in result.output
+    packed = [f"{row}, {folder}" for folder in (records, pixels) for row in ("decoding alone", "training")]
+    assert list(rates) == ["decoding alone", "training", *packed, "training, cache memory"]
+    assert all(rate["images_per_second"] > 0 for rate in rates.values())
+    assert "training, cache memory " in result.output
     assert "1.00" in result.output

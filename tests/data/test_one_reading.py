@@ -150,9 +150,9 @@ def roads(tmp_path_factory):
         paths[name].write_bytes(contents)
         height, width = check_image(paths[name])[:2]
         Image.new("L", (width, height), number).save(root / "masks" / f"{number:03d}.png")
-    pack(
-        find_folder_pairs(root / "photos", root / "masks"), root / "packed", known=LabelValues(values=range(len(FILES)))
-    )
+    pairs, known = find_folder_pairs(root / "photos", root / "masks"), LabelValues(values=range(len(FILES)))
+    pack(pairs, root / "packed", known=known)
+    pack(pairs, root / "pixels", known=known, as_pixels=True)
     whole = {"augment": False}
     own = (root / "photos", root / "masks", len(FILES))
     datasets = {
@@ -160,6 +160,7 @@ def roads(tmp_path_factory):
         "headers only": folders(*own, verify=False, **whole),
         "cache": folders(*own, cache="memory", **whole),
         "records": folders(root / "packed", None, len(FILES), **whole),
+        "records of pixels": folders(root / "pixels", None, len(FILES), **whole),
     }
     found = {road: [image.numpy()[0] for image, _ in dataset] for road, dataset in datasets.items()}
     found["ahead"] = [pixels for _, pixels in read_ahead(paths.values(), 4)]

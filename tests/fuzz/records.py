@@ -12,6 +12,8 @@ from keras_hrnet.data.pipeline.class_points import class_points
 from keras_hrnet.data.records.packing import pack
 from keras_hrnet.data.records.source import Records
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.picture_files.compressed import ZSTD_SIGNATURE, compressed, decompressed
+from keras_hrnet.picture_files.reading import UnusableFileError
 from tests.fuzz.harness import Reader
 from tests.fuzz.mutation import damage_json
 from tests.fuzz.runs import hostile_json
@@ -60,10 +62,25 @@ def read_points(path):
         np.testing.assert_array_equal(kept, found)
 
 
+def packed_pixels(folder):
+    generator = np.random.default_rng(0)
+    arrays = generator.integers(0, 256, (9, 8, 3)).astype(np.uint8), LABELS[0], LABELS[1].astype(np.uint16)
+    return [compressed(array) for array in arrays]
+
+
+def hostile_pixels():
+    """Arrays that are no pictures, and frames that declare more than they hold."""
+    huge = compressed(np.zeros((4000, 4000, 3), np.uint8))
+    header = bytearray(compressed(np.zeros((1, 1), np.uint8)))
+    return [huge, compressed(np.zeros((2,) * 8)), compressed(np.array("a")), bytes(header[:5]), ZSTD_SIGNATURE * 9]
+
+
 KEPT = []
 
 READERS = (
     Reader("manifest.json", "manifest.json", manifests, read_records, damage=damage_json, hostile=hostile_json,
            raises=(ValueError, FileNotFoundError)),
+    Reader("packed pixels", "a.png", packed_pixels, lambda path: decompressed(path.read_bytes(), path),
+           hostile=hostile_pixels, raises=(UnusableFileError,)),
     Reader("class points", "points.npy", points, read_points, raises=(), suite_inputs=15),
 )  # fmt: skip

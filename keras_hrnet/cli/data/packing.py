@@ -82,19 +82,22 @@ def pack_folder(
     *,
     known: LabelValues,
     shard_size: int,
+    as_pixels: bool,
     skip_damaged: bool,
 ) -> None:
     """Packs pairs into a folder with a progress bar, and prints a summary.
 
     Args:
         shard_size: maximum size of a shard, in bytes.
+        as_pixels: whether to store pixels instead of files.
         skip_damaged: whether to skip and list the pairs that cannot be used.
     """
     if skip_damaged:
         pairs = without_damaged(console, pairs, known)
     start = time.perf_counter()
     with progress_bar(f"Packing {folder.name}", len(pairs), "pairs") as advance:
-        packed = packing.pack(pairs, folder, shard_size=shard_size, known=known, on_sample=advance)
+        options = {"shard_size": shard_size, "as_pixels": as_pixels, "known": known}
+        packed = packing.pack(pairs, folder, on_sample=advance, **options)
     console.print(f"{folder}: {summary(packed, time.perf_counter() - start)}", soft_wrap=True)
 
 

@@ -14,7 +14,8 @@ from keras_hrnet.data.label_coding import UNKNOWN_ID, LabelCoding
 from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.data_sets.label_values import in_words
-from keras_hrnet.picture_files.pixels import pixels, stored_values
+from keras_hrnet.picture_files.compressed import decompressed, is_compressed
+from keras_hrnet.picture_files.pixels import other_channels, pixels, stored_values, values_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -34,8 +35,8 @@ def decode_image(
     Args:
         contents: the contents of the file, a string scalar.
         name: the path of the file, a string scalar, for errors.
-        by_pillow: whether Pillow decodes it, a boolean. TensorFlow decodes upright PNG and JPEG files in 8-bit gray or
-            RGB, to the same pixels.
+        by_pillow: whether Pillow decodes it, or Zstandard if `compressed` wrote it, a boolean. TensorFlow decodes
+            upright PNG and JPEG files in 8-bit gray or RGB, to the same pixels.
         channels: 3 for RGB; for any other number, Pillow decodes the file.
 
     Returns:
@@ -48,7 +49,13 @@ def decode_image(
         return decode_plain_image(contents)
 
     def read(data, path):
-        return pixels(_bytes(data), os.fsdecode(_bytes(path)), channels)
+        data, path = _bytes(data), os.fsdecode(_bytes(path))
+        if not is_compressed(data):
+            return pixels(data, path, channels)
+        values = decompressed(data, path)
+        if values.shape[2:] != (channels,):
+            raise other_channels(path, f"the shape {values.shape}", channels)
+        return values
 
     def read_by_pillow():
         return tf.numpy_function(read, [contents, name], tf.uint8, stateful=False)
@@ -79,8 +86,11 @@ def decode_label(
     contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
 
     def read(data, path):
-        path = os.fsdecode(_bytes(path))
-        values = stored_values(_bytes(data), path, palette, UNKNOWN_ID)
+        data, path = _bytes(data), os.fsdecode(_bytes(path))
+        if is_compressed(data):
+            values = values_of(decompressed(data, path), path, palette, UNKNOWN_ID)
+        else:
+            values = stored_values(data, path, palette, UNKNOWN_ID)
         if values.max(initial=0) > 255:
             raise ValueError(
                 f"{path} holds the value {values.max()}. Expected at most 255. Save it with smaller values."

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from keras_hrnet.replacing import replacing
 
 MANIFEST_NAME, SHARD_START, SHARD_END = "manifest.json", "records-", ".tfrecord"
-FORMAT, VERSION = "keras_hrnet records", 2
-"""Version 1 does not state which label values occur, and TensorFlow can decode all of its pictures."""
+FORMAT, VERSION = "keras_hrnet records", 3
+"""Version 1 does not state which label values occur, and TensorFlow can decode all of its pictures. Versions 1 and 2
+store all files unchanged."""
 
 FRAMING_BYTES = 16
 """A TFRecord is preceded by its length and a checksum, and followed by a checksum: 8, 4 and 4 bytes."""
@@ -26,7 +27,8 @@ FRAMING_BYTES = 16
 class Sample(NamedTuple):
     """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
 
-    `image_by_pillow` and `label_by_pillow` state whether Pillow must decode them, as in `Source`.
+    `image_by_pillow` and `label_by_pillow` state whether Pillow must decode them, as in `Source`, and `as_pixels`
+    whether their pixels are stored instead of the files, as `compressed` writes them.
     """
 
     image: str
@@ -37,6 +39,7 @@ class Sample(NamedTuple):
     width: int
     image_by_pillow: bool = False
     label_by_pillow: bool = False
+    as_pixels: bool = False
 
 
 class Record(NamedTuple):
@@ -85,7 +88,7 @@ def read_manifest(path: Path) -> list[Shard]:
     try:
         content = json.loads(path.read_bytes())
         found_format, version = content["format"], content["version"]
-        if found_format == FORMAT and version in (1, VERSION):
+        if found_format == FORMAT and version in (1, 2, VERSION):
             shards = [_shard(**fields) for fields in content["shards"]]
             if not any(shard.records for shard in shards):
                 raise ValueError("it names no sample")

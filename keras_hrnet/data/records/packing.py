@@ -1,11 +1,14 @@
-"""Packs pairs of files into shards of TFRecords, without changing their bytes."""
+"""Packs pairs of files into shards of TFRecords: their bytes unchanged, or their pixels."""
 
 import contextlib
+import io
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.files.pairs import Pair, examine_pairs
@@ -22,6 +25,8 @@ from keras_hrnet.data.records.manifest import (
 from keras_hrnet.data.records.plan import plan_shards
 from keras_hrnet.data.records.resumption import undamaged_shards
 from keras_hrnet.data_sets import LabelValues
+from keras_hrnet.picture_files.compressed import compressed, require_zstandard
+from keras_hrnet.picture_files.pixels import NUMPY_SIGNATURE, rgb_pixels, stored_pixels
 from keras_hrnet.picture_files.reading import read_file
 from keras_hrnet.replacing import remove_parts, replacing
 
@@ -41,6 +46,7 @@ def pack(
     *,
     known: LabelValues,
     shard_size: int = 2**28,
+    as_pixels: bool = False,
     on_sample: Callable[[], Any] | None = None,
 ) -> Packed:
     """Packs pairs of image and label into a few large files, for disks and networks that are slow with many small ones.
@@ -57,15 +63,21 @@ def pack(
         folder: folder to write to; it is created if it does not exist.
         shard_size: maximum size of a shard, in bytes. Unlike a number of samples, it limits how much work an
             interruption loses, and how much is copied or read at once, for images of any size.
+        as_pixels: whether to store pixels instead of files: RGB, or the array of a NumPy file, and what the label image
+            stores, each as a NumPy file that is compressed by Zstandard. They are read several times faster, because
+            nothing is decoded, and take more room than PNG.
         on_sample: function that is called without arguments for each sample that is packed or already existed.
 
     Raises:
         TypeError: if the shard size is not an integer.
         ValueError: if a file cannot be used, or the folder contains anything else.
         OSError: if there is not enough space on the disk.
+        ImportError: if pixels are to be stored, and Zstandard is not installed.
     """
+    if as_pixels:
+        require_zstandard()
     folder = Path(folder)
-    plan = plan_shards(pairs, shard_size=shard_size, known=known)
+    plan = plan_shards(pairs, shard_size=shard_size, known=known, as_pixels=as_pixels)
     kept = undamaged_shards(folder, plan)
     missing = [planned for planned in plan if planned.name not in kept]
     if folder.is_dir():
@@ -147,9 +159,13 @@ def _example(pair, sample):
             return train.Feature(bytes_list=train.BytesList(value=values))
         return train.Feature(int64_list=train.Int64List(value=values))
 
+    image = _read_unchanged(pair.image, sample.image_bytes)
+    label = _read_unchanged(pair.label, sample.label_bytes)
+    if sample.as_pixels:
+        image, label = _compressed_image(image, pair.image), compressed(stored_pixels(label, pair.label))
     features = {
-        "image": feature(_read_unchanged(pair.image, sample.image_bytes)),
-        "label": feature(_read_unchanged(pair.label, sample.label_bytes)),
+        "image": feature(image),
+        "label": feature(label),
         "image_name": feature(sample.image.encode()),
         "label_name": feature(sample.label.encode()),
         "height": feature(sample.height),
@@ -157,6 +173,12 @@ def _example(pair, sample):
     }
     # Without `deterministic`, the order of the features may vary.
     return train.Example(features=train.Features(feature=features)).SerializeToString(deterministic=True)
+
+
+def _compressed_image(content, path):
+    if content.startswith(NUMPY_SIGNATURE):
+        return compressed(np.load(io.BytesIO(content), allow_pickle=False))
+    return compressed(rgb_pixels(content, path))
 
 
 def _read_unchanged(path, num_bytes):

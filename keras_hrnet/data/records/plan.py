@@ -13,6 +13,10 @@ SAMPLE_OVERHEAD_BYTES = 1024
 """Maximum overhead of a sample beyond its files and their names: keys, framing, and its lines in two manifests."""
 
 
+RGB_BYTES = 3
+"""Size of a pixel in bytes before it is compressed. The pixels of a label take much less room than its file."""
+
+
 class PlannedShard(NamedTuple):
     """A planned shard: its name, its files, and their descriptions."""
 
@@ -26,11 +30,14 @@ class PlannedShard(NamedTuple):
         return sum(_num_bytes(sample) for sample in self.samples)
 
 
-def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -> list[PlannedShard]:
+def plan_shards(
+    pairs: Sequence[Pair], *, shard_size: int, known: LabelValues, as_pixels: bool = False
+) -> list[PlannedShard]:
     """Divides pairs into shards, in their order.
 
     Args:
         shard_size: maximum size of a shard, in bytes; a larger sample gets its own shard.
+        as_pixels: whether pixels are stored instead of files.
 
     Returns:
         A plan that depends on the names of the files below the folder that all of them share, on their lengths, and on
@@ -46,7 +53,7 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
         raise TypeError(f"Received shard_size={shard_size!r}. Expected an integer, in bytes. Pass one, such as 2**28.")
     if shard_size < 1:
         raise ValueError(f"Received shard_size={shard_size}. Expected at least one byte. Pass more, such as 2**28.")
-    samples = _samples_of(pairs, known)
+    samples = _samples_of(pairs, known, as_pixels)
     starts = _starts([_num_bytes(sample) for sample in samples], shard_size)
     stops = [*starts[1:], len(samples)]
     return [
@@ -55,7 +62,7 @@ def plan_shards(pairs: Sequence[Pair], *, shard_size: int, known: LabelValues) -
     ]
 
 
-def _samples_of(pairs, known):
+def _samples_of(pairs, known, as_pixels):
     headers = check_pairs(pairs, known=known, contents=False)
     top = os.path.commonpath([path.absolute().parent for pair in pairs for path in pair])
     return [
@@ -68,6 +75,7 @@ def _samples_of(pairs, known):
             width=header.image.width,
             image_by_pillow=header.image.by_pillow,
             label_by_pillow=header.label.by_pillow,
+            as_pixels=as_pixels,
         )
         for pair, header in zip(pairs, headers, strict=True)
     ]
@@ -75,7 +83,10 @@ def _samples_of(pairs, known):
 
 def _num_bytes(sample):
     names = 3 * (len(sample.image.encode()) + len(sample.label.encode()))  # in the sample and in two manifests
-    return sample.image_bytes + sample.label_bytes + names + SAMPLE_OVERHEAD_BYTES
+    image_bytes = sample.image_bytes
+    if sample.as_pixels:
+        image_bytes = max(image_bytes, RGB_BYTES * sample.height * sample.width)
+    return image_bytes + sample.label_bytes + names + SAMPLE_OVERHEAD_BYTES
 
 
 def _starts(num_bytes, shard_size):

@@ -12,6 +12,7 @@ from keras_hrnet.backends.host_tensorflow import host_tensorflow
 from keras_hrnet.data.pipeline.sources import union
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
+from keras_hrnet.picture_files.compressed import require_zstandard
 from keras_hrnet.picture_files.listing import described
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Records:
     Raises:
         FileNotFoundError: if a folder, its manifest or a shard is missing.
         ValueError: if there is no folder, a manifest cannot be read, or a shard is damaged.
+        ImportError: if the records hold pixels, and Zstandard is not installed.
     """
 
     def __init__(self, *folders: str | os.PathLike, verify: bool = True):
@@ -42,6 +44,8 @@ class Records:
         folders = [Path(folder) for folder in folders]
         shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
         _check_shards(shards, contents=verify)
+        if any(record.sample.as_pixels for _, shard in shards for record in shard.records[:1]):
+            require_zstandard()
         self.names, self.image_names, self.sizes = [], [], []
         self._paths_of_images, self._places, self.by_pillow = [], [], []
         self.occurring = union(shard.occurring for _, shard in shards)
@@ -51,7 +55,9 @@ class Records:
             for sample, offset, length in shard.records:
                 self.names.append(f"{sample.label} in {self._paths[number]}")
                 self.sizes.append((sample.height, sample.width))
-                self.by_pillow.append((sample.image_by_pillow, sample.label_by_pillow))
+                self.by_pillow.append(
+                    (sample.image_by_pillow or sample.as_pixels, sample.label_by_pillow or sample.as_pixels)
+                )
                 self.image_names.append(Path(sample.image).stem)
                 self._paths_of_images.append(f"{sample.image} in {self._paths[number]}")
                 self._places.append((number, offset, length))

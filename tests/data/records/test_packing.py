@@ -53,7 +53,7 @@ class TestWhatIsWritten:
 
     def test_the_manifest_tells_where_each_record_lies(self, packed):
         manifest = json.loads((packed / "manifest.json").read_text())
-        assert (manifest["version"], manifest["num_samples"]) == (2, 7)
+        assert (manifest["version"], manifest["num_samples"]) == (3, 7)
         for shard in manifest["shards"]:
             content = (packed / shard["name"]).read_bytes()
             assert len(content) == shard["size"]
