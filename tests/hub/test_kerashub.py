@@ -4,6 +4,7 @@ Its check of `model.export(format="litert")` is left out. On TensorFlow and JAX 
 because litert-torch 0.10 writes wrong values for kernels that are not contiguous, as those of `Convolution` are.
 """
 
+import keras
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ class TestBackbones(TestCase):
         self.run_vision_backbone_test(
             getattr(hub, f"{name}Backbone"),
             {**options, "image_shape": (32, 32, 3)},
-            IMAGES,
+            keras.ops.convert_to_tensor(IMAGES),
             {f"P{2 + i}": (2, 8 >> i, 8 >> i, width << i) for i in range(4)},
             expected_pyramid_output_keys=["P2", "P3", "P4", "P5"],
             expected_pyramid_image_sizes=[(8 >> i, 8 >> i) for i in range(4)],
