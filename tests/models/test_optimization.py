@@ -204,6 +204,7 @@ def test_a_half_precision_network_gives_float32_logits_that_are_near():
 
 
 @pytest.mark.slow
+@pytest.mark.compiles
 @pytest.mark.parametrize(
     ("policy", "weights"),
     [("bfloat16", "bfloat16"), pytest.param("mixed_bfloat16", "float32", marks=pytest.mark.heavy)],
