@@ -70,6 +70,12 @@ def files(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Batch size; a `.tflite` file has a fixed batch size.", min=1)] = 1,
     threads: Annotated[int | None, typer.Option(help="Number of threads; all cores by default.", min=1)] = None,
+    accelerator: Annotated[
+        str,
+        typer.Option(
+            help="Device for `.tflite` files: cpu, gpu or npu; the CPU runs what the device does not support."
+        ),
+    ] = "cpu",
     runs: Annotated[int, typer.Option(help="Number of runs of each file; runs of the files alternate.", min=1)] = 20,
     root: Annotated[
         pathlib.Path | None,
@@ -128,6 +134,7 @@ def files(
             batch_size=batch_size,
             num_threads=threads,
             num_runs=runs,
+            accelerator=accelerator,
             images=pixels,
             labels=labels,
             on_run=advance,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over_union
+from keras_hrnet.export.compiled import ACCELERATORS
 from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.export.formats import size_of_export
 from keras_hrnet.models.interface import check_pixels
@@ -69,6 +70,7 @@ def benchmark_files(
     batch_size: int = 1,
     num_threads: int | None = None,
     num_runs: int = 20,
+    accelerator: str = "cpu",
     images: np.ndarray | None = None,
     labels: np.ndarray | None = None,
     on_run: Callable[[], object] = lambda: None,
@@ -82,18 +84,29 @@ def benchmark_files(
         batch_size: number of images in a batch; a `.tflite` file has a fixed batch size.
         num_threads: number of threads; None for all.
         num_runs: number of runs of each file after its first run.
+        accelerator: "cpu", "gpu" or "npu", for `.tflite` files, which LiteRT's `CompiledModel` runs; the CPU runs what
+            the accelerator does not support. For an NPU without a library, LiteRT uses the CPU, and only logs it.
         images: uint8 `(num_images, height, width, 3)`, RGB in [0, 255], on which to compare the labels, with the size
             that the files accept. None compares nothing.
         labels: integers `(num_images, height, width)`, train ids of the images; 255 is ignored. None scores nothing.
         on_run: called after each run of each file.
 
     Raises:
-        ValueError: if a file has another format, cannot be run, or has outputs of another size than the first file, or
-            the images are not in [0, 255].
+        ValueError: if a file has another format, cannot be run, or has outputs of another size than the first file,
+            the images are not in [0, 255], or there is no such accelerator.
     """
+    if accelerator not in ACCELERATORS:
+        raise ValueError(
+            f"Received accelerator={accelerator!r}. Expected one of {', '.join(ACCELERATORS)}. Pass one of them."
+        )
     if images is not None:
         check_pixels(np.asarray(images))
-    options = {"image_size": image_size, "batch_size": batch_size, "num_threads": num_threads or os.cpu_count()}
+    options = {
+        "image_size": image_size,
+        "batch_size": batch_size,
+        "num_threads": num_threads or os.cpu_count(),
+        "accelerator": accelerator,
+    }
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if images is not None:

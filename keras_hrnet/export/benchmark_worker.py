@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from keras_hrnet.export.compiled import CompiledTFLite
 from keras_hrnet.export.formats import open_runner
 
 
@@ -19,12 +20,13 @@ def main(task: str) -> None:
     """Opens a file, and executes commands until its input ends.
 
     Args:
-        task: JSON of `path`, `image_size` (for files that accept any size), `num_threads` and `batch_size`.
+        task: JSON of `path`, `image_size` (for files that accept any size), `num_threads`, `batch_size` and
+            `accelerator`.
     """
     options = json.loads(task)
     before = _peak_bytes()
     start = time.perf_counter()
-    runner = open_runner(options["path"], options["num_threads"])
+    runner = _open(options["path"], options["num_threads"], options["accelerator"])
     opened = time.perf_counter()
     size = runner.image_size or tuple(options["image_size"])
     images = np.random.default_rng(0).integers(0, 256, (options["batch_size"], *size, runner.channels), dtype=np.uint8)
@@ -40,6 +42,18 @@ def main(task: str) -> None:
             source, target = paths
             np.save(target, np.concatenate([_labels(runner(image[np.newaxis])) for image in np.load(source)]))
             _answer()
+
+
+def _open(path, num_threads, accelerator):
+    """Opens a file; a `.tflite` file as applications on devices do, if this version of LiteRT can."""
+    if not path.endswith(".tflite"):
+        return open_runner(path, num_threads)
+    try:
+        return CompiledTFLite(path, num_threads, accelerator)
+    except ImportError:
+        if accelerator != "cpu":
+            raise
+        return open_runner(path, num_threads)
 
 
 def _labels(answer):

@@ -6,6 +6,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.export.benchmark import benchmark_files
+from keras_hrnet.export.compiled import CompiledTFLite
 from keras_hrnet.export.formats import open_runner
 
 pytestmark = pytest.mark.once
@@ -67,6 +68,24 @@ def test_files_are_measured_and_compared(network, files, images):
         assert 0.3 < row.mean_iou < 1
     assert measured[0].delegates is None
     assert measured[1].delegates == {"xnnpack": 1.0, "gpu": 1.0}
+
+
+@pytest.mark.slow
+def test_a_compiled_model_answers_as_the_interpreter(files, images):
+    compiled = CompiledTFLite(files[1], num_threads=1)
+    assert (compiled.image_size, compiled.batch_size, compiled.channels) == (SIZE, 1, 3)
+    np.testing.assert_array_equal(compiled(images), open_runner(files[1], 1)(images))
+
+
+def test_an_accelerator_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"accelerator='tpu'. Expected one of cpu, gpu, npu. Pass one"):
+        benchmark_files([tmp_path / "a.tflite"], accelerator="tpu")
+
+
+def test_what_litert_cannot_compile_is_named(tmp_path):
+    (tmp_path / "cut.tflite").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=r"cut.tflite' and the accelerator 'cpu', with which LiteRT cannot run it"):
+        CompiledTFLite(tmp_path / "cut.tflite")
 
 
 def test_what_is_no_file_to_run_is_refused(tmp_path):
