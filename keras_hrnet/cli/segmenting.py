@@ -123,10 +123,14 @@ def report_written(targets: Targets, outcomes: Outcomes) -> None:
         ValueError: after all other results are written, if some photos could not be segmented, for example because
             they cannot be read or are too small.
     """
-    console, errors, written, start = Console(soft_wrap=True, highlight=False), [], [], time.perf_counter()
+    console, errors, written = Console(soft_wrap=True, highlight=False), [], []
+    start = time.perf_counter()
+    first = None
     with contextlib.closing(outcomes), progress_bar("Segmenting", len(targets), "photos") as advance:
         for photo, error in outcomes:
             advance()
+            # On TensorFlow and JAX, the network is compiled before it.
+            first = first or time.perf_counter() - start
             if error:
                 errors.append(error)
             else:
@@ -136,7 +140,8 @@ def report_written(targets: Targets, outcomes: Outcomes) -> None:
     elif written:
         folders = sorted({str(target.parent) for target in written})
         console.print(f"Wrote {len(written)} files to", folders[0] if len(folders) == 1 else f"{len(folders)} folders")
-        console.print(f"{len(written) / (time.perf_counter() - start):.3g} photos per second")
+        seconds = time.perf_counter() - start
+        console.print(f"{len(written) / seconds:.3g} photos per second; the first was written after {first:.1f} s")
     if errors:
         listed = "\n".join(map(str, errors))
         raise ValueError(f"{len(errors)} of {len(targets)} photos could not be segmented.\n{listed}")

@@ -187,6 +187,7 @@ def test_photos_of_any_name_are_segmented(invoke, saved_small_network, album):
     result = invoke("predict", saved_small_network, folder)
     assert (result.exit_code, result.exception) == (0, None)
     assert f"Wrote {len(HOSTILE)} files to {folder}_segmented" in result.output
+    assert re.search(r"\d photos per second; the first was written after \d+\.\d s", result.output)
     assert len(list(folder.with_name("red]_segmented").iterdir())) == len(HOSTILE)
 
 
