@@ -59,7 +59,7 @@ def test_a_code_block_runs(code):
 
 
 def test_the_commands_run():
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 8
     for command in COMMANDS:
         command = command.replace("--train 80", "--train 1 --size 64x128").replace("ROOT packed", "streets packed2")
         result = typer.testing.CliRunner().invoke(cli.app, shlex.split(command)[1:])
