@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import struct
 import threading
@@ -20,6 +21,10 @@ LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
 
 MOST_DEFLATED = 1032
 """Largest decompression factor of a PNG file: zlib's technical details, "Maximum Compression Factor"."""
+
+MOST_PIXELS_OF_VP8 = 1024
+"""Upper bound of the pixels in a byte of a lossy WebP file: each block of 256 takes at least three bits, for its two
+modes, whose probabilities are fixed (RFC 6386, section 11.2)."""
 
 ORIENTATION_TAG = 0x0112
 """Exif 2.32, table 4: 1 is upright; 2 to 8 are rotated or mirrored."""
@@ -119,6 +124,7 @@ def opened(
         with image:
             num_bytes = len(source) if isinstance(source, bytes) else os.path.getsize(source)
             check_num_pixels(path, image.height, image.width, num_bytes if image.format == "PNG" else None)
+            _check_size(path, image, num_bytes, _most_pixels_per_byte(image, source))
             yield image
     except UnusableFileError:
         raise
@@ -131,6 +137,34 @@ def opened(
             found=f"cannot be decoded ({str(error) or type(error).__name__})",
             expected="an undamaged picture file",
         ) from error
+
+
+def _most_pixels_per_byte(image, source):
+    """Returns how many pixels a byte of the file can hold at most; infinity if that is not known."""
+    if image.format == "WEBP" and _start_of(source).endswith(b"VP8 "):
+        return MOST_PIXELS_OF_VP8
+    if image.format == "TIFF" and image.info.get("compression") == "raw":
+        return 8
+    return math.inf
+
+
+def _start_of(source):
+    """Returns the first 16 bytes of a file: of a WebP file, up to the name of its first chunk."""
+    if isinstance(source, bytes):
+        return source[:16]
+    with open(source, "rb") as file:
+        return file.read(16)
+
+
+def _check_size(path, image, num_bytes, most):
+    # Decoders allocate memory for all pixels that the header states, before they find that there are fewer.
+    if image.height * image.width > most * num_bytes:
+        raise UnusableFileError(
+            path,
+            "damaged",
+            found=f"states a size of {image.height}x{image.width} (height x width) pixels, and has {num_bytes:,} bytes",
+            expected=f"an undamaged {image.format} file, which holds at most {most} pixels per byte",
+        )
 
 
 def load_upright(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Photos in folders, and reading them ahead."""
 
+import struct
 import threading
 import time
 
@@ -62,6 +63,22 @@ def test_a_picture_that_would_fill_the_memory_is_refused(files, monkeypatch):
     monkeypatch.setenv("KERAS_HRNET_MAX_PIXELS", "5")
     with pytest.raises(ValueError, match=r"0.png has 2x3 .* = 6 pixels, or is damaged. Expected at most 5 pixels"):
         photos.read_image(files[0])
+
+
+@pytest.mark.parametrize("kind", ["webp", "tif"])
+def test_a_header_that_states_more_pixels_than_fit_into_the_file_is_refused_before_memory_is_allocated(kind, tmp_path):
+    path = tmp_path / f"a.{kind}"
+    PIL.Image.new("RGB", (64, 40)).save(path)
+    content = bytearray(path.read_bytes())
+    if kind == "webp":
+        content[26:30] = struct.pack("<HH", 16383, 16383)  # RFC 6386, section 9.1: width and height of a key frame.
+    else:
+        entry = content.index(struct.pack("<HH", 257, 4))  # TIFF 6.0, section 8: ImageLength, a LONG.
+        content[entry + 8 : entry + 12] = struct.pack("<L", 2**20)
+    path.write_bytes(content)
+    message = rf"a\.{kind}'.* states a size of .* bytes\. Expected an undamaged .* per byte"
+    with pytest.raises(ValueError, match=message):
+        photos.read_image(path)
 
 
 def test_links_are_followed_and_those_that_lead_nowhere_named(files, tmp_path):
