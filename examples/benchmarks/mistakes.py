@@ -65,7 +65,7 @@ MISTAKES = (
     (OTHERS_ARE_WRITTEN, "b.png"),
     ("predict network.keras photos --output mask.jpg", "mask.jpg"),
     ("predict network.keras photos --output nowhere/masks", "nowhere"),
-    ("predict network.keras photos --show color", "color"),
+    ("predict network.keras photos --show colored", "colored"),
     ("predict network.keras photos --engine spark", "ray"),
     ("train --images photos --masks masks --classes road,sky --recipe from_scratch", "--val-share"),
     ("predict network.keras photos --show labels --legend", "legend"),
