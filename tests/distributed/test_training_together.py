@@ -38,19 +38,10 @@ if BACKEND != "jax":
     RUNS["rmi"] = {"loss": "rmi", "class_weights": None, "epochs": 1, "warmup_epochs": 0, "gradient_accumulation": 1}
 WAYS = {"torch": ["processes"], "tensorflow": ["devices", "processes"], "jax": ["devices", "processes"]}[BACKEND]
 SECONDS = 240
-SHORT = {"epochs": 1, "warmup_epochs": 0, "gradient_accumulation": 1}
-# HRNet's relatives, without the dropout that each device draws for itself.
-RELATIVES = {
-    "HRFormer": (keras_hrnet.HRFormerVariant("Tiny", 8, 1, 1, 8, (1, 1, 1), 1, window_size=3), "fcn"),
-    "LiteHRNet": (keras_hrnet.LiteVariant("Tiny", 16, (1, 1, 1), 1), "iterative"),
-}
 
 
-def network(relative=None):
+def network():
     keras.utils.set_random_seed(7)
-    if relative:
-        variant, head = RELATIVES[relative]
-        return keras_hrnet.HRNet(variant, head=head)
     image = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(1 / 127.5, -1)(image)
     x = ConvNorm(6, 3, strides=2)(x)
@@ -92,7 +83,7 @@ def work(root, folder, runs, devices=None, hosts=None, process=None):
             settings = dict(settings)
             kill, add = settings.pop("kill", None), settings.pop("add_to_weights", 0)
             run_dir = pathlib.Path(folder) / name
-            model = network(settings.pop("relative", None))
+            model = network()
             model.set_weights([weight + add * (process or 0) for weight in model.get_weights()])
             train = cityscapes(root, "train", batch_size=BATCH_SIZE, crop_size=(32, 32))
             val = cityscapes(root, "val", batch_size=2)
@@ -213,15 +204,6 @@ def test_one_goes_on_where_two_were_stopped(root, alone, tmp_path):
     assert "Stopped by SIGTERM. Step 1 of epoch 2 is saved" in ends[0][1]
     work(root, tmp_path, {"whole": {}})
     check_same(tmp_path / "whole", alone / "whole")
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("relative", RELATIVES)
-def test_two_train_the_relatives_of_hrnet_as_one(relative, root, tmp_path):
-    runs = {"whole": {"relative": relative, **SHORT}}
-    work(root, tmp_path / "alone", runs)
-    check_ended(start(WAYS[0], root, tmp_path / "together", runs))
-    check_same(tmp_path / "together" / "whole", tmp_path / "alone" / "whole")
 
 
 def check_same(folder, alone):
