@@ -19,12 +19,20 @@ MAX_PIXELS = 2**29
 LIMIT_VARIABLE = "KERAS_HRNET_MAX_PIXELS"
 """The environment variable that sets another limit. Pillow's own limit, `PIL.Image.MAX_IMAGE_PIXELS`, is not used."""
 
-MOST_DEFLATED = 1032
-"""Largest decompression factor of a PNG file: zlib's technical details, "Maximum Compression Factor"."""
+PNG_PIXELS_PER_BYTE = 8 * 1032
+"""Upper bound for a PNG file: a pixel has at least one bit, and zlib compresses to at least 1/1032 (its technical
+details, "Maximum Compression Factor")."""
 
-MOST_PIXELS_OF_VP8 = 1024
-"""Upper bound of the pixels in a byte of a lossy WebP file: each block of 256 takes at least three bits, for its two
-modes, whose probabilities are fixed (RFC 6386, section 11.2)."""
+LOSSY_WEBP_PIXELS_PER_BYTE = 1024
+"""Upper bound for a lossy WebP file: a block of 256 pixels takes more than two bits, for its two modes, whose
+probabilities are fixed (RFC 6386, section 11.2)."""
+
+JPEG_PIXELS_PER_BYTE = 256
+"""Upper bound for a JPEG file that is not progressive: a block of 64 pixels takes at least two bits, one code for its
+mean and one for its end (ITU T.81, section F.1.2)."""
+
+RAW_PIXELS_PER_BYTE = 8
+"""Upper bound for a file that is not compressed: a pixel has at least one bit."""
 
 ORIENTATION_TAG = 0x0112
 """Exif 2.32, table 4: 1 is upright; 2 to 8 are rotated or mirrored."""
@@ -73,21 +81,24 @@ def max_pixels() -> int:
     return int(text)
 
 
-def check_num_pixels(path: str | os.PathLike, height: int, width: int, num_png_bytes: int | None = None) -> None:
-    """Refuses a picture with more pixels than the limit, before memory is allocated for it.
+def check_num_pixels(
+    path: str | os.PathLike, height: int, width: int, num_bytes: int = 0, pixels_per_byte: float = math.inf
+) -> None:
+    """Refuses a picture with more pixels than the limit, or than fit into its file, before memory is allocated for it.
 
     Args:
-        num_png_bytes: the size of a PNG file, whose header may be damaged and state more pixels than fit into it.
+        num_bytes: the size of the file, whose header may be damaged.
+        pixels_per_byte: the largest number of pixels in a byte of such a file; infinity if it is not known.
 
     Raises:
-        UnusableFileError: if the picture has more pixels, or if the header of a PNG file is damaged.
+        UnusableFileError: if the picture has more pixels, or if the header is damaged.
     """
-    if num_png_bytes is not None and height * width > 8 * MOST_DEFLATED * num_png_bytes:
+    if pixels_per_byte < math.inf and height * width > pixels_per_byte * num_bytes:
         raise UnusableFileError(
             path,
             "damaged",
-            found=f"states a size of {height}x{width} (height x width) pixels, and has {num_png_bytes:,} bytes",
-            expected=f"an undamaged PNG file, which decompresses to at most {MOST_DEFLATED} times its length",
+            found=f"states a size of {height}x{width} (height x width) pixels, and has {num_bytes:,} bytes",
+            expected=f"an undamaged file, which holds at most {pixels_per_byte:,} pixels per byte",
         )
     if height * width > max_pixels():
         raise UnusableFileError(
@@ -123,8 +134,7 @@ def opened(
             image = Image.open(file, formats=formats)
         with image:
             num_bytes = len(source) if isinstance(source, bytes) else os.path.getsize(source)
-            check_num_pixels(path, image.height, image.width, num_bytes if image.format == "PNG" else None)
-            _check_size(path, image, num_bytes, _most_pixels_per_byte(image, source))
+            check_num_pixels(path, image.height, image.width, num_bytes, _pixels_per_byte(image, source))
             yield image
     except UnusableFileError:
         raise
@@ -139,12 +149,16 @@ def opened(
         ) from error
 
 
-def _most_pixels_per_byte(image, source):
+def _pixels_per_byte(image, source):
     """Returns how many pixels a byte of the file can hold at most; infinity if that is not known."""
+    if image.format == "PNG":
+        return PNG_PIXELS_PER_BYTE
     if image.format == "WEBP" and _start_of(source).endswith(b"VP8 "):
-        return MOST_PIXELS_OF_VP8
-    if image.format == "TIFF" and image.info.get("compression") == "raw":
-        return 8
+        return LOSSY_WEBP_PIXELS_PER_BYTE
+    if image.format == "JPEG" and not image.info.get("progressive"):
+        return JPEG_PIXELS_PER_BYTE
+    if (image.format, image.info.get("compression")) in (("TIFF", "raw"), ("BMP", 0)):
+        return RAW_PIXELS_PER_BYTE
     return math.inf
 
 
@@ -154,17 +168,6 @@ def _start_of(source):
         return source[:16]
     with open(source, "rb") as file:
         return file.read(16)
-
-
-def _check_size(path, image, num_bytes, most):
-    # Decoders allocate memory for all pixels that the header states, before they find that there are fewer.
-    if image.height * image.width > most * num_bytes:
-        raise UnusableFileError(
-            path,
-            "damaged",
-            found=f"states a size of {image.height}x{image.width} (height x width) pixels, and has {num_bytes:,} bytes",
-            expected=f"an undamaged {image.format} file, which holds at most {most} pixels per byte",
-        )
 
 
 def load_upright(image: Image.Image) -> Image.Image:

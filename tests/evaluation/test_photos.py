@@ -65,18 +65,25 @@ def test_a_picture_that_would_fill_the_memory_is_refused(files, monkeypatch):
         photos.read_image(files[0])
 
 
-@pytest.mark.parametrize("kind", ["webp", "tif"])
+# Where the header of each kind of file states the height, or where the field that does begins, and how it is written.
+HEIGHTS = {
+    "webp": (b"\x9d\x01\x2a", 5, "<H"),  # RFC 6386, section 9.1: after a start code of three bytes and the width.
+    "tif": (struct.pack("<HH", 257, 4), 8, "<L"),  # TIFF 6.0, section 8: ImageLength, a LONG.
+    "bmp": (struct.pack("<L", 40), 8, "<L"),  # BITMAPINFOHEADER, which begins with its size.
+    "jpg": (b"\xff\xc0", 5, ">H"),  # ITU T.81, section B.2.2: after SOF0, its length and a byte of precision.
+}
+
+
+@pytest.mark.parametrize("kind", HEIGHTS)
 def test_a_header_that_states_more_pixels_than_fit_into_the_file_is_refused_before_memory_is_allocated(kind, tmp_path):
     path = tmp_path / f"a.{kind}"
-    PIL.Image.new("RGB", (64, 40)).save(path)
+    PIL.Image.new("RGB", (4000, 8)).save(path)
+    photos.read_image(path)
     content = bytearray(path.read_bytes())
-    if kind == "webp":
-        content[26:30] = struct.pack("<HH", 16383, 16383)  # RFC 6386, section 9.1: width and height of a key frame.
-    else:
-        entry = content.index(struct.pack("<HH", 257, 4))  # TIFF 6.0, section 8: ImageLength, a LONG.
-        content[entry + 8 : entry + 12] = struct.pack("<L", 2**20)
+    field, offset, number = HEIGHTS[kind]
+    struct.pack_into(number, content, content.index(field) + offset, 16_000)
     path.write_bytes(content)
-    message = rf"a\.{kind}'.* states a size of .* bytes\. Expected an undamaged .* per byte"
+    message = rf"a\.{kind}'.* states a size of 16000x4000 .* bytes\. Expected an undamaged file, .* pixels per byte"
     with pytest.raises(ValueError, match=message):
         photos.read_image(path)
 

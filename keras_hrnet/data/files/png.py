@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import NamedTuple
 
-from keras_hrnet.picture_files.opening import check_num_pixels, opened, orientation_of
+from keras_hrnet.picture_files.opening import PNG_PIXELS_PER_BYTE, check_num_pixels, opened, orientation_of
 from keras_hrnet.picture_files.reading import UnusableFileError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -64,7 +64,8 @@ def read_png(data: bytes, path: str | os.PathLike, contents: bool) -> tuple[PngH
         UnusableFileError: if it does not begin as a PNG file does, is larger than the limit, or is damaged.
     """
     header = png_header(data, path)
-    check_num_pixels(path, header.height, header.width, len(data) if contents else os.path.getsize(path))
+    num_bytes = len(data) if contents else os.path.getsize(path)
+    check_num_pixels(path, header.height, header.width, num_bytes, PNG_PIXELS_PER_BYTE)
     if not (check_chunks(data, path) if contents else chunks_of(path)) & TURNING:
         return header, 1
     with opened(data if contents else path, path, ["PNG"]) as image:
