@@ -44,6 +44,8 @@ EXPLAINED = {
 }
 """The meaning of the columns whose names do not explain them."""
 
+# The names in `keras_hrnet.export.compiled`, which imports Keras; a test compares them.
+ACCELERATORS = ("cpu", "gpu", "npu")
 ALONE = "decoding alone"
 SIZE = (512, 1024)
 
@@ -73,7 +75,10 @@ def files(
     accelerator: Annotated[
         str,
         typer.Option(
-            help="Device for `.tflite` files: cpu, gpu or npu; the CPU runs what the device does not support."
+            help=(
+                f"Device for `.tflite` files: {', '.join(ACCELERATORS)}. The CPU runs what the device does not "
+                "support, and everything if LiteRT finds no library for an NPU."
+            )
         ),
     ] = "cpu",
     runs: Annotated[int, typer.Option(help="Number of runs of each file; runs of the files alternate.", min=1)] = 20,
@@ -111,6 +116,10 @@ def files(
         raise ValueError(
             f"Received --images {images}. Expected a folder of images; --num-images is the number of images to use. "
             f"Pass --num-images {images}."
+        )
+    if accelerator not in ACCELERATORS:
+        raise ValueError(
+            f"Received --accelerator {accelerator!r}. Expected one of {', '.join(ACCELERATORS)}. Pass one of them."
         )
     image_size = parse_size(size) if size else None
     for path in paths:

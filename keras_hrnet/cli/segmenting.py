@@ -129,12 +129,12 @@ def report_written(targets: Targets, outcomes: Outcomes) -> None:
     with contextlib.closing(outcomes), progress_bar("Segmenting", len(targets), "photos") as advance:
         for photo, error in outcomes:
             advance()
-            # On TensorFlow and JAX, the network is compiled before it.
-            first = first or time.perf_counter() - start
             if error:
                 errors.append(error)
-            else:
-                written.append(targets[photo])
+                continue
+            # On TensorFlow and JAX, the network is compiled before it.
+            first = first or time.perf_counter() - start
+            written.append(targets[photo])
     if len(written) == 1:
         console.print("Wrote", written[0])
     elif written:

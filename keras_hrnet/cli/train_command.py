@@ -1,9 +1,9 @@
-"""The parser of `keras-hrnet train`, which explains how to pass settings that were passed as options."""
+"""The parser of `keras-hrnet train`, which shows how to pass settings that were passed as options."""
 
 import typer
 import typer.core
 
-# Settings that users pass as options, as other commands have them; a test compares the names with those of the recipes.
+# Options of other training commands, and the settings that correspond to them; a test compares these with the recipes.
 SETTINGS_BY_OPTION = {
     "--epochs": "epochs",
     "--updates": "updates",
@@ -21,14 +21,14 @@ SETTINGS_BY_OPTION = {
 
 
 class TrainCommand(typer.core.TyperCommand):
-    """The command, which knows that `--epochs 3` means `--set epochs=3`."""
+    """A command that answers `--epochs 3` with `--set epochs=3`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        """Parses the arguments, as Typer does, after a look for settings that were passed as options."""
-        for i, word in enumerate(args):
+        """Parses the arguments as Typer does, unless one of them is a setting."""
+        for word, following in zip(args, [*args[1:], "--"], strict=False):
             option, _, value = word.partition("=")
             if option in SETTINGS_BY_OPTION:
-                value = value or (args[i + 1] if i + 1 < len(args) else "VALUE")
+                value = value or ("VALUE" if following.startswith("--") else following)
                 raise ValueError(
                     f"Received {option}, a setting of the recipe. Expected settings after --set. Pass --set "
                     f"{SETTINGS_BY_OPTION[option]}={value}; `keras-hrnet train --show` prints all settings."

@@ -53,7 +53,10 @@ class LabelCoding:
     @property
     def label_values(self) -> LabelValues:
         """The values that the user's label images may contain, for `check_label`."""
-        cure = "Change these pixels to one of them, or declare their values with classes, id_map or ignore_label."
+        cure = (
+            "Change these pixels to one of them, or declare their values with classes (--classes), id_map (--id-map) "
+            "or ignore_label (--ignore-label)."
+        )
         return LabelValues(values=self.known_values, colors=self.palette, cure=cure)
 
 

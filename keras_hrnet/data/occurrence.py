@@ -34,8 +34,8 @@ def fault_of(occurring: frozenset, coding: LabelCoding) -> Fault | None:
             f" (they hold {in_words(occurring)})" if coding.palette is None else ""
         )
         cure = (
-            "Check the label images; for your own data, pass the values of the classes as id_map, and the ignored "
-            "values as ignore_label."
+            "Check the label images; for your own data, pass the values of the classes as id_map (--id-map), and the "
+            "ignored values as ignore_label (--ignore-label)."
         )
         return Fault(found, _cure_of_255(coding) if 255 in occurring and coding.is_assumed else cure)
     if coding.is_assumed and coding.palette is None and occurring == {0, 255} and len(names) > 1:
@@ -52,7 +52,7 @@ def missing_classes(occurring: frozenset, coding: LabelCoding) -> tuple[str, ...
 
 def cure_of_missing(occurring: frozenset, coding: LabelCoding) -> str:
     """Returns what to do about classes that have no pixels."""
-    misread = "If 255, which occurs and is ignored, stands for one of them, map it with id_map. "
+    misread = "If 255, which occurs and is ignored, stands for one of them, map it with id_map (--id-map). "
     is_misread = 255 in occurring and coding.is_assumed and coding.palette is None
     return misread * is_misread + "Add images that show them, or remove them from the classes."
 

@@ -38,7 +38,7 @@ def class_shares(dataset: Iterable, num_classes: int) -> np.ndarray:
     if not counts.sum():
         raise ValueError(
             f"No pixel of the dataset has a class from 0 to {num_classes - 1}. Expected labels of {num_classes} "
-            "classes. Check the labels, id_map and ignore_label."
+            "classes. Check the labels, id_map (--id-map) and ignore_label (--ignore-label)."
         )
     return counts / counts.sum()
 

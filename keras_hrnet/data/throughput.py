@@ -38,8 +38,8 @@ def decoding_alone(source: Source) -> tf.data.Dataset:
 
     def decode(index):
         image, label, image_name, label_name = source.contents(index)
-        image_by_pillow, label_by_pillow = tf.unstack(tf.constant(source.by_pillow)[index])
-        return decode_image(image, image_name, image_by_pillow), decode_label(label, None, label_name, label_by_pillow)
+        image_in_python, label_in_python = tf.unstack(tf.constant(source.in_python)[index])
+        return decode_image(image, image_name, image_in_python), decode_label(label, None, label_name, label_in_python)
 
     indices = tf.data.Dataset.range(len(source.sizes))
     return indices.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(tf.data.AUTOTUNE)

@@ -1,4 +1,4 @@
-"""Creates weights faster on TensorFlow."""
+"""Creates the weights of convolutions and batch normalization faster on TensorFlow."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import keras
 def short_weight_names() -> Iterator[None]:
     """Makes TensorFlow name weights "kernel", "gamma" and so on, without the names of the layers around them.
 
-    TensorFlow prepares a kernel for each new name, which takes longer than creating the weight: the 1,533 weights of
-    HRNetW48 are a quarter of the time in which it is built. The `path` of a weight, which is its name in Keras and in
-    files, does not change.
+    TensorFlow prepares an operation for each new name, which takes longer than creating the weight. For the 1,533
+    weights of HRNetW48, this was a quarter of the time of building it. The `path` of a weight, which is its name in
+    Keras and in files, does not change.
     """
     if keras.config.backend() != "tensorflow":
         yield

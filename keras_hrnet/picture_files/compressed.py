@@ -15,8 +15,8 @@ ZSTD_SIGNATURE = b"\x28\xb5\x2f\xfd"
 """The first bytes of a Zstandard frame (RFC 8878, section 3.1.1)."""
 
 LEVEL = 1
-"""Zstandard's level. A mosaic of photos takes 1.4 times the bytes of PNG and a seventh of its time to read; at level 3,
-1.2 times the bytes and a fifth of the time (720x1920, one AMD EPYC core)."""
+"""Zstandard's level. A mosaic of photos with a camera's noise, 1024x2048, takes 1.51 times the bytes of PNG and 6 ms to
+decompress, where TensorFlow decodes the PNG in 43 ms; at level 3, 1.48 times the bytes and 8 ms (one AMD EPYC core)."""
 
 MOST_HEADER_BYTES = 1024
 """Largest size of a NumPy file's header; `numpy.save` writes 128 bytes for an array without fields."""
@@ -32,6 +32,9 @@ def compressed(values: np.ndarray) -> bytes:
 
     Args:
         values: `(height, width)` or `(height, width, channels)`, numbers.
+
+    Returns:
+        A Zstandard frame that holds a NumPy file.
     """
     import zstandard
 

@@ -58,6 +58,11 @@ def described(folder: Path) -> str:
     return f"holds {', '.join(found[:5])}{more}"
 
 
+def parent_described(folder: Path) -> str:
+    """Describes what is around a folder that was not found: "data holds a, b", "the current folder is empty"."""
+    return f"{'the current folder' if folder.parent == Path() else folder.parent} {described(folder.parent)}"
+
+
 def names_below(folder: Path, skipped: Path | None = None) -> Iterator[str]:
     """Lists the files in a folder and in all folders below it.
 

@@ -13,6 +13,12 @@ from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 NUMPY_SIGNATURE = b"\x93NUMPY"
 """The first bytes of files that `numpy.save` writes."""
 
+CURE_OF_COLORS = (
+    "Pass the colors of the classes in the order of their names: palette=[(0, 0, 0), (255, 0, 0)], or --palette "
+    "'#000000,#ff0000'."
+)
+"""What to do about a label image in color, if the colors of the classes are not known."""
+
 GRAY_STEPS = {1: 1, 2: 85, 4: 17, 8: 1}
 """The factor by which Pillow multiplies the values of a gray PNG, by its bits per channel."""
 
@@ -198,7 +204,7 @@ def values_of(
             "pixel format",
             found="is a color picture",
             expected="class values in gray",
-            cure="Pass the colors of the classes (`palette`).",
+            cure=CURE_OF_COLORS,
         )
     return values_of_colors(pixels.astype(np.uint32), palette, unknown)
 

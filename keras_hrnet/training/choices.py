@@ -22,7 +22,7 @@ COUNTED = ("enet", "median_frequency")
 # After shorter epochs, writing the logs would take longer than the steps.
 LEAST_STEPS = 20
 NUM_VALIDATIONS = 50
-# Share of padding in crops above which the user is told.
+# The share of padding in crops above which a note is printed.
 MOST_PADDING = 0.25
 
 
@@ -57,8 +57,9 @@ def note_on_padding(crop_size: tuple[int, int], image_sizes: Sequence[tuple[int,
         return None
     size, better = ("x".join(map(str, pair)) for pair in (crop_size, crop_for(image_sizes)))
     return (
-        f"Note: on average, {padding:.0%} of a crop of {size} is padding, because the training images are smaller. "
-        f"Padding takes time, and nothing is learned from it. --set crop_size={better} would avoid most of it."
+        f"Note: the training images are smaller than the crops of {size}. At scale 1, {padding:.0%} of a crop is "
+        "padding on average, which takes time, and from which nothing is learned. --set crop_size="
+        f"{better} would avoid most of it."
     )
 
 

@@ -55,7 +55,7 @@ def _check_validation(trained, validated):
         raise ValueError(
             f"Received training data of {len(trained.names)} classes and validation data of {len(validated.names)}, "
             f"where class {i} is {name!r} in training and {other!r} in validation. Expected the same classes in the "
-            "same order. Make both with the same `classes` and `id_map`."
+            "same order. Make both with the same classes (--classes) and id_map (--id-map)."
         )
     if trained.ignore_label != validated.ignore_label:
         raise ValueError(

@@ -4,10 +4,12 @@ import pytest
 import typer.testing
 
 from keras_hrnet import cli
+from keras_hrnet.cli import benchmark
 from keras_hrnet.data import synthesize
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.records.packing import pack
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
+from keras_hrnet.export import compiled
 
 pytestmark = pytest.mark.once
 
@@ -20,19 +22,9 @@ def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, mon
     pixels, pairs, known = tmp_path / "pixels", find_pairs(root, "train"), CITYSCAPES.label_values
     pack(pairs, records / "train", known=known)
     pack(pairs, pixels / "train", known=known, as_pixels=True)
-    options = [
-        "--records",
-        records,
-        "--records",
-        pixels,
-        "--cache",
-        "memory",
-        "--crop-size",
-        "32x64",
-        "--batch-size",
-        "2",
-    ]
-    options += ["--images", "2", "--rounds", "1", "--json", tmp_path / "rates.json"]
+    options = ["--records", records, "--records", pixels, "--cache", "memory"]
+    options += ["--crop-size", "32x64", "--batch-size", 2, "--images", 2]
+    options += ["--rounds", 1, "--json", tmp_path / "rates.json"]
     result = typer.testing.CliRunner().invoke(cli.app, ["benchmark", "data", str(root), *map(str, options)])
     assert result.exit_code == 0, result.output
     rates = json.loads((tmp_path / "rates.json").read_text())
@@ -41,3 +33,10 @@ def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, mon
     assert all(rate["images_per_second"] > 0 for rate in rates.values())
     assert "training, cache memory " in result.output
     assert "1.00" in result.output
+
+
+def test_an_accelerator_is_refused_before_the_files_are_opened(tmp_path):
+    assert benchmark.ACCELERATORS == compiled.ACCELERATORS
+    command = ["benchmark", str(tmp_path / "a.tflite"), "--accelerator", "tpu"]
+    error = typer.testing.CliRunner().invoke(cli.app, command).exception
+    assert str(error) == "Received --accelerator 'tpu'. Expected one of cpu, gpu, npu. Pass one of them."

@@ -56,7 +56,7 @@ def test_train_and_val_are_packed_and_it_says_how_to_use_them(run, root, tmp_pat
 def test_pixels_are_packed_on_request(run, root, tmp_path):
     result = run(root, tmp_path / "out", "--split", "train", "--pixels")
     assert result.exit_code == 0, result.output
-    assert Records(tmp_path / "out" / "train").by_pillow == [(True, True)] * 3
+    assert Records(tmp_path / "out" / "train").in_python == [(True, True)] * 3
 
 
 def test_packing_again_keeps_what_is_there(run, root, tmp_path):

@@ -55,6 +55,7 @@ def own(tmp_path):
 @pytest.mark.parametrize("words", [("--epochs", 3), ("--epochs=3",)])
 def test_a_setting_that_is_passed_as_an_option_is_shown_as_it_is_meant(run, words):
     assert "Pass --set epochs=3; `keras-hrnet train --show`" in str(run(*words).exception)
+    assert "Pass --set learning_rate=VALUE;" in str(run("--lr", "--network", "Tiny").exception)
 
 
 @pytest.mark.parametrize("option", ["--run-dir", "--cache"])

@@ -53,4 +53,5 @@ def test_pipelines_take_turns_and_short_ones_begin_anew():
 def test_a_slower_pipeline_has_a_lower_rate():
     pipelines = {"slow": batches(4, 1, lambda: time.sleep(0.05)), "quick": batches(4, 1)}
     rates = throughputs(pipelines, num_images=4, rounds=1)
-    assert rates["slow"].images_per_second < min(20, rates["quick"].images_per_second)
+    # `tf.data` prepares one batch ahead, so that the first of the four may be ready when timing starts.
+    assert rates["slow"].images_per_second < min(4 / 0.15, rates["quick"].images_per_second)

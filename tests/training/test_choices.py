@@ -98,6 +98,6 @@ def test_data_that_does_not_know_its_steps_is_not_repeated():
 def test_a_training_mostly_of_padding_is_noted():
     assert note_on_padding((32, 32), [(40, 40), (20, 40)]) is None
     assert note_on_padding((64, 64), [(32, 64), (40, 40)]) == (
-        "Note: on average, 55% of a crop of 64x64 is padding, because the training images are smaller. Padding takes "
-        "time, and nothing is learned from it. --set crop_size=32x32 would avoid most of it."
+        "Note: the training images are smaller than the crops of 64x64. At scale 1, 55% of a crop is padding on "
+        "average, which takes time, and from which nothing is learned. --set crop_size=32x32 would avoid most of it."
     )

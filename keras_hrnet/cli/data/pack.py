@@ -46,7 +46,7 @@ def pack(
     shard_size: Annotated[int, typer.Option(help="Maximum size of a file, in MiB.", min=1)] = 256,
     pixels: Annotated[
         bool,
-        typer.Option("--pixels", help="Store pixels instead of files: read several times faster, and larger than PNG."),
+        typer.Option("--pixels", help="Store decoded pixels instead of files: faster to read, and larger than PNG."),
     ] = False,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Skip pairs that cannot be used, and list them.")

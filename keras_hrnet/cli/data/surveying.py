@@ -49,8 +49,8 @@ def print_survey(survey: Survey) -> None:
     for *numbers, state in rows:
         table.add_row(*numbers, rich.text.Text(state, STATE_STYLES.get(state.partition(":")[0], "red")))
     console.print(table)
-    if survey.meanings:
-        console.print(rich.text.Text(f"Values in the masks: {survey.values()}"))
+    if survey.values:
+        console.print(rich.text.Text(f"Values in the masks: {survey.values_in_words()}"))
     for group in survey.groups():
         print_group(console, group, survey.root)
     num_errors = sum(finding.severity == ERROR for finding in survey.findings)

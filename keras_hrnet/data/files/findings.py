@@ -55,7 +55,7 @@ class Survey:
         root: the folder, or a description of two folders.
         rows: a `Row` for each split and annotation.
         findings: each `Finding`, errors and remarks.
-        meanings: for your own label images, the values that they store, or the colors in hexadecimal digits, each with
+        values: for your own label images, the values that they store, or the colors in hexadecimal digits, each with
             the name of its class, "ignored", or "" without classes. It is empty unless all files were read without an
             error.
     """
@@ -63,7 +63,7 @@ class Survey:
     root: str
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
-    meanings: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -85,19 +85,19 @@ class Survey:
         """Returns the survey in types that JSON supports: dictionaries, lists, strings, numbers and truth values."""
         findings = [dataclasses.asdict(finding) | {"path": str(finding.path)} for finding in self.findings]
         rows = [dataclasses.asdict(row) for row in self.rows]
-        values = [{"value": value, "class": name} for value, name in self.meanings]
+        values = [{"value": value, "class": name} for value, name in self.values]
         return {"root": self.root, "ok": self.ok, "rows": rows, "findings": findings, "values": values}
 
     def table(self) -> list[tuple[str, ...]]:
-        """Returns the heads of the columns, then the cells of each row; numbers of published pairs only if known."""
+        """Returns the heads of the columns, then the cells of each row; "published" only if a row states it."""
         table = [("annotation", "split", "found", "published", "state"), *map(_cells, self.rows)]
         if any(row.published is not None for row in self.rows):
             return table
         return [(*cells[:3], cells[4]) for cells in table]
 
-    def values(self) -> str:
-        """Returns the values of your own label images in words, such as "0 (background), 255 (ignored)"."""
-        words = [f"{value} ({name})" if name else value for value, name in self.meanings]
+    def values_in_words(self) -> str:
+        """Returns the values of your own label images as text, such as "0 (background), 255 (ignored)"."""
+        words = [f"{value} ({name})" if name else value for value, name in self.values]
         more = f" and {len(words) - MOST_VALUES} more" if len(words) > MOST_VALUES else ""
         return ", ".join(words[:MOST_VALUES]) + more
 
@@ -108,7 +108,7 @@ class Survey:
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
         ]
-        lines += [f"values in the masks: {self.values()}"] * bool(self.meanings)
+        lines += [f"values in the masks: {self.values_in_words()}"] * bool(self.values)
         for group in self.groups():
             lines += ["", heading(group), *(f"  {finding.path} {finding.message}" for finding in group[:NUM_SHOWN])]
             lines += [f"  and {len(group) - NUM_SHOWN} more"] * (len(group) > NUM_SHOWN)

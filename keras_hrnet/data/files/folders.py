@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data.files.parts import Part
-from keras_hrnet.picture_files.listing import PICTURE_ENDINGS, composed, described, is_folder, names_below
+from keras_hrnet.picture_files.listing import (
+    PICTURE_ENDINGS,
+    composed,
+    described,
+    is_folder,
+    names_below,
+    parent_described,
+)
 from keras_hrnet.suggestion import closest
 
 
@@ -165,9 +172,8 @@ def _pictures(place, argument, other):
     folder, is_shared = place.folder, place.folder.absolute() == other.folder.absolute()
     if not is_folder(folder):
         raise FileNotFoundError(
-            f"Received {argument}={str(folder)!r}, which {described(folder)}; "
-            f"{'the current folder' if folder.parent == Path() else folder.parent} {described(folder.parent)}. "
-            "Expected a folder. Check the path."
+            f"Received {argument}={str(folder)!r}, which {described(folder)}; {parent_described(folder)}. Expected a "
+            "folder. Check the path."
         )
     found = collections.defaultdict(list)
     for path in sorted(names_below(folder, None if is_shared else other.folder.absolute())):

@@ -18,7 +18,7 @@ from keras_hrnet.data.files.png import (
 )
 from keras_hrnet.data_sets import LabelValues
 from keras_hrnet.picture_files.opening import TURNS, load_upright, opened, orientation_of
-from keras_hrnet.picture_files.pixels import stored_values
+from keras_hrnet.picture_files.pixels import CURE_OF_COLORS, stored_values
 from keras_hrnet.picture_files.reading import UnusableFileError, read_file
 
 LOSSLESS = ("PNG", "TIFF", "BMP")
@@ -120,10 +120,7 @@ def _format_cure(header, known):
         other = known.beside.get((header.bit_depth, header.color_type))
         return f"Restore the original {known.original}." + (f" It looks like {other}." if other else "")
     if header.color_type == RGB and known.colors is None:
-        return (
-            "Pass the colors of the classes, in the order of their names (palette, or --palette '#000000,#ff0000'), or "
-            "save class numbers as 8-bit gray."
-        )
+        return f"{CURE_OF_COLORS} Or save class numbers as 8-bit gray."
     if header.color_type in (4, 6):
         return "Save it without its alpha channel: `Image.open(path).convert('RGB')`, or 'L' for gray."
     return "Save the class numbers as 8-bit gray: `Image.fromarray(numbers.astype('uint8')).save(path)`."

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from keras_hrnet.data.files.pairs import Pair
 from keras_hrnet.data_sets import DataSet
-from keras_hrnet.picture_files.listing import composed, described, entries, is_folder, names
+from keras_hrnet.picture_files.listing import composed, described, entries, is_folder, names, parent_described
 
 
 class Listing(NamedTuple):
@@ -61,8 +61,8 @@ def list_images(root: Path, data_set: DataSet, split: str) -> list[Path]:
     folder, cure = root / path, f"Unpack {data_set.archive_of(path)} at {root}"
     if not is_folder(folder):
         raise FileNotFoundError(
-            f"There is no folder {folder}; {folder.parent} {described(folder.parent)}. Expected one folder for each "
-            f"split. {cure}, or choose another split."
+            f"There is no folder {folder}; {parent_described(folder)}. Expected one folder for each split. {cure}, or "
+            "choose another split."
         )
     images = _images(root, data_set, split)
     if not images:

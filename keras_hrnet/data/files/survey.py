@@ -111,8 +111,8 @@ def check_folders(
     findings += [Finding(REMARK, "label without image", path, "is left out", cure) for path in match.labels_alone]
     num_errors = sum(finding.severity == ERROR for finding in findings)
     row = Row("all", "masks", len(match.pairs), None, counted(num_errors, "error") if num_errors else "sound")
-    meanings = () if faults or examined.occurring is None else _meanings(examined.occurring, coding)
-    return Survey(f"{images} with {labels}", (row,), tuple(findings), meanings)
+    values = () if faults or examined.occurring is None else _with_classes(examined.occurring, coding)
+    return Survey(f"{images} with {labels}", (row,), tuple(findings), values)
 
 
 def count_pairs(root: str | os.PathLike, row: DataSet = CITYSCAPES) -> int:
@@ -238,7 +238,7 @@ def _without_pixels(labels, occurring, coding):
     ]
 
 
-def _meanings(occurring, coding):
+def _with_classes(occurring, coding):
     """Returns the stored values, or colors, that occur, each with the name of its class."""
     return tuple(
         (

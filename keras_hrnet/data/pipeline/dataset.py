@@ -43,7 +43,7 @@ class Reader:
         self.channels = channels
         tf = host_tensorflow()
         self._names = as_bytes(source.names)
-        self._by_pillow = tf.constant(source.by_pillow, tf.bool, (len(source.names), 2))
+        self._in_python = tf.constant(source.in_python, tf.bool, (len(source.names), 2))
         self._cache = None if cache is None else DecodedCache(source, self._decode, coding.palette, cache, channels)
 
     def read(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -53,7 +53,7 @@ class Reader:
     def read_train_ids(self, index: tf.Tensor) -> tf.Tensor:
         """Returns only the label: train ids, uint8 `(height, width)`."""
         _, contents, _, name = self.source.contents(index)
-        return self.train_ids(decode_label(contents, self.coding.palette, name, self._by_pillow[index, 1]), index)
+        return self.train_ids(decode_label(contents, self.coding.palette, name, self._in_python[index, 1]), index)
 
     def train_ids(self, label: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         """Maps stored values of the label of an index to train ids."""
@@ -61,10 +61,10 @@ class Reader:
 
     def _decode(self, index):
         image, label, image_name, label_name = self.source.contents(index)
-        by_pillow = self._by_pillow[index]
+        in_python = self._in_python[index]
         return (
-            decode_image(image, image_name, by_pillow[0], self.channels),
-            decode_label(label, self.coding.palette, label_name, by_pillow[1]),
+            decode_image(image, image_name, in_python[0], self.channels),
+            decode_label(label, self.coding.palette, label_name, in_python[1]),
         )
 
 

@@ -15,7 +15,7 @@ from keras_hrnet.data.transforms.lookup import looked_up
 from keras_hrnet.data_sets.classes import Color
 from keras_hrnet.data_sets.label_values import in_words
 from keras_hrnet.picture_files.compressed import decompressed, is_compressed
-from keras_hrnet.picture_files.pixels import other_channels, pixels, stored_values, values_of
+from keras_hrnet.picture_files.pixels import other_channels, pixels, stored_pixels, values_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -25,7 +25,7 @@ GRAY_8 = b"\x08\x00"
 
 
 def decode_image(
-    contents: tf.Tensor, name: tf.Tensor | str = "", by_pillow: tf.Tensor | bool = False, channels: int = 3
+    contents: tf.Tensor, name: tf.Tensor | str = "", in_python: tf.Tensor | bool = False, channels: int = 3
 ) -> tf.Tensor:
     """Decodes a picture file.
 
@@ -35,15 +35,15 @@ def decode_image(
     Args:
         contents: the contents of the file, a string scalar.
         name: the path of the file, a string scalar, for errors.
-        by_pillow: whether Pillow decodes it, or Zstandard if `compressed` wrote it, a boolean. TensorFlow decodes
-            upright PNG and JPEG files in 8-bit gray or RGB, to the same pixels.
-        channels: 3 for RGB; for any other number, Pillow decodes the file.
+        in_python: whether it is decoded in Python, by Pillow or, if `compressed` wrote it, by Zstandard; a boolean.
+            TensorFlow decodes upright PNG and JPEG files in 8-bit gray or RGB, to the same pixels.
+        channels: 3 for RGB; files with any other number are decoded in Python.
 
     Returns:
         uint8 `(height, width, channels)`, RGB or other channels in [0, 255].
     """
     tf = host_tensorflow()
-    contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
+    contents, name, in_python = map(tf.convert_to_tensor, (contents, name, in_python))
 
     def by_tensorflow():
         return decode_plain_image(contents)
@@ -57,10 +57,10 @@ def decode_image(
             raise other_channels(path, f"the shape {values.shape}", channels)
         return values
 
-    def read_by_pillow():
+    def read_in_python():
         return tf.numpy_function(read, [contents, name], tf.uint8, stateful=False)
 
-    image = read_by_pillow() if channels != 3 else tf.cond(by_pillow, read_by_pillow, by_tensorflow)
+    image = read_in_python() if channels != 3 else tf.cond(in_python, read_in_python, by_tensorflow)
     return tf.ensure_shape(image, (None, None, channels))
 
 
@@ -68,7 +68,7 @@ def decode_label(
     contents: tf.Tensor,
     palette: Sequence[Color] | None = None,
     name: tf.Tensor | str = "",
-    by_pillow: tf.Tensor | bool = False,
+    in_python: tf.Tensor | bool = False,
 ) -> tf.Tensor:
     """Decodes the values that a label image stores, as `stored_values` reads them.
 
@@ -77,20 +77,19 @@ def decode_label(
             or is in color.
         palette: the color of stored value 0, 1, …, with which a color picture is decoded.
         name: the path of the file, a string scalar, for errors.
-        by_pillow: whether it is anything other than an upright PNG file in 8-bit gray, a boolean.
+        in_python: whether it is decoded in Python, as in `decode_image`; TensorFlow decodes upright PNG files in 8-bit
+            gray.
 
     Returns:
         uint8 `(height, width)`; 254 for pixels of a color picture whose color is not in the palette.
     """
     tf = host_tensorflow()
-    contents, name, by_pillow = map(tf.convert_to_tensor, (contents, name, by_pillow))
+    contents, name, in_python = map(tf.convert_to_tensor, (contents, name, in_python))
 
     def read(data, path):
         data, path = _bytes(data), os.fsdecode(_bytes(path))
-        if is_compressed(data):
-            values = values_of(decompressed(data, path), path, palette, UNKNOWN_ID)
-        else:
-            values = stored_values(data, path, palette, UNKNOWN_ID)
+        stored = decompressed(data, path) if is_compressed(data) else stored_pixels(data, path)
+        values = values_of(stored, path, palette, UNKNOWN_ID)
         if values.max(initial=0) > 255:
             raise ValueError(
                 f"{path} holds the value {values.max()}. Expected at most 255. Save it with smaller values."
@@ -99,7 +98,7 @@ def decode_label(
 
     label = tf.cond(
         # TensorFlow's decoder does not return the indices of a palette, and scales values of fewer than 8 bits.
-        tf.cond(by_pillow, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GRAY_8),
+        tf.cond(in_python, lambda: True, lambda: tf.strings.substr(contents, 24, 2) != GRAY_8),
         lambda: tf.numpy_function(read, [contents, name], tf.uint8, stateful=False),
         lambda: decode_plain_label(contents),
     )

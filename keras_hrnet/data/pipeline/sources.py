@@ -23,7 +23,7 @@ class Source(Protocol):
         names: names of the label files, for messages.
         image_names: names of the images, without folder and suffix.
         sizes: height and width of each image, in pixels.
-        by_pillow: for each pair, whether Pillow must decode the image, and whether it must decode the label.
+        in_python: for each pair, whether the image is decoded in Python, and whether the label is; see `decode_image`.
         occurring: the values or colors that occur in the labels; None if they are not known.
         fingerprint: a text that changes when the files change.
         identity: a text that does not change when the files are moved.
@@ -32,7 +32,7 @@ class Source(Protocol):
     names: list[str]
     image_names: list[str]
     sizes: list[tuple[int, int]]
-    by_pillow: list[tuple[bool, bool]]
+    in_python: list[tuple[bool, bool]]
     occurring: frozenset | None
     fingerprint: str
     identity: str
@@ -62,7 +62,7 @@ class Files:
         self.names = [str(pair.label) for pair in pairs]
         self.image_names = [pair.image.stem for pair in pairs]
         self.sizes = [header.image[:2] for header in headers]
-        self.by_pillow = [(header.image.by_pillow, header.label.by_pillow) for header in headers]
+        self.in_python = [(header.image.by_pillow, header.label.by_pillow) for header in headers]
         self.occurring = union(header.label.occurring for header in headers)
         self._paths = [[str(path) for path in pair] for pair in pairs]
         stats = [[path.stat() for path in pair] for pair in pairs]
@@ -107,7 +107,7 @@ class Joined:
         self.names = first.names + second.names
         self.image_names = first.image_names + second.image_names
         self.sizes = first.sizes + second.sizes
-        self.by_pillow = first.by_pillow + second.by_pillow
+        self.in_python = first.in_python + second.in_python
         self.occurring = union([first.occurring, second.occurring])
         self._first, self._second = first, second
 

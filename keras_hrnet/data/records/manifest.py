@@ -27,8 +27,8 @@ FRAMING_BYTES = 16
 class Sample(NamedTuple):
     """An image and its label image: the names of their files, lengths of the files in bytes, and size in pixels.
 
-    `image_by_pillow` and `label_by_pillow` state whether Pillow must decode them, as in `Source`, and `as_pixels`
-    whether their pixels are stored instead of the files, as `compressed` writes them.
+    `image_by_pillow` and `label_by_pillow` state whether Pillow must decode them, and `as_pixels` whether their pixels
+    are stored instead of the files, as `compressed` writes them.
     """
 
     image: str

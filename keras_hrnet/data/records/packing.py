@@ -64,8 +64,8 @@ def pack(
         shard_size: maximum size of a shard, in bytes. Unlike a number of samples, it limits how much work an
             interruption loses, and how much is copied or read at once, for images of any size.
         as_pixels: whether to store pixels instead of files: RGB, or the array of a NumPy file, and what the label image
-            stores, each as a NumPy file that is compressed by Zstandard. They are read several times faster, because
-            nothing is decoded, and take more room than PNG.
+            stores, each as a NumPy file that is compressed by Zstandard. They are faster to read than PNG, because no
+            picture is decoded, and take more room.
         on_sample: function that is called without arguments for each sample that is packed or already existed.
 
     Raises:

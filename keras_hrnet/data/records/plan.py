@@ -12,9 +12,8 @@ from keras_hrnet.data_sets import LabelValues
 SAMPLE_OVERHEAD_BYTES = 1024
 """Maximum overhead of a sample beyond its files and their names: keys, framing, and its lines in two manifests."""
 
-
 RGB_BYTES = 3
-"""Size of a pixel in bytes before it is compressed. The pixels of a label take much less room than its file."""
+"""Size of a pixel in bytes before it is compressed. The compressed pixels of a label take as much room as its file."""
 
 
 class PlannedShard(NamedTuple):

@@ -13,7 +13,7 @@ from keras_hrnet.data.pipeline.sources import union
 from keras_hrnet.data.records.layout import holds_records
 from keras_hrnet.data.records.manifest import MANIFEST_NAME, read_manifest, shard_fault
 from keras_hrnet.picture_files.compressed import require_zstandard
-from keras_hrnet.picture_files.listing import described
+from keras_hrnet.picture_files.listing import described, parent_described
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -44,10 +44,10 @@ class Records:
         folders = [Path(folder) for folder in folders]
         shards = [(folder, shard) for folder in folders for shard in _shards_of(folder)]
         _check_shards(shards, contents=verify)
-        if any(record.sample.as_pixels for _, shard in shards for record in shard.records[:1]):
+        if any(record.sample.as_pixels for _, shard in shards for record in shard.records):
             require_zstandard()
         self.names, self.image_names, self.sizes = [], [], []
-        self._paths_of_images, self._places, self.by_pillow = [], [], []
+        self._paths_of_images, self._places, self.in_python = [], [], []
         self.occurring = union(shard.occurring for _, shard in shards)
         self._paths = [str(folder / shard.name) for folder, shard in shards]
         self._checksums = [shard.sha256 for _, shard in shards]
@@ -55,7 +55,7 @@ class Records:
             for sample, offset, length in shard.records:
                 self.names.append(f"{sample.label} in {self._paths[number]}")
                 self.sizes.append((sample.height, sample.width))
-                self.by_pillow.append(
+                self.in_python.append(
                     (sample.image_by_pillow or sample.as_pixels, sample.label_by_pillow or sample.as_pixels)
                 )
                 self.image_names.append(Path(sample.image).stem)
@@ -98,8 +98,8 @@ def _shards_of(folder):
             f"{folder} has no {MANIFEST_NAME}, because packing did not finish. Expected complete records. {PACK_AGAIN}"
         )
     raise FileNotFoundError(
-        f"{folder} {described(folder)}; {folder.parent} {described(folder.parent)}. Expected records with their "
-        f"{MANIFEST_NAME}. Pack them with `keras-hrnet data pack`, or pass the folder that contains them."
+        f"{folder} {described(folder)}; {parent_described(folder)}. Expected records with their {MANIFEST_NAME}. Pack "
+        "them with `keras-hrnet data pack`, or pass the folder that contains them."
     )
 
 

@@ -63,7 +63,7 @@ class StopAtNaN(keras.callbacks.Callback):
             if math.isnan(logs.get(name, 0)):
                 raise ValueError(
                     f"Received {name}=nan in epoch {epoch + 1}: all pixels of the {data} data are ignored. Expected "
-                    "labels that are classes. Check the masks, ignore_label and id_map."
+                    "labels that are classes. Check the masks, ignore_label (--ignore-label) and id_map (--id-map)."
                 )
         if not math.isfinite(logs.get("val_loss", 0)):
             self._raise("val_loss", logs["val_loss"], f"the validation of epoch {epoch + 1}")

@@ -51,7 +51,7 @@ class Saves(keras.callbacks.Callback):
         minutes: minutes between saves; 0 saves after each step.
         validated_epochs: numbers of the epochs, from 1, after which the network is validated; None validates each.
         stop_on_full_disk: whether to stop when the disk is full, instead of printing a warning.
-        run_id: text that differs between runs; a save with another one is refused. None accepts any save.
+        run_id: text that identifies the run; a save of another run is refused. None accepts any save.
         clock: a function that returns a time in seconds.
 
     Raises:

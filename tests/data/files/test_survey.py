@@ -219,18 +219,18 @@ class TestFolders:
     def test_what_the_masks_hold_is_told_with_its_class(self, pair, write_image):
         write_image(pair[1], np.repeat(np.uint8([0, 1, 255]), 400).reshape(30, 40))
         of_own = check_folders(pair[0].parent, pair[1].parent, coding=coding_of(("sky", "sea", "sand")))
-        assert of_own.meanings == (("0", "sky"), ("1", "sea"), ("255", "ignored"))
+        assert of_own.values == (("0", "sky"), ("1", "sea"), ("255", "ignored"))
         assert "values in the masks: 0 (sky), 1 (sea), 255 (ignored)" in str(of_own)
         assert of_own.as_dict()["values"][2] == {"value": "255", "class": "ignored"}
         assert "published" not in str(of_own)
         any_value = check_folders(pair[0].parent, pair[1].parent)
-        assert any_value.values() == "0, 1, 255"
+        assert any_value.values_in_words() == "0, 1, 255"
         refused = check_folders(pair[0].parent, pair[1].parent, coding=coding_of(1))
-        assert (refused.ok, refused.meanings) == (False, ())
+        assert (refused.ok, refused.values) == (False, ())
         write_image(pair[1], np.repeat(np.uint8([[255, 0, 0], [0, 9, 16]]), 600, 0).reshape(30, 40, 3))
         colors = [(0, 9, 16), (255, 0, 0)]
         of_colors = check_folders(pair[0].parent, pair[1].parent, coding=coding_of(("sky", "sea"), palette=colors))
-        assert of_colors.values() == "#000910 (sky), #ff0000 (sea)"
+        assert of_colors.values_in_words() == "#000910 (sky), #ff0000 (sea)"
 
     def test_images_that_are_turned_are_remarked(self, pair):
         exif = Image.Exif()

@@ -59,15 +59,15 @@ def test_a_color_without_a_class_gives_254():
 
 
 def test_what_pillow_decodes_may_say_so_itself():
-    np.testing.assert_array_equal(decode_label(FILES["gray"], by_pillow=True), VALUES)
+    np.testing.assert_array_equal(decode_label(FILES["gray"], in_python=True), VALUES)
     image = Image.fromarray(COLORS[VALUES])
-    np.testing.assert_array_equal(decode_image(encoded(image), by_pillow=True), COLORS[VALUES])
+    np.testing.assert_array_equal(decode_image(encoded(image), in_python=True), COLORS[VALUES])
     np.testing.assert_array_equal(decode_image(encoded(image)), COLORS[VALUES])
 
 
 @pytest.mark.parametrize("decode", [decode_image, decode_label])
 def test_a_file_that_pillow_cannot_decode_is_named(decode):
-    dataset = tf.data.Dataset.from_tensors(b"no picture").map(lambda data: decode(data, name="a.tif", by_pillow=True))
+    dataset = tf.data.Dataset.from_tensors(b"no picture").map(lambda data: decode(data, name="a.tif", in_python=True))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"a.tif is not a picture: it begins with b'no pictu'"):
         next(iter(dataset))
 

@@ -42,7 +42,7 @@ def flip(path, position):
 class TestReading:
     def test_every_sample_is_that_of_the_files_in_any_order_on_many_threads(self, packed, pairs):
         files, records = Files(pairs, check_pairs(pairs, known=IDS)), Records(packed)
-        assert (records.sizes, records.by_pillow) == (files.sizes, files.by_pillow)
+        assert (records.sizes, records.in_python) == (files.sizes, files.in_python)
         assert records.occurring == files.occurring
         order = np.random.default_rng(0).integers(0, 7, 200)
         indices = tf.data.Dataset.from_tensor_slices(order)
@@ -157,7 +157,7 @@ class TestBadFolders:
         new = Records(packed)
         change_manifest(packed, version=1, shards=shards)
         old = Records(packed)
-        assert (old.fingerprint, old.by_pillow, old.occurring) == (new.fingerprint, [(False, False)] * 7, None)
+        assert (old.fingerprint, old.in_python, old.occurring) == (new.fingerprint, [(False, False)] * 7, None)
 
     @pytest.mark.parametrize(
         ("field", "value"), [("image", 3), ("height", "24"), ("width", -1), ("offset", None), ("label_by_pillow", 1)]
