@@ -76,8 +76,8 @@ def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_cl
     """Returns the settings that the training data determines: those that are None, and those that it overrides.
 
     Batch size and crop size are those of the data. If the data can produce the batches of any step, it is repeated
-    until an epoch has at least 20 steps. The number of epochs follows from the number of updates. About 50 of the
-    epochs, or all if there are fewer, end with a validation.
+    until an epoch has at least 20 steps, or all steps of a shorter run. The number of epochs follows from the number of
+    updates. About 50 of the epochs, or all if there are fewer, end with a validation.
 
     Args:
         recipe: the recipe.
@@ -96,7 +96,8 @@ def choose(recipe: Recipe, train: Any, batch_shape: tuple[int, int, int], num_cl
             f"Received repeats={recipe.repeats} for training data of type {type(train).__name__}. Expected data of "
             "`folders` or `cityscapes`, which can produce the batches of any step. Pass repeats=1."
         )
-    repeats = recipe.repeats or (-(-LEAST_STEPS // len(train)) if hasattr(train, "from_step") else 1)
+    least_steps = LEAST_STEPS if recipe.epochs else min(LEAST_STEPS, recipe.updates * recipe.gradient_accumulation)
+    repeats = recipe.repeats or (-(-least_steps // len(train)) if hasattr(train, "from_step") else 1)
     epochs = recipe.epochs or -(-recipe.updates * recipe.gradient_accumulation // (len(train) * repeats))
     weights = recipe.class_weights
     if weights in COUNTED:

@@ -47,7 +47,7 @@ def test_train_and_val_are_packed_and_it_says_how_to_use_them(run, root, tmp_pat
     result = run(root, tmp_path / "out")
     assert result.exit_code == 0, result.output
     size = sum(path.stat().st_size for path in (tmp_path / "out" / "train").glob("*.tfrecord"))
-    assert f"{tmp_path / 'out' / 'train'}: 3 samples in 1 shards, {size:,} bytes, " in result.output
+    assert f"{tmp_path / 'out' / 'train'}: 3 samples in 1 shard, {size:,} bytes, " in result.output
     for split, num_samples in (("train", 3), ("val", 1)):
         assert f"keras_hrnet.data.cityscapes('{tmp_path / 'out'}', '{split}')\n" in result.output
         assert len(Records(tmp_path / "out" / split).names) == num_samples
@@ -62,8 +62,8 @@ def test_pixels_are_packed_on_request(run, root, tmp_path):
 def test_packing_again_keeps_what_is_there(run, root, tmp_path):
     run(root, tmp_path / "out", "--split", "train")
     result = run(root, tmp_path / "out", "--split", "train", "--split", "val")
-    assert "3 samples in 1 shards (1 existed already)" in result.output
-    assert "1 samples in 1 shards, " in result.output
+    assert "3 samples in 1 shard (1 existed already)" in result.output
+    assert "1 sample in 1 shard, " in result.output
 
 
 def test_coarse_annotations_have_folders_of_their_own(run, root, tmp_path):
@@ -95,7 +95,7 @@ def test_a_damaged_file_stops_it_or_is_left_out_and_named(run, root, tmp_path):
     result = run(root, tmp_path / "out", "--split", "train", "--skip-damaged")
     assert "1 of 4 pairs cannot be used and are skipped:\n" in result.output
     assert str(label) in result.output
-    assert "3 samples in 1 shards" in result.output
+    assert "3 samples in 1 shard" in result.output
 
 
 def test_a_split_that_is_missing_is_refused_before_another_is_packed(run, root, tmp_path):

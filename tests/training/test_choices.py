@@ -56,6 +56,13 @@ def test_the_batch_has_eight_images_or_all_of_fewer(num_images, accumulation, ba
     assert batch_for(num_images, accumulation) == batch
 
 
+@pytest.mark.parametrize(("num_steps", "updates", "repeats", "epochs"), [(3, 3, 1, 1), (3, 5, 2, 1), (3, 100, 7, 5)])
+def test_fewer_updates_than_an_epoch_has_steps_are_not_multiplied(num_steps, updates, repeats, epochs):
+    recipe = dataclasses.replace(RECIPES["from_scratch"], updates=updates)
+    chosen = chosen_by(recipe, Repeatable(num_steps), (2, 64, 96), 2)
+    assert (chosen.repeats, chosen.epochs) == (repeats, epochs)
+
+
 @pytest.mark.parametrize(
     ("num_steps", "repeats", "epochs", "warmup", "every"),
     [(1, 20, 500, 1, 10), (45, 1, 223, 1, 4), (1000, 1, 10, 1, 1), (5000, 1, 2, 0.2, 1)],

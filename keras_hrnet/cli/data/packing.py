@@ -8,6 +8,7 @@ from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.progress import progress_bar
 from keras_hrnet.data.files.cityscapes import find_pairs
+from keras_hrnet.data.files.findings import counted
 from keras_hrnet.data.files.folders import find_folder_pairs
 from keras_hrnet.data.files.pairs import Pair, usable_pairs
 from keras_hrnet.data.files.parts import PARTS, part_of
@@ -115,5 +116,6 @@ def summary(packed: packing.Packed, seconds: float) -> str:
     """Returns a line that states the number of samples and bytes, and the time."""
     kept = f" ({packed.num_kept} existed already)" if packed.num_kept else ""
     return (
-        f"{packed.num_samples} samples in {packed.num_shards} shards{kept}, {packed.num_bytes:,} bytes, {seconds:.1f} s"
+        f"{counted(packed.num_samples, 'sample')} in {counted(packed.num_shards, 'shard')}{kept}, "
+        f"{packed.num_bytes:,} bytes, {seconds:.1f} s"
     )

@@ -61,7 +61,8 @@ def _require_planned(path, shard, planned):
 
 
 def _described(sample):
-    return f"{sample.label!r} ({sample.label_bytes} bytes, image {sample.image_bytes})"
+    kept = ", as pixels" if sample.as_pixels else ""
+    return f"{sample.label!r} ({sample.label_bytes} bytes, image {sample.image_bytes}{kept})"
 
 
 def _require_nothing_else(folder, plan, listed):
@@ -79,5 +80,6 @@ def _require_nothing_else(folder, plan, listed):
 def _other_samples(path, difference):
     return ValueError(
         f"{path} lists other samples, or shards of another size: {difference}. Expected an empty folder, or one "
-        f"in which packing the same samples was interrupted. Pack to another folder, or remove {path.parent}."
+        f"in which packing the same samples in the same way was interrupted. Pack to another folder, or remove "
+        f"{path.parent}."
     )

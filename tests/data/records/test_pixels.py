@@ -67,7 +67,7 @@ def test_files_and_pixels_are_not_mixed(pairs, tmp_path):
     pack(pairs, tmp_path / "packed", as_pixels=True, **options)
     again = pack(pairs, tmp_path / "packed", as_pixels=True, **options)
     assert again.num_kept == again.num_shards
-    with pytest.raises(ValueError, match="lists other samples"):
+    with pytest.raises(ValueError, match=r"\d, as pixels\) instead of '.*\d\)\. Expected .* in the same way"):
         pack(pairs, tmp_path / "packed", **options)
 
 
