@@ -24,7 +24,9 @@ import statistics
 import time
 
 import keras
+import numpy as np
 from exports import file_of, latencies
+from PIL import Image
 from street_networks import NETWORKS
 
 import keras_hrnet
@@ -35,7 +37,7 @@ from keras_hrnet.training import RECIPES, read_run
 
 THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
 # These options must not change within a folder, because its rows would no longer be comparable.
-FIXED = ("data", "crop", "batch", "rates", "trial_steps")
+FIXED = ("data", "shrink", "crop", "batch", "rates", "trial_steps")
 
 
 def main():
@@ -48,6 +50,10 @@ def main():
     parser.add_argument("--steps", type=int, default=4500, help="number of steps of each run, rounded to full epochs")
     parser.add_argument("--minutes", type=float, help="also train each network for this many minutes")
     parser.add_argument("--seeds", type=int, default=1, help="number of runs of each network")
+    parser.add_argument(
+        "--shrink", type=int, default=1, help="divide the size of the photos by this number, to save time"
+    )
+    parser.add_argument("--validations", type=int, default=20, help="number of validations of each run")
     parser.add_argument("--crop", type=int, nargs=2, default=(256, 256), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rates", type=float, nargs="+", default=(1e-3, 3e-3), help="learning rates to try")
@@ -60,11 +66,25 @@ def main():
     Comparison(options).run()
 
 
+def shrunk(data, folder, factor):
+    """Copies photos and masks at a smaller size: means for photos, and the upper left value for masks."""
+    for path in sorted(path for path in data.rglob("*") if path.suffix in (".png", ".jpg")):
+        copy = folder / path.relative_to(data)
+        if copy.exists():
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with Image.open(path) as image, replacing(copy) as part:
+            is_photo = len(image.getbands()) == 3
+            smaller = image.reduce(factor) if is_photo else Image.fromarray(np.asarray(image)[::factor, ::factor])
+            smaller.save(part, format=image.format, quality=95, subsampling=0)
+    return folder
+
+
 class Comparison:
     """The folder of a comparison, in which each finished part has a row."""
 
     def __init__(self, options):
-        self.options, self.folder = options, options.folder
+        self.options, self.folder, self.data = options, options.folder, options.data
         self.path = self.folder / "rows.json"
         fixed = json.loads(json.dumps({name: getattr(options, name) for name in FIXED}, default=str))
         kept = json.loads(self.path.read_text()) if self.path.exists() else {"options": fixed, "rows": {}}
@@ -78,6 +98,8 @@ class Comparison:
 
     def run(self):
         options = self.options
+        if options.shrink > 1:
+            self.data = shrunk(options.data, self.folder / "photos", options.shrink)
         kinds = [f"{options.steps} steps", *([f"{options.minutes:g} minutes"] if options.minutes else [])]
         for kind in kinds:
             for seed in range(options.seeds):
@@ -128,7 +150,7 @@ class Comparison:
         steps = round(60 * self.options.minutes / seconds_a_step) if in_time else self.options.steps
         run_dir = self.run_dir(network, kind, seed)
         model, steps = self.train(network, run_dir, seed, rate, steps)
-        report = keras_hrnet.evaluate(model, camvid(self.options.data, "val", verify=False))
+        report = keras_hrnet.evaluate(model, camvid(self.data, "val", verify=False))
         thin = {name: float(report.iou[report.class_names.index(name)]) for name in THIN_CLASSES}
         return {
             "steps": steps,
@@ -144,16 +166,17 @@ class Comparison:
     def run_dir(self, network, kind, seed):
         return self.folder / network / f"{kind.replace(' ', '-')}-seed-{seed}"
 
-    def train(self, network, run_dir, seed, rate, steps, num_validations=20, callbacks=()):
+    def train(self, network, run_dir, seed, rate, steps, num_validations=None, callbacks=()):
         """Trains for full epochs; returns the network with its best weights, and the number of steps."""
         keras.utils.set_random_seed(seed)
         crop, batch = tuple(self.options.crop), self.options.batch
         sizes = {"learning_rate": rate, "batch_size": batch, "crop_size": crop, "repeats": 1}
         recipe = dataclasses.replace(RECIPES["from_scratch"], **sizes)
-        train = camvid(self.options.data, "train", verify=False, cache="memory", seed=seed, **recipe.data_arguments())
-        val = camvid(self.options.data, "val", verify=False)
+        train = camvid(self.data, "train", verify=False, cache="memory", seed=seed, **recipe.data_arguments())
+        val = camvid(self.data, "val", verify=False)
         epochs = max(1, round(steps / len(train)))
         length = {"epochs": epochs, "warmup_epochs": epochs / 20}
+        num_validations = num_validations or self.options.validations
         recipe = dataclasses.replace(recipe, **length, validate_every=max(1, epochs // num_validations))
         model = NETWORKS[network](len(val.classes.names))
         options = {"run_dir": run_dir, "seed": seed, "callbacks": callbacks, "notes": {"network": network}}
@@ -162,7 +185,7 @@ class Comparison:
 
     def exported(self, network, kind):
         """Exports the network of the first seed, at the size of the photos."""
-        val = camvid(self.options.data, "val", verify=False)
+        val = camvid(self.data, "val", verify=False)
         size = tuple(val.element_spec[0].shape[1:3])
         model = NETWORKS[network](len(val.classes.names))
         model.load_weights(self.run_dir(network, kind, 0) / "best.keras")
