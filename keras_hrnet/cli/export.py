@@ -25,6 +25,7 @@ from keras_hrnet.suggestion import suggestion
 ENDINGS = (".tflite", ".onnx", ".xml", ".keras")
 OTHER_ENDINGS = (".h5", ".hdf5", ".pb", ".pt", ".pth", ".safetensors", ".mlmodel", ".mlpackage", ".engine", ".bin")
 CALIBRATED = ("int8", "int16x8", "mixed")
+EXPORTED = "a page made from an exported file"
 
 # The number of images on which `export_tflite` calibrates.
 NUM_PHOTOS = 64
@@ -32,7 +33,8 @@ NUM_PHOTOS = 64
 
 def export(
     model: Annotated[
-        pathlib.Path, typer.Argument(help="A network saved by Keras, `.keras`; with --web also a `.tflite` file.")
+        pathlib.Path,
+        typer.Argument(help="A network saved by Keras, `.keras`; with --web also a `.tflite` or `.onnx` file."),
     ],
     output: Annotated[
         pathlib.Path,
@@ -47,12 +49,15 @@ def export(
     web: Annotated[
         bool, typer.Option("--web", help="Write a folder with a web page that segments photos in the browser.")
     ] = False,
+    web_format: Annotated[
+        str, typer.Option(help="With --web: format of the network, tflite (LiteRT.js) or onnx (ONNX Runtime Web).")
+    ] = "tflite",
     runtime: Annotated[
         pathlib.Path | None,
         typer.Option(
             help=(
-                "With --web: folder with the LiteRT.js archives that `npm pack` writes; by default, npm downloads them "
-                "once."
+                "With --web: folder with the archives of the runtime that `npm pack` writes; by default, npm downloads "
+                "them once."
             )
         ),
     ] = None,
@@ -111,9 +116,11 @@ def export(
     require_folder_of("OUTPUT", output)
     if not web:
         _check_ending(output)
-    kind = "--web" if web else output.suffix
-    if web and model.suffix == ".tflite":
-        kind = "a page made from a .tflite file"
+    kind = output.suffix
+    if web:
+        kind = "--web-format onnx" if web_format == "onnx" else "--web"
+    if web and model.suffix in (".tflite", ".onnx"):
+        kind = EXPORTED
     _check_options(
         kind,
         precision=precision != "float32",
@@ -121,6 +128,7 @@ def export(
         input_dtype=input_dtype != "float32",
         batch_size=batch_size is not None,
         sensitivity=sensitivity,
+        web_format=web_format != "tflite",
         runtime=runtime is not None,
         size=size is not None,
         photos=photos is not None,
@@ -128,7 +136,7 @@ def export(
         images=images is not None,
         classes=classes is not None,
     )
-    if web and model.suffix == ".tflite":
+    if kind == EXPORTED:
         require_network(model)
         start()
         from keras_hrnet.export import write_web_page
@@ -142,7 +150,7 @@ def export(
             f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out "
             f"the other{'s' if len(given) > 2 else ''}."
         )
-    if image_size is None and (kind in (".tflite", "--web") or given):
+    if image_size is None and (web or kind == ".tflite" or given):
         raise ValueError(
             "Received no --size. Expected a size, because the file or its images have a fixed size. Pass --size "
             "512x1024."
@@ -173,10 +181,10 @@ def export(
             classes=None if images is None else classes_of(network),
         )  # fmt: skip
     shared = {"image_size": image_size, "representative_data": _images(network, described, photos, image_size)}
-    if kind in (".tflite", "--web"):
+    if web or kind == ".tflite":
         options = {"precision": precision, "output": answer, "input_dtype": input_dtype, "sensitivity": sensitivity}
         if web:
-            report = export_web(network, output, **shared, **options, runtime=runtime)
+            report = export_web(network, output, **shared, **options, file_format=web_format, runtime=runtime)
         else:
             report = export_tflite(network, output, **shared, **options, batch_size=batch_size or 1)
     elif kind == ".xml":
@@ -212,11 +220,12 @@ def _check_options(kind, **given):
     shared = {"size", "photos", "data", "images", "classes"}
     serving = {"input_dtype", "batch_size", *shared}
     known = {
-        ".tflite": set(given) - {"runtime"},
+        ".tflite": set(given) - {"web_format", "runtime"},
         ".onnx": serving,
         ".xml": {*serving, "precision"},
         "--web": set(given) - {"batch_size"},
-        "a page made from a .tflite file": {"runtime"},
+        "--web-format onnx": {"input_dtype", "web_format", "runtime", *shared},
+        EXPORTED: {"runtime"},
     }.get(kind, shared)
     strange = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given and name not in known]
     if strange:

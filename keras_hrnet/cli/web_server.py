@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-PAGE = ("index.html", "model.tflite")
+PAGE = ("index.html", "network.json")
 """Files that identify a folder of `export_web`. Their names are repeated here, because importing them would import
 Keras."""
 

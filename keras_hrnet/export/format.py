@@ -72,8 +72,10 @@ class Format(abc.ABC):
         """Returns the name of the format in the report of a file."""
         return self.title
 
+    def main_file(self, path: pathlib.Path) -> pathlib.Path:
+        """Returns the path of the file that is opened first: the one at a path, or one in a folder there."""
+        return path / self.contents[0] if self.contents else path
+
     def is_at(self, path: pathlib.Path) -> bool:
         """Returns whether a file of this format is at a path."""
-        if self.contents:
-            return (path / self.contents[0]).is_file()
-        return path.is_file() and path.suffix == self.suffix
+        return self.main_file(path).is_file() and (bool(self.contents) or path.suffix == self.suffix)

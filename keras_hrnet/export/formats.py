@@ -10,11 +10,11 @@ from keras_hrnet.export.pipeline import size_of
 from keras_hrnet.export.runner import KerasRunner, Runner
 from keras_hrnet.export.saved_model import SAVED_MODEL
 from keras_hrnet.export.tflite import TFLITE
-from keras_hrnet.export.web.export import WEB
+from keras_hrnet.export.web.export import PAGES
 from keras_hrnet.mistaken import check_not_mistaken
 from keras_hrnet.models.saved_files import load_saved
 
-FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL, WEB)}
+FORMATS = {kind.name: kind for kind in (TFLITE, ONNX, OPENVINO, SAVED_MODEL, *PAGES.values())}
 
 
 def open_runner(path: str | os.PathLike, num_threads: int | None = None) -> Runner:
@@ -80,10 +80,10 @@ def size_of_export(path: str | os.PathLike) -> int:
 def _kind_of(path, *others):
     for kind in FORMATS.values():
         if kind.is_at(path):
-            check_not_mistaken(path / kind.contents[0] if kind.contents else path)
+            check_not_mistaken(kind.main_file(path))
             return kind
     expected = [f"a {kind.suffix} file" if kind.suffix else f"a {kind.title} folder" for kind in FORMATS.values()]
-    message = f"Received the path {str(path)!r}. Expected {' or '.join([*expected, *others])}."
+    message = f"Received the path {str(path)!r}. Expected {' or '.join(dict.fromkeys([*expected, *others]))}."
     if not path.exists():
         raise FileNotFoundError(f"{message} Check the name.")
     raise ValueError(f"{message} Export the network to one.")

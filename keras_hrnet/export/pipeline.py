@@ -105,7 +105,7 @@ def checked_path(kind: Format, path: str | os.PathLike) -> pathlib.Path:
         )
     if kind.contents and path.exists():
         names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else None
-        if names is None or (names and not (kind.is_at(path) and set(names) <= {*kind.contents})):
+        if names is None or (names and not (kind.contents[0] in names and set(names) <= {*kind.contents})):
             found = "a file" if names is None else f"a folder with {', '.join(names[:3])}"
             raise FileExistsError(
                 f"Received the path {str(path)!r}, where there is {found}. Expected a free path, or a {kind.title} "

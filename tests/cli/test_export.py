@@ -135,6 +135,12 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("a.tflite", "--size", "32x48", "--precision", "int8"), "Pass --photos"),
         (("folder", "--web"), "Received no --size"),
         (("folder", "--web", "--size", "32x48", "--batch-size", 2), "Received --batch-size for --web"),
+        (
+            ("folder", "--web", "--web-format", "onnx", "--size", "32x48", "--precision", "int8"),
+            "Received --precision for --web-format onnx",
+        ),
+        (("folder", "--web", "--web-format", "pt", "--size", "32x48"), "file_format='pt'. Expected 'tflite' or 'onnx'"),
+        (("a.onnx", "--web-format", "onnx"), "Received --web-format for .onnx"),
         (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
         (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
         (("nowhere/a.tflite", "--size", "32x48"), "Expected its folder to exist"),
@@ -146,19 +152,19 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_page_is_written_of_a_file_and_no_option_is_ignored(invoke, tmp_path, monkeypatch):
-    (tmp_path / "a.tflite").touch()
+@pytest.mark.parametrize("ending", [".tflite", ".onnx"])
+def test_a_page_is_written_of_a_file_and_no_option_is_ignored(ending, invoke, tmp_path, monkeypatch):
+    file = tmp_path / f"a{ending}"
+    file.touch()
     monkeypatch.setattr(
         "keras_hrnet.export.write_web_page", lambda file, path, runtime: calls.append((file, runtime)) or path
     )
     calls = []
-    result = invoke("export", tmp_path / "a.tflite", tmp_path / "web page", "--web", "--runtime", tmp_path)
-    assert calls == [(tmp_path / "a.tflite", tmp_path)]
+    result = invoke("export", file, tmp_path / "web page", "--web", "--runtime", tmp_path)
+    assert calls == [(file, tmp_path)]
     assert f"Try the page: keras-hrnet serve '{tmp_path / 'web page'}'" in result.output
-    result = invoke(
-        "export", tmp_path / "a.tflite", tmp_path / "web", "--web", "--size", "32x48", "--precision", "int8"
-    )
-    assert "Received --precision, --size for a page made from a .tflite file" in str(result.exception)
+    result = invoke("export", file, tmp_path / "web", "--web", "--size", "32x48", "--precision", "int8")
+    assert "Received --precision, --size for a page made from an exported file" in str(result.exception)
 
 
 def test_a_folder_without_a_page_is_not_served(invoke, tmp_path):

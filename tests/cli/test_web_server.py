@@ -16,7 +16,7 @@ ISOLATING = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy")
 def folder(tmp_path):
     page = tmp_path / "web"
     (page / "runtime").mkdir(parents=True)
-    for name in ("index.html", "model.tflite", "page.js", "runtime/a.wasm"):
+    for name in ("index.html", "network.json", "page.js", "runtime/a.wasm"):
         (page / name).write_text(name)
     (tmp_path / "secret.txt").write_text("secret")
     (page / "link.txt").symlink_to(tmp_path / "secret.txt")

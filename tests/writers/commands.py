@@ -94,12 +94,13 @@ def make(folder: pathlib.Path) -> None:
     for number, name in enumerate(("net", "other")):
         _make_network(folder / f"{name}.keras", number)
     _make_published(folder / "published.safetensors")
-    from keras_hrnet.export.web.runtime import PACKAGES, find_runtime, runtime_cache
+    from keras_hrnet.export.web.packages import LITERT
+    from keras_hrnet.export.web.runtime import find_runtime, runtime_cache
 
-    find_runtime(None)  # npm downloads it once.
+    find_runtime(LITERT)  # npm downloads it once.
     (folder / "runtime").mkdir()
-    for package in PACKAGES:
-        shutil.copy(runtime_cache() / package.archive, folder / "runtime")
+    for package in LITERT.packages:
+        shutil.copy(runtime_cache(LITERT) / package.archive, folder / "runtime")
 
 
 def _make_network(path, seed):

@@ -1,22 +1,25 @@
 """Writes a network as a web page that segments photos: the public function `export_web`."""
 
+import abc
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from keras_hrnet.export.comparison import Reference
 from keras_hrnet.export.format import Format
-from keras_hrnet.export.litert import TFLiteModel
+from keras_hrnet.export.onnx import ONNX
+from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.export.pipeline import checked_path, export_network
-from keras_hrnet.export.quantization import QUANTIZED, quantizer_library
 from keras_hrnet.export.report import ExportReport
+from keras_hrnet.export.runner import Runner
 from keras_hrnet.export.tflite import TFLITE
-from keras_hrnet.export.web.options import CHANNELS, WebOptions
-from keras_hrnet.export.web.pages import CONTENTS, MODEL, write_page
+from keras_hrnet.export.web.options import CHANNELS, FixedOnnxOptions, check_shown, page_options
+from keras_hrnet.export.web.packages import LITERT, ONNX_RUNTIME, Runtime
+from keras_hrnet.export.web.pages import CONTENTS, write_page
 from keras_hrnet.export.web.runtime import find_runtime
 from keras_hrnet.replacing import put_in_place, unfinished_folder
 
@@ -26,6 +29,7 @@ def export_web(
     path: str | os.PathLike,
     *,
     image_size: tuple[int, int],
+    file_format: str = "tflite",
     precision: str = "float32",
     output: str = "logits",
     input_dtype: str = "float32",
@@ -41,10 +45,11 @@ def export_web(
     another host. It resizes photos exactly as Pillow does, so that its labels equal those of
     `examples/on_device/segment.py`.
 
-    The folder contains the network as the `.tflite` file that `export_tflite` writes, verified in the same way.
-    LiteRT.js runs it on the processor (WebAssembly), or on the graphics processor (WebGPU) if the user chooses that.
-    npm downloads the packages of LiteRT.js once, in a pinned version, into the cache (`keras_hrnet/litertjs` in
-    `$KERAS_HOME`, or in `~/.keras`), and their SHA-512 is verified.
+    The folder contains the network as the file that `export_tflite` or `export_onnx` writes, verified in the same way.
+    LiteRT.js or ONNX Runtime Web runs it on the processor (WebAssembly), or on the graphics processor (WebGPU) if the
+    user chooses that. npm downloads the packages of this runtime once, in a pinned version, into the cache
+    (`keras_hrnet/litertjs` or `keras_hrnet/onnxruntime-web` in `$KERAS_HOME`, or in `~/.keras`), and their SHA-512 is
+    verified.
 
     The page can use several threads only if the server isolates it, as `keras-hrnet serve` does; otherwise it uses one.
 
@@ -53,6 +58,7 @@ def export_web(
         path: the folder to create. An existing page, or an empty folder, is replaced after the new one has been
             verified; any other folder or file is not replaced.
         image_size: (height, width) in pixels to which photos are resized.
+        file_format: "tflite", or "onnx", which is always "float32" and returns logits.
         precision: as in `export_tflite`; all options that are not described here are the same as there.
         output: as there. "logits_stride4" and "labels" are faster, because less data is copied.
         input_dtype: as there.
@@ -65,11 +71,12 @@ def export_web(
         An `ExportReport`; the size is that of the whole folder. It is written next to the folder as JSON.
 
     Raises:
-        FileNotFoundError: if the parent folder of `path` is missing, or an archive of LiteRT.js is missing and npm
+        FileNotFoundError: if the parent folder of `path` is missing, or an archive of the runtime is missing and npm
             cannot download it. The message states which files to put where.
         FileExistsError: if `path` is something other than a page.
-        ImportError, TypeError, RuntimeError: as `export_tflite`.
-        ValueError: as `export_tflite`, or if the model does not segment photos, or an archive is not the pinned one.
+        ImportError, TypeError, RuntimeError: as `export_tflite` or `export_onnx`.
+        ValueError: as there, or if an option does not apply to the format, the model does not segment photos, or an
+            archive is not the pinned one.
 
     Example:
 
@@ -77,21 +84,23 @@ def export_web(
     keras_hrnet.export_web(model, "web", image_size=(512, 1024), precision="int8", representative_data=train)
     ```
     """
-    options = WebOptions(image_size, 1, input_dtype, precision, output, sensitivity)
-    if precision in QUANTIZED:
-        quantizer_library()  # Raises an ImportError early.
-    options.for_model(model)
-    checked_path(WEB, path)
-    return export_network(Web(find_runtime(runtime)), model, path, options, representative_data, class_names)
+    options = page_options(
+        file_format, image_size, input_dtype, precision=precision, output=output, sensitivity=sensitivity
+    )
+    check_shown(model, options.for_model(model))
+    kind = PAGES[file_format]
+    checked_path(kind, path)
+    files = find_runtime(kind.runtime, runtime)
+    return export_network(type(kind)(files), model, path, options, representative_data, class_names)
 
 
 def write_web_page(
     file: str | os.PathLike, path: str | os.PathLike, *, runtime: str | os.PathLike | None = None
 ) -> pathlib.Path:
-    """Writes the page of `export_web` for a `.tflite` file that `export_tflite` wrote.
+    """Writes the page of `export_web` for a file that `export_tflite` or `export_onnx` wrote.
 
     Args:
-        file: the `.tflite` file, for batches of one image.
+        file: the `.tflite` or `.onnx` file, for single images of one size.
         path: the folder to create, as in `export_web`.
         runtime: as there.
 
@@ -100,78 +109,123 @@ def write_web_page(
 
     Raises:
         FileNotFoundError, FileExistsError: as `export_web`.
-        ValueError: if the file was not exported by this package, or does not segment single photos.
+        ImportError: if the file is an ONNX file, and onnx or onnxruntime is not installed.
+        ValueError: if the file was not exported by this package, or does not segment single photos of one size.
     """
-    file, path = pathlib.Path(file), checked_path(WEB, path)
-    metadata = _metadata_for_page(file)
-    files = find_runtime(runtime)
+    file = pathlib.Path(file)
+    kind = next((kind for kind in PAGES.values() if kind.file.is_at(file)), None)
+    path = checked_path(WEB_TFLITE, path)
+    metadata = _metadata_for_page(kind, file)
+    files = find_runtime(kind.runtime, runtime)
     with unfinished_folder(path) as folder:
         written = folder / path.name
         written.mkdir()
-        (written / MODEL).write_bytes(file.read_bytes())
-        write_page(written, metadata, files)
+        (written / kind.runtime.model).write_bytes(file.read_bytes())
+        write_page(written, metadata, kind.runtime, files)
         put_in_place(written, path)
     return path
 
 
-def _metadata_for_page(file):
-    metadata = TFLITE.read_metadata(file) if TFLITE.is_at(file) else None
+def _metadata_for_page(kind, file):
+    metadata = kind.file.read_metadata(file) if kind else None
     if metadata is None:
         raise (ValueError if file.exists() else FileNotFoundError)(
-            f"Received the file {str(file)!r}. Expected a .tflite file that keras_hrnet exported. Export the network "
-            "again."
+            f"Received the file {str(file)!r}. Expected a .tflite or .onnx file that keras_hrnet exported. Export the "
+            "network again."
         )
-    runner = TFLITE.open(file, 1)
-    output = tuple(runner.output_details["shape"])
+    runner = kind.file.open(file, 1)
+    output = kind.output_shape(runner)
+    is_single = runner.batch_size in (1, None) and runner.image_size is not None
     is_dense = len(output) == (3 if metadata["output"]["kind"] == "labels" else 4)
-    if runner.batch_size != 1 or runner.channels not in CHANNELS or "mean" in metadata["input"] or not is_dense:
+    if not is_single or runner.channels not in CHANNELS or "mean" in metadata["input"] or not is_dense:
         raise ValueError(
             f"Received the file {str(file)!r}, which maps images of shape {tuple(metadata['input']['shape'])} to an "
-            f"output of shape {output}. Expected one image of RGB or gray pixels in [0, 255], and an output for each "
-            "pixel. Export the network for it, with batch_size=1."
+            f"output of shape {output}. Expected one image of a fixed size, of RGB or gray pixels in [0, 255], and an "
+            "output for each pixel. Export the network for it, with image_size and batch_size=1."
         )
     return metadata
 
 
 class Web(Format):
-    """Folders with a page and the `.tflite` file that it runs.
+    """Folders with a page and the exported file that it runs.
 
     Args:
-        runtime: the files of LiteRT.js; they are needed only to write a page.
+        files: the files of the runtime; they are needed only to write a page.
+
+    Attributes:
+        file: the format of the exported file.
+        runtime: the runtime that runs it in a browser.
     """
 
-    name = "web"
     title = "web page"
     contents = CONTENTS
-    options = WebOptions
+    file: ClassVar[Format]
+    runtime: ClassVar[Runtime]
 
-    def __init__(self, runtime: Mapping[str, bytes] | None = None) -> None:
-        self.runtime = runtime
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self.runtime_files = files
 
-    def write(self, network: keras.Model, options: WebOptions, path: pathlib.Path) -> None:
+    def main_file(self, path: pathlib.Path) -> pathlib.Path:
+        return path / self.runtime.model
+
+    def write(self, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
         path.mkdir()
-        TFLITE.write(network, options, path / MODEL)
+        self.file.write(network, options, self.main_file(path))
 
     def refine(
-        self, path: pathlib.Path, options: WebOptions, calibration: np.ndarray | None, expected: Reference
+        self, path: pathlib.Path, options: ExportOptions, calibration: np.ndarray | None, expected: Reference
     ) -> dict[str, Any]:
-        return TFLITE.refine(path / MODEL, options, calibration, expected)
+        return self.file.refine(self.main_file(path), options, calibration, expected)
 
-    def departure(self, network: keras.Model, path: pathlib.Path, options: WebOptions, image: np.ndarray) -> str | None:
-        return TFLITE.departure(network, path / MODEL, options, image)
+    def departure(
+        self, network: keras.Model, path: pathlib.Path, options: ExportOptions, image: np.ndarray
+    ) -> str | None:
+        return self.file.departure(network, self.main_file(path), options, image)
 
     def add_metadata(self, path: pathlib.Path, metadata: dict[str, Any]) -> None:
-        TFLITE.add_metadata(path / MODEL, metadata)
-        write_page(path, metadata, self.runtime)
+        self.file.add_metadata(self.main_file(path), metadata)
+        write_page(path, metadata, self.runtime, self.runtime_files)
 
     def read_metadata(self, path: pathlib.Path) -> dict[str, Any] | None:
-        return TFLITE.read_metadata(path / MODEL)
+        return self.file.read_metadata(self.main_file(path))
 
-    def open(self, path: pathlib.Path, num_threads: int | None = None) -> TFLiteModel:
-        return TFLITE.open(path / MODEL, num_threads)
+    def open(self, path: pathlib.Path, num_threads: int | None = None) -> Runner:
+        return self.file.open(self.main_file(path), num_threads)
 
-    def measure(self, path: pathlib.Path, runner: TFLiteModel) -> dict[str, Any]:
-        return TFLITE.measure(path / MODEL, runner)
+    def measure(self, path: pathlib.Path, runner: Runner) -> dict[str, Any]:
+        return self.file.measure(self.main_file(path), runner)
+
+    @staticmethod
+    @abc.abstractmethod
+    def output_shape(runner: Runner) -> tuple[int | str | None, ...]:
+        """Returns the shape of the output of an open file."""
 
 
-WEB = Web()
+class WebTFLite(Web):
+    """Pages for LiteRT.js."""
+
+    name = "web"
+    file = TFLITE
+    runtime = LITERT
+    options = TFLITE.options
+
+    @staticmethod
+    def output_shape(runner: Runner) -> tuple[int | str | None, ...]:
+        return tuple(runner.output_details["shape"])
+
+
+class WebOnnx(Web):
+    """Pages for ONNX Runtime Web."""
+
+    name = "web_onnx"
+    file = ONNX
+    runtime = ONNX_RUNTIME
+    options = FixedOnnxOptions
+
+    @staticmethod
+    def output_shape(runner: Runner) -> tuple[int | str | None, ...]:
+        return tuple(runner.session.get_outputs()[0].shape)
+
+
+WEB_TFLITE, WEB_ONNX = WebTFLite(), WebOnnx()
+PAGES = {"tflite": WEB_TFLITE, "onnx": WEB_ONNX}

@@ -1,4 +1,4 @@
-"""What the tests of the page share: archives that stand for LiteRT.js where no browser runs it."""
+"""What the tests of the page share: archives that stand for the runtimes where no browser runs them."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from keras_hrnet.export.web import runtime
+from keras_hrnet.export.web.export import PAGES
 
 
 def archive_of(files):
@@ -25,16 +25,23 @@ def archive_of(files):
 def fake_runtime(tmp_path_factory, monkeypatch):
     """A folder with archives of a few bytes each, which are the pinned ones as long as the test runs."""
     folder = tmp_path_factory.mktemp("runtime")
-    packages = []
-    for package in runtime.PACKAGES:
-        files = {f"package/{name}": f"// {name}\n".encode() for name in package.files}
-        if package is runtime.PACKAGES[0]:
-            files["package/dist/index.js"] += (
-                b'import {a} from "@litertjs/wasm-utils";\n//# sourceMappingURL=index.js.map'
-            )
-        archive = archive_of({"../outside.js": b"", "package/dist/evil.js": b"", **files})
-        (folder / package.archive).write_bytes(archive)
-        checksum = base64.b64encode(hashlib.sha512(archive).digest()).decode()
-        packages.append(package._replace(sha512=checksum))
-    monkeypatch.setattr(runtime, "PACKAGES", tuple(packages))
+    for page in PAGES.values():
+        packages = tuple(_faked(package, page.runtime, folder) for package in page.runtime.packages)
+        monkeypatch.setattr(type(page), "runtime", page.runtime._replace(packages=packages))
     return folder
+
+
+@pytest.fixture
+def litert(fake_runtime):
+    """LiteRT.js, as `fake_runtime` has it."""
+    return PAGES["tflite"].runtime
+
+
+def _faked(package, runtime, folder):
+    files = {f"package/{name}": f"// {name}\n".encode() for name in package.files}
+    for source, target in package.files.items():
+        if target in runtime.replaced:
+            files[f"package/{source}"] += f"{runtime.replaced[target][0]};\n//# sourceMappingURL=index.js.map".encode()
+    archive = archive_of({"../outside.js": b"", "package/dist/evil.js": b"", **files})
+    (folder / package.archive).write_bytes(archive)
+    return package._replace(sha512=base64.b64encode(hashlib.sha512(archive).digest()).decode())

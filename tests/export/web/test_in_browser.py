@@ -14,6 +14,8 @@ from PIL import Image
 
 import keras_hrnet
 from keras_hrnet.cli.web_server import address_of, web_server
+from keras_hrnet.export.formats import open_runner
+from keras_hrnet.export.web.packages import RUNTIMES
 from keras_hrnet.export.web.runtime import find_runtime
 
 pytestmark = [pytest.mark.once, pytest.mark.browser]
@@ -52,19 +54,21 @@ return [btoa(text), height, width];
 @pytest.fixture(scope="module")
 def runtime():
     try:
-        return find_runtime()
+        for kind in RUNTIMES:
+            find_runtime(kind)
     except (OSError, ValueError) as error:
-        pytest.fail(f"These tests need LiteRT.js. {error}")
+        pytest.fail(f"These tests need the runtimes of pages. {error}")
 
 
 @pytest.fixture(scope="module")
 def pages(runtime, small_network, tmp_path_factory):
-    """A page in float32 with the names of Cityscapes, and one in int8 whose names hold markup."""
+    """Pages in float32 with the names of Cityscapes, for each runtime, and one in int8 whose names hold markup."""
     folder = tmp_path_factory.mktemp("pages")
     network = small_network(19, name="Streets")
     network.classes = "cityscapes"
     images = np.stack([smooth(seed, *SIZE) for seed in range(8)])
     keras_hrnet.export_web(network, folder / "float32", image_size=SIZE)
+    keras_hrnet.export_web(network, folder / "onnx", image_size=SIZE, file_format="onnx")
     keras_hrnet.export_web(
         network,
         folder / "int8",
@@ -156,20 +160,21 @@ def press(driver, *keys):
     ActionChains(driver, duration=0).send_keys(*(getattr(Keys, key) for key in keys)).perform()
 
 
-@pytest.mark.parametrize("name", ["float32", "int8"])
+@pytest.mark.parametrize("name", ["float32", "int8", "onnx"])
 def test_pixels_and_logits_are_those_of_the_native_runner(open_page, pages, name):
     page = open_page(name)
     photo = Image.fromarray(smooth(99, 150, 210))
     pixels, values = page.execute_async_script(ASK, png(photo))
     expected = np.asarray(photo.resize(SIZE[::-1], Image.Resampling.BILINEAR))
     np.testing.assert_array_equal(np.array(pixels, np.uint8).reshape(expected.shape), expected)
-    logits = keras_hrnet.run_tflite(pages / name / "model.tflite", expected[np.newaxis])
+    logits = open_runner(pages / name, 1)(expected[np.newaxis])
     found = np.array(values, np.float32).reshape(logits.shape)
     assert np.ptp(logits) > 0.1
     if name == "int8":
         np.testing.assert_array_equal(found, logits)
     else:
-        assert abs(found - logits).max() <= 1e-5 * abs(logits).max()  # Measured 2e-6 for the demo's network.
+        # Measured 2e-6 for the demo's network with LiteRT.js, and 4e-7 with ONNX Runtime Web.
+        assert abs(found - logits).max() <= 1e-5 * abs(logits).max()
 
 
 @pytest.mark.parametrize(
@@ -230,7 +235,28 @@ def test_a_photo_that_is_dropped_gets_the_labels_of_segment_py_and_nothing_else_
     assert len(ids) > 1
     assert [name for name, _ in rows] == [metadata["class_names"][i] for i in ids[order]]
     assert rows[0][1] == f"{100 * counts.max() / labels.size:.1f} %"
-    # LiteRT.js would write its notices to the console as errors.
+    assert_quiet(page, address)
+
+
+def test_an_onnx_page_gives_a_photo_the_labels_of_onnx_runtime_and_nothing_else_happens(open_page, pages, tmp_path):
+    page = open_page("onnx")
+    address = page.current_url
+    photo = Image.fromarray(smooth(5, 170, 230))
+    photo.save(tmp_path / "street.png")
+    drop(page, tmp_path / "street.png")
+    wait_for(page, "mostly")
+    resized = np.asarray(photo.resize(SIZE[::-1], Image.Resampling.BILINEAR))
+    labels = open_runner(pages / "onnx", 1)(resized[np.newaxis])[0].argmax(-1).astype("uint8")
+    labels = np.asarray(Image.fromarray(labels).resize(photo.size, Image.Resampling.NEAREST))
+    colors = np.array(keras_hrnet.read_metadata(pages / "onnx")["colors"], np.uint8)
+    np.testing.assert_array_equal(mask_of(page)[..., :3], colors[labels])
+    assert len(np.unique(labels)) > 1
+    assert "ONNX Runtime Web 1.30.0" in text_of(page, "about")
+    assert_quiet(page, address)
+
+
+def assert_quiet(page, address):
+    """Checks that the console is empty, where runtimes write notices as errors, and that only the page was loaded."""
     assert page.get_log("browser") == []
     assert {url for url in requests_of(page) if not url.startswith((address, "blob:", "about:"))} == set()
 
@@ -254,10 +280,12 @@ def test_neither_the_page_nor_its_worker_can_reach_another_host(open_page):
     page.get_log("browser")
 
 
-def test_threads_are_used_where_the_server_isolates_the_page_and_one_without(open_page):
-    cores = open_page().execute_script("return navigator.hardwareConcurrency")
-    assert text_of(open_page(), "threads").endswith(f"{cores} threads" if cores > 1 else "one thread")
-    page = open_page(isolated=False)
+@pytest.mark.parametrize("name", ["float32", "onnx"])
+def test_threads_are_used_where_the_server_isolates_the_page_and_one_without(open_page, name):
+    page = open_page(name)
+    cores = page.execute_script("return navigator.hardwareConcurrency")
+    assert text_of(page, "threads").endswith(f"{cores} threads" if cores > 1 else "one thread")
+    page = open_page(name, isolated=False)
     assert "one thread, because the server does not isolate the page" in text_of(page, "threads")
     assert page.get_log("browser") == []
 

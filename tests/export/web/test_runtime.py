@@ -1,10 +1,10 @@
-"""LiteRT.js: pinned, checked, fetched once, and never run on this machine."""
+"""The runtime of a page: pinned, checked, fetched once, and never run on this machine."""
 
 import stat
 
 import pytest
 
-from keras_hrnet.export.web import runtime
+from keras_hrnet.export.web.packages import LITERT, ONNX_RUNTIME
 from keras_hrnet.export.web.runtime import find_runtime, runtime_cache
 
 pytestmark = pytest.mark.once
@@ -31,8 +31,8 @@ def npm(tmp_path, monkeypatch):
     return put
 
 
-def test_the_files_of_a_page_come_out_of_the_archives_of_a_folder(fake_runtime, tmp_path):
-    files = find_runtime(fake_runtime)
+def test_the_files_of_a_page_come_out_of_the_archives_of_a_folder(litert, fake_runtime):
+    files = find_runtime(litert, fake_runtime)
     # Nothing else of the archives, and nothing outside.
     assert set(files) == {
         "litert.js",
@@ -42,43 +42,44 @@ def test_the_files_of_a_page_come_out_of_the_archives_of_a_folder(fake_runtime, 
     assert files["litert_wasm_internal.wasm"] == b"// wasm/litert_wasm_internal.wasm\n"
     # A worker resolves no bare import, and a source map that is not there would be asked for.
     script = files["litert.js"].decode()
-    assert 'from "./wasm-utils.js"' in script and "@litertjs/wasm-utils is imported" in script
-    assert 'from "@litertjs' not in script and "sourceMappingURL" not in script
-    assert not runtime_cache().exists()
+    notice, _, rest = script.partition("\n")
+    assert notice == '// Changed by keras_hrnet: from "./wasm-utils.js" was from "@litertjs/wasm-utils".'
+    assert 'from "./wasm-utils.js"' in rest and 'from "@litertjs' not in rest and "sourceMappingURL" not in rest
+    assert not runtime_cache(litert).exists()
 
 
-def test_npm_fetches_each_archive_once_without_running_its_scripts(fake_runtime, npm):
+def test_npm_fetches_each_archive_once_without_running_its_scripts(litert, fake_runtime, npm):
     calls = npm(f'cp "{fake_runtime}"/*.tgz .')
-    assert find_runtime() == find_runtime(fake_runtime)
-    assert {path.name for path in runtime_cache().iterdir()} == set(ARCHIVES)
+    assert find_runtime(litert) == find_runtime(litert, fake_runtime)
+    assert {path.name for path in runtime_cache(litert).iterdir()} == set(ARCHIVES)
     first = calls.read_text().splitlines()
     assert [line.split()[:2] for line in first] == [
         ["pack", "@litertjs/core@2.5.3"],
         ["pack", "@litertjs/wasm-utils@2.5.3"],
     ]
     assert all("--ignore-scripts" in line for line in first)
-    find_runtime()
+    find_runtime(litert)
     assert calls.read_text().splitlines() == first
 
 
-def test_what_is_altered_in_the_cache_is_fetched_again(fake_runtime, npm):
+def test_what_is_altered_in_the_cache_is_fetched_again(litert, fake_runtime, npm):
     npm(f'cp "{fake_runtime}"/*.tgz .')
-    find_runtime()
-    (runtime_cache() / ARCHIVES[0]).write_bytes(b"altered")
-    assert find_runtime() == find_runtime(fake_runtime)
+    find_runtime(litert)
+    (runtime_cache(litert) / ARCHIVES[0]).write_bytes(b"altered")
+    assert find_runtime(litert) == find_runtime(litert, fake_runtime)
 
 
-def test_another_archive_than_the_pinned_one_is_refused_wherever_it_comes_from(fake_runtime, npm):
+def test_another_archive_than_the_pinned_one_is_refused_wherever_it_comes_from(litert, fake_runtime, npm):
     path = fake_runtime / ARCHIVES[0]
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(
         ValueError, match=r"core-2.5.3.tgz' with the SHA-512 .*Expected .*Run `npm pack @litertjs/core@2.5.3"
     ):
-        find_runtime(fake_runtime)
+        find_runtime(litert, fake_runtime)
     npm(f'cp "{fake_runtime}"/*.tgz .')
     with pytest.raises(ValueError, match=r"npm downloaded @litertjs/core 2\.5\.3 with the SHA-512"):
-        find_runtime()
-    assert not list(runtime_cache().glob("*"))
+        find_runtime(litert)
+    assert not list(runtime_cache(litert).glob("*"))
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,8 @@ def test_without_npm_or_a_network_the_error_says_what_to_put_where(script, reaso
     else:
         npm(script)
     with pytest.raises(FileNotFoundError, match=reason) as raised:
-        find_runtime()
-    for part in (ARCHIVES[0], str(runtime_cache()), "npm pack @litertjs/core@2.5.3 @litertjs/wasm-utils@2.5.3"):
+        find_runtime(LITERT)
+    for part in (ARCHIVES[0], str(runtime_cache(LITERT)), "npm pack @litertjs/core@2.5.3 @litertjs/wasm-utils@2.5.3"):
         assert part in str(raised.value)
 
 
@@ -100,10 +101,19 @@ def test_a_folder_without_the_archives_is_refused(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=f"without {ARCHIVES[0]}. Expected the archive that npm writes. Run `npm pack"
     ):
-        find_runtime(tmp_path)
+        find_runtime(LITERT, tmp_path)
 
 
-def test_a_version_that_imports_otherwise_is_not_used(fake_runtime, monkeypatch):
-    monkeypatch.setattr(runtime, "BARE_IMPORT", b"from nowhere")
+def test_a_version_that_imports_otherwise_is_not_used(litert, fake_runtime):
+    litert = litert._replace(replaced={"litert.js": ("from nowhere", "")})
     with pytest.raises(ValueError, match=r"0 times\. Expected once"):
-        find_runtime(fake_runtime)
+        find_runtime(litert, fake_runtime)
+
+
+def test_each_runtime_loads_only_files_of_its_packages():
+    for runtime in (LITERT, ONNX_RUNTIME):
+        files = {name for package in runtime.packages for name in package.files.values()}
+        loaded = {name for names in runtime.loaded.values() for name in names}
+        assert loaded <= files and {*runtime.replaced} <= files
+    # No variant of ONNX Runtime Web is shipped that no browser loads.
+    assert loaded == files

@@ -54,7 +54,7 @@ function fail(text) {
 function startEngine(kind) {
   // A worker that is created from a blob inherits the page's policy, so that it cannot reach other hosts.
   const base = new URL(".", document.baseURI).href;
-  const scripts = ["pillow.js", "worker.js"].map((name) => JSON.stringify(base + name)).join(", ");
+  const scripts = ["pillow.js", "engine.js", "worker.js"].map((name) => JSON.stringify(base + name)).join(", ");
   const source = `self.base = ${JSON.stringify(base)}; importScripts(${scripts});`;
   const address = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
   const worker = new Worker(address);
@@ -91,8 +91,8 @@ class Replaced extends Error {}
 async function useEngine(kind) {
   engine?.stop(new Replaced());
   const own = (engine = startEngine(kind));
-  const size = megabytes(network.bytes + network.runtime_bytes);
-  say(`Loading the network and LiteRT.js, ${size}…`);
+  const size = megabytes(network.bytes + network.runtime_bytes[kind]);
+  say(`Loading the network and ${network.runtime}, ${size}…`);
   get("busy").hidden = false;
   try {
     const {threads, seconds} = await own.ready;
@@ -430,7 +430,7 @@ function describe() {
     File: `${network.file}, ${megabytes(network.bytes)}, ${metadata.precision}`,
     "SHA-256 of its weights": metadata.source.sha256,
     "Photos are resized to": `${height} × ${width} pixels, as Pillow does`,
-    Runtime: `${network.runtime}, ${megabytes(network.runtime_bytes)}`,
+    Runtime: `${network.runtime}, ${megabytes(network.runtime_bytes.wasm)}`,
     "Written by": `keras_hrnet ${metadata.keras_hrnet}`,
   };
   const pairs = Object.entries(facts).map(([term, fact]) => [element("dt", {textContent: term}), element("dd", {textContent: fact})]);

@@ -1,18 +1,15 @@
 // Runs the network on a thread of its own, so that the page stays responsive. The page sets `base`, its own folder.
-/* global base, resizePhoto, nearestPixels, BAND */
+/* global base, resizePhoto, nearestPixels, BAND, NOTICES, openNetwork */
 "use strict";
 
-const RUNTIME = `${base}runtime/`;
-let litert;
-let model;
-let network;
+let network; // The metadata of the file.
+let run; // Runs the network: see `openNetwork` in engine.js.
 
-// LiteRT.js writes to the console, even notices as errors. The page shows the other messages, except for the one that
-// the browser provides no neural processor.
+// Runtimes write to the console, even notices as errors. The page shows the other messages.
 for (const level of ["log", "info", "warn", "error"]) {
   console[level] = (...words) => {
     const text = String(words[0]).includes("%c") ? String(words[0]).replaceAll("%c", "") : words.join(" ");
-    if (!/^(INFO|VERBOSE|I\d{4}\b)|npu_registry/.test(text)) postMessage({kind: "message", text});
+    if (!NOTICES.test(text)) postMessage({kind: "message", text});
   };
 }
 
@@ -27,45 +24,21 @@ addEventListener("message", async ({data}) => {
   }
 });
 
-/** Loads LiteRT.js and the file, and compiles it. */
+/** Loads the runtime and the file. */
 async function load({engine, file, metadata}) {
   const start = performance.now();
   network = metadata;
   const bytes = fetched(`${base}${file}`);
-  bytes.catch(() => {}); // It is awaited below, where the error is thrown.
-  // LiteRT.js would derive these addresses from that of the worker, which is not a file.
-  self.Module = {
-    locateFile: (name) => `${RUNTIME}${name}`,
-    mainScriptUrlOrBlob: `${RUNTIME}litert_wasm_threaded_internal.js`,
-  };
-  if (engine === "wasm") hideGpu();
-  litert = await import(`${RUNTIME}litert.js`);
-  const hasThreads = self.crossOriginIsolated && await supports("relaxedSimd", "threads");
-  await litert.loadLiteRt(RUNTIME, {
-    threads: engine === "wasm" && hasThreads,
-    jspi: engine === "webgpu" && await supports("relaxedSimd", "jspi"),
-  });
-  model = await litert.loadAndCompile(await bytes, {accelerator: engine});
-  if (model.options.accelerator !== engine) throw new Error("WebGPU does not support all operators of this network.");
-  const threads = engine === "wasm" && hasThreads ? litert.getGlobalLiteRt().liteRtWasm.getThreadCount() : 1;
-  return [{threads, seconds: (performance.now() - start) / 1000}, []];
+  bytes.catch(() => {}); // It is awaited by `openNetwork`, where the error is thrown.
+  const opened = await openNetwork(engine, `${base}runtime/`, bytes);
+  run = opened.run;
+  return [{threads: opened.threads, seconds: (performance.now() - start) / 1000}, []];
 }
 
 async function fetched(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`The server returned status ${response.status} for ${address}.`);
   return new Uint8Array(await response.arrayBuffer());
-}
-
-/** Hides the GPU from LiteRT.js, which would otherwise start it, or warn about it, before it runs on the CPU. */
-function hideGpu() {
-  const adapter = {limits: {}, features: new Set(), requestDevice: async () => null};
-  Object.defineProperty(navigator, "gpu", {value: {requestAdapter: async () => adapter}, configurable: true});
-}
-
-async function supports(...features) {
-  const found = await Promise.all(features.map((feature) => litert.supportsFeature(feature)));
-  return found.every(Boolean);
 }
 
 /** Returns the label of each pixel of the network's output, and the number of the photo's pixels of each class. */
@@ -77,12 +50,8 @@ async function segment({bitmap, keepsAnswer}) {
   bitmap.close();
   const resized = performance.now();
   const input = network.input.dtype === "float32" ? Float32Array.from(pixels) : pixels;
-  const tensor = new litert.Tensor(input, network.input.shape);
-  const [output] = await model.run([tensor]);
-  const values = await output.data();
-  const [, rows, columns, numClasses] = output.type.layout.dimensions;
-  output.delete();
-  tensor.delete();
+  const {values, shape} = await run(input, [1, height, width, channels]);
+  const [, rows, columns, numClasses] = shape;
   const ran = performance.now();
   const labels = numClasses === undefined ? Uint16Array.from(values) : largest(values, rows * columns, numClasses);
   const result = {
