@@ -74,6 +74,7 @@ ARROWS = {
         "mistaken",
         "models",
         "replacing",
+        "suggestion",
         "version",
     },
     "exchanging": set(),

@@ -98,6 +98,13 @@ def export(
     ignore_label: data_options.IgnoreLabel = None,
     id_map: data_options.IdMap = None,
     palette: data_options.Palette = None,
+    npu: Annotated[
+        str | None,
+        typer.Option(
+            help="Vendor of NPUs for which the `.tflite` file is also compiled, one file for each SoC: qualcomm, "
+            "mediatek, google or intel; or one SoC, such as qualcomm:SM8750."
+        ),
+    ] = None,
     sensitivity: Annotated[
         bool,
         typer.Option(
@@ -130,6 +137,7 @@ def export(
         sensitivity=sensitivity,
         web_format=web_format != "tflite",
         runtime=runtime is not None,
+        npu=npu is not None,
         size=size is not None,
         photos=photos is not None,
         data=data is not None,
@@ -162,9 +170,19 @@ def export(
         )
     require_network(model)
     start()
-    from keras_hrnet.export import export_onnx, export_openvino, export_saved_model, export_tflite, export_web
+    from keras_hrnet.export import (
+        compile_for_npu,
+        export_onnx,
+        export_openvino,
+        export_saved_model,
+        export_tflite,
+        export_web,
+    )
+    from keras_hrnet.export.npu import npu_targets
     from keras_hrnet.models import classes_of, optimize_for_inference
 
+    if npu is not None:
+        npu_targets(npu)  # Raises an error before the export, which takes longer.
     network = load_network(model, hierarchical_scales, classes)
     console = Console(soft_wrap=True, highlight=False)
     report_missing_names(network, console)
@@ -196,6 +214,8 @@ def export(
     else:
         report = export_saved_model(network, output, **shared)
     console.print(str(report))
+    if npu is not None:
+        console.print(str(compile_for_npu(output, npu)))
     if web:
         _print_serve_command(output)
 
@@ -223,7 +243,7 @@ def _check_options(kind, **given):
         ".tflite": set(given) - {"web_format", "runtime"},
         ".onnx": serving,
         ".xml": {*serving, "precision"},
-        "--web": set(given) - {"batch_size"},
+        "--web": set(given) - {"batch_size", "npu"},
         "--web-format onnx": {"input_dtype", "web_format", "runtime", *shared},
         EXPORTED: {"runtime"},
     }.get(kind, shared)

@@ -3,6 +3,7 @@
 from keras_hrnet.export.exported import ExportedNetwork
 from keras_hrnet.export.formats import read_metadata
 from keras_hrnet.export.litert import run_tflite
+from keras_hrnet.export.npu import NpuFile, NpuReport, compile_for_npu
 from keras_hrnet.export.onnx import export_onnx
 from keras_hrnet.export.openvino import export_openvino
 from keras_hrnet.export.report import ExportReport, ServingReport
@@ -13,7 +14,10 @@ from keras_hrnet.export.web import export_web, write_web_page
 __all__ = [
     "ExportReport",
     "ExportedNetwork",
+    "NpuFile",
+    "NpuReport",
     "ServingReport",
+    "compile_for_npu",
     "export_onnx",
     "export_openvino",
     "export_saved_model",

@@ -33,15 +33,15 @@ class CompiledTFLite(Runner):
         try:
             self.model = CompiledModel.from_file(os.fspath(path), options=options)
             ((key, names),) = self.model.get_signature_list().items()
+            self.input = self.model.get_input_tensor_details(key)[names["inputs"][0]]
+            self.output = self.model.get_output_tensor_details(key)[names["outputs"][0]]
+            self.buffers = self.model.create_input_buffers(0), self.model.create_output_buffers(0)
         except (RuntimeError, ValueError) as error:
             raise ValueError(
                 f"Received the file {os.fspath(path)!r} and the accelerator {accelerator!r}, with which LiteRT cannot "
                 f"run it ({error}). Expected a complete .tflite file, and an accelerator of this machine. Pass 'cpu', "
                 "or export the file again."
             ) from error
-        self.input = self.model.get_input_tensor_details(key)[names["inputs"][0]]
-        self.output = self.model.get_output_tensor_details(key)[names["outputs"][0]]
-        self.buffers = self.model.create_input_buffers(0), self.model.create_output_buffers(0)
         self.dtype = np.dtype(self.input["dtype"]).name
         self.batch_size, *size, self.channels = map(int, self.input["shape"])
         self.image_size = tuple(size)

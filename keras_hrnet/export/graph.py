@@ -8,6 +8,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
+COMPILED_PART = "DISPATCH_OP"
+"""The operator that stands for the operators that were compiled for an NPU."""
+
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 

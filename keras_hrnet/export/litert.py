@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_hrnet.export.graph import read_graph
+from keras_hrnet.export.graph import COMPILED_PART, read_graph
 from keras_hrnet.export.runner import Runner
 
 # Runs are few and limited in time, because a large network needs seconds for each run.
@@ -68,6 +68,11 @@ class TFLiteModel(Runner):
                 self.interpreter = Interpreter(**source, **options, num_threads=num_threads or os.cpu_count())
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
+            if COMPILED_PART in str(error):
+                raise ValueError(
+                    f"Received the file {str(self.path)!r}, which was compiled for an NPU. Expected a file that runs "
+                    "on the CPU. Pass the file that it was compiled from."
+                ) from error
             raise ValueError(
                 f"Received the file {str(self.path)!r}, which LiteRT cannot run ({error}). Expected a complete "
                 ".tflite file of builtin operators. Export it again."

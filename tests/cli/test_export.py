@@ -143,6 +143,9 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("a.onnx", "--web-format", "onnx"), "Received --web-format for .onnx"),
         (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
         (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
+        (("a.onnx", "--npu", "qualcomm"), "Received --npu for .onnx"),
+        (("folder", "--web", "--size", "32x48", "--npu", "qualcomm"), "Received --npu for --web"),
+        (("a.tflite", "--size", "32x48", "--npu", "qualcom"), "Did you mean qualcomm?"),
         (("nowhere/a.tflite", "--size", "32x48"), "Expected its folder to exist"),
     ],
 )
@@ -150,6 +153,19 @@ def test_what_cannot_be_done_is_refused(arguments, message, invoke, saved_small_
     monkeypatch.chdir(tmp_path)
     assert message in str(invoke("export", saved_small_network, *arguments).exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_compiled_for_an_npu_which_is_checked_before_the_export(
+    invoke, saved_small_network, tmp_path, monkeypatch
+):
+    calls = []
+    monkeypatch.setattr("keras_hrnet.export.npu.npu_targets", lambda npu: calls.append(npu))
+    monkeypatch.setattr("keras_hrnet.export.export_tflite", lambda network, path, **options: calls.append(path))
+    monkeypatch.setattr("keras_hrnet.export.compile_for_npu", lambda *given: calls.append(given) or "1 file")
+    path = tmp_path / "a.tflite"
+    result = invoke("export", saved_small_network, path, "--size", "32x48", "--npu", "qualcomm:SM8750")
+    assert calls == ["qualcomm:SM8750", path, (path, "qualcomm:SM8750")]
+    assert "1 file" in result.output
 
 
 @pytest.mark.parametrize("ending", [".tflite", ".onnx"])
