@@ -47,7 +47,12 @@ def main():
         "folder", type=pathlib.Path, help="folder for runs, files and tables; an interrupted comparison is resumed"
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NETWORK")
-    parser.add_argument("--steps", type=int, default=4500, help="number of steps of each run, rounded to full epochs")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=4500,
+        help="number of steps of each run, rounded to full epochs; 0 for none",
+    )
     parser.add_argument("--minutes", type=float, help="also train each network for this many minutes")
     parser.add_argument("--seeds", type=int, default=1, help="number of runs of each network")
     parser.add_argument(
@@ -62,6 +67,8 @@ def main():
     )
     parser.add_argument("--rounds", type=int, default=9, help="number of runs of each `.tflite` file for its median")
     options = parser.parse_args()
+    if not options.steps and not options.minutes:
+        parser.error("--steps 0 requires --minutes")
     options.folder.mkdir(parents=True, exist_ok=True)
     Comparison(options).run()
 
@@ -100,7 +107,8 @@ class Comparison:
         options = self.options
         if options.shrink > 1:
             self.data = shrunk(options.data, self.folder / "photos", options.shrink)
-        kinds = [f"{options.steps} steps", *([f"{options.minutes:g} minutes"] if options.minutes else [])]
+        kinds = [f"{options.steps} steps"] if options.steps else []
+        kinds += [f"{options.minutes:g} minutes"] if options.minutes else []
         for kind in kinds:
             for seed in range(options.seeds):
                 for network in options.networks:
