@@ -27,14 +27,18 @@ import keras
 import numpy as np
 from exports import file_of, latencies
 from PIL import Image
+from real_precision import calibration_photos
 from street_networks import NETWORKS
 
 import keras_hrnet
 from keras_hrnet.data import camvid
+from keras_hrnet.data_sets import DATA_SETS
+from keras_hrnet.export import ExportedNetwork
 from keras_hrnet.export.graph import read_graph
 from keras_hrnet.replacing import replacing
 from keras_hrnet.training import RECIPES, read_run
 
+NUM_CLASSES = len(DATA_SETS["camvid"].classes.names)
 THIN_CLASSES = ("Pole", "SignSymbol", "Pedestrian")
 # These options must not change within a folder, because its rows would no longer be comparable.
 FIXED = ("data", "shrink", "crop", "batch", "rates", "trial_steps")
@@ -65,6 +69,7 @@ def main():
     parser.add_argument(
         "--trial-steps", type=int, default=225, help="number of steps of the short run with each learning rate"
     )
+    parser.add_argument("--int8", action="store_true", help="also score and time each network as an int8 file")
     parser.add_argument("--rounds", type=int, default=9, help="number of runs of each `.tflite` file for its median")
     options = parser.parse_args()
     if not options.steps and not options.minutes:
@@ -114,11 +119,15 @@ class Comparison:
                 for network in options.networks:
                     self.row(f"{network}, {kind}, seed {seed}", self.trained, network, kind, seed)
                     self.row(f"{network}, file", self.exported, network, kind)
+                    if options.int8:
+                        self.row(f"{network}, {kind}, int8 file", self.exported_in_int8, network, kind)
                     write_tables(self, kinds)
-        files = [network for network in options.networks if f"{network}, file" in self.rows]
-        found = latencies(self.folder, [(network,) for network in files], options.rounds)
-        for (network,), milliseconds in found.items():
-            self.rows[f"{network}, file"]["milliseconds"] = milliseconds
+        # The rows of files, by what their names are made of.
+        files = {(n,): self.rows.get(f"{n}, file") for n in options.networks}
+        files |= {(n, k, "int8"): self.rows.get(f"{n}, {k}, int8 file") for n in options.networks for k in kinds}
+        files = {key: row for key, row in files.items() if row and "refused" not in row}
+        for key, milliseconds in latencies(self.folder, list(files), options.rounds).items():
+            files[key]["milliseconds"] = milliseconds
         self.save()
         text, results = write_tables(self, kinds)
         plot(results, self.folder / "results.png")
@@ -186,20 +195,41 @@ class Comparison:
         length = {"epochs": epochs, "warmup_epochs": epochs / 20}
         num_validations = num_validations or self.options.validations
         recipe = dataclasses.replace(recipe, **length, validate_every=max(1, epochs // num_validations))
-        model = NETWORKS[network](len(val.classes.names))
+        model = NETWORKS[network](NUM_CLASSES)
         options = {"run_dir": run_dir, "seed": seed, "callbacks": callbacks, "notes": {"network": network}}
         model = keras_hrnet.train(model, train, val, recipe=recipe, **options)
         return model, epochs * len(train)
 
     def exported(self, network, kind):
         """Exports the network of the first seed, at the size of the photos."""
-        val = camvid(self.data, "val", verify=False)
-        size = tuple(val.element_spec[0].shape[1:3])
-        model = NETWORKS[network](len(val.classes.names))
-        model.load_weights(self.run_dir(network, kind, 0) / "best.keras")
         path = file_of(self.folder, (network,))
-        report = keras_hrnet.export_tflite(model, path, image_size=size, representative_data=val.take(2))
-        return {"megabytes": report.size_bytes / 1e6, "multiplications": multiplications(path), "image_size": size}
+        photos = self.photos()
+        report = keras_hrnet.export_tflite(
+            self.best(network, kind), path, image_size=photos[0].shape[1:3], representative_data=photos[:2]
+        )
+        return {"megabytes": report.size_bytes / 1e6, "multiplications": multiplications(path)}
+
+    def exported_in_int8(self, network, kind):
+        """Exports the same network in int8, and scores the file."""
+        photos = self.photos()
+        model, path = self.best(network, kind), file_of(self.folder, (network, kind, "int8"))
+        options = {"image_size": photos[0].shape[1:3], "precision": "int8", "representative_data": photos}
+        try:
+            report = keras_hrnet.export_tflite(model, path, **options)
+        except RuntimeError as error:
+            return {"refused": str(error)}
+        val = camvid(self.data, "val", verify=False)
+        score = keras_hrnet.evaluate(ExportedNetwork(path), val, boundary_ratio=None)
+        in_floats = len(report.float_layers)
+        return {"megabytes": report.size_bytes / 1e6, "mean_iou": score.mean_iou, "layers_in_floats": in_floats}
+
+    def photos(self):
+        return calibration_photos(camvid(self.data, "train", augment=False, verify=False))
+
+    def best(self, network, kind):
+        model = NETWORKS[network](NUM_CLASSES)
+        model.load_weights(self.run_dir(network, kind, 0) / "best.keras")
+        return model
 
 
 class StepClock(keras.callbacks.Callback):
@@ -247,7 +277,11 @@ def write_tables(comparison, kinds):
     results = {}
     for kind in kinds:
         of_kind = {n: [rows[key] for s in seeds if (key := f"{n}, {kind}, seed {s}") in rows] for n in networks}
-        results[kind] = {n: {"runs": runs, **rows.get(f"{n}, file", {})} for n, runs in of_kind.items() if runs}
+        results[kind] = {
+            n: {"runs": runs, "int8": rows.get(f"{n}, {kind}, int8 file"), **rows.get(f"{n}, file", {})}
+            for n, runs in of_kind.items()
+            if runs
+        }
     results = {kind: found for kind, found in results.items() if found}
     text = "\n\n".join(table(kind, found) for kind, found in results.items()) + "\n"
     for name, content in (("results.md", text), ("results.json", json.dumps(results, indent=1) + "\n")):
@@ -259,8 +293,11 @@ def write_tables(comparison, kinds):
 def table(kind, found):
     names = ["mIoU %", *(f"IoU % of {name}" for name in THIN_CLASSES), "boundary IoU %"]
     keys = ["mean_iou", *THIN_CLASSES, "mean_boundary_iou"]
-    sizes, times = ["parameters, M", "multiplications, G"], ["steps", "learning rate", "s per step", "`.tflite`, ms"]
-    header = ["network", *sizes, *names, *times]
+    sizes = ["parameters, M", "multiplications, G"]
+    times = ["steps", "learning rate", "s per step", "`.tflite`, ms"]
+    # Only a comparison with --int8 has these columns.
+    of_int8 = ["mIoU % in int8", "int8 `.tflite`, ms"] if any(result["int8"] for result in found.values()) else []
+    header = ["network", *sizes, *names, *times, *of_int8]
     lines = [f"{kind} each:\n", f"| {' | '.join(header)} |", f"| --- |{' ---: |' * (len(header) - 1)}"]
     for network, result in found.items():
         runs = result["runs"]
@@ -273,9 +310,17 @@ def table(kind, found):
             f"{runs[0]['learning_rate']:g}",
             f"{runs[0]['seconds_a_step']:.2f}",
             f"{result['milliseconds']:.0f}" if "milliseconds" in result else "",
+            *(int8_cells(result["int8"] or {}) if of_int8 else ()),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def int8_cells(row):
+    if "refused" in row:
+        return ["refused", ""]
+    score = f"{100 * row['mean_iou']:.1f}" if "mean_iou" in row else ""
+    return [score, f"{row['milliseconds']:.0f}" if "milliseconds" in row else ""]
 
 
 def spread(values):
@@ -291,10 +336,13 @@ def plot(results, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    def latency(result):
+        return result["milliseconds"]
+
     costs = {
         "parameters, M": lambda result: result["runs"][0]["parameters"] / 1e6,
         "multiplications, G": lambda result: result["multiplications"] / 1e9,
-        "latency of the .tflite, ms": lambda result: result["milliseconds"],
+        "latency of the .tflite, ms (triangles: int8)": latency,
     }
     figure, panels = pyplot.subplots(
         len(results), len(costs), figsize=(13, 4 * len(results)), squeeze=False, layout="constrained"
@@ -305,6 +353,11 @@ def plot(results, path):
             for network, point in points.items():
                 panel.plot(*point, "o")
                 panel.annotate(network, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
+                int8 = found[network]["int8"] or {}
+                if cost is latency and "milliseconds" in int8:
+                    in_int8 = int8["milliseconds"], 100 * int8["mean_iou"]
+                    panel.plot(*zip(point, in_int8, strict=True), ":", color="gray", linewidth=1)
+                    panel.plot(*in_int8, "k^", markersize=5)
             panel.set(xlabel=label, ylabel="mIoU on the validation photos, %", xscale="log", title=f"{kind} each")
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png")

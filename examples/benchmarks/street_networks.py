@@ -1,21 +1,45 @@
 """Defines the networks that `real_streets.py` compares: HRNet, HRFormer, Lite-HRNet, U-Net and DeepLabV3+.
 
-Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of the same size. U-Net
+Their weights are random. All take RGB images of any size in [0, 255], and return float32 logits of the same size. Three
+are cheaper forms of HRNet that have not been published: HRNetW18Small with a head of 64 channels instead of 240, or on
+images of half the height and width, and HRNetW18SmallV2 with widths that are multiples of 16. U-Net
 is as in the paper, but with padded convolutions and batch normalization. DeepLabV3+ is KerasHub's, with ResNet-50. Both
 halve the image a fixed number of times. The image is therefore padded with the mean color to a size that can be halved
 this many times, and the logits are cropped.
 """
 
+import dataclasses
+
 import keras
 from exports import OCR_CHANNELS
 
 import keras_hrnet
+from keras_hrnet.families import VARIANTS
 from keras_hrnet.layers import Normalize
 
 
 def hrnet(name, **options):
     """Returns a function that builds a network of this package for a number of classes."""
     return lambda num_classes: getattr(keras_hrnet, name)(num_classes, **options)
+
+
+def own_variant(name, like, **changes):
+    """Returns a function that builds HRNet with other settings than a published variant."""
+    variant = dataclasses.replace(VARIANTS[like], name=name, **changes)
+    return lambda num_classes: keras_hrnet.HRNet(variant, num_classes)
+
+
+def at_half_size(name):
+    """Returns a function that builds a network of this package that computes at half the height and width."""
+
+    def build(num_classes):
+        image = keras.Input((None, None, 3), name="image")
+        half = keras.layers.AveragePooling2D(2)(Pad(2)(image))
+        logits = getattr(keras_hrnet, name)(num_classes)(half)
+        logits = keras.layers.UpSampling2D(2, interpolation="bilinear")(logits)
+        return keras.Model(image, Cut(dtype="float32")([logits, image]), name=f"{name}Half")
+
+    return build
 
 
 def unet(filters):
@@ -111,6 +135,9 @@ class Cut(keras.layers.Layer):
 
 NETWORKS = {
     "HRNetW18Small": hrnet("HRNetW18Small"),
+    "HRNetW18Small-64": hrnet("HRNetW18Small", head_channels=64),
+    "HRNetW18Small-half": at_half_size("HRNetW18Small"),
+    "HRNetW16SmallV2": own_variant("HRNetW16SmallV2", "HRNetW18SmallV2", width=16),
     "HRNetW18Small-OCR": hrnet("HRNetW18Small", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18Small"]),
     "HRNetW18SmallV2": hrnet("HRNetW18SmallV2"),
     "HRNetW18SmallV2-OCR": hrnet("HRNetW18SmallV2", head="ocr", ocr_channels=OCR_CHANNELS["HRNetW18SmallV2"]),

@@ -38,6 +38,13 @@ def test_a_padded_network_gives_a_logit_for_each_pixel(benchmark_script):
     np.testing.assert_allclose(logits, keras.ops.convert_to_numpy(model(by_hand))[:, :33, :50], atol=1e-4)
 
 
+def test_a_network_at_half_size_gives_a_logit_for_each_pixel(benchmark_script):
+    model = benchmark_script("street_networks").NETWORKS["HRNetW18Small-half"](5)
+    assert model(np.zeros((1, 33, 50, 3), "float32")).shape == (1, 33, 50, 5)
+    (whole,) = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    assert whole.name == "HRNetW18Small"
+
+
 @pytest.mark.slow
 def test_deeplab_gives_a_logit_for_each_pixel(benchmark_script):
     model = benchmark_script("street_networks").deeplab_v3_plus(11)
@@ -70,6 +77,7 @@ def test_networks_are_compared_and_not_trained_twice(benchmark_script, camvid_ro
 
     monkeypatch.setattr(script, "NETWORKS", {"Small": small})
     options = "--steps 4 --trial-steps 2 --crop 32 32 --batch 2 --rates 1e-6 0.02 --rounds 1 --minutes 1e-4"
+    options += " --int8 --validations 1 --shrink 2"
     monkeypatch.setattr(sys, "argv", ["real_streets.py", str(camvid_root), str(folder), *options.split()])
     script.main()
     text = (folder / "results.md").read_text()
