@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_hrnet.layers import in_place
+from keras_hrnet.layers import in_place, torch_gradient
 from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
@@ -91,9 +91,7 @@ class WithMargin:
         return keras.ops.pad(inputs, padding)
 
     def convolve_on_torch(self, inputs: torch.Tensor, kernel_axes: tuple[int, ...], groups: int) -> torch.Tensor:
-        from torch.nn import functional
-
-        y = functional.conv2d(
+        y = torch_gradient.conv2d(
             inputs.permute(0, 3, 1, 2),
             keras.ops.convert_to_tensor(self.kernel).permute(kernel_axes),
             keras.ops.convert_to_tensor(self.bias) if self.use_bias else None,
