@@ -118,9 +118,12 @@ class Comparison:
             for seed in range(options.seeds):
                 for network in options.networks:
                     self.row(f"{network}, {kind}, seed {seed}", self.trained, network, kind, seed)
-                    self.row(f"{network}, file", self.exported, network, kind)
-                    if options.int8:
-                        self.row(f"{network}, {kind}, int8 file", self.exported_in_int8, network, kind)
+                    try:
+                        self.row(f"{network}, file", self.exported, network, kind)
+                        if options.int8:
+                            self.row(f"{network}, {kind}, int8 file", self.exported_in_int8, network, kind)
+                    except RuntimeError as error:
+                        print(f"{network} was not exported: {error}")
                     write_tables(self, kinds)
         # The rows of files, by what their names are made of.
         files = {(n,): self.rows.get(f"{n}, file") for n in options.networks}
