@@ -2,7 +2,7 @@
 
 Command:  python examples/benchmarks/gradients.py HRNetW18SmallV2 HRFormerSmall --threads 1
 Hardware: a CPU; a minute for each network.
-Result:   a table; see examples/benchmarks/README.md.
+Result:   two tables; see examples/benchmarks/README.md.
 
 Both ways run in alternation, in processor seconds, and medians are shown. With copies, the maps of a 3x3 convolution of
 at least 48 channels are copied to PyTorch's own layout before the gradient of the kernel is computed.
@@ -22,6 +22,15 @@ import torch
 import keras_hrnet
 from keras_hrnet.layers import torch_gradient
 
+# Channels, filters, stride, height and width of 3x3 convolutions.
+CONVOLUTIONS = [
+    (18, 18, 1, 64, 128),
+    (48, 48, 1, 64, 128),
+    (64, 64, 2, 128, 256),
+    (192, 192, 1, 16, 32),
+    (480, 512, 1, 64, 128),
+]
+
 
 def main():
     parser = argparse.ArgumentParser(description="Measures what copies of maps save in a training step on PyTorch.")
@@ -33,11 +42,38 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    print("| channels | filters | stride | map | kernel, channels last, ms | channels first | copies |")
+    print(f"| ---: | ---: | ---: | --- |{' ---: |' * 3}")
+    for convolution in CONVOLUTIONS:
+        channels, filters, stride, height, width = convolution
+        times = " | ".join(f"{1000 * value:.1f}" for value in kernel_gradient(*convolution, options))
+        print(f"| {channels} | {filters} | {stride} | {height}x{width} | {times} |")
     print("| network | s per step without copies | with copies | median ratio |\n| --- | ---: | ---: | ---: |")
     for network in options.networks:
         without, with_copies = measure(network, options)
         ratio = statistics.median(one / other for one, other in zip(with_copies, without, strict=True))
         print(f"| {network} | {statistics.median(without):.2f} | {statistics.median(with_copies):.2f} | {ratio:.2f} |")
+
+
+def kernel_gradient(channels, filters, stride, height, width, options):
+    """Returns the processor seconds of a kernel's gradient with channels last and first, and of copying the maps."""
+    maps = torch.randn(options.batch, channels, height, width)
+    upstream = torch.randn(options.batch, filters, height // stride, width // stride)
+    kernel = torch.randn(filters, channels, 3, 3)
+    last = [tensor.to(memory_format=torch.channels_last) for tensor in (upstream, maps, kernel)]
+    how = None, (stride, stride), (1, 1), (1, 1), False, (0, 0), 1, (False, True, False)
+    ways = {
+        "last": lambda: torch.ops.aten.convolution_backward(*last, *how),
+        "first": lambda: torch.ops.aten.convolution_backward(upstream, maps, kernel, *how),
+        "copies": lambda: [tensor.contiguous() for tensor in last],
+    }
+    seconds = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, run in ways.items():
+            start = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - start)
+    return [statistics.median(values) for values in seconds.values()]
 
 
 def measure(network, options):
