@@ -41,3 +41,12 @@ def test_a_row_is_what_is_counted(name):
 def test_a_row_of_lite_hrnet_is_what_is_counted(name):
     counted = cost(VARIANTS[name], head="iterative")
     assert f"| {name} | {counted.parameters / 1e6:.2f} | {counted.multiplications / 1e9:.2f} |\n" in GUIDE
+
+
+def test_the_rows_of_small_networks_are_what_is_counted(benchmark_script):
+    networks = benchmark_script("small_networks").NETWORKS
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+ \| [\d.]+) \|", GUIDE, re.MULTILINE))
+    assert rows.keys() == networks.keys()
+    for name, row in rows.items():
+        counted = cost(VARIANTS[name], head=networks[name][0], image_size=(256, 512))
+        assert row == f"{counted.parameters / 1e6:.2f} | {counted.multiplications / 1e9:.2f}"
