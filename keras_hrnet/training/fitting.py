@@ -194,7 +194,7 @@ def train(
                 stop_on_full_disk=stop_on_full_disk,
                 run_id=identity_of(run),
             )
-            with taught(model, teacher, recipe.distillation, recipe.temperature):
+            with taught(model, teacher, recipe.distillation, recipe.temperature, loss_function):
                 _fit(model, train, val, recipe, folder, saves, callbacks)
             if is_first:
                 write_run(folder, {**run, "result": result_of(folder, saves.position.seconds)})

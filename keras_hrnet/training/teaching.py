@@ -8,7 +8,9 @@ import keras
 
 from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import check_model, data_format, num_channels, num_classes, returns_labels
+from keras_hrnet.training.losses.cross_entropy import WeightedSegmentationLoss
 from keras_hrnet.training.losses.distillation import Distillation
+from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
 
 
 def check_teacher(teacher: Any, student: keras.Model) -> None:
@@ -47,7 +49,9 @@ def check_teacher(teacher: Any, student: keras.Model) -> None:
 
 
 @contextlib.contextmanager
-def taught(student: keras.Model, teacher: keras.Model | None, weight: float, temperature: float) -> Iterator[None]:
+def taught(
+    student: keras.Model, teacher: keras.Model | None, weight: float, temperature: float, of_labels: keras.losses.Loss
+) -> Iterator[None]:
     """Adds the distillation loss of a teacher to a network's training steps, within a `with` block.
 
     The network's own loss, metrics, validation and files are unchanged; none of its files contains the teacher.
@@ -57,11 +61,15 @@ def taught(student: keras.Model, teacher: keras.Model | None, weight: float, tem
         teacher: a network for which `check_teacher` raises nothing; None adds nothing.
         weight: weight of the `Distillation`.
         temperature: temperature of the `Distillation`.
+        of_labels: the loss for the labels, whose class weights, if it has any, are those of the `Distillation`.
     """
     if teacher is None:
         yield
         return
-    loss = Distillation(temperature, classes_of(student).ignore_label, data_format(student))
+    losses = of_labels.losses if isinstance(of_labels, SumOfLosses) else [of_labels]
+    weights = next((each.class_weights for each in losses if isinstance(each, WeightedSegmentationLoss)), None)
+    options = {"ignore_label": classes_of(student).ignore_label, "data_format": data_format(student)}
+    loss = Distillation(temperature, class_weights=weights, **options)
     # This is a faster copy, and training steps do not change it.
     frozen = optimize_for_inference(teacher)
     frozen.trainable = False

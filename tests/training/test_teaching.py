@@ -6,7 +6,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.models.network import Network
-from keras_hrnet.training import CrossEntropy, Distillation
+from keras_hrnet.training import CrossEntropy, Dice, Distillation, SumOfLosses
 from keras_hrnet.training.teaching import taught
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -66,6 +66,25 @@ def test_the_loss_is_the_mean_divergence_over_pixels_that_count(temperature, dat
     assert float(copy(labels, pair)) == actual
 
 
+def test_pixels_have_the_weights_that_their_classes_have_in_the_loss_for_the_labels():
+    model, teacher = network(1), network(2, name="teacher")
+    images, labels = batches()[0]
+    of_pixels = divergence(teacher.predict_on_batch(images), model.predict_on_batch(images), 1.0)
+    weights = np.array([0.5, 1.0, 4.0])
+    expected = np.average(of_pixels, weights=weights[labels])
+    assert abs(expected - of_pixels.mean()) > 1e-3 * expected
+    losses = {"plain": CrossEntropy(weights), "sum": SumOfLosses([Dice(), CrossEntropy(weights)])}
+    for of_labels in losses.values():
+        model.compile(keras.optimizers.SGD(0.0), of_labels)
+        alone = model.train_on_batch(images, labels)
+        with taught(model, teacher, 1.0, 1.0, of_labels):
+            model.train_function = None
+            assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone) + expected, rel=1e-5)
+    with pytest.raises(ValueError, match="2 class_weights, and logits of 3 classes"):
+        Distillation(class_weights=[1, 2])(labels, np.zeros((2, *SIZE, 6), "float32"))
+    assert keras.losses.deserialize(keras.losses.serialize(Distillation(class_weights=[1, 2]))).class_weights == (1, 2)
+
+
 @pytest.mark.parametrize("teacher_format", ["channels_last", "channels_first"])
 def test_a_step_adds_the_teachers_loss_and_leaves_validation_and_the_network_alone(teacher_format):
     model, teacher = network(1), network(2, data_format=teacher_format, name="teacher")
@@ -79,7 +98,7 @@ def test_a_step_adds_the_teachers_loss_and_leaves_validation_and_the_network_alo
     model.compile(keras.optimizers.SGD(0.1), CrossEntropy())
     alone = model.train_on_batch(images, labels)
     model.set_weights(weights)
-    with taught(model, teacher, 0.5, 2.0):
+    with taught(model, teacher, 0.5, 2.0, CrossEntropy()):
         model.train_function = None
         assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone) + added, rel=1e-5)
         model.set_weights(weights)

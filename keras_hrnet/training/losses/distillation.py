@@ -1,24 +1,27 @@
 """The distance of a network's probabilities from those of its teacher, pixel by pixel."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
 from keras_hrnet.distributed.replicas import mean_over_replicas
-from keras_hrnet.training.losses.segmentation_loss import SegmentationLoss, mean_over_pixels
+from keras_hrnet.training.losses.cross_entropy import WeightedSegmentationLoss
+from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Distillation(SegmentationLoss):
+class Distillation(WeightedSegmentationLoss):
     """The mean divergence KL(teacher ‖ student) over the pixels, with the logits of both divided by a temperature.
 
-    The mean is multiplied by the square of the temperature, so that its gradient keeps its size. Ignored pixels do not
-    count. The teacher's logits have no gradient.
+    The mean is multiplied by the square of the temperature, so that its gradient keeps its size. Each pixel has the
+    weight of its labeled class, so that the teacher does not undo the class weights of the loss for the labels. Ignored
+    pixels do not count. The teacher's logits have no gradient.
 
     Args:
         temperature: divisor of the logits, above 0; values above 1 soften the probabilities.
-        ignore_label, data_format, name: see `SegmentationLoss`.
+        ignore_label, data_format, name, class_weights: see `WeightedSegmentationLoss`.
 
     Call arguments:
         y_true: see `SegmentationLoss`.
@@ -26,7 +29,7 @@ class Distillation(SegmentationLoss):
             teacher's.
 
     Raises:
-        ValueError: if the temperature is not above 0; and see `SegmentationLoss`.
+        ValueError: if the temperature is not above 0; and see `WeightedSegmentationLoss`.
 
     Reference: Hinton et al., Distilling the Knowledge in a Neural Network, section 2; pixel-wise as in Liu et al.,
     Structured Knowledge Distillation for Semantic Segmentation, section 3.2.
@@ -38,8 +41,9 @@ class Distillation(SegmentationLoss):
         ignore_label: int = IGNORE_LABEL,
         data_format: str | None = None,
         name: str | None = None,
+        class_weights: Sequence[float] | None = None,
     ):
-        super().__init__(ignore_label, data_format, name)
+        super().__init__(class_weights, ignore_label, data_format, name)
         if not temperature > 0:
             raise ValueError(
                 f"`Distillation` received temperature={temperature}. Expected a number above 0. Pass 1 for unchanged "
@@ -54,10 +58,13 @@ class Distillation(SegmentationLoss):
         student, teacher = ops.split(logits / self.temperature, 2, axis=-1)
         known = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
         divergence = ops.sum(ops.exp(known) * (known - ops.log_softmax(student, axis=-1)), axis=-1)
-        weights = ops.cast(counts, "float32")
-        # Each replica divides by the mean count of all replicas; the mean of their losses is then that of the batch.
+        weights = self.pixel_weights(labels, counts)
+        # Each replica divides by the mean weight of all replicas; the mean of their losses is then that of the batch.
         mean = ops.divide_no_nan(mean_over_pixels(weights * divergence), mean_over_replicas(mean_over_pixels(weights)))
         return self.temperature**2 * mean
+
+    def check_num_classes(self, num_classes: int | None) -> None:
+        super().check_num_classes(None if num_classes is None else num_classes // 2)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "temperature": self.temperature}
