@@ -8,9 +8,9 @@ import keras
 
 from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import check_model, data_format, num_channels, num_classes, returns_labels
-from keras_hrnet.training.losses.cross_entropy import WeightedSegmentationLoss
 from keras_hrnet.training.losses.distillation import Distillation
 from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
+from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
 
 
 def check_teacher(teacher: Any, student: keras.Model) -> None:

@@ -6,9 +6,7 @@ from typing import Any
 import keras
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
-from keras_hrnet.distributed.replicas import mean_over_replicas
-from keras_hrnet.training.losses.cross_entropy import WeightedSegmentationLoss
-from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
+from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -58,10 +56,7 @@ class Distillation(WeightedSegmentationLoss):
         student, teacher = ops.split(logits / self.temperature, 2, axis=-1)
         known = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
         divergence = ops.sum(ops.exp(known) * (known - ops.log_softmax(student, axis=-1)), axis=-1)
-        weights = self.pixel_weights(labels, counts)
-        # Each replica divides by the mean weight of all replicas; the mean of their losses is then that of the batch.
-        mean = ops.divide_no_nan(mean_over_pixels(weights * divergence), mean_over_replicas(mean_over_pixels(weights)))
-        return self.temperature**2 * mean
+        return self.temperature**2 * self.weighted_mean(divergence, labels, counts)
 
     def check_num_classes(self, num_classes: int | None) -> None:
         super().check_num_classes(None if num_classes is None else num_classes // 2)

@@ -6,8 +6,10 @@ from typing import Any
 import keras
 
 from keras_hrnet.data_sets.classes import IGNORE_LABEL
-from keras_hrnet.training.losses.cross_entropy import CrossEntropy, WeightedSegmentationLoss
+from keras_hrnet.training.losses.cross_entropy import CrossEntropy
+from keras_hrnet.training.losses.pixel_cross_entropy import pixel_cross_entropy
 from keras_hrnet.training.losses.segmentation_loss import mean_over_pixels
+from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -64,7 +66,7 @@ class OhemCrossEntropy(WeightedSegmentationLoss):
         self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
     ) -> keras.KerasTensor:
         ops = keras.ops
-        losses = self.pixel_losses(labels, logits)
+        losses = pixel_cross_entropy(labels, logits)
         kept = ops.cast(self._is_kept(ops.stop_gradient(losses), counts), "float32")
         weighted = kept * self.pixel_weights(labels, counts) * losses
         return ops.divide_no_nan(mean_over_pixels(weighted), mean_over_pixels(kept))
