@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.choices import ACCELERATORS, require_choice
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
@@ -44,8 +45,6 @@ EXPLAINED = {
 }
 """The meaning of the columns whose names do not explain them."""
 
-# The names in `keras_hrnet.export.compiled`, which imports Keras; a test compares them.
-ACCELERATORS = ("cpu", "gpu", "npu")
 ALONE = "decoding alone"
 SIZE = (512, 1024)
 
@@ -117,10 +116,7 @@ def files(
             f"Received --images {images}. Expected a folder of images; --num-images is the number of images to use. "
             f"Pass --num-images {images}."
         )
-    if accelerator not in ACCELERATORS:
-        raise ValueError(
-            f"Received --accelerator {accelerator!r}. Expected one of {', '.join(ACCELERATORS)}. Pass one of them."
-        )
+    require_choice("--accelerator", accelerator, ACCELERATORS)
     image_size = parse_size(size) if size else None
     for path in paths:
         require_network(path)

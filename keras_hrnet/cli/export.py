@@ -7,6 +7,15 @@ from typing import Annotated
 import typer
 
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.choices import (
+    ANSWERS,
+    INPUT_DTYPES,
+    NPU_VENDORS,
+    OPENVINO_PRECISIONS,
+    TFLITE_PRECISIONS,
+    WEB_FORMATS,
+    require_choice,
+)
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.info import parse_size
@@ -123,6 +132,7 @@ def export(
     require_folder_of("OUTPUT", output)
     if not web:
         _check_ending(output)
+    require_choice("--web-format", web_format, WEB_FORMATS)
     kind = output.suffix
     if web:
         kind = "--web-format onnx" if web_format == "onnx" else "--web"
@@ -144,6 +154,11 @@ def export(
         images=images is not None,
         classes=classes is not None,
     )
+    require_choice("--precision", precision, OPENVINO_PRECISIONS if kind == ".xml" else TFLITE_PRECISIONS)
+    require_choice("--answer", answer, ANSWERS)
+    require_choice("--input-dtype", input_dtype, INPUT_DTYPES)
+    if npu is not None:
+        require_choice("--npu", npu.partition(":")[0], NPU_VENDORS)
     if kind == EXPORTED:
         require_network(model)
         start()

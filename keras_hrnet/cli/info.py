@@ -11,6 +11,7 @@ import rich.table
 import typer
 
 from keras_hrnet.checkpoints.published import PublishedWeights, published_weights
+from keras_hrnet.cli.choices import require_choice
 from keras_hrnet.cli.console import Console
 from keras_hrnet.families import VARIANTS
 from keras_hrnet.heads import HEADS
@@ -56,9 +57,7 @@ def print_networks(
     Raises:
         ValueError: if there is no such head, or it does not accept the numbers.
     """
-    if head not in HEADS:
-        advice = suggestion(head, HEADS) or " Pass one of them."
-        raise ValueError(f"Received --head {head!r}. Expected one of {', '.join(HEADS)}.{advice}")
+    require_choice("--head", head, HEADS)
     if len(ocr_channels) != 2:
         raise ValueError(f"Received --ocr-channels {ocr_channels}. Expected two numbers. Write them like 512,256.")
     options = {"head": head, "image_size": parse_size(size), "ocr_channels": ocr_channels, "scales": scales}

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from keras_hrnet.cli import protocol
+from keras_hrnet.cli.choices import require_choice
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.outputs import FILE_ENDINGS, check_replaces_none, require_folder_of, require_writable
 from keras_hrnet.cli.ray_engine import write_with_ray
@@ -101,12 +102,10 @@ def predict(
     partial: Annotated[bool, typer.Option("--partial", help="With --submission: accept missing images.")] = False,
 ) -> None:
     """Segment photos or a video, and write pictures of the classes in the size of the photo or video."""
-    if show not in OUTPUTS:
-        raise ValueError(f"Received --show {show!r}. Expected one of {', '.join(OUTPUTS)}. Pass one of them.")
+    require_choice("--show", show, OUTPUTS)
     if legend and show != "overlay":
         raise ValueError(f"Received --legend with --show {show}. Expected --show overlay. Leave out one of them.")
-    if engine not in ENGINES:
-        raise ValueError(f"Received --engine {engine!r}. Expected one of {', '.join(ENGINES)}. Pass one of them.")
+    require_choice("--engine", engine, ENGINES)
     if workers is not None and engine != "ray":
         raise ValueError(f"Received --workers {workers} with --engine {engine}. Expected --engine ray. Pass it too.")
     job = Job(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_hrnet.cli.choices import AVERAGES, require_choice
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import parse_classes
 from keras_hrnet.cli.info import parse_numbers, parse_size
@@ -50,8 +51,9 @@ def read_options(scales: str, flip: bool, tile: str | None, overlap: int | None,
         average: "official" or "probabilities".
 
     Raises:
-        ValueError: if numbers or a size cannot be parsed.
+        ValueError: if numbers or a size cannot be parsed, or there is no such average.
     """
+    require_choice("--average", average, AVERAGES)
     return {
         "scales": parse_numbers(scales),
         "flip": flip,

@@ -11,6 +11,7 @@ import typer
 
 from keras_hrnet.checkpoints.published import check_exists
 from keras_hrnet.cli import data_options
+from keras_hrnet.cli.choices import DTYPES, require_choice
 from keras_hrnet.cli.console import Console
 from keras_hrnet.cli.data_options import DataOptions
 from keras_hrnet.cli.outputs import require_writable
@@ -39,7 +40,7 @@ RECIPE_NAMES = (
 )
 _network_option = functools.partial(typer.Option, rich_help_panel="Network")
 _device_option = functools.partial(typer.Option, rich_help_panel="Several devices")
-HEAD_NAMES = ", ".join(name for name, head in HEADS.items() if head.segments)
+HEAD_NAMES = [name for name, head in HEADS.items() if head.segments]
 
 
 def train(
@@ -62,7 +63,7 @@ def train(
         str,
         _network_option(help="Name of a network, as `keras-hrnet info` lists them, or a `.keras` file."),
     ] = "HRNetW48",
-    head: Annotated[str, _network_option(help=f"Head of the network: one of {HEAD_NAMES}.")] = "fcn",
+    head: Annotated[str, _network_option(help=f"Head of the network: one of {', '.join(HEAD_NAMES)}.")] = "fcn",
     ocr_channels: Annotated[str, _network_option(help="Two widths of the heads ocr and hierarchical.")] = "512,256",
     weights: Annotated[
         str | None,
@@ -150,7 +151,7 @@ def train(
         run = _read_repeatable(repeat)
         made, recipe, seed = run["notes"], run["settings"], run["seed"]
     else:
-        _check_names(network, recipe)
+        _check_names(network, recipe, head, dtype)
     data_sets = None if show else DataSets(made)
     if data_sets is not None:
         if run_dir is not None and run_dir.is_file():
@@ -215,14 +216,12 @@ def train(
     console.print(str(evaluate(model, validation)), highlight=False)
 
 
-def _check_names(network, recipe):
-    """Refuses a network and a recipe that do not exist, before Keras is imported."""
+def _check_names(network, recipe, head, dtype):
+    """Refuses names that do not exist, before Keras is imported."""
     check_network(network)
-    if recipe not in RECIPE_NAMES:
-        raise ValueError(
-            f"Received --recipe {recipe!r}. Expected one of {', '.join(RECIPE_NAMES)}."
-            f"{suggestion(recipe, RECIPE_NAMES) or ' Pass one of them.'}"
-        )
+    require_choice("--recipe", recipe, RECIPE_NAMES)
+    require_choice("--head", head, HEAD_NAMES)
+    require_choice("--dtype", dtype, DTYPES)
 
 
 def check_network(name: str) -> None:

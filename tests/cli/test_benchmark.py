@@ -4,12 +4,10 @@ import pytest
 import typer.testing
 
 from keras_hrnet import cli
-from keras_hrnet.cli import benchmark
 from keras_hrnet.data import synthesize
 from keras_hrnet.data.files.cityscapes import find_pairs
 from keras_hrnet.data.records.packing import pack
 from keras_hrnet.data_sets.cityscapes import CITYSCAPES
-from keras_hrnet.export import compiled
 
 pytestmark = pytest.mark.once
 
@@ -33,10 +31,3 @@ def test_benchmark_data_shows_every_pipeline_beside_decoding_alone(tmp_path, mon
     assert all(rate["images_per_second"] > 0 for rate in rates.values())
     assert "training, cache memory " in result.output
     assert "1.00" in result.output
-
-
-def test_an_accelerator_is_refused_before_the_files_are_opened(tmp_path):
-    assert benchmark.ACCELERATORS == compiled.ACCELERATORS
-    command = ["benchmark", str(tmp_path / "a.tflite"), "--accelerator", "tpu"]
-    error = typer.testing.CliRunner().invoke(cli.app, command).exception
-    assert str(error) == "Received --accelerator 'tpu'. Expected one of cpu, gpu, npu. Pass one of them."

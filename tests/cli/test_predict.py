@@ -261,7 +261,7 @@ def test_several_photos_are_written_beside_themselves_or_into_a_folder(invoke, s
         (("photo.png", "--output", "photo.png"), "photo.png', which is to be segmented"),
         (("photo.png", "--output", "."), "photo.png', which is to be segmented"),
         (("photo.png", "--tile", "512"), "Received the size '512'"),
-        (("photo.png", "--average", "mean"), "average='mean'"),
+        (("photo.png", "--average", "mean"), "Received --average 'mean'"),
         (("photo.png", "--hierarchical-scales", "0.5,1"), "runs at one scale"),
         (("photo.png", "--classes", "leaf,flower"), "Received 2 class names for 'HRNetW18Small', which has 19 classes"),
         (("photo.png", "--show", "color", "--legend"), "Expected --show overlay"),

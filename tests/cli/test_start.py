@@ -15,6 +15,7 @@ from keras_hrnet import cli
 from keras_hrnet.cli.train import RECIPE_NAMES
 from keras_hrnet.cli.train_command import SETTINGS_BY_OPTION
 from keras_hrnet.training import RECIPES
+from tests.cli.test_choices import CALLS
 
 pytestmark = pytest.mark.once
 
@@ -58,6 +59,7 @@ def test_help_version_info_and_refusals_import_neither_keras_nor_numpy():
     calls += [["--version"], ["info"], ["info", "--weights"], ["predict"], ["export", "--sise", "1"]]
     calls += [["predict", "missing.keras", "photo.jpg"], ["train", "--network", "HRNetW49"], ["train", "--recipe", "x"]]
     calls += [["export", "missing.keras", "x.tflite", "--size", "wide"], ["evaluate"], ["data", "check"]]
+    calls += [[*call, option, "x"] for option, call in CALLS.items()]
     code = f"""{AS_COMMAND}
 import json
 for arguments in json.loads(sys.argv[1]):
