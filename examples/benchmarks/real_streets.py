@@ -52,10 +52,7 @@ def main():
     )
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS, metavar="NETWORK")
     parser.add_argument(
-        "--steps",
-        type=int,
-        default=4500,
-        help="number of steps of each run, rounded to full epochs; 0 for none",
+        "--steps", type=int, default=4500, help="number of steps of each run, rounded to full epochs; 0 for none"
     )
     parser.add_argument("--minutes", type=float, help="also train each network for this many minutes")
     parser.add_argument("--seeds", type=int, default=1, help="number of runs of each network")
@@ -155,7 +152,7 @@ class Comparison:
         """Trains briefly with a learning rate; returns the score, and the time of a step."""
         clock = StepClock()
         run_dir = self.folder / network / f"rate-{rate:g}"
-        self.train(network, run_dir, 0, rate, self.options.trial_steps, num_validations=1, callbacks=[clock])
+        self.train(network, run_dir, 0, rate, self.options.trial_steps, 1, [clock])
         result = read_run(run_dir)["result"]
         # A trial that was already complete has no times of single steps, only the total.
         seconds = statistics.median(clock.seconds) if clock.seconds else result["seconds"] / self.options.trial_steps
@@ -169,7 +166,7 @@ class Comparison:
         in_time = kind.endswith("minutes")
         steps = round(60 * self.options.minutes / seconds_a_step) if in_time else self.options.steps
         run_dir = self.run_dir(network, kind, seed)
-        model, steps = self.train(network, run_dir, seed, rate, steps)
+        model, steps = self.train(network, run_dir, seed, rate, steps, self.options.validations)
         report = keras_hrnet.evaluate(model, camvid(self.data, "val", verify=False))
         thin = {name: float(report.iou[report.class_names.index(name)]) for name in THIN_CLASSES}
         return {
@@ -186,7 +183,7 @@ class Comparison:
     def run_dir(self, network, kind, seed):
         return self.folder / network / f"{kind.replace(' ', '-')}-seed-{seed}"
 
-    def train(self, network, run_dir, seed, rate, steps, num_validations=None, callbacks=()):
+    def train(self, network, run_dir, seed, rate, steps, num_validations, callbacks=()):
         """Trains for full epochs; returns the network with its best weights, and the number of steps."""
         keras.utils.set_random_seed(seed)
         crop, batch = tuple(self.options.crop), self.options.batch
@@ -196,7 +193,6 @@ class Comparison:
         val = camvid(self.data, "val", verify=False)
         epochs = max(1, round(steps / len(train)))
         length = {"epochs": epochs, "warmup_epochs": epochs / 20}
-        num_validations = num_validations or self.options.validations
         recipe = dataclasses.replace(recipe, **length, validate_every=max(1, epochs // num_validations))
         model = NETWORKS[network](NUM_CLASSES)
         options = {"run_dir": run_dir, "seed": seed, "callbacks": callbacks, "notes": {"network": network}}
