@@ -9,6 +9,7 @@ at least 48 channels are copied to PyTorch's own layout before the gradient of t
 """
 
 import argparse
+import functools
 import os
 import statistics
 import time
@@ -34,7 +35,7 @@ CONVOLUTIONS = [
 
 def main():
     parser = argparse.ArgumentParser(description="Measures what copies of maps save in a training step on PyTorch.")
-    parser.add_argument("networks", nargs="+", metavar="NETWORK")
+    parser.add_argument("networks", nargs="*", metavar="NETWORK")
     parser.add_argument("--head", help="head of the networks, instead of their own")
     parser.add_argument("--size", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--batch", type=int, default=2)
@@ -42,11 +43,14 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print("| channels | filters | stride | map | kernel, channels last, ms | channels first | copies |")
-    print(f"| ---: | ---: | ---: | --- |{' ---: |' * 3}")
+    parts = [
+        f"{part}, {layout}" for part in ("result", "gradient of maps", "of kernel") for layout in ("last", "first")
+    ]
+    print(f"| channels | filters | stride | map | {' | '.join([*parts, 'copies'])} |")
+    print(f"| ---: | ---: | ---: | --- |{' ---: |' * (len(parts) + 1)}")
     for convolution in CONVOLUTIONS:
         channels, filters, stride, height, width = convolution
-        times = " | ".join(f"{1000 * value:.1f}" for value in kernel_gradient(*convolution, options))
+        times = " | ".join(f"{1000 * value:.1f}" for value in convolution_times(*convolution, options))
         print(f"| {channels} | {filters} | {stride} | {height}x{width} | {times} |")
     print("| network | s per step without copies | with copies | median ratio |\n| --- | ---: | ---: | ---: |")
     for network in options.networks:
@@ -55,25 +59,33 @@ def main():
         print(f"| {network} | {statistics.median(without):.2f} | {statistics.median(with_copies):.2f} | {ratio:.2f} |")
 
 
-def kernel_gradient(channels, filters, stride, height, width, options):
-    """Returns the processor seconds of a kernel's gradient with channels last and first, and of copying the maps."""
+def convolution_times(channels, filters, stride, height, width, options):
+    """Returns the processor seconds of a convolution and its gradients, with channels last and first, and of copies."""
     maps = torch.randn(options.batch, channels, height, width)
     upstream = torch.randn(options.batch, filters, height // stride, width // stride)
     kernel = torch.randn(filters, channels, 3, 3)
-    last = [tensor.to(memory_format=torch.channels_last) for tensor in (upstream, maps, kernel)]
-    how = None, (stride, stride), (1, 1), (1, 1), False, (0, 0), 1, (False, True, False)
-    ways = {
-        "last": lambda: torch.ops.aten.convolution_backward(*last, *how),
-        "first": lambda: torch.ops.aten.convolution_backward(upstream, maps, kernel, *how),
-        "copies": lambda: [tensor.contiguous() for tensor in last],
-    }
-    seconds = {name: [] for name in ways}
+    first = upstream, maps, kernel
+    last = [tensor.to(memory_format=torch.channels_last) for tensor in first]
+
+    def gradient(tensors, *mask):
+        how = None, (stride, stride), (1, 1), (1, 1), False, (0, 0), 1
+        return torch.ops.aten.convolution_backward(*tensors, *how, (*mask, False))
+
+    ways = []
+    for run in (
+        lambda tensors: torch.nn.functional.conv2d(tensors[1], tensors[2], stride=stride, padding=1),
+        lambda tensors: gradient(tensors, True, False),
+        lambda tensors: gradient(tensors, False, True),
+    ):
+        ways += [functools.partial(run, tensors) for tensors in (last, first)]
+    ways.append(lambda: [tensor.contiguous() for tensor in last])
+    seconds = [[] for _ in ways]
     for _ in range(options.rounds):
-        for name, run in ways.items():
+        for values, run in zip(seconds, ways, strict=True):
             start = time.process_time()
             run()
-            seconds[name].append(time.process_time() - start)
-    return [statistics.median(values) for values in seconds.values()]
+            values.append(time.process_time() - start)
+    return [statistics.median(values) for values in seconds]
 
 
 def measure(network, options):

@@ -10,16 +10,16 @@ import keras
 if TYPE_CHECKING:
     import torch
 
-# With fewer channels, the copies cost as much as they save (examples/benchmarks/gradients.py).
+# With fewer channels, the copies would take as long as they save; see examples/benchmarks/gradients.py.
 LEAST_CHANNELS = 48
 
 
 def conv2d(inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, **options: Any) -> torch.Tensor:
     """Convolves maps as `torch.nn.functional.conv2d` does, and computes the gradient of large kernels faster on a CPU.
 
-    If the channels of the maps are last in memory, oneDNN takes up to three times as long for the gradient of a 3x3
-    kernel as if they were first. All other parts of the convolution are at least as fast with channels last. The maps
-    are therefore copied for this gradient alone.
+    If the channels of the maps are last in memory, oneDNN computes the convolution and the gradient of the maps at
+    least as fast as if they were first, but takes up to 2.7 times as long for the gradient of a 3x3 kernel
+    (`examples/benchmarks/gradients.py`). The maps are therefore copied for this gradient alone.
 
     Args:
         inputs: `(batch, channels, height, width)`, with channels last in memory.

@@ -7,7 +7,7 @@ import pytest
 from keras_hrnet.layers import ConvNorm, torch_gradient
 from keras_hrnet.layers.convolution import Convolution
 
-pytestmark = pytest.mark.skipif(keras.config.backend() != "torch", reason="It concerns PyTorch's kernels.")
+pytestmark = pytest.mark.skipif(keras.config.backend() != "torch", reason="only PyTorch has this gradient")
 
 LAYERS = {
     "same": {"padding": "same"},
