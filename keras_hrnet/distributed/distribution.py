@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from keras_hrnet.distributed.processes import gather_texts
+from keras_hrnet.distributed.scheduling import compute_before_messages
 from keras_hrnet.distributed.workers import strategy_of_workers
 
 
@@ -76,6 +77,7 @@ def distributed(
         _restore_sigterm()
         # Networks start with the same weights in all processes.
         keras.utils.set_random_seed(int(gather_texts(str(random.randrange(2**31)))[0]))
+        compute_before_messages()
         yield
         # The first process serves the others until they are done.
         gather_texts("done")

@@ -89,6 +89,7 @@ def work(root, folder, runs, devices=None, hosts=None, process=None):
         if hosts:
             os.kill(os.getpid(), signal.SIGTERM)
             (pathlib.Path(folder) / f"begun {process}").write_text(f"{random.random()} {terminated}")
+            (pathlib.Path(folder) / f"waiting {process}").write_text(f"{num_threads_that_yield()}")
         for name, settings in runs.items():
             settings = dict(settings)
             kill, add = settings.pop("kill", None), settings.pop("add_to_weights", 0)
@@ -108,6 +109,12 @@ def work(root, folder, runs, devices=None, hosts=None, process=None):
                 (run_dir / f"refused {process}").touch()
                 continue
             np.savez(run_dir / f"{process or 0}.npz", *model.get_weights())
+
+
+def num_threads_that_yield():
+    """Counts the threads of this process that computation interrupts at once."""
+    tasks = pathlib.Path("/proc/self/task").glob("*")
+    return sum(os.sched_getscheduler(int(task.name)) == os.SCHED_BATCH for task in tasks)
 
 
 def start(way, *arguments):
@@ -203,6 +210,8 @@ def test_two_train_as_one_and_go_on_where_one_stopped(way, root, alone, tmp_path
         assert len(list((tmp_path / "other weights").glob("refused ?"))) == 2
     if way == "processes":
         # Networks that draw their own weights are alike, and what was to be done on SIGTERM is done.
+        if sys.platform == "linux":
+            assert all(int((tmp_path / f"waiting {i}").read_text()) > 0 for i in range(2))
         begun = [(tmp_path / f"begun {i}").read_text() for i in range(2)]
         assert begun[0] == begun[1]
         assert begun[0].endswith("['SIGTERM']")
