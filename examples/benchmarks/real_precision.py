@@ -25,7 +25,20 @@ from keras_hrnet.replacing import replacing
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "mixed")
 # The number of representative images that `export_tflite` uses.
 NUM_PHOTOS = 64
-COLUMNS = ("network", "head", "precision", "MB", "mIoU %", "difference from Keras", "class that loses most", "ms")
+COLUMNS = (
+    "network",
+    "head",
+    "precision",
+    "in floats",
+    "MB",
+    "labels as Keras %",
+    "mIoU %",
+    "difference from Keras",
+    "class that loses most",
+    "XNNPACK",
+    "GPU",
+    "ms",
+)
 
 
 def main():
@@ -43,10 +56,10 @@ def main():
     read = getattr(keras_hrnet.data, options.data_set)
     photos, val = calibration_photos(read(options.data, "train", augment=False)), read(options.data, "val")
     rows = {}
-    for path in options.models:
-        rows |= rows_of(path, photos, val, options.folder, options.precisions)
-    times = latencies(options.folder, list(rows), options.rounds)
-    lines = [" | ".join(COLUMNS), " | ".join(["---"] * 3 + ["---:"] * 3 + ["---", "---:"])]
+    for number, path in enumerate(options.models, 1):
+        rows |= rows_of(number, path, photos, val, options.folder, options.precisions)
+    times = latencies(options.folder, [key for key in rows if file_of(options.folder, key).exists()], options.rounds)
+    lines = [" | ".join(COLUMNS), " | ".join(["---"] * 3 + ["---:"] * 5 + ["---", "---:", "---:", "---:"])]
     lines += [" | ".join([*row, f"{times[key]:.0f}" if key in times else ""]) for key, row in rows.items()]
     table = "".join(f"| {line} |\n" for line in lines)
     with replacing(options.folder / "results.md") as part:
@@ -60,33 +73,41 @@ def calibration_photos(dataset):
     return [image for i, (image, _) in enumerate(dataset.as_numpy_iterator()) if i % step == 0]
 
 
-def rows_of(path, photos, val, folder, precisions):
+def rows_of(number, path, photos, val, folder, precisions):
     """Exports a network in each precision, and scores the files; returns the row of each file, by its key."""
     model = keras.models.load_model(path, compile=False)
     of_keras, rows = keras_hrnet.evaluate(model, val, boundary_ratio=None), {}
     for precision in precisions:
-        key = (path.parent.name, path.stem, precision)
+        key = (str(number), model.name, precision)
+        columns = columns_of(model, of_keras, key, photos, val, folder)
+        rows[key] = (model.name, head_of(model) or "–", precision, *columns)
+    return rows
+
+
+def columns_of(model, of_keras, key, photos, val, folder):
+    """Exports and scores a file; returns the columns after the precision, or the error if the file is refused."""
+    try:
         report = keras_hrnet.export_tflite(
             model,
             file_of(folder, key),
             image_size=photos[0].shape[1:3],
-            precision=precision,
+            precision=key[-1],
             representative_data=photos,
         )
-        score = keras_hrnet.evaluate(ExportedNetwork(report.path), val, boundary_ratio=None)
-        changes = np.nan_to_num(100 * (score.iou - of_keras.iou))
-        worst = int(np.argmin(changes))
-        in_floats = f", {len(report.float_layers)} layers in floats" if report.float_layers else ""
-        rows[key] = (
-            model.name,
-            head_of(model) or "–",
-            precision + in_floats,
-            f"{report.size_bytes / 1e6:.1f}",
-            f"{100 * score.mean_iou:.2f}",
-            f"{100 * (score.mean_iou - of_keras.mean_iou):+.2f}",
-            f"{score.class_names[worst]} {changes[worst]:+.2f}",
-        )
-    return rows
+    except RuntimeError as error:
+        return ("", "", "", "", "", f"refused: {str(error).partition('. ')[0]}", "", "")
+    score = keras_hrnet.evaluate(ExportedNetwork(report.path), val, boundary_ratio=None)
+    changes = np.nan_to_num(100 * (score.iou - of_keras.iou))
+    worst = int(np.argmin(changes))
+    return (
+        str(len(report.float_layers)),
+        f"{report.size_bytes / 1e6:.1f}",
+        f"{100 * report.label_agreement:.2f}",
+        f"{100 * score.mean_iou:.2f}",
+        f"{100 * (score.mean_iou - of_keras.mean_iou):+.2f}",
+        f"{score.class_names[worst]} {changes[worst]:+.2f}",
+        *(f"{100 * part.share:.0f} % in {part.partitions}" for part in report.delegates.values()),
+    )
 
 
 if __name__ == "__main__":
