@@ -83,8 +83,9 @@ def quantize(
         graph = read_graph(content)
         _add_precision(quantizer, library.qtyping.TFLOperationName, precision)
         before_layers = _normalizing(graph)
+        # The quantizer calls an operator by the names of all its outputs.
         kept = [
-            operator.outputs[0].name
+            ";".join(tensor.name for tensor in operator.outputs)
             for operator in graph.operators
             if operator.outputs[0].index in before_layers
             or (operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer)

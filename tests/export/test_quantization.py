@@ -105,6 +105,20 @@ def test_layers_stay_in_floats_on_demand(content, ranges):
     assert floats(only_layers=("net/second", "net/third")) == ["net/first", "net/fourth", "net/fifth", "net/last"]
 
 
+def test_operators_with_several_outputs_stay_in_floats_too():
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, padding="same", name="first")(image)
+    halves = keras.layers.Lambda(lambda x: keras.ops.split(x, 2, axis=-1), name="split")(x)
+    model = keras.Model(image, keras.layers.Conv2D(5, 1, name="last")(keras.ops.concatenate(halves[::-1], axis=-1)))
+    content = convert(model, TFLiteOptions(SIZE))
+    assert "SPLIT" in [operator.name for operator in read_graph(content).operators]
+    quantized = quantize(content, "int8", calibrate(content, images(), 1), only_layers=())
+    tensors = [tensor for operator in read_graph(quantized).operators for tensor in operator.outputs]
+    assert {tensor.dtype for tensor in tensors} == {"float32"}
+    np.testing.assert_array_equal(TFLiteModel(quantized)(images()), TFLiteModel(content)(images()))
+
+
 def test_a_layer_is_inside_itself_and_what_holds_it():
     assert is_inside("net/stage2/module_0", ("net/stage2",))
     assert is_inside("net/stage2", ("net/stage2",))
