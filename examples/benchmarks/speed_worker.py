@@ -248,6 +248,9 @@ def exported(options, file):
     """Returns the steps of an exported file in its runtime."""
     path = pathlib.Path(options["files"], f"{options['network']}{file}")
 
+    def prepare():
+        import keras_hrnet.export.formats  # noqa: F401 (measured as a part of the imports)
+
     def build():
         from keras_hrnet.export.formats import open_runner
 
@@ -257,7 +260,7 @@ def exported(options, file):
         for _ in steps:
             runner(images)
 
-    return (lambda: None), build, infer
+    return prepare, build, infer
 
 
 CONTENDERS = {
