@@ -27,8 +27,7 @@ def first_departure(network: keras.Model, content: bytes, image: np.ndarray, opt
     made = _made_tensors(content, image)
     allowed = {**LARGEST_SHARE, **MEAN_SHARE}[options.precision]
     for layer, values in _keras_values(network, image):
-        for value in values:
-            found = _counterpart(made, layer.name, value)
+        for value, found in zip(values, _counterparts(made, layer.name, values), strict=True):
             if found is not None and not relative_error(found, value) <= allowed:
                 return layer.name
     return None
@@ -81,11 +80,11 @@ def _made_tensors(content, image):
             consumers.setdefault(tensor.index, []).append(operator.layer)
     made = []
     for operator in graph.operators:
-        (tensor, *_) = operator.outputs
-        inside = [is_inside(layer, (operator.layer,)) for layer in consumers.get(tensor.index, ())]
-        values = model.values(details[tensor.index])
-        if values is not None and operator.layer and not (inside and all(inside)):
-            made.append((operator.layer, _real(values[:1], details[tensor.index])))
+        for tensor in operator.outputs:
+            inside = [is_inside(layer, (operator.layer,)) for layer in consumers.get(tensor.index, ())]
+            values = model.values(details[tensor.index])
+            if values is not None and operator.layer and not (inside and all(inside)):
+                made.append((operator.layer, _real(values[:1], details[tensor.index])))
     return made
 
 
@@ -94,7 +93,15 @@ def _real(values, tensor):
     return (values.astype(np.float32) - zero) * scale if scale else values
 
 
-def _counterpart(made, name, value):
-    """Returns the last tensor of this shape from a layer of this name, or None."""
-    found = [x for path, x in made if name in path.split("/") and x.shape == value.shape]
-    return found[-1] if found else None
+def _counterparts(made, name, values):
+    """Returns for each result of a layer the tensor of the file that holds it, or None.
+
+    Tensors are found by the name of the layer and by their shape. Of several, the last ones are the results.
+    """
+    found = []
+    for i, value in enumerate(values):
+        tensors = [x for path, x in made if name in path.split("/") and x.shape == value.shape]
+        # This many results of the same shape follow.
+        following = sum(x.shape == value.shape for x in values[i + 1 :])
+        found.append(tensors[-1 - following] if len(tensors) > following else None)
+    return found

@@ -105,12 +105,22 @@ def test_layers_stay_in_floats_on_demand(content, ranges):
     assert floats(only_layers=("net/second", "net/third")) == ["net/first", "net/fourth", "net/fifth", "net/last"]
 
 
-def test_operators_with_several_outputs_stay_in_floats_too():
+def network_of_halves(factor=1):
+    """A network whose second layer has two results of the same shape; the second one is multiplied by `factor`."""
+
+    def halve(x):
+        first, second = keras.ops.split(x, 2, axis=-1)
+        return first, second * factor
+
     keras.utils.set_random_seed(0)
     image = keras.Input((None, None, 3), name="image")
     x = keras.layers.Conv2D(8, 3, padding="same", name="first")(image)
-    halves = keras.layers.Lambda(lambda x: keras.ops.split(x, 2, axis=-1), name="split")(x)
-    model = keras.Model(image, keras.layers.Conv2D(5, 1, name="last")(keras.ops.concatenate(halves[::-1], axis=-1)))
+    halves = keras.layers.Lambda(halve, name="split")(x)
+    return keras.Model(image, keras.layers.Conv2D(5, 1, name="last")(keras.ops.concatenate(halves[::-1], axis=-1)))
+
+
+def test_operators_with_several_outputs_stay_in_floats_too():
+    model = network_of_halves()
     content = convert(model, TFLiteOptions(SIZE))
     assert "SPLIT" in [operator.name for operator in read_graph(content).operators]
     quantized = quantize(content, "int8", calibrate(content, images(), 1), only_layers=())
@@ -156,6 +166,12 @@ def test_a_file_that_fails_names_the_layer_that_departs_first():
     comparison = compare(TFLiteModel(content), expected, options)
     with pytest.raises(RuntimeError, match=r"The first layer that differs is 'second'"):
         check(comparison, options, lambda: first_departure(model, content, images()[0], options))
+
+
+def test_each_result_of_a_layer_is_compared_with_its_own_tensor():
+    options, image = TFLiteOptions(SIZE), images()[0]
+    assert first_departure(network_of_halves(), convert(network_of_halves(), options), image, options) is None
+    assert first_departure(network_of_halves(), convert(network_of_halves(1.5), options), image, options) == "split"
 
 
 @pytest.mark.slow
