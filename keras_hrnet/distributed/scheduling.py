@@ -4,8 +4,8 @@ import contextlib
 import os
 import pathlib
 
-# The kernel's functions in which a thread waits for messages by `epoll_wait`; the name depends on its version.
-WAITING = ("do_epoll_wait", "ep_poll")
+# The threads of this process.
+TASKS = pathlib.Path("/proc/self/task")
 
 
 def compute_before_messages() -> None:
@@ -19,8 +19,9 @@ def compute_before_messages() -> None:
 
     Call this when the processes have exchanged a message, and before they compute.
     """
-    for thread in pathlib.Path("/proc/self/task").glob("*"):
+    for thread in TASKS.glob("*"):
         # A thread may just have ended, and some systems allow neither to read nor to change this.
         with contextlib.suppress(OSError):
-            if (thread / "wchan").read_text() in WAITING:
+            # The kernel's function in which a thread waits: `do_epoll_wait` or `ep_poll`, which depends on its version.
+            if "poll" in (thread / "wchan").read_text():
                 os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
