@@ -86,6 +86,8 @@ def rows_of(number, path, photos, val, folder, precisions):
 
 def columns_of(model, of_keras, key, photos, val, folder):
     """Exports and scores a file; returns the columns after the precision, or the error if the file is refused."""
+    # A file of an earlier run would be timed as this one if this one is refused.
+    file_of(folder, key).unlink(missing_ok=True)
     try:
         report = keras_hrnet.export_tflite(
             model,

@@ -60,7 +60,11 @@ def test_a_file_that_is_refused_has_a_row(benchmark_script, camvid_root, tmp_pat
     model.save(tmp_path / "small.keras")
     arguments = [str(camvid_root), *[str(tmp_path / "small.keras")] * 2, "--folder", str(tmp_path / "files")]
     monkeypatch.setattr(sys, "argv", ["real_precision.py", *arguments, "--precisions", "float32", "int8"])
+    old_file = real_precision.file_of(tmp_path / "files", ("1", "small", "int8"))
+    old_file.parent.mkdir()
+    old_file.write_bytes(b"of an earlier run")
     real_precision.main()
+    assert not old_file.exists()
     rows = (tmp_path / "files" / "results.md").read_text().splitlines()[2:]
     assert ["refused: The exported file differs by" in row for row in rows] == [False, True] * 2
 
