@@ -197,9 +197,10 @@ class DataOptions:
         from keras_hrnet.data.records.layout import is_packed
 
         if folder is None or not is_packed(folder):
+            given, missing = (masks, images) if folder is None else (images, masks)
             raise ValueError(
-                f"Received {_option(images)} {folder} and {_option(masks)} {mask_folder}. Expected both, unless the "
-                "images were packed by `data pack`, which includes their masks. Pass the missing one."
+                f"Received {_option(given)} {getattr(self, given)} without {_option(missing)}. Expected both, unless "
+                "the images were packed by `data pack`, which includes their masks. Pass the missing one."
             )
 
     def _values(self):

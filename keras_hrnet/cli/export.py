@@ -1,5 +1,6 @@
 """`keras-hrnet export`: exports a trained network for the phone, the server or the browser."""
 
+import math
 import pathlib
 import shlex
 from typing import Annotated
@@ -173,6 +174,8 @@ def export(
             f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out "
             f"the other{'s' if len(given) > 2 else ''}."
         )
+    if images is not None and masks is None:
+        _require_packed(images)
     if image_size is None and (web or kind == ".tflite" or given):
         raise ValueError(
             "Received no --size. Expected a size, because the file or its images have a fixed size. Pass --size "
@@ -245,6 +248,17 @@ def _check_ending(output):
         )
 
 
+def _require_packed(images):
+    """Refuses images without masks, which the dataset of a split needs, although calibration ignores them."""
+    from keras_hrnet.data.records.layout import is_packed
+
+    if not is_packed(images):
+        raise ValueError(
+            f"Received --images {images} without --masks. Expected both, unless the images were packed by `data pack`, "
+            f"which includes their masks. Pass --masks, or --photos {images}, which needs none."
+        )
+
+
 def _print_serve_command(folder):
     command = shlex.join(["keras-hrnet", "serve", str(folder)])
     Console(soft_wrap=True, highlight=False).print(f"Try the page: {command}")
@@ -281,7 +295,9 @@ def _images(network, described, photos, size):
     from keras_hrnet.models.interface import num_channels
 
     channels = num_channels(network)
-    paths = find_photos(photos, channels)[:NUM_PHOTOS]
+    paths = find_photos(photos, channels)
+    # The first photos may all show the same street.
+    paths = paths[:: math.ceil(len(paths) / NUM_PHOTOS)]
     return np.stack([_fitted(read_image(path, channels), size) for path in paths])
 
 

@@ -59,10 +59,10 @@ def test_a_known_data_set_is_read_by_its_row(tmp_path):
         ({"data": "a", "images": "b", "masks": "c"}, "Received --data a, --images b, --masks c. Expected either"),
         ({"data": "a", "ignore_label": "0"}, "Received --data a, --ignore-label 0. Expected either --data"),
         ({"data": "a", "data_set": "camvit"}, "Received --data-set camvit"),
-        ({"images": "a"}, "Received --images a and --masks None. Expected both"),
+        ({"images": "a"}, "Received --images a without --masks. Expected both"),
         (
             {"images": "a", "masks": "b", "val_masks": "c"},
-            "Received --val-images None and --val-masks c. Expected both",
+            "Received --val-masks c without --val-images. Expected both",
         ),
         ({"images": "a", "masks": "b", "id_map": "0:x"}, "without --classes"),
         ({"images": "a", "masks": "b", "classes": "x,y", "id_map": "0:z"}, "one of the names x, y"),

@@ -124,6 +124,15 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
     assert result.exit_code == 0, result.exception
 
 
+def test_photos_to_calibrate_on_are_spread_over_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "NUM_PHOTOS", 4)
+    for i in range(9):
+        Image.fromarray(np.full((32, 48, 3), i, "uint8")).save(tmp_path / f"{i}.png")
+    network = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Identity()])
+    photos = export._images(network, None, tmp_path, (32, 48))
+    assert photos[:, 0, 0, 0].tolist() == [0, 3, 6]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -143,6 +152,7 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
         (("a.onnx", "--web-format", "onnx"), "Received --web-format for .onnx"),
         (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
         (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
+        (("a.tflite", "--size", "32x48", "--images", "photos"), "Pass --masks, or --photos photos, which needs none."),
         (("a.onnx", "--npu", "qualcomm"), "Received --npu for .onnx"),
         (("folder", "--web", "--size", "32x48", "--npu", "qualcomm"), "Received --npu for --web"),
         (("a.tflite", "--size", "32x48", "--npu", "qualcom"), "Did you mean qualcomm?"),
