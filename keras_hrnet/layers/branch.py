@@ -1,16 +1,15 @@
 """A branch, which is a sequence of blocks of one kind at one resolution, and the lookup of a kind of block."""
 
 import inspect
-import operator
 from typing import Any
 
 import keras
 
 from keras_hrnet.layers.data_format import Shape, with_channels
-from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.residual import BasicBlock, Bottleneck, DepthwiseBottleneck
+from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_of
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck, "depthwise_bottleneck": DepthwiseBottleneck}
 
@@ -35,7 +34,7 @@ def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Branch(FoldableLayer):
+class Branch(SteppedLayer):
     """Applies a sequence of blocks to a map at one resolution.
 
     The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
@@ -91,16 +90,21 @@ class Branch(FoldableLayer):
             del options["folded"]
         self.blocks = [kind(filters, name=f"block_{i}", **options) for i in range(num_blocks)]
         is_ours = issubclass(kind, MapLayer) and "training" in inspect.signature(kind.call).parameters
-        self.call_block = call_inside if is_ours else operator.call
+        self.has_foreign_blocks = not is_ours
 
     def build(self, input_shape: Shape) -> None:
         for block in self.blocks:
             block.build(input_shape)
             input_shape = self.compute_output_shape(input_shape)
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
         for block in self.blocks:
-            x = rematerialize(block, x) if self.remat and training else self.call_block(block, x, training=training)
+            if self.remat and training:
+                x = rematerialize(block, x)
+            elif self.has_foreign_blocks:
+                x = block(x, training=training)
+            else:
+                x = yield from steps_of(block, x, training)
         return x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -13,8 +13,8 @@ import numpy as np
 from keras_hrnet.layers import in_place, torch_gradient
 from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
-from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.normalization import BatchNorm
+from keras_hrnet.layers.steps import SteppedLayer, Steps
 from keras_hrnet.layers.weight_names import short_weight_names
 from keras_hrnet.layers.without_values import is_without_values
 
@@ -178,7 +178,7 @@ class Convolution(WithMargin, keras.layers.Conv2D):
         return tf.nn.conv2d(inputs, self.kernel.value, self.strides, padding, dilations=self.dilation_rate)
 
 
-class NormalizedConvolution(FoldableLayer):
+class NormalizedConvolution(SteppedLayer):
     """The base class of `ConvNorm` and `DepthwiseConvNorm`: normalization and activation after a convolution.
 
     A subclass creates `self.conv` with `self.convolution_options`, and then `self.norm` with `make_norm`. The arguments
@@ -224,11 +224,12 @@ class NormalizedConvolution(FoldableLayer):
         if self.norm is not None:
             self.norm.build(self.conv.compute_output_shape(input_shape))
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
         x = call_inside(self.conv, x)
         if self.norm is None:
             return x
-        return in_place.activate(call_inside(self.norm, x, training=training), self.activate)
+        x = yield self.norm, x
+        return in_place.activate(x, self.activate)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.conv.compute_output_shape(input_shape)

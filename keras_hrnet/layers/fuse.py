@@ -1,6 +1,6 @@
 """The fuse layer, in which branches exchange their features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -9,9 +9,9 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape, Size
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_in_order
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import ResizingLayer, resize, spatial_size
+from keras_hrnet.layers.steps import Steps, call_together, steps_in_order
 from keras_hrnet.layers.sublayers import build_in_order
 
 
@@ -41,23 +41,29 @@ class Fusion(FoldableLayer):
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         if len(inputs) == 1:
             return [keras.ops.relu(inputs[0])]
-        return [in_place.relu(self.fuse(i, inputs, training)) for i in range(len(inputs))]
+        return [in_place.relu(total) for total in self.fuse(range(len(inputs)), inputs, training)]
 
-    def fuse(self, i: int, inputs: Sequence[keras.KerasTensor], training: bool | None) -> keras.KerasTensor:
-        size = spatial_size(inputs[i], self.data_format)
-        total = None
-        for j, x in enumerate(inputs):
-            x = self.bring(i, j, x, training)
-            # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
-            if j > i:
-                x = self.upsample(x, size, 2 ** (j - i))
-            # The first sum must be a new map, because other branches also read branch i.
-            total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
-        return total
+    def fuse(
+        self, targets: Sequence[int], inputs: Sequence[keras.KerasTensor], training: bool | None
+    ) -> Iterator[keras.KerasTensor]:
+        """Yields for each target branch the sum of all branches."""
+        pairs = ((i, j) for i in targets for j in range(len(inputs)))
+        brought = call_together((self.bring(i, j, inputs[j], training) for i, j in pairs), training)
+        for i in targets:
+            size = spatial_size(inputs[i], self.data_format)
+            total = None
+            for j in range(len(inputs)):
+                x = next(brought)
+                # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
+                if j > i:
+                    x = self.upsample(x, size, 2 ** (j - i))
+                # The first sum must be a new map, because other branches also read branch i.
+                total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
+            yield total
 
-    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
+    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> Steps:
         """Converts the map of branch j to the width of branch i, and to the size of branch i if that is smaller."""
-        return call_in_order((self.convolutions[name] for name in self.names[i, j]), x, training)
+        return steps_in_order((self.convolutions[name] for name in self.names[i, j]), x, training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return [tuple(shape) for shape in input_shape]

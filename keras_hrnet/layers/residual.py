@@ -8,12 +8,11 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_in_order, call_inside
-from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_in_order, steps_of
 from keras_hrnet.layers.sublayers import build_in_order
 
 
-class _ResidualBlock(FoldableLayer):
+class _ResidualBlock(SteppedLayer):
     """The base class of both blocks: convolutions, and a shortcut, which is projected if the channels differ."""
 
     expansion = 1
@@ -34,9 +33,9 @@ class _ResidualBlock(FoldableLayer):
             self.downsample.build(input_shape)
         build_in_order(self.convolutions, input_shape)
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        shortcut = x if self.downsample is None else call_inside(self.downsample, x, training=training)
-        x = call_in_order(self.convolutions, x, training)
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
+        shortcut = x if self.downsample is None else (yield from steps_of(self.downsample, x, training))
+        x = yield from steps_in_order(self.convolutions, x, training)
         return in_place.relu(in_place.add(x, shortcut))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

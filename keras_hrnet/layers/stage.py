@@ -12,6 +12,7 @@ from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.resize import ResizingLayer
+from keras_hrnet.layers.steps import call_together, steps_of
 
 
 class ParallelModule(FoldableLayer):
@@ -39,7 +40,7 @@ class ParallelModule(FoldableLayer):
         branches = zip(self.branches, inputs, strict=True)
         if self.remat and training:
             return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
-        maps = [call_inside(branch, x, training=training) for branch, x in branches]
+        maps = list(call_together((steps_of(branch, x, training) for branch, x in branches), training))
         return call_inside(self.fuse, maps, training=training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:

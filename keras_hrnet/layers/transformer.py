@@ -8,8 +8,8 @@ from keras_hrnet.architecture import EXPANSION
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.inside import call_in_order, call_inside
-from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.inside import call_inside
+from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_in_order, steps_of
 from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.window_attention import WindowAttention
 
@@ -41,7 +41,7 @@ class StochasticDepth(keras.layers.Dropout):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class FeedForward(FoldableLayer):
+class FeedForward(SteppedLayer):
     """Widens a map with a 1x1 convolution, convolves it depthwise 3x3, and restores its number of channels.
 
     Each convolution is followed by batch normalization and GELU. The depthwise convolution lets pixels of different
@@ -72,15 +72,15 @@ class FeedForward(FoldableLayer):
         self.fc2 = ConvNorm(channels, 1, name="fc2", **options)
         build_in_order((self.fc1, self.dw3x3, self.fc2), input_shape)
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        return call_in_order((self.fc1, self.dw3x3, self.fc2), x, training)
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
+        return steps_in_order((self.fc1, self.dw3x3, self.fc2), x, training)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class TransformerBlock(FoldableLayer):
+class TransformerBlock(SteppedLayer):
     """Adds to a map its attention within windows, and then adds to the sum the result of its feed-forward network.
 
     Args:
@@ -119,12 +119,12 @@ class TransformerBlock(FoldableLayer):
         for layer in (self.norm1, self.norm2, self.attn, self.mlp):
             layer.build((None, None, None, input_shape[self.channel_axis]))
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
         if self.data_format == "channels_first":
             x = keras.ops.transpose(x, (0, 2, 3, 1))
         attention = call_inside(self.attn, call_inside(self.norm1, x))
         x = x + call_inside(self.drop, attention, training=training)
-        features = call_inside(self.mlp, call_inside(self.norm2, x), training=training)
+        features = yield from steps_of(self.mlp, call_inside(self.norm2, x), training)
         x = x + call_inside(self.drop, features, training=training)
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 

@@ -7,15 +7,14 @@ import keras
 
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.fuse import SeparableFuse
-from keras_hrnet.layers.inside import call_inside
-from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.stage import ModuleSequence, ParallelModule
+from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_of
 from keras_hrnet.layers.transformer import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class TransformerBranch(FoldableLayer):
+class TransformerBranch(SteppedLayer):
     """Applies a sequence of transformer blocks to a map.
 
     Args:
@@ -51,9 +50,9 @@ class TransformerBranch(FoldableLayer):
         for block in self.blocks:
             block.build(input_shape)
 
-    def call(self, x: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
         for block in self.blocks:
-            x = rematerialize(block, x) if self.remat and training else call_inside(block, x, training=training)
+            x = rematerialize(block, x) if self.remat and training else (yield from steps_of(block, x, training))
         return x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

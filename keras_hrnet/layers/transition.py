@@ -7,8 +7,8 @@ import keras
 
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
-from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
+from keras_hrnet.layers.steps import call_together, steps_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -58,7 +58,8 @@ class Transition(FoldableLayer):
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
-        return [x if convolution is None else call_inside(convolution, x, training=training) for convolution, x in maps]
+        calls = (steps_in_order([] if convolution is None else [convolution], x, training) for convolution, x in maps)
+        return list(call_together(calls, training))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)
