@@ -107,42 +107,41 @@ class BatchNorm(keras.layers.BatchNormalization):
                 "on one device."
             )
 
-    def own_sums(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+    def own_sums(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Returns the sums `(3, channels)` of the values of this replica, of their squares, and of ones.
 
         The values are differences from the moving mean, which all replicas know, because squares of means would lose
         the digits of a variance.
         """
         ops = keras.ops
-        if keras.config.backend() == "torch" and self.is_fusable(inputs, None):
-            mean, variance = _moments_on_torch(inputs.permute(0, 3, 1, 2))
+        if keras.config.backend() == "torch" and self.is_fusable(x, None):
+            mean, variance = _moments_on_torch(x.permute(0, 3, 1, 2))
         else:
-            mean, variance = ops.moments(ops.cast(inputs, self.variable_dtype), self.axes_of(inputs))
-        channels = inputs.shape[self.axis]
-        count = ops.cast(ops.size(inputs) // channels, mean.dtype)
+            mean, variance = ops.moments(x, self.axes_of(x))
+        count = ops.cast(ops.size(x) // x.shape[self.axis], x.dtype)
         difference = mean - self.moving_mean
         return ops.stack([difference, variance + difference**2, ops.ones_like(difference)]) * count
 
-    def by_sums(self, inputs: keras.KerasTensor, sums: keras.KerasTensor) -> keras.KerasTensor:
+    def by_sums(self, x: keras.KerasTensor, sums: keras.KerasTensor) -> keras.KerasTensor:
         """Normalizes the values of this replica by the sums over all replicas, and moves the moving averages."""
         ops = keras.ops
         mean, square = sums[0] / sums[2], sums[1] / sums[2]
         mean, variance = mean + self.moving_mean, ops.relu(square - mean**2)
-        if keras.config.backend() == "torch" and self.is_fusable(inputs, None):
+        if keras.config.backend() == "torch" and self.is_fusable(x, None):
             normalize = _normalize_on_torch(self.epsilon)
-            y = normalize(inputs.permute(0, 3, 1, 2), mean, variance, self.gamma.value, self.beta.value)
+            y = normalize(x.permute(0, 3, 1, 2), mean, variance, self.gamma.value, self.beta.value)
             y = y.permute(0, 2, 3, 1)
         else:
             factor = ops.rsqrt(variance + self.epsilon) * (self.gamma if self.scale else 1)
             offset = (self.beta if self.center else 0) - mean * factor
-            shape = [1 if axis in self.axes_of(inputs) else -1 for axis in range(len(inputs.shape))]
-            y = ops.cast(inputs, self.variable_dtype) * ops.reshape(factor, shape) + ops.reshape(offset, shape)
+            shape = [1 if axis in self.axes_of(x) else -1 for axis in range(len(x.shape))]
+            y = x * ops.reshape(factor, shape) + ops.reshape(offset, shape)
         self.move_statistics(ops.stop_gradient(mean), ops.stop_gradient(variance))
         return ops.cast(y, self.compute_dtype)
 
-    def axes_of(self, inputs: keras.KerasTensor) -> list[int]:
-        """Returns all axes of the inputs except that of the channels."""
-        rank = len(inputs.shape)
+    def axes_of(self, x: keras.KerasTensor) -> list[int]:
+        """Returns all axes of a map except that of the channels."""
+        rank = len(x.shape)
         return [axis for axis in range(rank) if axis != self.axis % rank]
 
     def move_statistics(self, mean: keras.KerasTensor, variance: keras.KerasTensor) -> None:
@@ -172,6 +171,7 @@ def normalize_together(
 
 
 def _train_over_replicas(norms: Sequence[BatchNorm], maps: Sequence[keras.KerasTensor]) -> list[keras.KerasTensor]:
+    maps = [keras.ops.cast(x, norm.variable_dtype) for norm, x in zip(norms, maps, strict=True)]
     own = [norm.own_sums(x) for norm, x in zip(norms, maps, strict=True)]
     every = sum_over_replicas(keras.ops.concatenate(own, axis=1))
     widths = [sums.shape[1] for sums in own]
@@ -185,12 +185,12 @@ def _train_over_replicas(norms: Sequence[BatchNorm], maps: Sequence[keras.KerasT
 
 
 def _moments_on_torch(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the mean and variance of each channel of maps `(batch, channels, height, width)`, in float32."""
+    """Returns the mean and variance of each channel of float32 maps `(batch, channels, height, width)`."""
     import torch
 
     @keras.ops.custom_gradient
     def moments(x: torch.Tensor) -> tuple[torch.Tensor, Callable]:
-        both = torch.stack(torch.batch_norm_update_stats(x.to(torch.float32), None, None, 0.0))
+        both = torch.stack(torch.batch_norm_update_stats(x, None, None, 0.0))
 
         def gradient(x: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
             by_mean, by_variance = upstream / (x.numel() // x.shape[1])
