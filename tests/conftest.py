@@ -3,6 +3,7 @@
 Keras is imported inside of functions: it takes seconds, and the process that gives tests to others does not need it.
 """
 
+import contextlib
 import fractions
 import gc
 import json
@@ -23,7 +24,6 @@ GOLDEN = pathlib.Path(__file__).parent / "golden"
 BROWSER_FLAGS = (
     "--headless=new",
     "--no-sandbox",
-    "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--no-first-run",
@@ -271,8 +271,8 @@ def decode_video():
 
 
 @pytest.fixture(scope="session")
-def driver(tmp_path_factory):
-    """Headless Chromium, whose console and requests are logged."""
+def start_browser(tmp_path_factory):
+    """Starts headless Chromium with further flags; its console and requests are logged."""
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
@@ -284,11 +284,25 @@ def driver(tmp_path_factory):
             f"These tests need Chromium and its driver. Found chromium={browser}, chromedriver={control}. Run "
             "`apt-get install -y chromium chromium-driver`."
         )
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(control))
-    yield driver
-    driver.quit()
+
+    @contextlib.contextmanager
+    def start_browser(*flags):
+        options = webdriver.ChromeOptions()
+        options.binary_location = browser
+        for flag in (*BROWSER_FLAGS, *flags, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(control))
+        try:
+            yield driver
+        finally:
+            driver.quit()
+
+    return start_browser
+
+
+@pytest.fixture(scope="session")
+def driver(start_browser):
+    """Headless Chromium without a GPU."""
+    with start_browser("--disable-gpu") as driver:
+        yield driver

@@ -1,6 +1,7 @@
 """The page as Chromium runs it: the same pixels, logits and labels as Python, from its folder alone."""
 
 import base64
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -86,9 +87,28 @@ def smooth(seed, height, width):
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
 
 
+@pytest.fixture(scope="module")
+def gpu_driver(start_browser):
+    """Chromium with a GPU that the processor emulates."""
+    with start_browser("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as driver:
+        yield driver
+
+
 @pytest.fixture
 def open_page(driver, pages):
-    """Returns a function that serves a page and opens it, light and 1280 pixels wide, until it is ready."""
+    with opening(driver, pages) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def open_page_with_gpu(gpu_driver, pages):
+    with opening(gpu_driver, pages) as open_page:
+        yield open_page
+
+
+@contextlib.contextmanager
+def opening(driver, pages):
+    """Yields a function that serves a page and opens it, light and 1280 pixels wide, until it is ready."""
     servers = []
 
     def open_page(name="float32", isolated=True, theme="light", width=1280):
@@ -175,6 +195,24 @@ def test_pixels_and_logits_are_those_of_the_native_runner(open_page, pages, name
     else:
         # Measured 2e-6 for the demo's network with LiteRT.js, and 4e-7 with ONNX Runtime Web.
         assert abs(found - logits).max() <= 1e-5 * abs(logits).max()
+
+
+@pytest.mark.parametrize("name", ["float32", "int8", "onnx"])
+def test_logits_of_webgpu_are_close_to_those_of_the_native_runner(open_page_with_gpu, pages, name, tmp_path):
+    page = open_page_with_gpu(name)
+    page.find_element("id", "webgpu").click()
+    wait_for(page, "Ready.")
+    photo = Image.fromarray(smooth(99, 150, 210))
+    pixels, values = page.execute_async_script(ASK, png(photo))
+    logits = open_runner(pages / name, 1)(np.array(pixels, np.uint8).reshape(1, *SIZE, 3))
+    found = np.array(values, np.float32).reshape(logits.shape)
+    # Measured 3e-7, 4e-7 with ONNX Runtime Web, and 7e-3 for int8, which WebGPU computes in floats.
+    assert abs(found - logits).max() <= (5e-2 if name == "int8" else 1e-5) * abs(logits).max()
+    assert (found.argmax(-1) == logits.argmax(-1)).mean() >= 0.99
+    photo.save(tmp_path / "a.png")
+    page.find_element("id", "file").send_keys(str(tmp_path / "a.png"))
+    wait_for(page, "WebGPU", "runs")
+    assert page.get_log("browser") == []
 
 
 @pytest.mark.parametrize(
