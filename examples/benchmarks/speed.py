@@ -89,8 +89,13 @@ def contenders(task, options):
         if task == "inference":
             found.append(("optimized", backend))
     if task == "inference" and options.files:
-        found += [(name, "tensorflow") for name in FILES]
+        found += [(name, "tensorflow") for name in files(options)]
     return found
+
+
+def files(options):
+    """Returns the formats of exported files. Only OpenVINO computes a float32 network in bfloat16."""
+    return FILES if options.dtype == "float32" else ("OpenVINO",)
 
 
 def measure(task, options, folder):
@@ -184,13 +189,16 @@ def export(options, folder):
     code = (
         "import sys, pathlib, keras_hrnet, numpy as np\n"
         "from keras_hrnet.export import conversion, quantization\n"
-        "scripts, name, folder, *size = sys.argv[1:]; size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
+        "scripts, name, folder, precision, *size = sys.argv[1:]\n"
+        "size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
         "sys.path.insert(0, scripts); from exports import settle\n"
         "model = getattr(keras_hrnet, name)(19)\n"
         "settle(model, np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8))\n"
+        "openvino = {'image_size': size, 'batch_size': 1, 'precision': precision}\n"
+        "keras_hrnet.export_openvino(model, folder / f'{name}.xml', **openvino)\n"
+        "if precision != 'float32': sys.exit()\n"
         "keras_hrnet.export_saved_model(model, folder / name)\n"
         "keras_hrnet.export_onnx(model, folder / f'{name}.onnx', image_size=size, batch_size=1)\n"
-        "keras_hrnet.export_openvino(model, folder / f'{name}.xml', image_size=size, batch_size=1)\n"
         "network = keras_hrnet.optimize_for_inference(model)\n"
         "content = conversion.convert(network, conversion.TFLiteOptions(size))\n"
         "(folder / f'{name}-float32.tflite').write_bytes(content)\n"
@@ -200,7 +208,8 @@ def export(options, folder):
     )
     size = map(str, options.size or (512, 1024))
     scripts = str(pathlib.Path(__file__).parent)
-    command = [sys.executable, "-c", code, scripts, options.network, folder, *size]
+    precision = "float32" if options.dtype == "float32" else "bfloat16"
+    command = [sys.executable, "-c", code, scripts, options.network, folder, precision, *size]
     subprocess.run(command, check=True, env=environment("tensorflow", options.threads), stderr=subprocess.DEVNULL)
 
 
