@@ -14,9 +14,12 @@ from keras_hrnet.picture_files.reading import UnusableFileError
 ZSTD_SIGNATURE = b"\x28\xb5\x2f\xfd"
 """The first bytes of a Zstandard frame (RFC 8878, section 3.1.1)."""
 
-LEVEL = 1
-"""Zstandard's level. A mosaic of photos with a camera's noise, 1024x2048, takes 1.51 times the bytes of PNG and 6 ms to
-decompress, where TensorFlow decodes the PNG in 43 ms; at level 3, 1.48 times the bytes and 8 ms (one AMD EPYC core)."""
+LEVEL = -1
+"""Zstandard's level, one of the fast ones below 0, which do not compress bytes that are not repeated.
+
+A mosaic of photos with a camera's noise, 1024x2048, takes 1.54 times the bytes of PNG and 2.5 ms to decompress; at
+level 1, 1.46 times the bytes and 4.5 ms; at level 3, 1.30 times the bytes and 5.2 ms (one AMD EPYC core with AVX-512,
+beside other work)."""
 
 MOST_HEADER_BYTES = 1024
 """Largest size of a NumPy file's header; `numpy.save` writes 128 bytes for an array without fields."""
