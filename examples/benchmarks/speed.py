@@ -185,18 +185,17 @@ def ask(process, command=None):
 
 
 def export(options, folder):
-    """Writes the network in every format; the accuracy of integers is not verified, because only speed is measured."""
+    """Writes the network in every format; integers and bfloat16 are not verified, because only speed is measured."""
     code = (
         "import sys, pathlib, keras_hrnet, numpy as np\n"
         "from keras_hrnet.export import conversion, quantization\n"
-        "scripts, name, folder, precision, *size = sys.argv[1:]\n"
+        "scripts, name, folder, dtype, *size = sys.argv[1:]\n"
         "size = tuple(map(int, size)); folder = pathlib.Path(folder)\n"
         "sys.path.insert(0, scripts); from exports import settle\n"
         "model = getattr(keras_hrnet, name)(19)\n"
         "settle(model, np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8))\n"
-        "openvino = {'image_size': size, 'batch_size': 1, 'precision': precision}\n"
-        "keras_hrnet.export_openvino(model, folder / f'{name}.xml', **openvino)\n"
-        "if precision != 'float32': sys.exit()\n"
+        "keras_hrnet.export_openvino(model, folder / f'{name}.xml', image_size=size, batch_size=1)\n"
+        "if dtype != 'float32': sys.exit()\n"
         "keras_hrnet.export_saved_model(model, folder / name)\n"
         "keras_hrnet.export_onnx(model, folder / f'{name}.onnx', image_size=size, batch_size=1)\n"
         "network = keras_hrnet.optimize_for_inference(model)\n"
@@ -208,8 +207,7 @@ def export(options, folder):
     )
     size = map(str, options.size or (512, 1024))
     scripts = str(pathlib.Path(__file__).parent)
-    precision = "float32" if options.dtype == "float32" else "bfloat16"
-    command = [sys.executable, "-c", code, scripts, options.network, folder, precision, *size]
+    command = [sys.executable, "-c", code, scripts, options.network, folder, options.dtype, *size]
     subprocess.run(command, check=True, env=environment("tensorflow", options.threads), stderr=subprocess.DEVNULL)
 
 

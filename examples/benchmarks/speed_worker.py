@@ -253,7 +253,10 @@ def exported(options, file):
 
     def build():
         from keras_hrnet.export.formats import open_runner
+        from keras_hrnet.export.openvino import OpenvinoRunner
 
+        if file == ".xml":
+            return OpenvinoRunner(path, options["threads"], options["dtype"] != "float32")
         return open_runner(path, options["threads"])
 
     def infer(runner, images, labels, steps):

@@ -187,18 +187,20 @@ class Openvino(Format):
 
 
 class OpenvinoRunner(Runner):
-    """An OpenVINO file on the CPU, in the precision that it was exported with.
+    """An OpenVINO file on the CPU.
 
     Args:
         path: the `.xml` file.
         num_threads: number of threads; None uses all cores.
+        is_bfloat16: whether it computes in bfloat16; None means as it was exported.
     """
 
-    def __init__(self, path: pathlib.Path, num_threads: int | None = None) -> None:
+    def __init__(self, path: pathlib.Path, num_threads: int | None = None, is_bfloat16: bool | None = None) -> None:
         import openvino
 
-        metadata = OPENVINO.read_metadata(path)
-        is_bfloat16 = metadata is not None and metadata.get("precision") == "bfloat16"
+        if is_bfloat16 is None:
+            metadata = OPENVINO.read_metadata(path)
+            is_bfloat16 = metadata is not None and metadata.get("precision") == "bfloat16"
         settings = {"INFERENCE_PRECISION_HINT": "bf16" if is_bfloat16 else "f32"}
         settings["INFERENCE_NUM_THREADS"] = num_threads or os.cpu_count()
         self.compiled = openvino.Core().compile_model(_read(path), "CPU", settings)
