@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_hrnet.export.comparison import Reference, compare, relative_error
 from keras_hrnet.export.conversion import TFLiteOptions
-from keras_hrnet.export.graph import read_graph
+from keras_hrnet.export.graph import Graph, read_graph
 from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.export.quantization import Ranges, quantize
 
@@ -61,17 +61,17 @@ def layer_sensitivity(content: bytes, precision: str, ranges: Ranges | None, ima
         layers, they are grouped by block or stage.
     """
     wanted = TFLiteModel(content)(images)
-    table = {}
-    for layer in layer_groups(content):
-        answers = TFLiteModel(quantize(content, precision, ranges, only_layers=(layer,)))(images)
+    table, graph = {}, read_graph(content)
+    for layer in layer_groups(graph):
+        answers = TFLiteModel(quantize(content, precision, ranges, only_layers=(layer,), graph=graph))(images)
         is_label = answers.dtype.kind in "iu"
         table[layer] = float(np.mean(answers != wanted)) if is_label else relative_error(answers, wanted)
     return dict(sorted(table.items(), key=lambda item: -item[1]))
 
 
-def layer_groups(content: bytes) -> list[str]:
+def layer_groups(graph: Graph) -> list[str]:
     """Lists the paths of a file's layers in execution order, shortened to the depth at which there are at most 40."""
-    paths = [operator.layer.split("/") for operator in read_graph(content).operators if operator.layer]
+    paths = [operator.layer.split("/") for operator in graph.operators if operator.layer]
     groups = []
     for depth in range(max(map(len, paths), default=0), 0, -1):
         groups = list(dict.fromkeys("/".join(path[:depth]) for path in paths))
