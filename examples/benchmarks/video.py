@@ -2,6 +2,7 @@
 
 Command:  python examples/benchmarks/video.py --network HRNetW18Small --size 256 512 --seconds 60
 Hardware: a CPU with Linux; the network alone and the video alternate in one process, so that other load affects both.
+          Ten minutes with two cores.
 Result:   see examples/video.md.
 """
 
@@ -34,7 +35,7 @@ def main():
         folder = options.keep or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(exist_ok=True)
         source, target = folder / "street.mp4", folder / "overlay.mp4"
-        draw(source, tuple(options.size), round(options.seconds * RATE / NUM_ROUNDS), folder / "streets")
+        draw(source, tuple(options.size), round(options.seconds * RATE), folder / "streets")
         network = keras_hrnet.optimize_for_inference(getattr(keras_hrnet, options.network)(num_classes=19))
         network.classes = "cityscapes"
         with Video(source) as video:
@@ -43,7 +44,7 @@ def main():
     print(
         f"{options.network}, {options.size[0]}x{options.size[1]}, {keras.config.backend()}, smooth={options.smooth}\n"
     )
-    titles = ("frames per second", "network alone", "video / network: seconds", "CPU seconds", "MiB after each third")
+    titles = ("frames per second", "network alone", "video / network: seconds", "CPU seconds", "MiB after each round")
     print(f"| {' | '.join(titles)} |")
     print("| ---: | ---: | ---: | ---: | --- |")
     print("| {:.2f} | {:.2f} | {:.2f} | {:.2f} | {} |".format(*results))

@@ -171,7 +171,9 @@ class Convolution(WithMargin, keras.layers.Conv2D):
         import tensorflow as tf
 
         padding, around = self.padding.upper(), [self.margin, self.margin]
-        if self.margin and padding == "VALID":
+        # On a CPU, TensorFlow computes the gradients of a convolution that pads by itself without oneDNN. In float32,
+        # this takes as long as a padded map; in bfloat16, a step of HRNetW18SmallV2 takes 1.83 s instead of 0.48 s.
+        if self.margin and padding == "VALID" and inputs.dtype != tf.bfloat16:
             padding = [[0, 0], around, around, [0, 0]]
         elif self.margin:
             inputs = tf.pad(inputs, [[0, 0], around, around, [0, 0]])

@@ -20,6 +20,23 @@ def test_a_strided_convolution_pads_both_sides_alike():
     np.testing.assert_allclose(result, expected / np.sqrt(1 + 1e-5), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "padding"), [("float32", b"EXPLICIT"), ("bfloat16", b"VALID")])
+def test_a_strided_convolution_pads_where_tensorflow_computes_its_gradients_fastest(dtype, padding):
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("only TensorFlow chooses between two ways to pad")
+    import tensorflow as tf
+
+    layer = layers.ConvNorm(4, 3, strides=2, activation=None, dtype=dtype)
+    layer.build((2, 9, 8, 3))
+    traced = tf.function(layer.conv).get_concrete_function(tf.TensorSpec((2, 9, 8, 3), dtype))
+    (convolution,) = [each for each in traced.graph.get_operations() if each.type == "Conv2D"]
+    assert convolution.get_attr("padding") == padding
+    x = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32")
+    kernel = keras.ops.cast(layer.conv.kernel, dtype)
+    expected = tf.nn.conv2d(tf.cast(x, dtype), kernel, 2, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    np.testing.assert_array_equal(tf.cast(traced(tf.cast(x, dtype)), "float32"), tf.cast(expected, "float32"))
+
+
 def test_batch_statistics_move_by_a_tenth_in_training():
     layer = layers.ConvNorm(1, 1, data_format="channels_last")
     x = np.full((1, 2, 2, 1), 3.0, "float32")
