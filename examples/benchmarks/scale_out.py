@@ -260,13 +260,13 @@ def count_messages(model):
     """Counts the all-reduces of a forward pass in training, by a replica whose messages are sent to nobody."""
     import numpy as np
 
-    from keras_hrnet.layers import normalization, steps
+    from keras_hrnet.layers import normalization, together
 
     sent = []
     with (
         mock.patch.object(normalization, "sum_over_replicas", lambda x: sent.append(x.shape) or x),
         mock.patch.object(normalization, "num_replicas", lambda: 2),
-        mock.patch.object(steps, "num_replicas", lambda: 2),
+        mock.patch.object(together, "num_replicas", lambda: 2),
     ):
         model(np.zeros((2, 64, 64, 3), "float32"), training=True)
     return len(sent)

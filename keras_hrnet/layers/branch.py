@@ -1,7 +1,8 @@
 """A branch, which is a sequence of blocks of one kind at one resolution, and the lookup of a kind of block."""
 
 import inspect
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 
@@ -9,7 +10,7 @@ from keras_hrnet.layers.data_format import Shape, with_channels
 from keras_hrnet.layers.map_layer import FoldableLayer, MapLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.residual import BasicBlock, Bottleneck, DepthwiseBottleneck
-from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_of
+from keras_hrnet.layers.together import ParallelLayer, together
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": Bottleneck, "depthwise_bottleneck": DepthwiseBottleneck}
 
@@ -34,7 +35,7 @@ def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Branch(SteppedLayer):
+class Branch(ParallelLayer):
     """Applies a sequence of blocks to a map at one resolution.
 
     The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
@@ -97,15 +98,19 @@ class Branch(SteppedLayer):
             block.build(input_shape)
             input_shape = self.compute_output_shape(input_shape)
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
-        for block in self.blocks:
-            if self.remat and training:
-                x = rematerialize(block, x)
-            elif self.has_foreign_blocks:
-                x = block(x, training=training)
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        (branch, *_) = layers
+        for blocks in zip(*(branch.blocks for branch in layers), strict=True):
+            if branch.remat and training:
+                maps = [rematerialize(block, x) for block, x in zip(blocks, maps, strict=True)]
+            elif branch.has_foreign_blocks:
+                maps = [block(x, training=training) for block, x in zip(blocks, maps, strict=True)]
             else:
-                x = yield from steps_of(block, x, training)
-        return x
+                maps = together(blocks, maps, training)
+        return maps
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters * self.expansion, self.data_format)

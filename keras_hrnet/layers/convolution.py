@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
@@ -13,8 +13,8 @@ import numpy as np
 from keras_hrnet.layers import in_place, torch_gradient
 from keras_hrnet.layers.data_format import Shape, spatial_axes
 from keras_hrnet.layers.inside import call_inside
-from keras_hrnet.layers.normalization import BatchNorm
-from keras_hrnet.layers.steps import SteppedLayer, Steps
+from keras_hrnet.layers.normalization import BatchNorm, normalize_together
+from keras_hrnet.layers.together import ParallelLayer
 from keras_hrnet.layers.weight_names import short_weight_names
 from keras_hrnet.layers.without_values import is_without_values
 
@@ -180,7 +180,7 @@ class Convolution(WithMargin, keras.layers.Conv2D):
         return tf.nn.conv2d(inputs, self.kernel.value, self.strides, padding, dilations=self.dilation_rate)
 
 
-class NormalizedConvolution(SteppedLayer):
+class NormalizedConvolution(ParallelLayer):
     """The base class of `ConvNorm` and `DepthwiseConvNorm`: normalization and activation after a convolution.
 
     A subclass creates `self.conv` with `self.convolution_options`, and then `self.norm` with `make_norm`. The arguments
@@ -226,12 +226,15 @@ class NormalizedConvolution(SteppedLayer):
         if self.norm is not None:
             self.norm.build(self.conv.compute_output_shape(input_shape))
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
-        x = call_inside(self.conv, x)
-        if self.norm is None:
-            return x
-        x = yield self.norm, x
-        return in_place.activate(x, self.activate)
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        maps = [call_inside(layer.conv, x) for layer, x in zip(layers, maps, strict=True)]
+        if any(layer.folded for layer in layers):
+            return maps
+        maps = normalize_together([layer.norm for layer in layers], maps, training)
+        return [in_place.activate(x, layer.activate) for layer, x in zip(layers, maps, strict=True)]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.conv.compute_output_shape(input_shape)

@@ -11,8 +11,8 @@ from keras_hrnet.layers.data_format import Shape, Size
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.resize import ResizingLayer, resize, spatial_size
-from keras_hrnet.layers.steps import Steps, call_together, steps_in_order
 from keras_hrnet.layers.sublayers import build_in_order
+from keras_hrnet.layers.together import together_in_order
 
 
 class Fusion(FoldableLayer):
@@ -48,12 +48,13 @@ class Fusion(FoldableLayer):
     ) -> Iterator[keras.KerasTensor]:
         """Yields for each target branch the sum of all branches."""
         pairs = ((i, j) for i in targets for j in range(len(inputs)))
-        brought = call_together((self.bring(i, j, inputs[j], training) for i, j in pairs), training)
+        sequences = (([self.convolutions[name] for name in self.names[i, j]], inputs[j]) for i, j in pairs)
+        brought = together_in_order(sequences, training)
         for i in targets:
             size = spatial_size(inputs[i], self.data_format)
             total = None
             for j in range(len(inputs)):
-                x = next(brought)
+                x = self.brought(i, j, next(brought))
                 # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
                 if j > i:
                     x = self.upsample(x, size, 2 ** (j - i))
@@ -61,9 +62,9 @@ class Fusion(FoldableLayer):
                 total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
             yield total
 
-    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> Steps:
-        """Converts the map of branch j to the width of branch i, and to the size of branch i if that is smaller."""
-        return steps_in_order((self.convolutions[name] for name in self.names[i, j]), x, training)
+    def brought(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Returns what branch i adds, of a map of branch j that already has the width of branch i."""
+        return x
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         return [tuple(shape) for shape in input_shape]

@@ -21,7 +21,6 @@ from keras_hrnet.layers.separable import SeparableConvNorm
 from keras_hrnet.layers.shuffle import ShuffleUnit, half_of, halves, shuffle
 from keras_hrnet.layers.stage import ParallelModule
 from keras_hrnet.layers.stem import Stem
-from keras_hrnet.layers.steps import Steps
 from keras_hrnet.layers.sublayers import build_in_order
 from keras_hrnet.layers.transition import Transition
 
@@ -131,8 +130,7 @@ class LiteFuse(SeparableFuse):
         sums = [first, *self.fuse(range(1, len(inputs)), [first, *others], training)]
         return [in_place.relu(x) for x in sums]
 
-    def bring(self, i: int, j: int, x: keras.KerasTensor, training: bool | None) -> Steps:
-        x = yield from super().bring(i, j, x, training)
+    def brought(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
         return x + x if j == 0 < i else x
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:

@@ -13,7 +13,7 @@ from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.weight_names import short_weight_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import tensorflow as tf
     import torch
@@ -150,24 +150,17 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 
 def normalize_together(
-    requests: Iterable[tuple[BatchNorm, keras.KerasTensor]], training: bool | None
+    norms: Sequence[BatchNorm], maps: Sequence[keras.KerasTensor], training: bool | None
 ) -> list[keras.KerasTensor]:
-    """Calls several layers, each with its own map. If several replicas share a batch, they exchange one message.
-
-    Args:
-        requests: layers with their maps.
-        training: as of their calls.
-    """
-    requests = [*requests]
-    waits = [bool(training and norm.trainable and not norm.renorm) for norm, _ in requests]
-    if sum(waits) < 2 or num_replicas() == 1:
-        return [call_inside(norm, x, training=training) for norm, x in requests]
-    waiting = [request for request, is_waiting in zip(requests, waits, strict=True) if is_waiting]
-    together = iter(_train_over_replicas(*zip(*waiting, strict=True)))
-    return [
-        next(together) if is_waiting else call_inside(norm, x, training=training)
-        for (norm, x), is_waiting in zip(requests, waits, strict=True)
-    ]
+    """Calls several layers, each with its own map. If several replicas share a batch, they exchange one message."""
+    every = range(len(norms))
+    waiting = [i for i in every if training and norms[i].trainable and not norms[i].renorm]
+    if len(waiting) < 2 or num_replicas() == 1:
+        return [call_inside(norm, x, training=training) for norm, x in zip(norms, maps, strict=True)]
+    results = dict(
+        zip(waiting, _train_over_replicas([norms[i] for i in waiting], [maps[i] for i in waiting]), strict=True)
+    )
+    return [results[i] if i in results else call_inside(norms[i], maps[i], training=training) for i in every]
 
 
 def _train_over_replicas(norms: Sequence[BatchNorm], maps: Sequence[keras.KerasTensor]) -> list[keras.KerasTensor]:

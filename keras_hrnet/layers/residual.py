@@ -1,6 +1,7 @@
 """Residual blocks, of which HRNet's branches consist."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 
@@ -8,11 +9,12 @@ from keras_hrnet.layers import in_place
 from keras_hrnet.layers.convolution import ConvNorm, NormalizedConvolution
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
-from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_in_order, steps_of
+from keras_hrnet.layers.inside import call_inside
 from keras_hrnet.layers.sublayers import build_in_order
+from keras_hrnet.layers.together import ParallelLayer, together
 
 
-class _ResidualBlock(SteppedLayer):
+class _ResidualBlock(ParallelLayer):
     """The base class of both blocks: convolutions, and a shortcut, which is projected if the channels differ."""
 
     expansion = 1
@@ -33,10 +35,17 @@ class _ResidualBlock(SteppedLayer):
             self.downsample.build(input_shape)
         build_in_order(self.convolutions, input_shape)
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
-        shortcut = x if self.downsample is None else (yield from steps_of(self.downsample, x, training))
-        x = yield from steps_in_order(self.convolutions, x, training)
-        return in_place.relu(in_place.add(x, shortcut))
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        shortcuts = [
+            x if block.downsample is None else call_inside(block.downsample, x, training=training)
+            for block, x in zip(layers, maps, strict=True)
+        ]
+        for convolutions in zip(*(block.convolutions for block in layers), strict=True):
+            maps = together(convolutions, maps, training)
+        return [in_place.relu(in_place.add(x, shortcut)) for x, shortcut in zip(maps, shortcuts, strict=True)]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.convolutions[-1].compute_output_shape(input_shape)

@@ -12,7 +12,7 @@ from keras_hrnet.layers.inside import call_in_order, call_inside
 from keras_hrnet.layers.map_layer import FoldableLayer
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.resize import ResizingLayer
-from keras_hrnet.layers.steps import call_together, steps_of
+from keras_hrnet.layers.together import together
 
 
 class ParallelModule(FoldableLayer):
@@ -37,10 +37,10 @@ class ParallelModule(FoldableLayer):
         self.fuse.build(input_shape)
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
-        branches = zip(self.branches, inputs, strict=True)
         if self.remat and training:
+            branches = zip(self.branches, inputs, strict=True)
             return rematerialize(self.fuse, [rematerialize(branch, x) for branch, x in branches])
-        maps = list(call_together((steps_of(branch, x, training) for branch, x in branches), training))
+        maps = together(self.branches, inputs, training)
         return call_inside(self.fuse, maps, training=training)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:

@@ -1,6 +1,7 @@
 """The transformer block of HRFormer: attention within windows, then a feed-forward network."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 
@@ -9,8 +10,8 @@ from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.depthwise import DepthwiseConvNorm
 from keras_hrnet.layers.inside import call_inside
-from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_in_order, steps_of
 from keras_hrnet.layers.sublayers import build_in_order
+from keras_hrnet.layers.together import ParallelLayer, together
 from keras_hrnet.layers.window_attention import WindowAttention
 
 # HRNet/HRFormer, seg/lib/models/backbones/hrt/modules/transformer_block.py, `GeneralTransformerBlock`.
@@ -41,7 +42,7 @@ class StochasticDepth(keras.layers.Dropout):
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class FeedForward(SteppedLayer):
+class FeedForward(ParallelLayer):
     """Widens a map with a 1x1 convolution, convolves it depthwise 3x3, and restores its number of channels.
 
     Each convolution is followed by batch normalization and GELU. The depthwise convolution lets pixels of different
@@ -72,15 +73,20 @@ class FeedForward(SteppedLayer):
         self.fc2 = ConvNorm(channels, 1, name="fc2", **options)
         build_in_order((self.fc1, self.dw3x3, self.fc2), input_shape)
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
-        return steps_in_order((self.fc1, self.dw3x3, self.fc2), x, training)
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        for convolutions in zip(*((layer.fc1, layer.dw3x3, layer.fc2) for layer in layers), strict=True):
+            maps = together(convolutions, maps, training)
+        return maps
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class TransformerBlock(SteppedLayer):
+class TransformerBlock(ParallelLayer):
     """Adds to a map its attention within windows, and then adds to the sum the result of its feed-forward network.
 
     Args:
@@ -119,12 +125,26 @@ class TransformerBlock(SteppedLayer):
         for layer in (self.norm1, self.norm2, self.attn, self.mlp):
             layer.build((None, None, None, input_shape[self.channel_axis]))
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        maps = [block.add_attention(x, training) for block, x in zip(layers, maps, strict=True)]
+        normalized = [call_inside(block.norm2, x) for block, x in zip(layers, maps, strict=True)]
+        features = together([block.mlp for block in layers], normalized, training)
+        return [block.add_features(x, y, training) for block, x, y in zip(layers, maps, features, strict=True)]
+
+    def add_attention(self, x: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
+        """Makes a map channels last, and adds its attention."""
         if self.data_format == "channels_first":
             x = keras.ops.transpose(x, (0, 2, 3, 1))
         attention = call_inside(self.attn, call_inside(self.norm1, x))
-        x = x + call_inside(self.drop, attention, training=training)
-        features = yield from steps_of(self.mlp, call_inside(self.norm2, x), training)
+        return x + call_inside(self.drop, attention, training=training)
+
+    def add_features(
+        self, x: keras.KerasTensor, features: keras.KerasTensor, training: bool | None
+    ) -> keras.KerasTensor:
+        """Adds the result of the feed-forward network, and restores the data format."""
         x = x + call_inside(self.drop, features, training=training)
         return keras.ops.transpose(x, (0, 3, 1, 2)) if self.data_format == "channels_first" else x
 

@@ -1,7 +1,7 @@
 """The stages of HRFormer, which consist of modules of transformer blocks, each with a separable fuse layer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 
@@ -9,12 +9,12 @@ from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.fuse import SeparableFuse
 from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.stage import ModuleSequence, ParallelModule
-from keras_hrnet.layers.steps import SteppedLayer, Steps, steps_of
+from keras_hrnet.layers.together import ParallelLayer, together
 from keras_hrnet.layers.transformer import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class TransformerBranch(SteppedLayer):
+class TransformerBranch(ParallelLayer):
     """Applies a sequence of transformer blocks to a map.
 
     Args:
@@ -50,10 +50,16 @@ class TransformerBranch(SteppedLayer):
         for block in self.blocks:
             block.build(input_shape)
 
-    def steps(self, x: keras.KerasTensor, training: bool | None) -> Steps:
-        for block in self.blocks:
-            x = rematerialize(block, x) if self.remat and training else (yield from steps_of(block, x, training))
-        return x
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        for blocks in zip(*(branch.blocks for branch in layers), strict=True):
+            if layers[0].remat and training:
+                maps = [rematerialize(block, x) for block, x in zip(blocks, maps, strict=True)]
+            else:
+                maps = together(blocks, maps, training)
+        return maps
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

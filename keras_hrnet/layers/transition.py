@@ -8,7 +8,7 @@ import keras
 from keras_hrnet.layers.convolution import ConvNorm
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.map_layer import FoldableLayer
-from keras_hrnet.layers.steps import call_together, steps_in_order
+from keras_hrnet.layers.together import together_in_order
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
@@ -58,8 +58,8 @@ class Transition(FoldableLayer):
 
     def call(self, inputs: Sequence[keras.KerasTensor], training: bool | None = None) -> list[keras.KerasTensor]:
         maps = zip(self.convolutions, [*inputs, inputs[-1]], strict=True)
-        calls = (steps_in_order([] if convolution is None else [convolution], x, training) for convolution, x in maps)
-        return list(call_together(calls, training))
+        sequences = (([] if convolution is None else [convolution], x) for convolution, x in maps)
+        return list(together_in_order(sequences, training))
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:
         shapes = zip(self.convolutions, [*input_shape, input_shape[-1]], strict=True)

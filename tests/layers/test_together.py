@@ -1,11 +1,11 @@
-"""Layers that compute in steps, so that normalizations of parallel branches exchange one message."""
+"""Layers of parallel branches that are called together, so that their normalizations exchange one message."""
 
 import keras
 import numpy as np
 import pytest
 
 import keras_hrnet
-from keras_hrnet.layers import BatchNorm, normalization, steps
+from keras_hrnet.layers import BatchNorm, normalization, together
 from keras_hrnet.layers.residual import BasicBlock
 from keras_hrnet.layers.stage import HighResolutionModule
 from keras_hrnet.layers.sublayers import sublayers
@@ -32,7 +32,7 @@ def messages(monkeypatch):
         return 2 * x
 
     monkeypatch.setattr(normalization, "sum_over_replicas", sum_over_replicas)
-    for module in (normalization, steps):
+    for module in (normalization, together):
         monkeypatch.setattr(module, "num_replicas", lambda: 2)
     return widths
 
@@ -88,6 +88,18 @@ def test_a_network_as_deep_as_the_published_ones_waits_a_third_as_often(messages
     assert len(messages) == 2 + 13 + 3 + (8 + 1) + 4 * (8 + 2) + 3 * (8 + 3) + 1
 
 
+@pytest.mark.slow
+def test_pytorch_compiles_a_network_as_one_graph():
+    if keras.config.backend() != "torch":
+        pytest.skip("only PyTorch has torch.compile")
+    import torch
+
+    model, x = NETWORKS["HRNet"](), torch.tensor(images((32, 64)))
+    with torch.no_grad():
+        compiled = torch.compile(lambda x: model(x, training=False), backend="eager", fullgraph=True)
+        np.testing.assert_allclose(compiled(x).numpy(), model(x, training=False).numpy(), rtol=1e-4, atol=1e-4)
+
+
 def module(block="basic", **options):
     keras.utils.set_random_seed(0)
     layer = HighResolutionModule(1, block=block, data_format="channels_last", **options)
@@ -136,15 +148,15 @@ def test_with_rematerialization_each_block_waits_alone(messages):
     assert sorted(set(messages)) == [4, 8, 12]
 
 
-def test_one_replica_computes_one_branch_after_the_other():
+def test_one_replica_computes_one_sequence_after_the_other():
     order = []
 
-    def branch(name):
-        order.append(name)
-        return name
-        yield
+    def sequences():
+        for name in "ab":
+            order.append(name)
+            yield [], name
 
-    results = steps.call_together((branch(name) for name in "ab"), training=True)
+    results = together.together_in_order(sequences(), training=True)
     assert next(results) == "a"
     assert order == ["a"]
     assert list(results) == ["b"]
