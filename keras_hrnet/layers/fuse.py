@@ -54,7 +54,7 @@ class Fusion(FoldableLayer):
             size = spatial_size(inputs[i], self.data_format)
             total = None
             for j in range(len(inputs)):
-                x = self.brought(i, j, next(brought))
+                x = self.added(i, j, next(brought))
                 # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
                 if j > i:
                     x = self.upsample(x, size, 2 ** (j - i))
@@ -62,7 +62,7 @@ class Fusion(FoldableLayer):
                 total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
             yield total
 
-    def brought(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
+    def added(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
         """Returns what branch i adds, of a map of branch j that already has the width of branch i."""
         return x
 

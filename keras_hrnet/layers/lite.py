@@ -130,7 +130,7 @@ class LiteFuse(SeparableFuse):
         sums = [first, *self.fuse(range(1, len(inputs)), [first, *others], training)]
         return [in_place.relu(x) for x in sums]
 
-    def brought(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
+    def added(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
         return x + x if j == 0 < i else x
 
     def upsample(self, x: keras.KerasTensor, size: Size, factor: int) -> keras.KerasTensor:
