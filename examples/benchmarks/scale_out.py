@@ -52,6 +52,9 @@ def main():
         "--added", type=int, nargs="+", default=(1, 2), help="numbers of batches in an update, for --differences"
     )
     parser.add_argument("--rounds", type=int, default=3, help="number of rounds of --throughput")
+    parser.add_argument(
+        "--separate", action="store_true", help="with --throughput, let each normalization send its own messages"
+    )
     parser.add_argument("--image", type=float, default=11.0, help="computing time of a GPU per image of a step, in ms")
     parser.add_argument("--link", type=float, default=200.0, help="bandwidth between the GPUs of a machine, in GB/s")
     parser.add_argument("--network", type=float, default=25.0, help="bandwidth between machines, in GB/s")
@@ -67,7 +70,7 @@ def main():
         if options.differences:
             show_differences(folder, options.backends, options.added)
         if options.throughput:
-            show_throughput(folder, options.backends, options.rounds)
+            show_throughput(folder, options.backends, options.rounds, options.separate)
     if options.paper:
         micro = [1e-6 * options.message, 1e-6 * options.far_message]
         show_paper(options.image / 1e3, options.link * 1e9, options.network * 1e9, *micro)
@@ -115,7 +118,7 @@ def difference(ours, theirs):
     return weights, moving
 
 
-def show_throughput(folder, backends, rounds):
+def show_throughput(folder, backends, rounds, is_separate):
     from keras_hrnet.data import synthesize
 
     root = folder / "throughput"
@@ -132,6 +135,7 @@ def show_throughput(folder, backends, rounds):
                 way, cores = settings[name]
                 result = folder / f"{backend}-{name}-{i}.npz"
                 task = {"root": str(root), "result": str(result), "added": 1, "crop_size": TIMED_CROP_SIZE}
+                task["is_separate"] = is_separate
                 step, message = run(backend, way, task, cores)
                 seconds[name].append(step)
                 messages += [message] if message else []
@@ -169,7 +173,7 @@ def two_hosts():
         return [f"localhost:{server.getsockname()[1]}" for server in (first, second)]
 
 
-def work(root, result, added, crop_size, together, cores=None, reverses=False, is_narrow=False):
+def work(root, result, added, crop_size, together, cores=None, reverses=False, is_narrow=False, is_separate=False):
     """Trains for an epoch, and prints the median seconds of a step and the seconds of a message."""
     if cores:
         os.sched_setaffinity(0, cores)
@@ -185,6 +189,9 @@ def work(root, result, added, crop_size, together, cores=None, reverses=False, i
 
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+
+    if is_separate:
+        keras_hrnet.layers.together.shares_batch = lambda training: False
 
     class Times(keras.callbacks.Callback):
         def __init__(self):
@@ -242,22 +249,23 @@ def show_paper(image, link, network, message, far_message):
     num_messages = count_messages(model)
     num_bytes = 4 * sum(math.prod(variable.shape) for variable in model.trainable_variables)
     print(f"\nHRNetW48: {num_bytes / 1e6:.0f} MB of gradients, {num_norms} normalizations in {num_messages} messages\n")
-    print("| GPUs | images on each | computing, ms | gradients, ms | normalization, ms | of the ideal |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+    titles = ("computing, ms", "gradients, ms", "normalization, ms", "of the ideal", "with a message per layer")
+    print(f"| GPUs | images on each | {' | '.join(titles)} |\n|{' ---: |' * (2 + len(titles))}")
     for num_machines in (1, 8):
         for num_images in (3, 12):
             computing = image * num_images
             # A ring sends nearly all bytes twice within each machine, and their sums nearly twice between machines.
             gradients = num_bytes * 2 * (7 / 8) / link + num_bytes * 2 * (1 - 1 / num_machines) / network
             # One all-reduce in the forward pass, and one in the backward pass.
-            norms = 2 * num_messages * (message if num_machines == 1 else far_message)
-            share = computing / (computing + gradients + norms)
+            seconds = message if num_machines == 1 else far_message
+            norms, separate = 2 * num_messages * seconds, 2 * num_norms * seconds
             cells = [f"{1e3 * seconds:.0f}" for seconds in (computing, gradients, norms)]
-            print(f"| {8 * num_machines} | {num_images} | {' | '.join(cells)} | {100 * share:.0f} % |")
+            cells += [f"{100 * computing / (computing + gradients + each):.0f} %" for each in (norms, separate)]
+            print(f"| {8 * num_machines} | {num_images} | {' | '.join(cells)} |")
 
 
 def count_messages(model):
-    """Counts the all-reduces of a forward pass in training, by a replica whose messages are sent to nobody."""
+    """Counts the all-reduces of a forward pass in training, with a counter in place of `sum_over_replicas`."""
     import numpy as np
 
     from keras_hrnet.layers import normalization, together

@@ -1,6 +1,5 @@
 """`keras-hrnet export`: exports a trained network for the phone, the server or the browser."""
 
-import math
 import pathlib
 import shlex
 from typing import Annotated
@@ -249,7 +248,7 @@ def _check_ending(output):
 
 
 def _require_packed(images):
-    """Refuses images without masks, which the dataset of a split needs, although calibration ignores them."""
+    """Refuses --images without --masks: the dataset needs masks, although calibration ignores them."""
     from keras_hrnet.data.records.layout import is_packed
 
     if not is_packed(images):
@@ -296,8 +295,9 @@ def _images(network, described, photos, size):
 
     channels = num_channels(network)
     paths = find_photos(photos, channels)
+    count = min(len(paths), NUM_PHOTOS)
     # The first photos may all show the same street.
-    paths = paths[:: math.ceil(len(paths) / NUM_PHOTOS)]
+    paths = [paths[i * len(paths) // count] for i in range(count)]
     return np.stack([_fitted(read_image(path, channels), size) for path in paths])
 
 

@@ -6,6 +6,8 @@ import pathlib
 
 # The threads of this process.
 TASKS = pathlib.Path("/proc/self/task")
+# The kernel's functions in which a thread waits for messages by `epoll_wait`; the name depends on its version.
+WAITING = ("do_epoll_wait", "ep_poll")
 
 
 def compute_before_messages() -> None:
@@ -15,13 +17,12 @@ def compute_before_messages() -> None:
     is there that the computation cannot receive yet. If both share a core, the computation waits for several
     milliseconds until the scheduler interrupts that thread. With the policy `SCHED_BATCH`, a thread is interrupted at
     once, and otherwise treated as before. With one core for each of two processes, an all-reduce then takes 0.4 ms
-    instead of 1.8 ms on PyTorch (`examples/benchmarks/scale_out.py --throughput`).
+    instead of 1.8 ms on PyTorch (`examples/benchmarks/scale_out.py --throughput`, two AMD EPYC cores with AVX2).
 
     Call this when the processes have exchanged a message, and before they compute.
     """
     for thread in TASKS.glob("*"):
         # A thread may just have ended, and some systems allow neither to read nor to change this.
         with contextlib.suppress(OSError):
-            # The kernel's function in which a thread waits: `do_epoll_wait` or `ep_poll`, which depends on its version.
-            if "poll" in (thread / "wchan").read_text():
+            if (thread / "wchan").read_text() in WAITING:
                 os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))

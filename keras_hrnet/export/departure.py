@@ -101,7 +101,7 @@ def _counterparts(made, name, values):
     found = []
     for i, value in enumerate(values):
         tensors = [x for path, x in made if name in path.split("/") and x.shape == value.shape]
-        # This many results of the same shape follow.
-        following = sum(x.shape == value.shape for x in values[i + 1 :])
-        found.append(tensors[-1 - following] if len(tensors) > following else None)
+        count, following = (sum(x.shape == value.shape for x in some) for some in (values, values[i + 1 :]))
+        # If some results have no tensor, such as an unchanged input, it is unknown to which the others belong.
+        found.append(tensors[-1 - following] if len(tensors) >= count else None)
     return found

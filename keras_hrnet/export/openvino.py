@@ -192,7 +192,7 @@ class OpenvinoRunner(Runner):
     Args:
         path: the `.xml` file.
         num_threads: number of threads; None uses all cores.
-        is_bfloat16: whether it computes in bfloat16; None means as it was exported.
+        is_bfloat16: whether it computes in bfloat16; None means the precision of the export.
     """
 
     def __init__(self, path: pathlib.Path, num_threads: int | None = None, is_bfloat16: bool | None = None) -> None:

@@ -98,6 +98,10 @@ class Branch(ParallelLayer):
             block.build(input_shape)
             input_shape = self.compute_output_shape(input_shape)
 
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        return len(self.blocks), self.remat, self.has_foreign_blocks
+
     @classmethod
     def call_together(
         cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None

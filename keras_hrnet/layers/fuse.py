@@ -49,21 +49,26 @@ class Fusion(FoldableLayer):
         """Yields for each target branch the sum of all branches."""
         pairs = ((i, j) for i in targets for j in range(len(inputs)))
         sequences = (([self.convolutions[name] for name in self.names[i, j]], inputs[j]) for i, j in pairs)
-        brought = together_in_order(sequences, training)
+        converted = together_in_order(sequences, training)
         for i in targets:
-            size = spatial_size(inputs[i], self.data_format)
-            total = None
-            for j in range(len(inputs)):
-                x = self.added(i, j, next(brought))
-                # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
-                if j > i:
-                    x = self.upsample(x, size, 2 ** (j - i))
-                # The first sum must be a new map, because other branches also read branch i.
-                total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
-            yield total
+            yield self.sum_of(i, spatial_size(inputs[i], self.data_format), len(inputs), converted)
+
+    def sum_of(
+        self, i: int, size: Size, num_branches: int, converted: Iterator[keras.KerasTensor]
+    ) -> keras.KerasTensor:
+        """Sums the next maps that have the width of branch i, one from each branch, at the size of branch i."""
+        total = None
+        for j in range(num_branches):
+            x = self.added(i, j, next(converted))
+            # Sizes that are known only at run time cannot be compared, so the branches decide whether to upsample.
+            if j > i:
+                x = self.upsample(x, size, 2 ** (j - i))
+            # The first sum must be a new map, because other branches also read branch i.
+            total = x if j == 0 else total + x if j == 1 else in_place.add(total, x)
+        return total
 
     def added(self, i: int, j: int, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns what branch i adds, of a map of branch j that already has the width of branch i."""
+        """Returns the map to add to branch i, given the converted map of branch j."""
         return x
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> list[Shape]:

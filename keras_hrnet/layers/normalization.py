@@ -108,10 +108,10 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
 
     def own_sums(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns the sums `(3, channels)` of the values of this replica, of their squares, and of ones.
+        """Returns the sums `(3, channels)` of this replica: of differences, of their squares, and of ones.
 
-        The values are differences from the moving mean, which all replicas know, because squares of means would lose
-        the digits of a variance.
+        The differences are those from the moving mean, which all replicas know, because squares of means would lose the
+        digits of a variance.
         """
         ops = keras.ops
         if keras.config.backend() == "torch" and self.is_fusable(x, None):
@@ -122,7 +122,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         difference = mean - self.moving_mean
         return ops.stack([difference, variance + difference**2, ops.ones_like(difference)]) * count
 
-    def by_sums(self, x: keras.KerasTensor, sums: keras.KerasTensor) -> keras.KerasTensor:
+    def normalize_by_sums(self, x: keras.KerasTensor, sums: keras.KerasTensor) -> keras.KerasTensor:
         """Normalizes the values of this replica by the sums over all replicas, and moves the moving averages."""
         ops = keras.ops
         mean, square = sums[0] / sums[2], sums[1] / sums[2]
@@ -170,7 +170,7 @@ def _train_over_replicas(norms: Sequence[BatchNorm], maps: Sequence[keras.KerasT
     widths = [sums.shape[1] for sums in own]
     starts = itertools.accumulate(widths, initial=0)
     parts = [every[:, start : start + width] for start, width in zip(starts, widths, strict=False)]
-    return [norm.by_sums(x, sums) for norm, x, sums in zip(norms, maps, parts, strict=True)]
+    return [norm.normalize_by_sums(x, sums) for norm, x, sums in zip(norms, maps, parts, strict=True)]
 
 
 # Below, PyTorch's own operations compute the mean and variance of a map, and normalize it, forward and backward: the

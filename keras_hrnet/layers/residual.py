@@ -35,6 +35,10 @@ class _ResidualBlock(ParallelLayer):
             self.downsample.build(input_shape)
         build_in_order(self.convolutions, input_shape)
 
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        return (len(self.convolutions),)
+
     @classmethod
     def call_together(
         cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None

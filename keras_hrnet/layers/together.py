@@ -18,6 +18,11 @@ class ParallelLayer(FoldableLayer):
     and then the second ones, and so on.
     """
 
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What layers must have in common to be called together, such as the number of layers inside them."""
+        return ()
+
     @classmethod
     def call_together(
         cls, layers: Sequence[Any], maps: Sequence[keras.KerasTensor], training: bool | None
@@ -38,17 +43,18 @@ def shares_batch(training: bool | None) -> bool:
 def together(
     layers: Sequence[keras.layers.Layer], maps: Sequence[keras.KerasTensor], training: bool | None
 ) -> list[keras.KerasTensor]:
-    """Calls layers inside another one, each with its own map: together, if that saves messages, or one by one.
+    """Calls sublayers, each with its own map; together if that saves messages, and one by one otherwise.
 
     Args:
-        layers: built layers, which do not depend on each other. Those that override `call` are called one by one.
+        layers: built layers, which do not depend on each other. Layers of different structure, and those that override
+            `call`, are called one by one.
         maps: what each of them takes.
-        training: as of their calls.
+        training: as in their calls.
     """
     if shares_batch(training):
         kinds = list(map(type, layers))
-        ways = {kind.call_together.__func__ if kind.call is ParallelLayer.call else None for kind in kinds}
-        if len(ways) == 1 and None not in ways:
+        are_parallel = all(kind.call is ParallelLayer.call for kind in kinds)
+        if are_parallel and len({(layer.call_together.__func__, layer.structure) for layer in layers}) == 1:
             return kinds[0].call_together(layers, maps, training)
     return [call_inside(layer, x, training=training) for layer, x in zip(layers, maps, strict=True)]
 
@@ -62,8 +68,8 @@ def together_in_order(
     Otherwise, each is computed when its result is asked for, so that few intermediate results are in memory.
 
     Args:
-        sequences: layers, maybe none, and the map that the first of them takes.
-        training: as of their calls.
+        sequences: pairs of a list of layers, which may be empty, and the map that the first of them takes.
+        training: as in their calls.
     """
     if not shares_batch(training):
         yield from (call_in_order(layers, x, training) for layers, x in sequences)

@@ -50,6 +50,10 @@ class TransformerBranch(ParallelLayer):
         for block in self.blocks:
             block.build(input_shape)
 
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        return len(self.blocks), self.remat
+
     @classmethod
     def call_together(
         cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None

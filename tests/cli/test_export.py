@@ -130,7 +130,7 @@ def test_photos_to_calibrate_on_are_spread_over_the_folder(tmp_path, monkeypatch
         Image.fromarray(np.full((32, 48, 3), i, "uint8")).save(tmp_path / f"{i}.png")
     network = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Identity()])
     photos = export._images(network, None, tmp_path, (32, 48))
-    assert photos[:, 0, 0, 0].tolist() == [0, 3, 6]
+    assert photos[:, 0, 0, 0].tolist() == [0, 2, 4, 6]
 
 
 @pytest.mark.parametrize(

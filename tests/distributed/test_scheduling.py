@@ -25,7 +25,7 @@ def test_only_a_thread_that_waits_for_messages_is_interrupted_by_others():
     try:
         wait = pathlib.Path(f"/proc/self/task/{waits_for_messages.native_id}/wchan")
         end = time.monotonic() + 10
-        while "poll" not in (shown := wait.read_text()) and time.monotonic() < end:
+        while (shown := wait.read_text()) not in scheduling.WAITING and time.monotonic() < end:
             time.sleep(0.001)
         if shown == "0":
             pytest.skip("this kernel does not show where threads wait")
@@ -49,8 +49,8 @@ def described(folder, functions):
 
 
 @pytest.mark.parametrize("function", ["do_epoll_wait", "ep_poll"])
-def test_the_function_of_every_kernel_is_known(function, tmp_path, monkeypatch):
-    threads = {1: function, 2: "futex_do_wait", 3: "0"}
+def test_threads_in_both_functions_of_the_kernel_are_found(function, tmp_path, monkeypatch):
+    threads = {1: function, 2: "futex_do_wait", 3: "0", 4: "do_sys_poll"}
     monkeypatch.setattr(scheduling, "TASKS", described(tmp_path, threads))
     changed = []
     monkeypatch.setattr(os, "sched_setscheduler", lambda thread, policy, _: changed.append((thread, policy)))

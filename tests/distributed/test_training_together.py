@@ -116,7 +116,7 @@ def has_threads_that_yield():
     """Returns whether computation interrupts a thread of this process at once; None where this cannot be asked for."""
     functions, policies = set(), set()
     for thread in pathlib.Path("/proc/self/task").glob("*"):
-        with contextlib.suppress(OSError):  # it may just have ended
+        with contextlib.suppress(OSError):  # A thread may just have ended.
             functions.add((thread / "wchan").read_text())
             policies.add(os.sched_getscheduler(int(thread.name)))
     return os.SCHED_BATCH in policies if functions - {"0"} else None

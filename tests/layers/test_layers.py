@@ -34,7 +34,10 @@ def test_a_strided_convolution_pads_where_tensorflow_computes_its_gradients_fast
     x = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype("float32")
     kernel = keras.ops.cast(layer.conv.kernel, dtype)
     expected = tf.nn.conv2d(tf.cast(x, dtype), kernel, 2, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    np.testing.assert_array_equal(tf.cast(traced(tf.cast(x, dtype)), "float32"), tf.cast(expected, "float32"))
+    # Libraries may sum in another order if the map is padded first.
+    tolerance = 1e-6 if dtype == "float32" else 2**-7
+    found, expected = (tf.cast(y, "float32") for y in (traced(tf.cast(x, dtype)), expected))
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_batch_statistics_move_by_a_tenth_in_training():

@@ -1,18 +1,19 @@
 """Layers of parallel branches that are called together, so that their normalizations exchange one message."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 
 import keras_hrnet
 from keras_hrnet.layers import BatchNorm, normalization, together
+from keras_hrnet.layers.branch import Branch
 from keras_hrnet.layers.residual import BasicBlock
 from keras_hrnet.layers.stage import HighResolutionModule
 from keras_hrnet.layers.sublayers import sublayers
 
 NARROW = {"width": 4, "stage1_filters": 8}
-
-
 TINY = keras_hrnet.Variant("Tiny", stage1_blocks=1, modules=(1, 1, 1), blocks=1, **NARROW)
 NETWORKS = {
     "HRNet": lambda: keras_hrnet.HRNet(TINY, 5),
@@ -97,7 +98,8 @@ def test_pytorch_compiles_a_network_as_one_graph():
     model, x = NETWORKS["HRNet"](), torch.tensor(images((32, 64)))
     with torch.no_grad():
         compiled = torch.compile(lambda x: model(x, training=False), backend="eager", fullgraph=True)
-        np.testing.assert_allclose(compiled(x).numpy(), model(x, training=False).numpy(), rtol=1e-4, atol=1e-4)
+        # Measured 1e-6.
+        np.testing.assert_allclose(compiled(x).numpy(), model(x, training=False).numpy(), rtol=1e-5, atol=1e-5)
 
 
 def module(block="basic", **options):
@@ -143,9 +145,21 @@ def test_a_block_that_overrides_its_call_is_called(messages):
     assert messages == [4, 4, 8, 8, 12]
 
 
-def test_with_rematerialization_each_block_waits_alone(messages):
+def test_with_rematerialization_each_branch_waits_alone(messages):
     module(remat=True)(maps(), training=True)
-    assert sorted(set(messages)) == [4, 8, 12]
+    # Some backends run a layer twice, to trace it.
+    assert [width for width, _ in itertools.groupby(messages) if width < 12] == [4, 8]
+
+
+def test_branches_of_different_structure_wait_alone(messages):
+    class Uneven(HighResolutionModule):
+        def make_branch(self, i, channels):
+            return Branch(channels, 1 + i, name=f"branch_{i}", **self.options)
+
+    layer = Uneven(1, data_format="channels_last")
+    layer.build([(None, None, None, 4), (None, None, None, 8)])
+    layer(maps(), training=True)
+    assert messages == [4, 4, 8, 8, 8, 8, 12]
 
 
 def test_one_replica_computes_one_sequence_after_the_other():

@@ -207,7 +207,7 @@ def test_logits_of_webgpu_are_close_to_those_of_the_native_runner(open_page_with
     logits = open_runner(pages / name, 1)(np.array(pixels, np.uint8).reshape(1, *SIZE, 3))
     found = np.array(values, np.float32).reshape(logits.shape)
     # Measured 3e-7, 4e-7 with ONNX Runtime Web, and 7e-3 for int8, which WebGPU computes in floats.
-    assert abs(found - logits).max() <= (5e-2 if name == "int8" else 1e-5) * abs(logits).max()
+    assert abs(found - logits).max() <= (7e-2 if name == "int8" else 1e-5) * abs(logits).max()
     assert (found.argmax(-1) == logits.argmax(-1)).mean() >= 0.99
     photo.save(tmp_path / "a.png")
     page.find_element("id", "file").send_keys(str(tmp_path / "a.png"))
