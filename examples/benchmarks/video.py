@@ -2,7 +2,7 @@
 
 Command:  python examples/benchmarks/video.py --network HRNetW18Small --size 256 512 --seconds 60
 Hardware: a CPU with Linux; the network alone and the video alternate in one process, so that other load affects both.
-          Ten minutes with two cores.
+          The command takes ten minutes on two cores.
 Result:   see examples/video.md.
 """
 
