@@ -59,8 +59,9 @@ def test_a_code_block_runs(code):
 
 
 def test_the_commands_run():
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 11
     for command in COMMANDS:
         command = command.replace("--train 80", "--train 1 --size 64x128").replace("ROOT packed", "streets packed2")
+        command = command.replace("1024x2048", "64x128")
         result = typer.testing.CliRunner().invoke(cli.app, shlex.split(command)[1:])
         assert result.exit_code == 0, result.output
