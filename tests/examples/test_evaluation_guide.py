@@ -52,7 +52,7 @@ def test_a_command_is_understood(command):
 
 def test_every_table_of_the_guide_has_its_numbers():
     tables = re.findall(r"(?:^\|.*\n)+", GUIDE, re.MULTILINE)
-    assert len(tables) == 6
+    assert len(tables) == 7
     assert all(len(table.splitlines()) > 3 for table in tables)
     assert not re.search(r"^[A-Z]+$", GUIDE, re.MULTILINE)
 
