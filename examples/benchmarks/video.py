@@ -13,7 +13,6 @@ import tempfile
 import time
 
 NUM_DRAWN = 8
-NUM_ROUNDS = 3
 RATE = 30
 
 
@@ -22,6 +21,7 @@ def main():
     parser.add_argument("--network", default="HRNetW18Small")
     parser.add_argument("--size", type=int, nargs=2, default=(256, 512), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--seconds", type=float, default=60, help="length of the video")
+    parser.add_argument("--rounds", type=int, default=3, help="number of times to segment it")
     parser.add_argument("--smooth", type=float, default=0.0, help="smoothing over time, as in `keras-hrnet predict`")
     parser.add_argument("--keep", type=pathlib.Path, help="folder in which the videos are kept")
     options = parser.parse_args()
@@ -40,7 +40,7 @@ def main():
         network.classes = "cityscapes"
         with Video(source) as video:
             image = next(video.frames()).image[None]
-        results = measure(network, source, target, image, options.smooth)
+        results = measure(network, source, target, image, options)
     print(
         f"{options.network}, {options.size[0]}x{options.size[1]}, {keras.config.backend()}, smooth={options.smooth}\n"
     )
@@ -72,7 +72,7 @@ def draw(path, size, count, folder):
         container.mux(stream.encode())
 
 
-def measure(network, source, target, image, smooth):
+def measure(network, source, target, image, options):
     """Segments the video several times, in alternation with the network alone.
 
     Returns:
@@ -91,11 +91,11 @@ def measure(network, source, target, image, smooth):
     alone.labels(image)
     rounds, memory = [], []
     with Video(source) as video:
-        segmenter = segmenter_for(network, video, output="overlay", smooth=smooth)
-    for _ in range(NUM_ROUNDS):
+        segmenter = segmenter_for(network, video, output="overlay", smooth=options.smooth)
+    for _ in range(options.rounds):
         start = clocks()
         with Video(source) as video, writing_video(target, video) as writer:
-            count = write_frames(video, segmenter, writer, output="overlay", smooth=smooth)
+            count = write_frames(video, segmenter, writer, output="overlay", smooth=options.smooth)
         middle = clocks()
         for _ in range(count):
             alone.labels(image)

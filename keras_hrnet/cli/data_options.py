@@ -191,17 +191,7 @@ class DataOptions:
         return (self.val_images, self.val_masks) if is_val else (self.images, self.masks)
 
     def _check_masks(self, images, masks):
-        folder, mask_folder = getattr(self, images), getattr(self, masks)
-        if (folder is None) == (mask_folder is None):
-            return
-        from keras_hrnet.data.records.layout import is_packed
-
-        if folder is None or not is_packed(folder):
-            given, missing = (masks, images) if folder is None else (images, masks)
-            raise ValueError(
-                f"Received {_option(given)} {getattr(self, given)} without {_option(missing)}. Expected both, unless "
-                "the images were packed by `data pack`, which includes their masks. Pass the missing one."
-            )
+        require_masks(*((_option(name), getattr(self, name)) for name in (images, masks)))
 
     def _values(self):
         return {
@@ -217,6 +207,33 @@ class DataOptions:
                 "number. Pass --classes background,leaf, or the name of a data set."
             )
         return self.classes
+
+
+Folder = tuple[str, str | os.PathLike | None]
+"""An option as it is typed, such as "--images", and its value."""
+
+
+def require_masks(images: Folder, masks: Folder, cure: str = "") -> None:
+    """Checks that images have masks, unless they were packed with them.
+
+    Args:
+        images: the option for the images.
+        masks: the option for their masks.
+        cure: what else the user can do, as a sentence that begins with a space.
+
+    Raises:
+        ValueError: if only one of them has a value, and it is not a folder that `data pack` wrote.
+    """
+    if (images[1] is None) == (masks[1] is None):
+        return
+    from keras_hrnet.data.records.layout import is_packed
+
+    if images[1] is None or not is_packed(images[1]):
+        (name, folder), (missing, _) = (masks, images) if images[1] is None else (images, masks)
+        raise ValueError(
+            f"Received {name} {folder} without {missing}. Expected both, unless the images were packed by `data pack`, "
+            f"which includes their masks. Pass {missing}.{cure}"
+        )
 
 
 def parse_classes(classes: str | Classes | Sequence[str]) -> Classes:

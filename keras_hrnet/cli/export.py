@@ -17,7 +17,7 @@ from keras_hrnet.cli.choices import (
     require_choice,
 )
 from keras_hrnet.cli.console import Console
-from keras_hrnet.cli.data_options import DataOptions
+from keras_hrnet.cli.data_options import DataOptions, require_masks
 from keras_hrnet.cli.info import parse_size
 from keras_hrnet.cli.outputs import require_folder_of
 from keras_hrnet.cli.protocol import (
@@ -173,8 +173,7 @@ def export(
             f"Received --data {data}, --photos {photos} and --images {images}. Expected one of them. Leave out "
             f"the other{'s' if len(given) > 2 else ''}."
         )
-    if images is not None and masks is None:
-        _require_packed(images)
+    require_masks(("--images", images), ("--masks", masks), f" Or pass --photos {images}, which needs no masks.")
     if image_size is None and (web or kind == ".tflite" or given):
         raise ValueError(
             "Received no --size. Expected a size, because the file or its images have a fixed size. Pass --size "
@@ -244,17 +243,6 @@ def _check_ending(output):
         raise ValueError(
             f"Received {str(output)!r} as the file to write. Expected a name that ends with {', '.join(ENDINGS)}, or "
             f"the name of a folder for a SavedModel.{meant or ' Pass one of them.'}"
-        )
-
-
-def _require_packed(images):
-    """Refuses --images without --masks: the dataset needs masks, although calibration ignores them."""
-    from keras_hrnet.data.records.layout import is_packed
-
-    if not is_packed(images):
-        raise ValueError(
-            f"Received --images {images} without --masks. Expected both, unless the images were packed by `data pack`, "
-            f"which includes their masks. Pass --masks, or --photos {images}, which needs none."
         )
 
 

@@ -34,8 +34,38 @@ def find_block(block: Block) -> tuple[str, type[keras.layers.Layer]]:
     return name, kind
 
 
+class BlockSequence(ParallelLayer):
+    """The base class of branches, which call blocks in sequence. A subclass creates `self.blocks` and `self.remat`."""
+
+    # Whether the blocks are not layers of this package, which need all of what Keras does at each call.
+    has_foreign_blocks = False
+
+    def build(self, input_shape: Shape) -> None:
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = self.compute_output_shape(input_shape)
+
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        return len(self.blocks), self.remat, self.has_foreign_blocks
+
+    @classmethod
+    def call_together(
+        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
+    ) -> list[keras.KerasTensor]:
+        (branch, *_) = layers
+        for blocks in zip(*(branch.blocks for branch in layers), strict=True):
+            if branch.remat and training:
+                maps = [rematerialize(block, x) for block, x in zip(blocks, maps, strict=True)]
+            elif branch.has_foreign_blocks:
+                maps = [block(x, training=training) for block, x in zip(blocks, maps, strict=True)]
+            else:
+                maps = together(blocks, maps, training)
+        return maps
+
+
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class Branch(ParallelLayer):
+class Branch(BlockSequence):
     """Applies a sequence of blocks to a map at one resolution.
 
     The class of a block is called as `kind(filters, data_format=…, dtype=…, name=…)`, and with `folded=…` if it takes
@@ -92,29 +122,6 @@ class Branch(ParallelLayer):
         self.blocks = [kind(filters, name=f"block_{i}", **options) for i in range(num_blocks)]
         is_ours = issubclass(kind, MapLayer) and "training" in inspect.signature(kind.call).parameters
         self.has_foreign_blocks = not is_ours
-
-    def build(self, input_shape: Shape) -> None:
-        for block in self.blocks:
-            block.build(input_shape)
-            input_shape = self.compute_output_shape(input_shape)
-
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        return len(self.blocks), self.remat, self.has_foreign_blocks
-
-    @classmethod
-    def call_together(
-        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
-    ) -> list[keras.KerasTensor]:
-        (branch, *_) = layers
-        for blocks in zip(*(branch.blocks for branch in layers), strict=True):
-            if branch.remat and training:
-                maps = [rematerialize(block, x) for block, x in zip(blocks, maps, strict=True)]
-            elif branch.has_foreign_blocks:
-                maps = [block(x, training=training) for block, x in zip(blocks, maps, strict=True)]
-            else:
-                maps = together(blocks, maps, training)
-        return maps
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return with_channels(input_shape, self.filters * self.expansion, self.data_format)

@@ -1,20 +1,19 @@
 """The stages of HRFormer, which consist of modules of transformer blocks, each with a separable fuse layer."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 
+from keras_hrnet.layers.branch import BlockSequence
 from keras_hrnet.layers.data_format import Shape
 from keras_hrnet.layers.fuse import SeparableFuse
-from keras_hrnet.layers.rematerialization import rematerialize
 from keras_hrnet.layers.stage import ModuleSequence, ParallelModule
-from keras_hrnet.layers.together import ParallelLayer, together
 from keras_hrnet.layers.transformer import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_hrnet")
-class TransformerBranch(ParallelLayer):
+class TransformerBranch(BlockSequence):
     """Applies a sequence of transformer blocks to a map.
 
     Args:
@@ -45,25 +44,6 @@ class TransformerBranch(ParallelLayer):
             TransformerBlock(num_heads, window_size, rate, name=f"block_{i}", **self.options)
             for i, rate in enumerate(self.drop_paths)
         ]
-
-    def build(self, input_shape: Shape) -> None:
-        for block in self.blocks:
-            block.build(input_shape)
-
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        return len(self.blocks), self.remat
-
-    @classmethod
-    def call_together(
-        cls, layers: Sequence[Self], maps: Sequence[keras.KerasTensor], training: bool | None
-    ) -> list[keras.KerasTensor]:
-        for blocks in zip(*(branch.blocks for branch in layers), strict=True):
-            if layers[0].remat and training:
-                maps = [rematerialize(block, x) for block, x in zip(blocks, maps, strict=True)]
-            else:
-                maps = together(blocks, maps, training)
-        return maps
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)

@@ -152,7 +152,10 @@ def test_photos_to_calibrate_on_are_spread_over_the_folder(tmp_path, monkeypatch
         (("a.onnx", "--web-format", "onnx"), "Received --web-format for .onnx"),
         (("a.tflite", "--size", "32x48", "--runtime", "."), "Received --runtime for .tflite"),
         (("folder", "--web", "--size", "32x48", "--runtime", "none"), "Received the runtime folder 'none' without"),
-        (("a.tflite", "--size", "32x48", "--images", "photos"), "Pass --masks, or --photos photos, which needs none."),
+        (
+            ("a.tflite", "--size", "32x48", "--images", "photos"),
+            "Pass --masks. Or pass --photos photos, which needs no masks.",
+        ),
         (("a.onnx", "--npu", "qualcomm"), "Received --npu for .onnx"),
         (("folder", "--web", "--size", "32x48", "--npu", "qualcomm"), "Received --npu for --web"),
         (("a.tflite", "--size", "32x48", "--npu", "qualcom"), "Did you mean qualcomm?"),

@@ -27,10 +27,11 @@ def test_only_a_thread_that_waits_for_messages_is_interrupted_by_others():
         end = time.monotonic() + 10
         while (shown := wait.read_text()) not in scheduling.WAITING and time.monotonic() < end:
             time.sleep(0.001)
-        if shown == "0":
-            pytest.skip("this kernel does not show where threads wait")
+        # Some kernels do not show where threads wait, and then nothing changes.
+        assert shown in (*scheduling.WAITING, "0")
         scheduling.compute_before_messages()
-        assert os.sched_getscheduler(waits_for_messages.native_id) == os.SCHED_BATCH
+        policy = os.SCHED_OTHER if shown == "0" else os.SCHED_BATCH
+        assert os.sched_getscheduler(waits_for_messages.native_id) == policy
         assert os.sched_getscheduler(waits_for_others.native_id) == os.SCHED_OTHER
         assert os.sched_getscheduler(threading.get_native_id()) == os.SCHED_OTHER
     finally:

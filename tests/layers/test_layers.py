@@ -20,12 +20,16 @@ def test_a_strided_convolution_pads_both_sides_alike():
     np.testing.assert_allclose(result, expected / np.sqrt(1 + 1e-5), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("dtype", "padding"), [("float32", b"EXPLICIT"), ("bfloat16", b"VALID")])
-def test_a_strided_convolution_pads_where_tensorflow_computes_its_gradients_fastest(dtype, padding):
+@pytest.mark.parametrize(
+    ("dtype", "gpus", "padding"),
+    [("float32", [], b"EXPLICIT"), ("bfloat16", [], b"VALID"), ("bfloat16", ["GPU:0"], b"EXPLICIT")],
+)
+def test_a_strided_convolution_pads_where_tensorflow_computes_its_gradients_fastest(dtype, gpus, padding, monkeypatch):
     if keras.config.backend() != "tensorflow":
         pytest.skip("only TensorFlow chooses between two ways to pad")
     import tensorflow as tf
 
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
     layer = layers.ConvNorm(4, 3, strides=2, activation=None, dtype=dtype)
     layer.build((2, 9, 8, 3))
     traced = tf.function(layer.conv).get_concrete_function(tf.TensorSpec((2, 9, 8, 3), dtype))

@@ -98,7 +98,7 @@ def test_pytorch_compiles_a_network_as_one_graph():
     model, x = NETWORKS["HRNet"](), torch.tensor(images((32, 64)))
     with torch.no_grad():
         compiled = torch.compile(lambda x: model(x, training=False), backend="eager", fullgraph=True)
-        # Measured 1e-6.
+        # Measured 0: without an optimizing backend, the same operations run.
         np.testing.assert_allclose(compiled(x).numpy(), model(x, training=False).numpy(), rtol=1e-5, atol=1e-5)
 
 
