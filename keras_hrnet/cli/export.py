@@ -195,6 +195,7 @@ def export(
         export_web,
     )
     from keras_hrnet.export.npu import npu_targets
+    from keras_hrnet.export.options import half_precision
     from keras_hrnet.models import classes_of, optimize_for_inference
 
     if npu is not None:
@@ -207,6 +208,9 @@ def export(
             optimize_for_inference(network).save(part)
         console.print(f"Wrote {output}")
         return
+    if half := half_precision(network):
+        console.print(f"The network computes in {half}; the file computes in float32.")
+        network = optimize_for_inference(network, dtype="float32")
     described = None
     if photos is None and given:
         described = DataOptions(

@@ -158,9 +158,14 @@ def check_network(model: object) -> None:
             "Expected float logits (batch, height, width, num_classes) or (batch, num_classes). Build it with a "
             "head; a `.tflite` file derives labels and probabilities from logits."
         )
-    half = sorted({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})
-    if half:
+    if half := half_precision(model):
         raise ValueError(
-            f"Received the model {model.name!r}, which computes in {half[0]}. Expected float32. Build it again with "
-            "dtype='float32', copy the weights (`new.set_weights(model.get_weights())`), and export that."
+            f"Received the model {model.name!r}, which computes in {half}. Expected float32. Export "
+            "`keras_hrnet.optimize_for_inference(model, dtype='float32')`. Or build the model again with "
+            "dtype='float32', and copy the weights: `new.set_weights(model.get_weights())`."
         )
+
+
+def half_precision(model: keras.Model) -> str | None:
+    """Returns the dtype of 16 bits in which a model computes, or None if it computes in none."""
+    return next(iter(sorted({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})), None)

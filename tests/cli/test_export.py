@@ -13,6 +13,7 @@ from keras_hrnet.data import synthesize
 from keras_hrnet.data_sets.cityscapes import CLASS_NAMES
 from keras_hrnet.export import quantization
 from keras_hrnet.export.formats import FORMATS
+from keras_hrnet.export.litert import TFLiteModel
 from keras_hrnet.layers.normalization import BatchNorm
 
 pytestmark = pytest.mark.once
@@ -122,6 +123,23 @@ def test_integers_learn_their_ranges_from_a_data_set_or_from_photos(invoke, save
     options = ("--precision", "mixed", "--photos", tmp_path / "photos", "--answer", "probabilities")
     result = invoke("export", saved_small_network, tmp_path / "b.tflite", "--size", "32x64", *options)
     assert result.exit_code == 0, result.exception
+
+
+@pytest.mark.slow
+def test_a_network_that_was_trained_in_bfloat16_is_exported_in_float32(invoke, small_network, tmp_path, request):
+    policy = keras.config.dtype_policy()
+    request.addfinalizer(lambda: keras.config.set_dtype_policy(policy))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network = small_network(3)
+    keras.config.set_dtype_policy(policy)
+    network.save(tmp_path / "half.keras")
+    result = invoke("export", tmp_path / "half.keras", tmp_path / "a b.tflite", "--size", "33x47")
+    assert result.exit_code == 0, result.exception
+    assert "The network computes in bfloat16; the file computes in float32" in result.output
+    image = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3)).astype("float32")
+    wanted = keras.ops.convert_to_numpy(network(image))
+    found = TFLiteModel((tmp_path / "a b.tflite").read_bytes())(image)
+    assert abs(found - wanted).max() <= 5e-2 * abs(wanted).max()
 
 
 def test_photos_to_calibrate_on_are_spread_over_the_folder(tmp_path, monkeypatch):

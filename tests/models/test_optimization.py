@@ -377,3 +377,15 @@ def test_an_optimized_network_equals_the_published_code(golden_case, published_f
         actual = keras.ops.convert_to_numpy(optimized(arrays[f"image_{size}"]))
         # Measured on TensorFlow and PyTorch: 7.6e-7 of the largest value.
         np.testing.assert_allclose(actual, expected, atol=7.6e-6 * abs(expected).max())
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_a_network_in_half_precision_becomes_one_in_float32(policy, small_network, request):
+    before = keras.config.dtype_policy()
+    request.addfinalizer(lambda: keras.config.set_dtype_policy(before))
+    keras.config.set_dtype_policy(policy)
+    network = small_network(3)
+    keras.config.set_dtype_policy(before)
+    optimized = keras_hrnet.optimize_for_inference(network, dtype="float32")
+    assert {layer.compute_dtype for layer in optimized.layers} == {"float32"}
+    assert {weight.dtype for weight in optimized.weights} == {"float32"}
