@@ -1,9 +1,11 @@
 """Writes a network as an OpenVINO file, for the processors of servers: the public function `export_openvino`."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+import sys
 import tempfile
 from typing import Any
 
@@ -153,7 +155,7 @@ class Openvino(Format):
         return [path, weights_path(path)]
 
     def write(self, network: keras.Model, options: OpenvinoOptions, path: pathlib.Path) -> None:
-        import openvino
+        openvino = _openvino()
 
         # OpenVINO reads a SavedModel directly, so that no other converter is needed.
         with tempfile.TemporaryDirectory(prefix=".saved-model-", dir=path.parent) as folder:
@@ -196,7 +198,7 @@ class OpenvinoRunner(Runner):
     """
 
     def __init__(self, path: pathlib.Path, num_threads: int | None = None, is_bfloat16: bool | None = None) -> None:
-        import openvino
+        openvino = _openvino()
 
         if is_bfloat16 is None:
             metadata = OPENVINO.read_metadata(path)
@@ -222,9 +224,28 @@ def weights_path(path: pathlib.Path) -> pathlib.Path:
     return path.with_suffix(".bin")
 
 
+@contextlib.contextmanager
+def _without_statistics():
+    """Hides openvino_telemetry, with which OpenVINO and NNCF send usage statistics when they are imported."""
+    name = "openvino_telemetry"
+    before = {name: sys.modules[name]} if name in sys.modules else {}
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _openvino():
+    with _without_statistics():
+        import openvino
+    return openvino
+
+
 def _read(path):
     """Reads a file completely into memory, because a mapped file cannot be replaced."""
-    import openvino
+    openvino = _openvino()
 
     weights = weights_path(path)
     if not weights.is_file():
@@ -245,15 +266,14 @@ def _read(path):
 
 
 def _save(network, path, precision):
-    import openvino
+    openvino = _openvino()
 
     openvino.save_model(network, path, compress_to_fp16=precision == "float16")
 
 
 def _quantized(network, images, options):
-    # NNCF sends usage statistics over the internet unless this is set before it is imported.
-    os.environ.setdefault("NNCF_CI", "1")
-    import nncf
+    with _without_statistics():
+        import nncf
 
     nncf.set_log_level("ERROR")
     step = options.batch_size or 1
@@ -268,7 +288,7 @@ def _quantized(network, images, options):
 
 def _check_processor(options):
     if options.precision == "bfloat16":
-        import openvino
+        openvino = _openvino()
 
         capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in capabilities:

@@ -5,6 +5,8 @@ Under JAX and torch each export starts a TensorFlow process of about ten seconds
 
 import importlib.util
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -104,6 +106,23 @@ def test_integers_are_calibrated_and_verified_on_other_images(tmp_path):
     kinds = {node.get_type_name() for node in openvino.Core().read_model(path).get_ops()}
     assert "FakeQuantize" in kinds
     assert read_metadata(path)["precision"] == "int8"
+
+
+STATISTICS = """
+import sys, keras, numpy, keras_hrnet.export
+network = keras.Sequential([keras.Input((16, 24, 3)), keras.layers.Conv2D(5, 3, padding="same")])
+images = numpy.random.default_rng(1).integers(0, 256, (8, 16, 24, 3), numpy.uint8)
+keras_hrnet.export.export_openvino(network, sys.argv[1], precision="int8", representative_data=images)
+print(*sorted({"nncf", "openvino", "openvino_telemetry"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.converts
+def test_nothing_sends_usage_statistics(tmp_path):
+    command = [sys.executable, "-c", STATISTICS, str(tmp_path / "small.xml")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1:] == ["nncf openvino"], run.stdout + run.stderr
 
 
 @pytest.mark.converts
