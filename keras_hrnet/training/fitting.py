@@ -92,8 +92,9 @@ def train(
             does not exist, or that holds the same run unfinished.
         loss: a name as in recipes, or a loss of logits; None uses the recipe's loss.
         teacher: a trained network with the same classes, whose probabilities are learned in addition to the labels
-            (`Distillation`, weighted by the recipe's `distillation` and `temperature`). It may have any size and head,
-            and is not saved in any file of the run.
+            (`Distillation`, weighted by the recipe's `distillation` and `temperature`), and, with
+            `feature_distillation`, the maps of its stages. It may have any size and head, and is not saved in any file
+            of the run.
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
             run end with bit for bit the same weights, on the same device and number of cores. Without them, this is
@@ -137,8 +138,8 @@ def train(
     if loss is not None:
         check_loss(loss)
     if teacher is not None:
-        check_teacher(teacher, model)
-    elif strange := sorted(settings.keys() & {"distillation", "temperature"}):
+        check_teacher(teacher, model, recipe)
+    elif strange := sorted(settings.keys() & {"distillation", "temperature", "feature_distillation"}):
         raise ValueError(
             f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected a teacher to learn from. Pass "
             "`teacher`, or leave the setting out."
@@ -194,7 +195,7 @@ def train(
                 stop_on_full_disk=stop_on_full_disk,
                 run_id=identity_of(run),
             )
-            with taught(model, teacher, recipe.distillation, recipe.temperature, loss_function):
+            with taught(model, teacher, recipe, loss_function):
                 _fit(model, train, val, recipe, folder, saves, callbacks)
             if is_first:
                 write_run(folder, {**run, "result": result_of(folder, saves.position.seconds)})

@@ -77,6 +77,8 @@ class Recipe:
             two images.
         distillation: with a teacher, weight of the `Distillation` that is added to the loss.
         temperature: with a teacher, divisor of the logits of both networks: see `Distillation`.
+        feature_distillation: with a teacher, weight of the `FeatureDistillation` of the maps at the end of each stage,
+            averaged over the branches and the stages, that is added to the loss.
         patience: number of consecutive validations without improvement after which the run stops; None never stops
             early.
         validate_every: number of epochs from one validation to the next. The last epoch is always validated.
@@ -120,6 +122,7 @@ class Recipe:
     freeze_norm: bool = False
     distillation: float = 1.0
     temperature: float = 1.0
+    feature_distillation: float = 0.0
     patience: int | None = None
     validate_every: int | None = 1
     crop_size: tuple[int, int] | None = (512, 1024)
@@ -136,12 +139,15 @@ class Recipe:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, typed(field.name, getattr(self, field.name), field.type))
         counts = ("epochs", "updates", "repeats", "batch_size", "gradient_accumulation", "validate_every", "patience")
-        shares = ("warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum", "norm_batches")
+        shares = (
+            "warmup_epochs", "warmup_steps", "weight_decay", "head_rate", "power", "momentum", "norm_batches",
+            "distillation", "feature_distillation",
+        )  # fmt: skip
         for name, least in (*((name, 1) for name in counts), *((name, 0) for name in shares)):
             value = getattr(self, name)
             require(value is None or value >= least, name, value, f"at least {least}")
         require(bool(self.epochs or self.updates), "epochs", self.epochs, "a number, unless `updates` has one")
-        for name in ("learning_rate", "distillation", "temperature"):
+        for name in ("learning_rate", "temperature"):
             require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
         require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {OPTIMIZERS}")
         if self.nesterov and self.optimizer != "sgd":

@@ -1,24 +1,31 @@
 """Distillation: a network learns the probabilities of a trained network, its teacher, in addition to the labels."""
 
 import contextlib
+import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
+from keras_hrnet.layers import LiteModule
+from keras_hrnet.layers.stage import ModuleSequence
 from keras_hrnet.models import classes_of, optimize_for_inference
 from keras_hrnet.models.interface import check_model, data_format, num_channels, num_classes, returns_labels
 from keras_hrnet.training.losses.distillation import Distillation
+from keras_hrnet.training.losses.feature_distillation import FeatureDistillation
 from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
 from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
+from keras_hrnet.training.recipe import Recipe
 
 
-def check_teacher(teacher: Any, student: keras.Model) -> None:
-    """Refuses a model that cannot be the teacher of a network.
+def check_teacher(teacher: Any, student: keras.Model, recipe: Recipe) -> None:
+    """Refuses a model that cannot be the teacher of a network with a recipe.
 
     Raises:
         TypeError: if it is not a Keras model.
-        ValueError: if it returns labels, or has other classes or input images than the student.
+        ValueError: if it returns labels, or has other classes or input images than the student; or if the recipe
+            compares the maps of the stages, and one of the networks has none, or fewer branches.
     """
     if not isinstance(teacher, keras.Model):
         raise TypeError(
@@ -46,54 +53,121 @@ def check_teacher(teacher: Any, student: keras.Model) -> None:
             f"whose class {i} is {wanted!r}. Expected the same classes in the same order. Train a teacher on the same "
             "data."
         )
+    if not recipe.distillation and not recipe.feature_distillation:
+        raise ValueError(
+            f"Received the teacher {teacher.name!r} with distillation=0 and feature_distillation=0. Expected at least "
+            "one of these weights above 0. Leave the teacher out to train without one."
+        )
+    if recipe.feature_distillation:
+        ours, theirs = (sorted(_stages(model)) for model in (student, teacher))
+        if not ours or ours != theirs:
+            raise ValueError(
+                f"Received feature_distillation={recipe.feature_distillation} for the network {student.name!r}, whose "
+                f"stages have {ours} branches, and the teacher {teacher.name!r}, whose stages have {theirs}. Expected "
+                "stages, and the same numbers in both. Leave feature_distillation out, or pass networks of this "
+                'package with a head other than "hierarchical".'
+            )
 
 
 @contextlib.contextmanager
 def taught(
-    student: keras.Model, teacher: keras.Model | None, weight: float, temperature: float, of_labels: keras.losses.Loss
+    student: keras.Model, teacher: keras.Model | None, recipe: Recipe, of_labels: keras.losses.Loss
 ) -> Iterator[None]:
-    """Adds the distillation loss of a teacher to a network's training steps, within a `with` block.
+    """Adds the losses of a teacher to a network's training steps, within a `with` block.
 
     The network's own loss, metrics, validation and files are unchanged; none of its files contains the teacher.
 
     Args:
         student: the network, before it is compiled.
         teacher: a network for which `check_teacher` raises nothing; None adds nothing.
-        weight: weight of the `Distillation`.
-        temperature: temperature of the `Distillation`.
+        recipe: the recipe, with `distillation`, `temperature` and `feature_distillation`.
         of_labels: the loss for the labels, whose class weights, if it has any, are those of the `Distillation`.
     """
     if teacher is None:
         yield
         return
-    losses = of_labels.losses if isinstance(of_labels, SumOfLosses) else [of_labels]
-    weights = next((each.class_weights for each in losses if isinstance(each, WeightedSegmentationLoss)), None)
-    options = {"ignore_label": classes_of(student).ignore_label, "data_format": data_format(student)}
-    loss = Distillation(temperature, class_weights=weights, **options)
     # This is a faster copy, and training steps do not change it.
     frozen = optimize_for_inference(teacher)
     frozen.trainable = False
     layouts = [data_format(model) for model in (student, frozen)]
-    axis = -1 if layouts[0] == "channels_last" else 1
-    plain = student.compute_loss
+    ignore_label, plain = classes_of(student).ignore_label, student.compute_loss
+    of_logits = _distillation(recipe, of_labels, ignore_label)
+    stages, of_teacher = (_stages(model) if recipe.feature_distillation else {} for model in (student, frozen))
+    results = keras.Model(frozen.input, {"logits": frozen.output, "maps": [x.output for x in of_teacher.values()]})
 
     def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = plain(x, y, y_pred, sample_weight, training)
         if not training:
             return total
-        logits = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
-        known = _in_layout(frozen(_in_layout(x, *layouts), training=False), *reversed(layouts))
-        pair = keras.ops.concatenate([keras.ops.cast(logits, "float32"), keras.ops.cast(known, "float32")], axis)
-        return total + weight * loss(y, pair)
+        known = results(_in_layout(x, *layouts), training=False)
+        if recipe.distillation:
+            ours = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
+            both = (ours, layouts[0]), (known["logits"], layouts[1])
+            total += recipe.distillation * of_logits(y, _channels_side_by_side(*both))
+        for number, maps in zip(stages, known["maps"], strict=True):
+            formats = stages[number].data_format, of_teacher[number].data_format
+            distances = [
+                _distance(y, ignore_label, *zip(both, formats, strict=True))
+                for both in zip(recorded[number], maps, strict=True)
+            ]
+            total += recipe.feature_distillation * sum(distances) / (len(distances) * len(stages))
+        return total
 
-    # The network must not track this layer, or its files would contain the teacher.
-    student.compute_loss = compute_loss
+    with _recording(stages) as recorded:
+        # The network must not track this layer, or its files would contain the teacher.
+        student.compute_loss = compute_loss
+        try:
+            yield
+        finally:
+            del student.compute_loss
+            # The compiled function includes the teacher.
+            student.train_function = None
+
+
+def _distillation(recipe, of_labels, ignore_label):
+    losses = of_labels.losses if isinstance(of_labels, SumOfLosses) else [of_labels]
+    weights = next((each.class_weights for each in losses if isinstance(each, WeightedSegmentationLoss)), None)
+    return Distillation(recipe.temperature, ignore_label, "channels_last", class_weights=weights)
+
+
+def _stages(model):
+    """Returns the last layer of each stage with several branches, by their number; none for other networks."""
+    return {len(layer.output): layer for layer in model.layers if isinstance(layer, ModuleSequence | LiteModule)}
+
+
+@contextlib.contextmanager
+def _recording(layers):
+    """Records the outputs of layers, by their keys, whenever they are called within a `with` block."""
+    recorded = {}
+
+    def record(key, call, *args, **kwargs):
+        recorded[key] = call(*args, **kwargs)
+        return recorded[key]
+
+    for key, layer in layers.items():
+        layer.call = functools.partial(record, key, layer.call)
     try:
-        yield
+        yield recorded
     finally:
-        del student.compute_loss
-        # The compiled function includes the teacher.
-        student.train_function = None
+        for layer in layers.values():
+            del layer.call
+
+
+def _distance(labels, ignore_label, ours, known):
+    """Computes the `FeatureDistillation` of two maps with their formats, without the positions of ignored pixels."""
+    pair = _channels_side_by_side(ours, known)
+    labels = labels if len(labels.shape) == 3 else keras.ops.squeeze(labels, -1)
+    # The map has ceil(length / stride) positions.
+    stride = 2 ** round(math.log2(labels.shape[1] / pair.shape[1]))
+    counts = keras.ops.not_equal(labels[:, ::stride, ::stride], ignore_label)
+    num_channels = ours[0].shape[-1 if ours[1] == "channels_last" else 1]
+    return FeatureDistillation(num_channels)(keras.ops.cast(counts, "float32"), pair)
+
+
+def _channels_side_by_side(*maps):
+    """Joins maps with their formats, in float32 with the channels last."""
+    last = [_in_layout(keras.ops.cast(x, "float32"), of, "channels_last") for x, of in maps]
+    return keras.ops.concatenate(last, axis=-1)
 
 
 def _in_layout(x, source, target):

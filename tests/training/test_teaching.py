@@ -6,7 +6,7 @@ import pytest
 
 import keras_hrnet
 from keras_hrnet.models.network import Network
-from keras_hrnet.training import CrossEntropy, Dice, Distillation, SumOfLosses
+from keras_hrnet.training import CrossEntropy, Dice, Distillation, Recipe, SumOfLosses
 from keras_hrnet.training.teaching import taught
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -43,6 +43,10 @@ class Batches(keras.utils.PyDataset):
         return self.images[i], self.labels[i]
 
 
+def recipe(**settings):
+    return Recipe(source="none", **settings)
+
+
 def divergence(teacher, student, temperature):
     known, learned = (np.exp(x / temperature) for x in (teacher, student))
     known, learned = (x / x.sum(-1, keepdims=True) for x in (known, learned))
@@ -77,7 +81,7 @@ def test_pixels_have_the_weights_that_their_classes_have_in_the_loss_for_the_lab
     for of_labels in losses.values():
         model.compile(keras.optimizers.SGD(0.0), of_labels)
         alone = model.train_on_batch(images, labels)
-        with taught(model, teacher, 1.0, 1.0, of_labels):
+        with taught(model, teacher, recipe(), of_labels):
             model.train_function = None
             assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone) + expected, rel=1e-5)
     with pytest.raises(ValueError, match="2 class_weights, and logits of 3 classes"):
@@ -98,7 +102,7 @@ def test_a_step_adds_the_teachers_loss_and_leaves_validation_and_the_network_alo
     model.compile(keras.optimizers.SGD(0.1), CrossEntropy())
     alone = model.train_on_batch(images, labels)
     model.set_weights(weights)
-    with taught(model, teacher, 0.5, 2.0, CrossEntropy()):
+    with taught(model, teacher, recipe(distillation=0.5, temperature=2.0), CrossEntropy()):
         model.train_function = None
         assert float(model.train_on_batch(images, labels)) == pytest.approx(float(alone) + added, rel=1e-5)
         model.set_weights(weights)
@@ -169,6 +173,83 @@ def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path
     assert all((one != other).any() for one, other in zip(before, model.get_weights(), strict=True))
 
 
+TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+WIDER = keras_hrnet.Variant("Wider", width=6, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+
+
+def unexplained(labels, ours, known):
+    """Computes the mean share of the maps of all stages that no linear function explains, by NumPy's least squares."""
+    of_stages = []
+    for stage, maps in zip(ours, known, strict=True):
+        shares = []
+        for i, (x, y) in enumerate(zip(stage, maps, strict=True)):
+            counts = labels[:, :: 4 * 2**i, :: 4 * 2**i] != 255
+            x, y = (each[counts].astype("float64") - each[counts].mean(0) for each in (x, y))
+            # The ridge matters here, because the coarsest maps have few pixels.
+            ridge = 1e-3 * x.var(0).mean() * len(x) * np.eye(x.shape[1])
+            error = x @ np.linalg.solve(x.T @ x + ridge, x.T @ y) - y
+            shares.append(np.mean(np.mean(error**2, 0) / (y.var(0) + 1e-3 * y.var(0).mean())))
+        of_stages.append(np.mean(shares))
+    return np.mean(of_stages)
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+@pytest.mark.parametrize("teacher_format", ["channels_last", "channels_first"])
+def test_a_network_learns_the_maps_of_a_wider_teacher(teacher_format, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras_hrnet.HRNet(TINY, 3, data_format="channels_last")
+    teacher = keras_hrnet.HRNet(WIDER, 3, data_format=teacher_format, name="teacher")
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
+    labels = draw.integers(0, 3, (2, 64, 96), dtype=np.uint8)
+    labels[:, :30] = 255
+
+    def maps(network, training):
+        layers = [network.get_layer(name) for name in ("stage2", "stage3", "stage4")]
+        is_last = network.inputs[0].shape[-1] == 3
+        outputs = keras.Model(network.input, [layer.output for layer in layers])(
+            images if is_last else np.moveaxis(images, -1, 1), training=training
+        )
+        # The layers of a network for images with channels first may have channels last.
+        axes = [-1 if layer.data_format == "channels_last" else 1 for layer in layers]
+        return [
+            [np.moveaxis(keras.ops.convert_to_numpy(x), axis, -1) for x in stage]
+            for axis, stage in zip(axes, outputs, strict=True)
+        ]
+
+    weights = model.get_weights()
+    expected = unexplained(labels, maps(model, training=True), maps(teacher, training=False))
+    model.set_weights(weights)
+    model.compile(keras.optimizers.SGD(0.0), CrossEntropy())
+    alone = float(model.train_on_batch(images, labels))
+    model.set_weights(weights)
+    with taught(model, teacher, recipe(distillation=0.0, feature_distillation=3.0), CrossEntropy()):
+        model.train_function = None
+        assert float(model.train_on_batch(images, labels)) == pytest.approx(alone + 3 * expected, rel=1e-3)
+    assert "call" not in vars(model.get_layer("stage2"))
+    model.set_weights(weights)
+    data = Batches(images[None], labels[None])
+    settings = {**SETTINGS, "epochs": 15, "crop_size": (64, 96), "distillation": 0.0, "feature_distillation": 10.0}
+    keras_hrnet.train(model, data, data, teacher=teacher, run_dir=tmp_path, **settings)
+    model.load_weights(tmp_path / "last.keras")
+    assert unexplained(labels, maps(model, training=True), maps(teacher, training=False)) < 0.8 * expected
+    assert len(keras.models.load_model(tmp_path / "last.keras").weights) == len(model.weights)
+
+
+@pytest.mark.once
+def test_networks_without_the_same_stages_cannot_compare_them(tmp_path):
+    data, settings = batches(), {**SETTINGS, "feature_distillation": 1.0}
+    with pytest.raises(ValueError, match=r"'student', whose stages have \[\] branches, and .* have \[2, 3, 4\]"):
+        keras_hrnet.train(
+            network(), data, data, teacher=keras_hrnet.HRNet(TINY, 3), run_dir=tmp_path / "run", **settings
+        )
+    nothing = {**SETTINGS, "distillation": 0.0}
+    with pytest.raises(ValueError, match=r"with distillation=0 and feature_distillation=0\. Expected"):
+        keras_hrnet.train(network(), data, data, teacher=network(2), run_dir=tmp_path / "run", **nothing)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("teacher", "settings", "message"),
@@ -176,7 +257,8 @@ def test_a_network_with_a_second_loss_learns_from_one_with_another_head(tmp_path
         (lambda: network(num_classes=4, name="teacher"), {}, "the teacher 'teacher' of 4 classes .* of 3"),
         (lambda: keras_hrnet.models.network.labels_model(network()), {}, "which returns labels. Expected logits"),
         (lambda: None, {"temperature": 4.0}, "Received temperature=4.0 without a teacher"),
-        (network, {"distillation": 0.0}, "distillation=0.0"),
+        (lambda: None, {"feature_distillation": 1.0}, "Received feature_distillation=1.0 without a teacher"),
+        (network, {"distillation": -1.0}, "distillation=-1.0"),
     ],
 )
 def test_a_teacher_that_does_not_fit_is_refused(teacher, settings, message, tmp_path):

@@ -2,6 +2,7 @@
 
 from keras_hrnet.training.losses.cross_entropy import CrossEntropy
 from keras_hrnet.training.losses.distillation import Distillation
+from keras_hrnet.training.losses.feature_distillation import FeatureDistillation
 from keras_hrnet.training.losses.ohem_cross_entropy import OhemCrossEntropy
 from keras_hrnet.training.losses.overlap import Dice, LovaszSoftmax
 from keras_hrnet.training.losses.region_mutual_information import RegionMutualInformation
@@ -11,6 +12,7 @@ __all__ = [
     "CrossEntropy",
     "Dice",
     "Distillation",
+    "FeatureDistillation",
     "LovaszSoftmax",
     "OhemCrossEntropy",
     "RegionMutualInformation",

@@ -90,13 +90,7 @@ class SegmentationLoss(keras.losses.Loss):
         counts = ops.logical_and(counts, is_class)
         loss = self.of_pixels(ops.where(counts, labels, 0), counts, logits)
         loss += ops.where(unknown, float("nan"), 0.0)
-        if num_replicas() > 1:
-            # The value is that of all replicas, and the gradient is the replica's own; the optimizer combines
-            # gradients.
-            own = ops.stop_gradient(loss)
-            loss = mean_over_replicas(own) + (loss - own)
-        # The shape is (1,), because Keras divides a loss of that shape by the number of replicas, and not a scalar.
-        return ops.reshape(loss, (1,))
+        return of_all_replicas(loss)
 
     def of_pixels(
         self, labels: keras.KerasTensor, counts: keras.KerasTensor, logits: keras.KerasTensor
@@ -135,6 +129,19 @@ class SegmentationLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {"ignore_label": self.ignore_label, "data_format": self.data_format, "name": self.name}
+
+
+def of_all_replicas(loss: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns what the `call` of a loss must return, `(1,)`, for the loss of this replica's part of a batch, a scalar.
+
+    The value is the mean over all replicas, and the gradient is the replica's own; the optimizer combines gradients.
+    """
+    ops = keras.ops
+    if num_replicas() > 1:
+        own = ops.stop_gradient(loss)
+        loss = mean_over_replicas(own) + (loss - own)
+    # Keras divides a loss of this shape by the number of replicas, and not a scalar.
+    return ops.reshape(loss, (1,))
 
 
 def mean_over_pixels(maps: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,0 +1,71 @@
+"""How much of a teacher's maps does not follow from those of a network."""
+
+from typing import Any
+
+import keras
+
+from keras_hrnet.distributed.replicas import mean_over_replicas
+from keras_hrnet.training.losses.segmentation_loss import of_all_replicas
+
+# Added to the variances of the student's channels, as a share of their mean: the least squares then have a solution
+# where channels depend on each other, and do not fit noise where there are few pixels.
+RIDGE = 1e-3
+# Channels of the teacher with less variance than this share of the mean have a smaller weight.
+LEAST_VARIANCE = 1e-3
+
+
+@keras.saving.register_keras_serializable(package="keras_hrnet")
+class FeatureDistillation(keras.losses.Loss):
+    """The share of the variance of a teacher's map that no linear function of the student's map explains.
+
+    The channels of both networks differ in number and meaning. For each batch, least squares therefore find the linear
+    function of the student's channels that is closest to the teacher's, and the loss is the mean of its squared errors,
+    relative to the variance of each of the teacher's channels: 0 if the student's map contains all that the teacher's
+    does, and 1 if it contains nothing of it. FitNets train this function with the student; here, nothing is added to
+    the network, the optimizer or the files of a run.
+
+    Only the student's map has a gradient. If several replicas share a batch, the function is that of the whole batch.
+
+    Args:
+        num_channels: number of channels of the student's map.
+        name: the name of the loss.
+
+    Call arguments:
+        y_true: float `(batch, height, width)`: the weight of each position, 0 for ignored ones.
+        y_pred: float `(batch, height, width, channels)`: the student's channels, and after them the teacher's.
+
+    Returns:
+        A float32 scalar; 0 if all weights are 0.
+
+    Reference: Romero et al., FitNets: Hints for Thin Deep Nets, section 2.2.
+    """
+
+    def __init__(self, num_channels: int, name: str = "feature_distillation"):
+        super().__init__(name=name, dtype="float32")
+        self.num_channels = num_channels
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        ops, own = keras.ops, self.num_channels
+        weights = ops.reshape(y_true, (-1, 1))
+        values = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        total, mean, covariance = _moments(ops.stop_gradient(values), weights)
+        variances = ops.diagonal(covariance)
+        floor = RIDGE * ops.mean(variances[:own]) + keras.config.epsilon()
+        function = ops.solve(covariance[:own, :own] + floor * ops.eye(own), covariance[:own, own:])
+        error = ops.matmul(values[:, :own] - mean[:own], function) - ops.stop_gradient(values[:, own:] - mean[own:])
+        scale = variances[own:] + LEAST_VARIANCE * ops.mean(variances[own:])
+        shares = ops.mean(ops.divide_no_nan(ops.square(error), scale), axis=-1, keepdims=True)
+        return of_all_replicas(ops.divide_no_nan(ops.sum(weights * shares), total))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"num_channels": self.num_channels, "name": self.name}
+
+
+def _moments(values, weights):
+    """Returns the weight per replica, and the mean and covariance of the channels over all replicas."""
+    ops = keras.ops
+    extended = ops.concatenate([ops.ones_like(weights), values], axis=-1)
+    products = mean_over_replicas(ops.matmul(ops.transpose(weights * extended), extended))
+    total = products[0, 0]
+    means = ops.divide_no_nan(products, total)
+    return total, means[0, 1:], means[1:, 1:] - ops.outer(means[0, 1:], means[0, 1:])
