@@ -1,8 +1,7 @@
-"""Distillation: a network learns the probabilities of a trained network, its teacher, in addition to the labels."""
+"""Distillation: in addition to the labels, a network learns from the probabilities and maps of a trained network."""
 
 import contextlib
 import functools
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,9 @@ from keras_hrnet.training.losses.feature_distillation import FeatureDistillation
 from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
 from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
 from keras_hrnet.training.recipe import Recipe
+
+# Pixels from one position of the finest branch to the next; in each further branch, it is twice as many.
+FINEST_STRIDE = 4
 
 
 def check_teacher(teacher: Any, student: keras.Model, recipe: Recipe) -> None:
@@ -103,14 +105,14 @@ def taught(
         if recipe.distillation:
             ours = y_pred[0] if isinstance(y_pred, list | tuple) else y_pred
             both = (ours, layouts[0]), (known["logits"], layouts[1])
-            total += recipe.distillation * of_logits(y, _channels_side_by_side(*both))
+            total = total + recipe.distillation * of_logits(y, _channels_side_by_side(*both))
         for number, maps in zip(stages, known["maps"], strict=True):
             formats = stages[number].data_format, of_teacher[number].data_format
             distances = [
-                _distance(y, ignore_label, *zip(both, formats, strict=True))
-                for both in zip(recorded[number], maps, strict=True)
+                _distance(_sampled(y, FINEST_STRIDE * 2**i), ignore_label, *zip(both, formats, strict=True))
+                for i, both in enumerate(zip(recorded[number], maps, strict=True))
             ]
-            total += recipe.feature_distillation * sum(distances) / (len(distances) * len(stages))
+            total = total + recipe.feature_distillation * sum(distances) / (len(distances) * len(stages))
         return total
 
     with _recording(stages) as recorded:
@@ -153,15 +155,17 @@ def _recording(layers):
             del layer.call
 
 
+def _sampled(labels, stride):
+    """Returns the labels at the positions of a map with this stride."""
+    labels = labels if len(labels.shape) == 3 else keras.ops.squeeze(labels, -1)
+    return labels[:, ::stride, ::stride]
+
+
 def _distance(labels, ignore_label, ours, known):
     """Computes the `FeatureDistillation` of two maps with their formats, without the positions of ignored pixels."""
-    pair = _channels_side_by_side(ours, known)
-    labels = labels if len(labels.shape) == 3 else keras.ops.squeeze(labels, -1)
-    # The map has ceil(length / stride) positions.
-    stride = 2 ** round(math.log2(labels.shape[1] / pair.shape[1]))
-    counts = keras.ops.not_equal(labels[:, ::stride, ::stride], ignore_label)
     num_channels = ours[0].shape[-1 if ours[1] == "channels_last" else 1]
-    return FeatureDistillation(num_channels)(keras.ops.cast(counts, "float32"), pair)
+    counts = keras.ops.cast(keras.ops.not_equal(labels, ignore_label), "float32")
+    return FeatureDistillation(num_channels)(counts, _channels_side_by_side(ours, known))
 
 
 def _channels_side_by_side(*maps):

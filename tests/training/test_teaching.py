@@ -195,11 +195,10 @@ def unexplained(labels, ours, known):
 
 @pytest.mark.slow
 @pytest.mark.compiles
-@pytest.mark.parametrize("teacher_format", ["channels_last", "channels_first"])
-def test_a_network_learns_the_maps_of_a_wider_teacher(teacher_format, tmp_path):
+def test_a_network_learns_the_maps_of_a_wider_teacher_of_another_format(tmp_path):
     keras.utils.set_random_seed(0)
     model = keras_hrnet.HRNet(TINY, 3, data_format="channels_last")
-    teacher = keras_hrnet.HRNet(WIDER, 3, data_format=teacher_format, name="teacher")
+    teacher = keras_hrnet.HRNet(WIDER, 3, data_format="channels_first", name="teacher")
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
     labels = draw.integers(0, 3, (2, 64, 96), dtype=np.uint8)

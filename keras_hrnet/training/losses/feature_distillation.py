@@ -7,8 +7,8 @@ import keras
 from keras_hrnet.distributed.replicas import mean_over_replicas
 from keras_hrnet.training.losses.segmentation_loss import of_all_replicas
 
-# Added to the variances of the student's channels, as a share of their mean: the least squares then have a solution
-# where channels depend on each other, and do not fit noise where there are few pixels.
+# Added to the variances of the student's channels, as a share of their mean, so that least squares have a solution
+# where channels depend on each other.
 RIDGE = 1e-3
 # Channels of the teacher with less variance than this share of the mean have a smaller weight.
 LEAST_VARIANCE = 1e-3
@@ -64,8 +64,8 @@ class FeatureDistillation(keras.losses.Loss):
 def _moments(values, weights):
     """Returns the weight per replica, and the mean and covariance of the channels over all replicas."""
     ops = keras.ops
-    extended = ops.concatenate([ops.ones_like(weights), values], axis=-1)
-    products = mean_over_replicas(ops.matmul(ops.transpose(weights * extended), extended))
-    total = products[0, 0]
-    means = ops.divide_no_nan(products, total)
-    return total, means[0, 1:], means[1:, 1:] - ops.outer(means[0, 1:], means[0, 1:])
+    sums = mean_over_replicas(ops.sum(weights * ops.concatenate([ops.ones_like(weights), values], axis=-1), axis=0))
+    total, mean = sums[0], ops.divide_no_nan(sums[1:], sums[0])
+    centered = values - mean
+    products = mean_over_replicas(ops.matmul(ops.transpose(weights * centered), centered))
+    return total, mean, ops.divide_no_nan(products, total)
