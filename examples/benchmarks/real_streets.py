@@ -328,8 +328,20 @@ def spread(values):
     return mean if len(values) == 1 else f"{mean} ({min(values):.1f} to {max(values):.1f})"
 
 
+def pareto_front(points):
+    """Returns the points (cost, score) that score higher than all cheaper ones, cheapest first."""
+    front = []
+    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or score > front[-1][1]:
+            front.append((cost, score))
+    return front
+
+
 def plot(results, path):
-    """Plots the score against the cost of each network: parameters, multiplications and latency."""
+    """Plots the score against the cost of each network: parameters, multiplications and latency.
+
+    The line is the Pareto front: no other point is both cheaper and better than one on it.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -349,6 +361,7 @@ def plot(results, path):
     for row, (kind, found) in zip(panels, results.items(), strict=True):
         for panel, (label, cost) in zip(row, costs.items(), strict=True):
             points = {network: (cost(result), score_of(result)) for network, result in found.items()}
+            files = list(points.values())
             for network, point in points.items():
                 panel.plot(*point, "o")
                 panel.annotate(network, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
@@ -357,6 +370,8 @@ def plot(results, path):
                     in_int8 = int8["milliseconds"], 100 * int8["mean_iou"]
                     panel.plot(*zip(point, in_int8, strict=True), ":", color="gray", linewidth=1)
                     panel.plot(*in_int8, "k^", markersize=5)
+                    files.append(in_int8)
+            panel.plot(*zip(*pareto_front(files), strict=True), color="lightgray", zorder=0)
             panel.set(xlabel=label, ylabel="mIoU on the validation photos, %", xscale="log", title=f"{kind} each")
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png")
