@@ -77,7 +77,10 @@ def train(
     teacher: Annotated[
         pathlib.Path | None,
         _network_option(
-            help="Teacher for distillation: a trained network with the same classes, `.keras`.",
+            help=(
+                "Teacher for distillation: a trained network with the same classes, `.keras`. Weights of its losses: "
+                "--set distillation=1 and --set feature_distillation=0, the defaults."
+            ),
         ),
     ] = None,
     align_corners: Annotated[

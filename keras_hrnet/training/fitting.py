@@ -91,10 +91,11 @@ def train(
         run_dir: folder of the run to start or to resume; None uses the first `runs/<network>-<recipe>-<number>` that
             does not exist, or that holds the same run unfinished.
         loss: a name as in recipes, or a loss of logits; None uses the recipe's loss.
-        teacher: a trained network with the same classes, whose probabilities are learned in addition to the labels
-            (`Distillation`, weighted by the recipe's `distillation` and `temperature`), and, with
-            `feature_distillation`, the maps of its stages. It may have any size and head, and is not saved in any file
-            of the run.
+        teacher: a trained network with the same classes, from which the model learns in addition to the labels: its
+            probabilities (`Distillation`, with the recipe's `distillation` and `temperature`), and, if
+            `feature_distillation` is above 0, the maps of its stages (`FeatureDistillation`). It may have any size and
+            head; for `feature_distillation`, both must be networks of this package with a head other than
+            "hierarchical". No file of the run contains it.
         seed: seed of dropout.
         deterministic: whether to compute with deterministic operations. With them, an interrupted run and a repeated
             run end with bit for bit the same weights, on the same device and number of cores. Without them, this is
@@ -139,10 +140,15 @@ def train(
         check_loss(loss)
     if teacher is not None:
         check_teacher(teacher, model, recipe)
-    elif strange := sorted(settings.keys() & {"distillation", "temperature", "feature_distillation"}):
+    elif recipe.feature_distillation:
+        raise ValueError(
+            f"Received feature_distillation={recipe.feature_distillation} without a teacher. Expected a teacher to "
+            "learn from. Pass `teacher` (`--teacher`), or leave the setting out."
+        )
+    elif strange := sorted(settings.keys() & {"distillation", "temperature"}):
         raise ValueError(
             f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected a teacher to learn from. Pass "
-            "`teacher`, or leave the setting out."
+            "`teacher` (`--teacher`), or leave the setting out."
         )
     check_devices(model, train, val, recipe)
     chosen = choose(recipe, train, batch_shape_of(model, train), len(classes.names))

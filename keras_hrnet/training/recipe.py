@@ -75,10 +75,10 @@ class Recipe:
             require.
         freeze_norm: whether to freeze the statistics, scale and offset of batch normalization, for batches of one or
             two images.
-        distillation: with a teacher, weight of the `Distillation` that is added to the loss.
+        distillation: with a teacher, weight of the `Distillation` that is added to the loss; 0 leaves it out.
         temperature: with a teacher, divisor of the logits of both networks: see `Distillation`.
-        feature_distillation: with a teacher, weight of the `FeatureDistillation` of the maps at the end of each stage,
-            averaged over the branches and the stages, that is added to the loss.
+        feature_distillation: with a teacher, weight of the `FeatureDistillation` that is added to the loss: its mean
+            over the branches of each stage, and over the stages; 0 leaves it out.
         patience: number of consecutive validations without improvement after which the run stops; None never stops
             early.
         validate_every: number of epochs from one validation to the next. The last epoch is always validated.

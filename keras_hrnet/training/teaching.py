@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from keras_hrnet.training.losses.sum_of_losses import SumOfLosses
 from keras_hrnet.training.losses.weighted_segmentation_loss import WeightedSegmentationLoss
 from keras_hrnet.training.recipe import Recipe
 
-# Pixels from one position of the finest branch to the next; in each further branch, it is twice as many.
+# Stride of the finest branch, in pixels of the image; each further branch has twice the stride of the one before it.
 FINEST_STRIDE = 4
 
 
@@ -26,8 +27,9 @@ def check_teacher(teacher: Any, student: keras.Model, recipe: Recipe) -> None:
 
     Raises:
         TypeError: if it is not a Keras model.
-        ValueError: if it returns labels, or has other classes or input images than the student; or if the recipe
-            compares the maps of the stages, and one of the networks has none, or fewer branches.
+        ValueError: if it returns labels, or has other classes or input images than the student; if both of the
+            recipe's weights are 0; or if the recipe compares the maps of the stages, and the networks do not have the
+            same stages.
     """
     if not isinstance(teacher, keras.Model):
         raise TypeError(
@@ -64,10 +66,10 @@ def check_teacher(teacher: Any, student: keras.Model, recipe: Recipe) -> None:
         ours, theirs = (sorted(_stages(model)) for model in (student, teacher))
         if not ours or ours != theirs:
             raise ValueError(
-                f"Received feature_distillation={recipe.feature_distillation} for the network {student.name!r}, whose "
-                f"stages have {ours} branches, and the teacher {teacher.name!r}, whose stages have {theirs}. Expected "
-                "stages, and the same numbers in both. Leave feature_distillation out, or pass networks of this "
-                'package with a head other than "hierarchical".'
+                f"Received feature_distillation={recipe.feature_distillation} for the network {student.name!r} with "
+                f"stages of {ours} branches and the teacher {teacher.name!r} with stages of {theirs} branches. "
+                "Expected the same stages in both, and at least one. Leave feature_distillation out, or pass networks "
+                'of this package with a head other than "hierarchical".'
             )
 
 
@@ -95,7 +97,11 @@ def taught(
     ignore_label, plain = classes_of(student).ignore_label, student.compute_loss
     of_logits = _distillation(recipe, of_labels, ignore_label)
     stages, of_teacher = (_stages(model) if recipe.feature_distillation else {} for model in (student, frozen))
-    results = keras.Model(frozen.input, {"logits": frozen.output, "maps": [x.output for x in of_teacher.values()]})
+    outputs = {"maps": [layer.output for layer in of_teacher.values()]}
+    if recipe.distillation:
+        # PyTorch would compute them even if nobody asks for them.
+        outputs["logits"] = frozen.output
+    results = keras.Model(frozen.input, outputs)
 
     def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
         total = plain(x, y, y_pred, sample_weight, training)
@@ -110,7 +116,7 @@ def taught(
             formats = stages[number].data_format, of_teacher[number].data_format
             distances = [
                 _distance(_sampled(y, FINEST_STRIDE * 2**i), ignore_label, *zip(both, formats, strict=True))
-                for i, both in enumerate(zip(recorded[number], maps, strict=True))
+                for i, both in enumerate(zip(vars(recorded)[number], maps, strict=True))
             ]
             total = total + recipe.feature_distillation * sum(distances) / (len(distances) * len(stages))
         return total
@@ -140,11 +146,12 @@ def _stages(model):
 @contextlib.contextmanager
 def _recording(layers):
     """Records the outputs of layers, by their keys, whenever they are called within a `with` block."""
-    recorded = {}
+    # `tf.distribute.MirroredStrategy` runs the steps of its replicas in threads, each of which has its own maps.
+    recorded = threading.local()
 
     def record(key, call, *args, **kwargs):
-        recorded[key] = call(*args, **kwargs)
-        return recorded[key]
+        vars(recorded)[key] = outputs = call(*args, **kwargs)
+        return outputs
 
     for key, layer in layers.items():
         layer.call = functools.partial(record, key, layer.call)
@@ -164,8 +171,9 @@ def _sampled(labels, stride):
 def _distance(labels, ignore_label, ours, known):
     """Computes the `FeatureDistillation` of two maps with their formats, without the positions of ignored pixels."""
     num_channels = ours[0].shape[-1 if ours[1] == "channels_last" else 1]
-    counts = keras.ops.cast(keras.ops.not_equal(labels, ignore_label), "float32")
-    return FeatureDistillation(num_channels)(counts, _channels_side_by_side(ours, known))
+    # The ignore label may be one that the dtype of the labels does not have.
+    counts = keras.ops.not_equal(keras.ops.cast(labels, "int32"), ignore_label)
+    return FeatureDistillation(num_channels)(keras.ops.cast(counts, "float32"), _channels_side_by_side(ours, known))
 
 
 def _channels_side_by_side(*maps):

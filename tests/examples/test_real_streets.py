@@ -63,13 +63,13 @@ def test_multiplications_are_counted_from_a_file(benchmark_script, tmp_path):
     assert benchmark_script("real_streets").multiplications(tmp_path / "x.tflite") == expected
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("without_pictures")
 def test_the_front_has_what_no_cheaper_network_reaches(benchmark_script):
     points = [(3.0, 60.0), (1.0, 50.0), (2.0, 45.0), (1.0, 48.0), (4.0, 60.0), (5.0, 70.0)]
     assert benchmark_script("real_streets").pareto_front(points) == [(1.0, 50.0), (3.0, 60.0), (5.0, 70.0)]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_networks_are_compared_and_not_trained_twice(benchmark_script, camvid_root, tmp_path, monkeypatch):
     script, networks = benchmark_script("real_streets"), benchmark_script("street_networks")
     folder = tmp_path / "comparison"

@@ -120,6 +120,7 @@ print(*sorted({"nncf", "openvino", "openvino_telemetry"} & sys.modules.keys()))
 @pytest.mark.slow
 @pytest.mark.converts
 def test_nothing_sends_usage_statistics(tmp_path):
+    assert importlib.util.find_spec("openvino_telemetry")
     command = [sys.executable, "-c", STATISTICS, str(tmp_path / "small.xml")]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.stdout.splitlines()[-1:] == ["nncf openvino"], run.stdout + run.stderr

@@ -132,7 +132,7 @@ class SegmentationLoss(keras.losses.Loss):
 
 
 def of_all_replicas(loss: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns what the `call` of a loss must return, `(1,)`, for the loss of this replica's part of a batch, a scalar.
+    """Returns the loss of a batch, of shape (1,), from the loss of this replica's part of it, a scalar.
 
     The value is the mean over all replicas, and the gradient is the replica's own; the optimizer combines gradients.
     """
@@ -140,7 +140,7 @@ def of_all_replicas(loss: keras.KerasTensor) -> keras.KerasTensor:
     if num_replicas() > 1:
         own = ops.stop_gradient(loss)
         loss = mean_over_replicas(own) + (loss - own)
-    # Keras divides a loss of this shape by the number of replicas, and not a scalar.
+    # Keras divides a loss of this shape by the number of replicas; it does not divide a scalar.
     return ops.reshape(loss, (1,))
 
 
