@@ -215,7 +215,7 @@ class Comparison:
         options = {"image_size": photos[0].shape[1:3], "precision": "int8", "representative_data": photos}
         try:
             report = keras_hrnet.export_tflite(model, path, **options)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             return {"refused": str(error)}
         val = camvid(self.data, "val", verify=False)
         score = keras_hrnet.evaluate(ExportedNetwork(path), val, boundary_ratio=None)

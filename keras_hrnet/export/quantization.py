@@ -8,6 +8,7 @@ backend are treated in the same way. It takes a tenth of a second, so that sever
 
 import contextlib
 import io
+import math
 import re
 import types
 import warnings
@@ -26,6 +27,10 @@ CALIBRATED = ("int8", "int16x8", "mixed")
 MIXED_OPERATORS = ("CONV_2D", "FULLY_CONNECTED", "PAD", "ADD", "CONCATENATION")
 # The operators that may be between the image and the first convolution.
 NORMALIZING = ("CAST", "SUB", "MUL", "ADD", "DIV", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+
+# litert-quantizer 0.11 fails at larger kernels: it splits them into parts, but not the scales of their channels
+# (algorithms/uniform_quantize/uniform_quantize_tensor.py, `uniform_quantize`).
+LARGEST_KERNEL = 32 * 2**20
 
 # The smallest and largest values of tensors, by name.
 Ranges = dict[str, tuple[float, float]]
@@ -79,6 +84,7 @@ def quantize(
 
     Raises:
         ImportError: if `litert-quantizer` is not installed.
+        ValueError: if a kernel to quantize has more than 32 MiB.
     """
     with _quiet():
         library = quantizer_library()
@@ -95,8 +101,21 @@ def quantize(
             or is_inside(operator.layer, float_layers)
             or (only_layers is not None and not is_inside(operator.layer, only_layers))
         ]
+        _check_kernels([x for x in graph.operators if ";".join(each.name for each in x.outputs) not in kept])
         _keep_float(quantizer, library.qtyping.TFLOperationName, kept)
         return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
+
+
+def _check_kernels(operators):
+    for operator in operators:
+        for tensor in operator.inputs:
+            size = 4 * math.prod(tensor.shape)
+            if tensor.is_constant and len(tensor.shape) == 4 and size > LARGEST_KERNEL:
+                raise ValueError(
+                    f"Received a network whose layer {operator.layer!r} has a kernel of {size / 2**20:.0f} MiB. "
+                    f"Expected at most {LARGEST_KERNEL / 2**20:.0f} MiB, because litert-quantizer fails at larger "
+                    "ones. Pass precision='float16', or use fewer channels in that layer."
+                )
 
 
 def is_inside(path: str, layers: Collection[str]) -> bool:

@@ -186,6 +186,22 @@ def test_the_layer_that_departs_first_is_found_in_a_network_of_a_network():
     assert first_departure(model, convert(other, options), image, options) == "transition3"
 
 
+@pytest.mark.slow
+def test_a_kernel_that_the_quantizer_cannot_take_is_named(monkeypatch):
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(960, 1, name="wide")(image)
+    model = keras.Model(image, keras.layers.Conv2D(1024, 3, padding="same", name="large")(x), name="net")
+    content = convert(model, OPTIONS)
+    ranges = calibrate(content, images(1), 1)
+    with pytest.raises(ValueError, match=r"layer 'net/large' has a kernel of 34 MiB\. Expected at most 32 MiB"):
+        quantize(content, "int8", ranges)
+    assert quantize(content, "int8", ranges, float_layers=["net/large"])
+    # If the quantizer takes it, the limit can go.
+    monkeypatch.setattr(keras_hrnet.export.quantization, "LARGEST_KERNEL", 2**30)
+    with pytest.raises(ValueError, match="more dimensions than allowed"):
+        quantize(content, "int8", ranges)
+
+
 def test_a_missing_quantizer_is_named(monkeypatch):
     for name in ("litert_quantizer", "ai_edge_quantizer"):
         monkeypatch.setitem(sys.modules, name, None)
