@@ -345,7 +345,7 @@ def plot(results, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     def latency(result):
         return result["milliseconds"]
@@ -355,16 +355,18 @@ def plot(results, path):
         "multiplications, G": lambda result: result["multiplications"] / 1e9,
         "latency of the .tflite, ms (triangles: int8)": latency,
     }
+    names = list(dict.fromkeys(network for found in results.values() for network in found))
     figure, panels = pyplot.subplots(
-        len(results), len(costs), figsize=(13, 4 * len(results)), squeeze=False, layout="constrained"
+        len(results), len(costs), figsize=(15, 4 * len(results)), squeeze=False, layout="constrained"
     )
     for row, (kind, found) in zip(panels, results.items(), strict=True):
         for panel, (label, cost) in zip(row, costs.items(), strict=True):
             points = {network: (cost(result), score_of(result)) for network, result in found.items()}
             files = list(points.values())
             for network, point in points.items():
-                panel.plot(*point, "o")
-                panel.annotate(network, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
+                number = names.index(network)
+                panel.plot(*point, "o", markersize=11, color=f"C{number}", alpha=0.8)
+                panel.annotate(number + 1, point, ha="center", va="center", color="white", fontsize=8)
                 int8 = found[network]["int8"] or {}
                 if cost is latency and "milliseconds" in int8:
                     in_int8 = int8["milliseconds"], 100 * int8["mean_iou"]
@@ -373,6 +375,11 @@ def plot(results, path):
                     files.append(in_int8)
             panel.plot(*zip(*pareto_front(files), strict=True), color="lightgray", zorder=0)
             panel.set(xlabel=label, ylabel="mIoU on the validation photos, %", xscale="log", title=f"{kind} each")
+            panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            panel.xaxis.set_major_formatter("{x:g}")
+            panel.xaxis.set_minor_formatter(ticker.NullFormatter())
+    marks = [pyplot.Line2D([], [], marker="o", linestyle="", color=f"C{i}") for i in range(len(names))]
+    figure.legend(marks, [f"{i + 1} {name}" for i, name in enumerate(names)], loc="outside right upper")
     with replacing(path) as part:
         figure.savefig(part, dpi=120, format="png")
     pyplot.close(figure)
