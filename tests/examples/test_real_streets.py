@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_hrnet
 from keras_hrnet.data_sets import DATA_SETS
@@ -61,6 +62,18 @@ def test_multiplications_are_counted_from_a_file(benchmark_script, tmp_path):
     keras_hrnet.export_tflite(keras.Model(image, x), tmp_path / "x.tflite", image_size=(16, 24))
     expected = 16 * 24 * 4 * 27 + 8 * 12 * 4 * 9 + 8 * 12 * 4 * 5 * 4
     assert benchmark_script("real_streets").multiplications(tmp_path / "x.tflite") == expected
+
+
+def test_networks_with_and_without_integers_are_plotted(benchmark_script, tmp_path):
+    def result(score, int8):
+        runs = [{"parameters": 1.5e6, "mean_iou": score}]
+        return {"runs": runs, "multiplications": 6e8, "milliseconds": 8.0, "int8": int8}
+
+    integers = {"mean_iou": 0.49, "milliseconds": 4.0}
+    found = {"A": result(0.5, integers), "B": result(0.4, {"refused": "too large"}), "C": result(0.3, None)}
+    benchmark_script("real_streets").plot({"5 minutes": found}, tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as image:
+        assert image.size[0] > image.size[1] > 300
 
 
 def test_the_front_has_what_no_cheaper_network_reaches(benchmark_script):
