@@ -23,10 +23,11 @@ class FeatureDistillation(keras.losses.Loss):
     relative to the variance of each of the teacher's channels: 0 if the student's map contains all that the teacher's
     does, and 1 if it contains nothing of it. This requires many more positions in a batch than the student's map has
     channels: for unrelated maps, the loss is about 1 - channels / positions, and with fewer positions than channels it
-    is almost 0. FitNets train this function with the student; here, nothing is added to
-    the network, the optimizer or the files of a run.
+    is almost 0.
 
-    Only the student's map has a gradient. If several replicas share a batch, the function is that of the whole batch.
+    FitNets train this function with the student; here, nothing is added to the network, the optimizer or the files of a
+    run. Only the student's map has a gradient. If several replicas share a batch, the function is that of the
+    whole batch.
 
     Args:
         num_channels: number of channels of the student's map, at least 1.
