@@ -78,8 +78,8 @@ def train(
         pathlib.Path | None,
         _network_option(
             help=(
-                "Teacher for distillation: a trained network with the same classes, `.keras`. Weights of its losses: "
-                "--set distillation=1 and --set feature_distillation=0, the defaults."
+                "Teacher for distillation: a trained network with the same classes, `.keras`. Set the "
+                "weights of its losses with --set distillation=1 and --set feature_distillation=0 (the defaults)."
             ),
         ),
     ] = None,

@@ -92,30 +92,31 @@ def quantize(
         graph = graph or read_graph(content)
         _add_precision(quantizer, library.qtyping.TFLOperationName, precision)
         before_layers = _normalizing(graph)
-        # The quantizer calls an operator by the names of all its outputs.
-        kept = [
-            ";".join(tensor.name for tensor in operator.outputs)
-            for operator in graph.operators
-            if operator.outputs[0].index in before_layers
-            or (operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer)
-            or is_inside(operator.layer, float_layers)
-            or (only_layers is not None and not is_inside(operator.layer, only_layers))
-        ]
-        _check_kernels([x for x in graph.operators if ";".join(each.name for each in x.outputs) not in kept])
+        kept = []
+        for operator in graph.operators:
+            if (
+                operator.outputs[0].index in before_layers
+                or (operator.name in ("SOFTMAX", "ARG_MAX", "CAST") and not operator.layer)
+                or is_inside(operator.layer, float_layers)
+                or (only_layers is not None and not is_inside(operator.layer, only_layers))
+            ):
+                # The quantizer calls an operator by the names of all its outputs.
+                kept.append(";".join(tensor.name for tensor in operator.outputs))
+            elif precision != "mixed" or operator.name in MIXED_OPERATORS:
+                _check_kernel(operator)
         _keep_float(quantizer, library.qtyping.TFLOperationName, kept)
         return bytes(quantizer.quantize(_statistics(graph, ranges), enable_progress_report=False).quantized_model)
 
 
-def _check_kernels(operators):
-    for operator in operators:
-        for tensor in operator.inputs:
-            size = 4 * math.prod(tensor.shape)
-            if tensor.is_constant and len(tensor.shape) == 4 and size > LARGEST_KERNEL:
-                raise ValueError(
-                    f"Received a network whose layer {operator.layer!r} has a kernel of {size / 2**20:.0f} MiB. "
-                    f"Expected at most {LARGEST_KERNEL / 2**20:.0f} MiB, because litert-quantizer fails at larger "
-                    "ones. Pass precision='float16', or use fewer channels in that layer."
-                )
+def _check_kernel(operator):
+    for tensor in operator.inputs:
+        size = 4 * math.prod(tensor.shape)
+        if tensor.is_constant and len(tensor.shape) == 4 and size > LARGEST_KERNEL:
+            raise ValueError(
+                f"Received a network whose layer {operator.layer!r} has a kernel of {size / 2**20:.0f} MiB. Expected "
+                f"at most {LARGEST_KERNEL / 2**20:.0f} MiB, because litert-quantizer fails at larger ones. Pass "
+                "precision='float16', or use fewer channels in that layer."
+            )
 
 
 def is_inside(path: str, layers: Collection[str]) -> bool:

@@ -138,17 +138,13 @@ def train(
     classes = check_training(model, train, val)
     if loss is not None:
         check_loss(loss)
+    of_maps = ["feature_distillation"] if recipe.feature_distillation else []
     if teacher is not None:
         check_teacher(teacher, model, recipe)
-    elif recipe.feature_distillation:
+    elif strange := sorted(settings.keys() & {"distillation", "temperature"}) + of_maps:
         raise ValueError(
-            f"Received feature_distillation={recipe.feature_distillation} without a teacher. Expected a teacher to "
-            "learn from. Pass `teacher` (`--teacher`), or leave the setting out."
-        )
-    elif strange := sorted(settings.keys() & {"distillation", "temperature"}):
-        raise ValueError(
-            f"Received {strange[0]}={settings[strange[0]]} without a teacher. Expected a teacher to learn from. Pass "
-            "`teacher` (`--teacher`), or leave the setting out."
+            f"Received {strange[0]}={getattr(recipe, strange[0])} without a teacher. Expected a teacher to learn from. "
+            "Pass `teacher` (`--teacher`), or leave the setting out."
         )
     check_devices(model, train, val, recipe)
     chosen = choose(recipe, train, batch_shape_of(model, train), len(classes.names))
