@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_hrnet.export.graph import Graph, read_graph
+from keras_hrnet.export.graph import Graph, layer_path, read_graph
 from keras_hrnet.export.litert import TFLiteModel
 
 QUANTIZED = ("dynamic", "int8", "int16x8", "mixed")
@@ -113,9 +113,9 @@ def _check_kernel(operator):
         size = 4 * math.prod(tensor.shape)
         if tensor.is_constant and len(tensor.shape) == 4 and size > LARGEST_KERNEL:
             raise ValueError(
-                f"Received a network whose layer {operator.layer!r} has a kernel of {size / 2**20:.0f} MiB. Expected "
-                f"at most {LARGEST_KERNEL / 2**20:.0f} MiB, because litert-quantizer fails at larger ones. Pass "
-                "precision='float16', or use fewer channels in that layer."
+                f"Received a network whose layer {operator.layer or layer_path(tensor.name)!r} has a kernel of "
+                f"{size / 2**20:.0f} MiB. Expected at most {LARGEST_KERNEL / 2**20:.0f} MiB, because "
+                "litert-quantizer fails at larger ones. Pass precision='float16', or use fewer channels in that layer."
             )
 
 

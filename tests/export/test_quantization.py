@@ -202,6 +202,17 @@ def test_a_kernel_that_the_quantizer_cannot_take_is_named(monkeypatch):
         quantize(content, "int8", ranges)
 
 
+def test_a_large_kernel_that_stays_in_floats_is_not_refused(monkeypatch):
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Conv2DTranspose(5, 2, strides=2, name="large")(image), name="net")
+    content = convert(model, OPTIONS)
+    ranges = calibrate(content, images(1), 1)
+    monkeypatch.setattr(keras_hrnet.export.quantization, "LARGEST_KERNEL", 100)
+    with pytest.raises(ValueError, match="layer 'net/large' has a kernel of 0 MiB"):
+        quantize(content, "int8", ranges)
+    assert quantize(content, "mixed", ranges)
+
+
 def test_a_missing_quantizer_is_named(monkeypatch):
     for name in ("litert_quantizer", "ai_edge_quantizer"):
         monkeypatch.setitem(sys.modules, name, None)
