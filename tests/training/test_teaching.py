@@ -15,6 +15,8 @@ pytestmark = pytest.mark.usefixtures("without_pictures")
 
 SIZE = (8, 12)
 SETTINGS = {"epochs": 2, "batch_size": 2, "crop_size": SIZE, "class_weights": None, "learning_rate": 0.1}
+TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
+WIDER = keras_hrnet.Variant("Wider", width=6, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
 def network(seed=0, num_classes=3, data_format="channels_last", name="student"):
@@ -137,25 +139,43 @@ def test_a_network_learns_its_teacher_where_the_labels_say_nothing_else(tmp_path
 
 
 def test_a_run_resumes_with_its_teacher_alone(tmp_path):
-    data = batches()
-    settings = {**SETTINGS, "save_minutes": 0}
+    check_resuming(network, batches(), SETTINGS, (None, network(3)), tmp_path)
 
+
+@pytest.mark.slow
+@pytest.mark.compiles
+def test_a_run_resumes_with_its_teachers_maps(tmp_path):
+    def build(seed):
+        keras.utils.set_random_seed(seed)
+        return keras_hrnet.HRNet(TINY, 3)
+
+    draw = np.random.default_rng(0)
+    data = Batches(
+        draw.integers(0, 256, (2, 2, 96, 96, 3), dtype=np.uint8), draw.integers(0, 3, (2, 2, 96, 96), dtype=np.uint8)
+    )
+    # The statistics of small batches make large steps sensitive to rounding.
+    settings = {"crop_size": (96, 96), "distillation": 0.0, "feature_distillation": 1.0, "learning_rate": 0.01}
+    check_resuming(build, data, {**SETTINGS, **settings}, (build(3),), tmp_path)
+
+
+def check_resuming(build, data, settings, other_teachers, folder):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             raise KeyboardInterrupt
 
-    def train(folder, teacher, **options):
-        model = network(1)
-        keras_hrnet.train(model, data, data, teacher=teacher, run_dir=folder, **settings, **options)
+    def train(run_dir, teacher, **options):
+        model = build(1)
+        options = {**settings, "save_minutes": 0, "run_dir": run_dir, **options}
+        keras_hrnet.train(model, data, data, teacher=teacher, **options)
         return model.get_weights()
 
-    expected = train(tmp_path / "whole", network(2))
+    expected = train(folder / "whole", build(2))
     with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "stopped", network(2), callbacks=[Stop()])
-    for other in (None, network(3)):
+        train(folder / "stopped", build(2), callbacks=[Stop()])
+    for other in other_teachers:
         with pytest.raises(ValueError, match="which already holds a run with teacher"):
-            train(tmp_path / "stopped", other)
-    for one, same in zip(train(tmp_path / "stopped", network(2)), expected, strict=True):
+            train(folder / "stopped", other)
+    for one, same in zip(train(folder / "stopped", build(2)), expected, strict=True):
         np.testing.assert_allclose(one, same, rtol=1e-5, atol=1e-6)
 
 
@@ -163,9 +183,8 @@ def test_a_run_resumes_with_its_teacher_alone(tmp_path):
 @pytest.mark.compiles
 @pytest.mark.parametrize("weights", [{"temperature": 2.0}, {"distillation": 0.0, "feature_distillation": 1.0}])
 def test_a_network_with_a_second_loss_learns_from_one_with_another_head(weights, tmp_path):
-    variant = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-    model = keras_hrnet.HRNet(variant, 3, head="ocr", ocr_channels=(8, 4), dtype="mixed_bfloat16", remat=True)
-    teacher = keras_hrnet.HRNet(variant, 3, name="teacher")
+    model = keras_hrnet.HRNet(TINY, 3, head="ocr", ocr_channels=(8, 4), dtype="mixed_bfloat16", remat=True)
+    teacher = keras_hrnet.HRNet(TINY, 3, name="teacher")
     draw = np.random.default_rng(0)
     data = Batches(
         draw.integers(0, 256, (1, 2, 32, 48, 3), dtype=np.uint8), draw.integers(0, 3, (1, 2, 32, 48), dtype=np.uint8)
@@ -174,10 +193,6 @@ def test_a_network_with_a_second_loss_learns_from_one_with_another_head(weights,
     settings = {**SETTINGS, "epochs": 1, "crop_size": (32, 48), **weights}
     keras_hrnet.train(model, data, data, teacher=teacher, run_dir=tmp_path, **settings)
     assert all((one != other).any() for one, other in zip(before, model.get_weights(), strict=True))
-
-
-TINY = keras_hrnet.Variant("Tiny", width=4, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
-WIDER = keras_hrnet.Variant("Wider", width=6, stage1_blocks=1, stage1_filters=8, modules=(1, 1, 1), blocks=1)
 
 
 def unexplained(labels, ours, known):
