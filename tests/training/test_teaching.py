@@ -1,5 +1,8 @@
 """Training with a teacher: its loss, what it changes and what it leaves alone, and what is refused."""
 
+import concurrent.futures
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -260,6 +263,32 @@ def test_a_network_learns_the_maps_of_a_wider_teacher_of_another_format(tmp_path
     model.load_weights(tmp_path / "last.keras")
     assert unexplained(labels, maps(model, training=True), maps(teacher, training=False)) < 0.9 * expected
     assert len(keras.models.load_model(tmp_path / "last.keras").weights) == len(model.weights)
+
+
+@pytest.mark.slow
+@pytest.mark.compiles
+def test_each_thread_compares_its_own_maps():
+    # TensorFlow runs the steps of several devices in threads of one process.
+    keras.utils.set_random_seed(0)
+    model, teacher = keras_hrnet.HRNet(TINY, 3), keras_hrnet.HRNet(WIDER, 3, name="teacher")
+    draw = np.random.default_rng(0)
+    images = [draw.integers(0, 256, (2, 96, 96, 3), dtype=np.uint8) for _ in range(2)]
+    labels = [draw.integers(0, 3, (2, 96, 96), dtype=np.uint8) for _ in range(2)]
+    of_labels = CrossEntropy(ignore_label=255)
+    model.compile(keras.optimizers.SGD(0.0), of_labels)
+
+    def loss(i, wait=lambda: None):
+        logits = model(images[i], training=True)
+        wait()
+        return float(keras.ops.convert_to_numpy(model.compute_loss(images[i], labels[i], logits)))
+
+    with taught(model, teacher, recipe(distillation=0.0, feature_distillation=10.0), of_labels):
+        alone = [loss(i) for i in range(2)]
+        both_are_there = threading.Barrier(2, timeout=60)
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            together = list(threads.map(loss, range(2), [both_are_there.wait] * 2))
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert abs(alone[0] - alone[1]) > 1e-3 * alone[0]
 
 
 @pytest.mark.once
