@@ -18,9 +18,8 @@ from keras_hrnet.evaluation.confusion import confusion_matrix, intersection_over
 from keras_hrnet.export.compiled import ACCELERATORS
 from keras_hrnet.export.delegates import delegate_coverage
 from keras_hrnet.export.formats import size_of_export
+from keras_hrnet.export.process import last_lines
 from keras_hrnet.models.interface import check_pixels
-
-LAST_LINES = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,11 +175,10 @@ class _Process:
             return json.loads(line)
         self.process.wait()
         self.errors.seek(0)
-        lines = self.errors.read().strip().splitlines()[-LAST_LINES:]
         raise ValueError(
             f"{self.path} cannot be run: its process ended with status {self.process.returncode}. Expected a "
             "complete `.tflite`, `.onnx`, `.xml` or `.keras` file, or a SavedModel. Read its last lines:\n"
-            + "\n".join(lines)
+            + last_lines(self.errors.read())
         )
 
     def labels(self):

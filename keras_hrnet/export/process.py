@@ -13,7 +13,9 @@ import keras
 from keras_hrnet.export.options import ExportOptions
 from keras_hrnet.layers.sublayers import sublayers
 
-LAST_LINES = 15
+NUM_LAST_LINES = 15
+# Keras prints the whole configuration of a model in one line.
+LONGEST_LINE = 300
 
 
 def write_in_process(kind: str, network: keras.Model, options: ExportOptions, path: pathlib.Path) -> None:
@@ -36,12 +38,18 @@ def write_in_process(kind: str, network: keras.Model, options: ExportOptions, pa
         command = [sys.executable, "-m", "keras_hrnet.export.worker", task_path, model_path, path]
         finished = subprocess.run(command, env=_environment(), capture_output=True, text=True, errors="replace")
     if finished.returncode != 0:
-        lines = "\n".join(finished.stderr.strip().splitlines()[-LAST_LINES:])
         raise RuntimeError(
             f"The TensorFlow process that converts the model {network.name!r} ended with status "
             f"{finished.returncode}. Expected 0. Read its last lines; your own layers must be registered with "
-            f"keras.saving.register_keras_serializable in a module that it can import:\n{lines}"
+            "keras.saving.register_keras_serializable in a module that it can import:\n"
+            f"{last_lines(finished.stderr)}"
         )
+
+
+def last_lines(text: str) -> str:
+    """Returns the last lines of what a process printed, each of at most `LONGEST_LINE` characters."""
+    lines = text.strip().splitlines()[-NUM_LAST_LINES:]
+    return "\n".join(line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 2]} …" for line in lines)
 
 
 def check_importable(network: keras.Model) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from keras_hrnet.export import export_tflite, run_tflite
 from keras_hrnet.export.conversion import TFLiteOptions
-from keras_hrnet.export.process import write_in_process
+from keras_hrnet.export.process import last_lines, write_in_process
 
 
 @keras.saving.register_keras_serializable(package="test_process")
@@ -40,6 +40,18 @@ def test_a_process_that_fails_is_told_with_its_last_lines(tmp_path):
     with pytest.raises(RuntimeError, match=r"(?s)model 'strange' ended with status 1.*Could not .*Unregistered"):
         write_in_process("tflite", network, TFLiteOptions((16, 24)), tmp_path / "a.tflite")
     assert not list(tmp_path.iterdir())
+
+
+def test_of_what_a_process_printed_the_last_lines_are_kept_and_long_ones_are_cut():
+    # Keras prints the whole configuration of a model in one line.
+    printed = "".join(f"line {i}\n" for i in range(40)) + f"config={'x' * 5000}\n\nError: the cause\n"
+    lines = last_lines(printed).splitlines()
+    assert lines[-4] == "line 39"
+    assert lines[-3].startswith("config=xxx")
+    assert lines[-3].endswith("x …")
+    assert len(lines[-3]) == 300
+    assert lines[-1] == "Error: the cause"
+    assert len(lines) == 15
 
 
 @pytest.mark.skipif(
