@@ -19,6 +19,7 @@ from exports import file_of, latencies
 import keras_hrnet
 from keras_hrnet.data_sets import DATA_SETS
 from keras_hrnet.export import ExportedNetwork
+from keras_hrnet.export.options import half_precision
 from keras_hrnet.heads import head_of
 from keras_hrnet.replacing import replacing
 
@@ -76,11 +77,15 @@ def calibration_photos(dataset):
 def rows_of(number, path, photos, val, folder, precisions):
     """Exports a network in each precision, and scores the files; returns the row of each file, by its key."""
     model = keras.models.load_model(path, compile=False)
+    head = head_of(model) or "–"
+    if half_precision(model):
+        # Files are written from float32, and the weights are stored in it.
+        model = keras_hrnet.optimize_for_inference(model, dtype="float32")
     of_keras, rows = keras_hrnet.evaluate(model, val, boundary_ratio=None), {}
     for precision in precisions:
         key = (str(number), model.name, precision)
         columns = columns_of(model, of_keras, key, photos, val, folder)
-        rows[key] = (model.name, head_of(model) or "–", precision, *columns)
+        rows[key] = (model.name, head, precision, *columns)
     return rows
 
 

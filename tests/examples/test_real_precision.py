@@ -18,13 +18,15 @@ NUM_CLASSES = len(CAMVID.classes.names)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_each_precision_is_scored_on_the_validation_photos(
-    benchmark_script, camvid_root, tmp_path, monkeypatch, capsys
+    dtype, benchmark_script, camvid_root, tmp_path, monkeypatch, capsys
 ):
     real_precision = benchmark_script("real_precision")
     image = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(1 / 255)(image)
-    model = Network(image, keras.layers.Conv2D(NUM_CLASSES, 3, padding="same", name="last_layer_0")(x), name="small")
+    last = keras.layers.Conv2D(NUM_CLASSES, 3, padding="same", name="last_layer_0", dtype=dtype)
+    model = Network(image, last(x), name="small")
     model.classes = CAMVID.classes
     model.save(tmp_path / "small.keras")
     arguments = [str(camvid_root), str(tmp_path / "small.keras"), "--folder", str(tmp_path / "files"), "--rounds", "1"]
@@ -36,7 +38,7 @@ def test_each_precision_is_scored_on_the_validation_photos(
     assert header == list(real_precision.COLUMNS)
     assert [row[:3] for row in rows] == [["small", "fcn", precision] for precision in real_precision.PRECISIONS]
     val = keras_hrnet.data.camvid(camvid_root, "val")
-    expected = keras_hrnet.evaluate(model, val)
+    expected = keras_hrnet.evaluate(keras_hrnet.optimize_for_inference(model, dtype="float32"), val)
     assert rows[0][5:8] == ["100.00", f"{100 * expected.mean_iou:.2f}", "+0.00"]
     assert all(abs(float(row[7])) < 2 for row in rows)
     assert all(re.fullmatch(rf"({'|'.join(CAMVID.classes.names)}) [+-]\d+\.\d\d", row[8]) for row in rows)
