@@ -1,6 +1,6 @@
 """Measures what each precision of a `.tflite` file costs in mean IoU, for networks trained on real photos.
 
-Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/v2_ocr/best.keras
+Command:  python examples/benchmarks/real_precision.py data/camvid runs/v2/best.keras runs/small_ocr/best.keras
 Hardware: any.
 Result:   a table in results.md and the exported files, in the folder `precision`.
 
